@@ -1,0 +1,1 @@
+"""Emulators: live systems that environments drive, each in namespaces of its own."""
