@@ -1,7 +1,13 @@
 """What an emulated network is to those who use it: its plan, what can be asked of it, and the answers.
 
-A router joins ``num_subnets`` subnets; each has a switch and ``hosts_per_subnet`` hosts. With a longer
-chain there are several routers in a row, and the subnets are spread over them.
+A router joins ``num_subnets`` subnets; each has a switch and ``hosts_per_subnet`` hosts, as in NetArena's
+routing application. With a longer chain there are several routers in a row, and the subnets are spread
+evenly over them.
+
+Subnet i = 1, 2, ... is 192.168.i.0/24: its router has .1 on ``r*-eth{i}``, its hosts have .101, .102, ...
+on ``h*-eth0`` and a default route through .1. Link k = 1, 2, ... between routers k-1 and k is 10.0.k.0/30:
+.1 on ``r{k-1}-eth{num_subnets + k}``, .2 on ``r{k}-eth{num_subnets + k}``. Routers of a chain have one
+static route for each subnet that is not theirs.
 """
 
 from __future__ import annotations
@@ -12,6 +18,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from infraray.errors import InfrarayError
+
+LIMITS = {"num_subnets": (2, 32), "hosts_per_subnet": (1, 64), "num_routers": (1, 16)}
+"""Smallest and largest value of each field of a topology."""
+
+MAX_MACHINES = 128
+"""Hosts and routers together; every pair of them is pinged."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,17 @@ class Topology:
     hosts_per_subnet: int = 2
     num_routers: int = 1
 
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InfrarayError(f"{name}={value}: choose from {low} to {high}")
+        if len(self.machines) > MAX_MACHINES:
+            raise InfrarayError(
+                f"num_subnets={self.num_subnets}, hosts_per_subnet={self.hosts_per_subnet}, "
+                f"num_routers={self.num_routers}: makes {len(self.machines)} machines; choose at most {MAX_MACHINES}"
+            )
+
     @property
     def routers(self) -> tuple[str, ...]:
         """The routers' names, ``r0`` first."""
@@ -63,7 +88,27 @@ class Topology:
     @property
     def interfaces(self) -> tuple[Interface, ...]:
         """Every interface of every machine, as it is when the network is whole."""
-        raise NotImplementedError  # the network's author writes this
+        found = []
+        for index, host in enumerate(self.hosts):
+            subnet = 1 + index // self.hosts_per_subnet
+            last = 101 + index % self.hosts_per_subnet
+            found.append(Interface(host, f"{host}-eth0", f"192.168.{subnet}.{last}/24", f"192.168.{subnet}.0/24"))
+        for index, router in enumerate(self.routers):
+            for subnet in range(1, self.num_subnets + 1):
+                if self.router_of(subnet) == router:
+                    network = f"192.168.{subnet}"
+                    found.append(Interface(router, f"{router}-eth{subnet}", f"{network}.1/24", f"{network}.0/24"))
+            for link in (index, index + 1):  # towards the router before, and the one after
+                if 1 <= link < self.num_routers:
+                    name, last = f"{router}-eth{self.num_subnets + link}", 2 if link == index else 1
+                    found.append(Interface(router, name, f"10.0.{link}.{last}/30", f"10.0.{link}.0/30"))
+        return tuple(found)
+
+    def router_of(self, subnet: int) -> str:
+        """The router that joins subnet 1, 2, ...; both ends of a chain have at least one."""
+        if self.num_routers <= self.num_subnets:
+            return f"r{(subnet - 1) * self.num_routers // self.num_subnets}"
+        return f"r{(subnet - 1) * (self.num_routers - 1) // (self.num_subnets - 1)}"
 
 
 @dataclass(frozen=True)
