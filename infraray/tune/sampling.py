@@ -1,0 +1,129 @@
+"""Points of a search space: drawn at random, next to another one, counted, or all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from infraray.errors import InfrarayError
+from infraray.tune.hyperparameters import Categorical, Float, Ordinal
+from infraray.tune.space import Forbidden, SearchSpace
+from infraray.tune.values import Configuration, Value, same
+
+_ATTEMPTS = 10_000
+_FLOAT_STEP = 0.1
+"""Standard deviation of a neighbour's distance in a continuous dimension, of the unit interval."""
+
+
+def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
+    """Draws a configuration: each active hyperparameter uniformly, again where the result is forbidden.
+
+    Raises:
+        InfrarayError: ten thousand draws in a row are forbidden.
+    """
+    for _ in range(_ATTEMPTS):
+        drawn: dict[str, Value] = {}
+        for dimension in space.hyperparameters:
+            # Drawn for inactive ones too, so that a draw takes the same random numbers everywhere.
+            value = dimension.at(random.random())
+            if space.is_active(dimension.name, drawn):
+                drawn[dimension.name] = value
+        if space.broken_rule(drawn) is None:
+            return drawn
+    raise InfrarayError(f"search space {space.id}: {_ATTEMPTS} draws in a row are forbidden; loosen the rules")
+
+
+def neighbours(space: SearchSpace, configuration: Configuration, random: np.random.Generator) -> list[Configuration]:
+    """The valid configurations that differ in one hyperparameter, in random order.
+
+    An ordered one moves by one value, a categorical one to every other choice, a continuous one to
+    two near values. What a change makes active is drawn at random.
+    """
+    found: dict[str, Configuration] = {}
+    for name, value in configuration.items():
+        dimension = space[name]
+        candidates: list[Value]
+        if isinstance(dimension, Float):
+            steps = dimension.position(value) + _FLOAT_STEP * random.standard_normal(2)
+            candidates = [dimension.at(float(np.clip(step, 0.0, 1.0))) for step in steps]
+        elif isinstance(dimension, Categorical) and not isinstance(dimension, Ordinal):
+            candidates = list(dimension.choices)
+        else:
+            here = dimension.values.index(value)
+            candidates = list(dimension.values[max(here - 1, 0) : here + 2])
+        for candidate in candidates:
+            changed = _with(space, configuration, name, candidate, random)
+            if not same(candidate, value) and space.broken_rule(changed) is None:
+                found[space.key(changed)] = changed
+    order = random.permutation(len(found))
+    listed = list(found.values())
+    return [listed[number] for number in order]
+
+
+def size(space: SearchSpace) -> int | None:
+    """How many configurations there are, forbidden ones left out; None where a continuous one is among them.
+
+    Dimensions on which nothing depends are multiplied; the others are tried value by value.
+    """
+    decisive = {parent for dimension in space.hyperparameters for parent in dimension.when}
+    for rule in space.forbidden:
+        decisive |= set(rule.values) if isinstance(rule, Forbidden) else {rule.lower, rule.upper}
+    dimensions = space.hyperparameters
+
+    def count(number: int, chosen: dict[str, Value]) -> int | None:
+        if number == len(dimensions):
+            return 0 if space.broken_rule(chosen) else 1
+        dimension = dimensions[number]
+        if not space.is_active(dimension.name, chosen):
+            return count(number + 1, chosen)
+        if dimension.size is None:
+            return None
+        if dimension.name not in decisive:
+            rest = count(number + 1, chosen)
+            return None if rest is None else dimension.size * rest
+        total = 0
+        for value in dimension.values:
+            part = count(number + 1, {**chosen, dimension.name: value})
+            if part is None:
+                return None
+            total += part
+        return total
+
+    return count(0, {})
+
+
+def configurations(space: SearchSpace) -> Iterator[Configuration]:
+    """Every configuration of a finite space, the last dimension varying fastest."""
+    if any(dimension.size is None for dimension in space.hyperparameters):
+        raise InfrarayError(f"search space {space.id}: is continuous; its configurations cannot be listed")
+
+    def extend(number: int, chosen: dict[str, Value]) -> Iterator[Configuration]:
+        if number == len(space.hyperparameters):
+            if space.broken_rule(chosen) is None:
+                yield chosen
+            return
+        dimension = space.hyperparameters[number]
+        if not space.is_active(dimension.name, chosen):
+            yield from extend(number + 1, chosen)
+            return
+        for value in dimension.values:
+            yield from extend(number + 1, {**chosen, dimension.name: value})
+
+    return extend(0, {})
+
+
+def _with(
+    space: SearchSpace, configuration: Configuration, name: str, value: Value, random: np.random.Generator
+) -> Configuration:
+    """The configuration with one value changed, and with it what is active."""
+    changed: dict[str, Value] = {}
+    for dimension in space.hyperparameters:
+        if space.is_active(dimension.name, changed):
+            if dimension.name == name:
+                changed[name] = value
+            elif dimension.name in configuration:
+                changed[dimension.name] = configuration[dimension.name]
+            else:
+                changed[dimension.name] = dimension.at(random.random())
+    return changed

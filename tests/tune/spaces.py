@@ -1,0 +1,37 @@
+"""Search spaces that the tests share: what real ones have, on a small scale."""
+
+from infraray.tune import Categorical, Float, Forbidden, ForbiddenAbove, Int, Ordinal, SearchSpace
+
+ENGINE = SearchSpace(
+    "toy-engine",
+    1,
+    (
+        Ordinal("max_num_seqs", (16, 64, 256, 1024), default=64),
+        Ordinal("max_num_batched_tokens", (256, 2048, 8192), default=2048),
+        Float("gpu_memory_utilization", 0.5, 0.95, default=0.9),
+        Categorical("quantization", (None, "fp8"), default=None),
+        Categorical("kv_cache_dtype", ("auto", "fp8"), default="auto", when={"quantization": ["fp8"]}),
+        Categorical("speculative", (False, True), default=False),
+        Int("num_speculative_tokens", 1, 9, step=2, default=5, when={"speculative": [True]}),
+        Float("acceptance", 0.001, 1.0, log=True, default=0.1, when={"num_speculative_tokens": [5, 7, 9]}),
+    ),
+    (
+        Forbidden({"quantization": ("fp8",), "num_speculative_tokens": (9,)}, "out of memory"),
+        ForbiddenAbove("max_num_seqs", "max_num_batched_tokens"),
+    ),
+)
+"""Conditions two levels deep, both kinds of rules, every kind of dimension."""
+
+BOWL = SearchSpace(
+    "bowl",
+    1,
+    (Float("x", -5.0, 5.0, default=4.0), Float("y", 0.001, 1000.0, log=True, default=500.0)),
+)
+"""For the bowl (x - 1)^2 + log10(y)^2."""
+
+SWITCHES = SearchSpace(
+    "switches",
+    1,
+    (Categorical("mode", ("slow", "fast"), default="slow"), Int("level", 0, 3, default=0)),
+)
+"""Eight configurations, so that a search comes to their end."""
