@@ -12,13 +12,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infraray.agents import Agent, Briefing, Turn, load_agent, parse_agent
 from infraray.deadline import limited
 from infraray.environment import Environment, Measures
+from infraray.errors import Unavailable
 from infraray.observation import Observation
 from infraray.registration import find
+
+if TYPE_CHECKING:
+    from infraray.agents.chat import ServedModel
 
 FLOOR_AGENT = "scripted:random"
 
@@ -39,6 +43,7 @@ class Entry:
         files: the user's files that the entry depends on, as {path: SHA-256}.
         label: what the run calls the scenario with these parameters; not part of the identity.
         conversational: whether the agent's ``act`` is a coroutine function; not part of the identity.
+        engine: what the engine that serves the agent's model is, None for an agent without one.
     """
 
     scenario: str
@@ -49,12 +54,15 @@ class Entry:
     files: Mapping[str, str]
     label: str = field(compare=False)
     conversational: bool = field(default=False, compare=False)
+    engine: Mapping[str, Any] | None = None
 
     @cached_property
     def canonical(self) -> str:
         """The identity as canonical JSON: keys sorted, no blanks."""
         identity = asdict(self)
         del identity["label"], identity["conversational"]
+        if self.engine is None:
+            del identity["engine"]
         return json.dumps(identity, sort_keys=True, separators=(",", ":"))
 
     @cached_property
@@ -141,11 +149,13 @@ class EpisodePlayer:
     Args:
         time_limit_s: seconds after which an attempt is broken off.
         retries: further attempts after one that failed.
+        engines: what the run's engines serve, by name.
     """
 
-    def __init__(self, time_limit_s: float, retries: int) -> None:
+    def __init__(self, time_limit_s: float, retries: int, engines: Mapping[str, ServedModel] | None = None) -> None:
         self.time_limit_s = time_limit_s
         self.retries = retries
+        self.engines = engines
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
         self._floors: OrderedDict[tuple[str, int, int], tuple[float, float]] = OrderedDict()
@@ -154,6 +164,9 @@ class EpisodePlayer:
         """Plays an episode whose agent answers at once.
 
         One that fails is begun again, and after the last attempt returned with its failure.
+
+        Raises:
+            Unavailable: what the agent needs is not there; that is not the episode's failure.
         """
         return _run_through(self._attempt(spec, None))
 
@@ -169,6 +182,7 @@ class EpisodePlayer:
             before = time.perf_counter()
             steps: list[Step] = []
             environment: Environment | None = None
+            agent: Agent | None = None
             try:
                 environment, agent = self._borrow_environment(spec.entry), self._borrow_agent(spec.entry)
                 async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
@@ -183,10 +197,15 @@ class EpisodePlayer:
                 # What an exception may have left in a broken state is not used again.
                 if environment is not None:
                     environment.close()
+                if isinstance(error, Unavailable):
+                    raise
                 if attempts <= self.retries:
                     continue
                 wall_s = time.perf_counter() - before
                 return failed_trajectory(spec, describe_failure(error), attempts, started_at, wall_s, steps)
+            finally:
+                if agent is not None and agent.is_conversational:
+                    await agent.release()
             self._environments[spec.entry.task_key].append(environment)
             self._agents[spec.entry.scenario, spec.entry.agent].append(agent)
             if measures.failure == "invalid_action":
@@ -202,7 +221,7 @@ class EpisodePlayer:
 
     def _borrow_agent(self, entry: Entry) -> Agent:
         idle = self._agents[entry.scenario, entry.agent]
-        return idle.pop() if idle else load_agent(parse_agent(entry.agent), entry.scenario)
+        return idle.pop() if idle else load_agent(parse_agent(entry.agent), entry.scenario, self.engines)
 
     def _floor_and_bound(self, spec: EpisodeSpec, environment: Environment) -> tuple[float, float]:
         """The task's floor and bound as far as it was played, remembered for the other agents."""

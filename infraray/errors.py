@@ -17,6 +17,10 @@ class InvalidAction(InfrarayError):
     """An agent's action that the environment does not accept; the text is the reason in one line."""
 
 
+class Unavailable(InfrarayError):
+    """What every further episode needs is not there: the run stops, and what it owes stays owed."""
+
+
 class UnknownName(InfrarayError):
     """A name that is not registered; the text lists the nearest ones."""
 

@@ -21,10 +21,12 @@ from pydantic import (
     ValidationError,
 )
 
-from infraray.agents import load_agent, load_file, parse_agent, registered_agents
+from infraray.agents import AgentSpec, load_agent, load_file, parse_agent, registered_agents
+from infraray.agents.chat import NotStarted, ServedModel
+from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment, InvalidActionPolicy
 from infraray.episodes import Entry, EpisodeSpec
-from infraray.errors import InfrarayError, explain_validation
+from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
 
@@ -52,7 +54,7 @@ def _read_seeds(value: Any) -> SeedRange | tuple[int, ...]:
         return value
     if isinstance(value, list | tuple):
         if not value or not all(_is_seed(seed) for seed in value):
-            raise ValueError("must hold at least one seed, each a whole number from 0 to 2**63 - 1")
+            raise ValueError("must hold at least one seed, each a whole number from 0 to 2**62 - 1")
         if len(set(value)) != len(value):
             raise ValueError("must hold each seed once; 'repetitions' plays a task more often")
         return tuple(value)
@@ -61,12 +63,12 @@ def _read_seeds(value: Any) -> SeedRange | tuple[int, ...]:
         raise ValueError("must be a count such as 20, a range such as '100:120', or a list")
     found = SeedRange(int(match["start"] or 0), int(match["stop"]))
     if not _is_seed(found.stop) or found.start >= found.stop:
-        raise ValueError("must hold at least one seed, each from 0 to 2**63 - 1")
+        raise ValueError("must hold at least one seed, each from 0 to 2**62 - 1")
     return found
 
 
 def _is_seed(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def _write_seeds(seeds: SeedRange | tuple[int, ...]) -> str | list[int]:
@@ -107,19 +109,37 @@ class Limits(_Section):
     """What an episode may take."""
 
     episode_s: float = Field(default=300.0, gt=0, le=86_400, description="seconds an attempt may last")
+    conversation_s: float = Field(
+        default=86_400.0,
+        gt=0,
+        le=604_800,
+        description="the same for an agent that waits for others, such as a model's server, the waits included",
+    )
     retries: int = Field(default=2, ge=0, le=100, description="further attempts after one that failed")
+
+
+def _name_engines(value: Any) -> Any:
+    """An engine's name is its key."""
+    if not isinstance(value, dict):
+        return value
+    return {name: {**given, "name": name} if isinstance(given, dict) else given for name, given in value.items()}
+
+
+Engines = Annotated[dict[str, EngineSpec], BeforeValidator(_name_engines)]
 
 
 class RunSpec(_Section):
     """A run, as a YAML file writes it.
 
     Agents at the top play every scenario, agents in a scenario only that one. ``scripted:*``
-    stands for all the scripted agents of the scenario.
+    stands for all the scripted agents of the scenario. Engines are started when an agent
+    ``engine:NAME`` has something to play, and ended with the run.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     scenarios: list[Annotated[ScenarioSection, BeforeValidator(_read_section)]] = Field(min_length=1)
     agents: list[str] = []
+    engines: Engines = {}
     seeds: Seeds = SeedRange(0, 10)
     repetitions: int = Field(default=1, ge=1, le=1_000_000)
     limits: Limits = Limits()
@@ -227,6 +247,8 @@ class Plan:
     lineups: tuple[Lineup, ...]
     sources: Mapping[str, str]
     """The user's files by path, for the machines that do not have them."""
+    engines: Mapping[str, EngineSpec]
+    """The engines that agents play on, by the name in the agents' specs."""
 
     @property
     def total(self) -> int:
@@ -280,17 +302,20 @@ def make_plan(spec: RunSpec) -> Plan:
         with _explaining(spec, "imports", position):
             load_file(path)
     lineups: list[Lineup] = []
+    engines: dict[str, EngineSpec] = {}
     for position, section in enumerate(spec.scenarios):
-        lineup = _resolve(spec, position, section)
+        lineup = _resolve(spec, position, section, engines)
         if lineup.label in (earlier.label for earlier in lineups):
             with _explaining(spec, "scenarios", position):
                 raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
         lineups.append(lineup)
     paths = {path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py")}
-    return Plan(spec, tuple(lineups), {path: Path(path).read_text() for path in paths | set(spec.imports)})
+    sources = {path: Path(path).read_text() for path in paths | set(spec.imports)}
+    return Plan(spec, tuple(lineups), sources, engines)
 
 
-def _resolve(spec: RunSpec, position: int, section: ScenarioSection) -> Lineup:
+def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: dict[str, EngineSpec]) -> Lineup:
+    """A scenario with everyone who plays it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
     with _explaining(spec, *place):
         registration = find(section.scenario)
@@ -314,7 +339,9 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection) -> Lineup:
                 if agent in entries:
                     raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
                 parsed = parse_agent(agent)
-                made = load_agent(parsed, registration.id)
+                engine = _engine(spec, parsed, engines) if parsed.kind == "engine" else None
+                served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in engines.items()}
+                made = load_agent(parsed, registration.id, served)
                 entries[agent] = Entry(
                     registration.id,
                     environment.parameters.model_dump(mode="json"),
@@ -324,8 +351,27 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection) -> Lineup:
                     {**files, **parsed.files()},
                     label,
                     made.is_conversational,
+                    engine.identity if engine is not None else None,
                 )
     return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
+
+
+def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> EngineSpec:
+    """The engine that an agent plays on: one of the section ``engines``, or ``KIND:MODEL`` with its defaults."""
+    name = agent.target
+    if name in engines:
+        return engines[name]
+    kind, colon, model = name.partition(":")
+    if name in spec.engines:
+        engines[name] = spec.engines[name]
+    elif colon:
+        engines[name] = read_engine_spec({"name": re.sub(r"\W+", "-", name).strip("-"), "engine": kind, "model": model})
+    else:
+        hint = did_you_mean(name, spec.engines) if spec.engines else "add one under 'engines'"
+        raise UnknownName(f"agent engine:{name}: no such engine; {hint}")
+    if not engines[name].served_model:
+        raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
+    return engines[name]
 
 
 @contextmanager

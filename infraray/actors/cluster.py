@@ -25,8 +25,10 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
     Raises:
         InfrarayError: the cluster that ``RAY_ADDRESS`` names cannot be reached.
     """
-    # Set before the import, which reads them: no usage report, no deprecated override of GPU visibility.
+    # Set before the import, which reads them: no usage report, no deprecated override of GPU visibility, and
+    # no tracebacks of results that nobody waits for any more because the first failure has ended the run.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 

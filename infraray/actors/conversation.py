@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infraray.actors.rollout import BatchReport, import_sources
+from infraray.agents.chat import ServedModel, listeners
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs import Limits
 from infraray.trajectories.encoding import encode, to_batch
@@ -17,17 +18,27 @@ from infraray.trajectories.encoding import encode, to_batch
 class ConversationWorker:
     """Plays episodes whose agents wait for answers; each is collected as soon as it has ended.
 
-    Takes the same arguments as `RolloutWorker`.
+    Takes the same arguments as `RolloutWorker`, and
+
+    Args:
+        engines: what the run's engines serve, by name.
     """
 
     def __init__(
-        self, run: str, collector: Any, limits: Limits, sources: Mapping[str, str], import_path: Sequence[str]
+        self,
+        run: str,
+        collector: Any,
+        limits: Limits,
+        sources: Mapping[str, str],
+        import_path: Sequence[str],
+        engines: Mapping[str, ServedModel],
     ) -> None:
         import_sources(sources, import_path)
         self.run = run
         self.collector = collector
-        self.player = EpisodePlayer(limits.episode_s, limits.retries)
+        self.player = EpisodePlayer(limits.conversation_s, limits.retries, engines)
         self.told: list[str] = []
+        listeners.append(self.told.append)
 
     async def ready(self) -> int:
         """Answers once the worker can play; returns its process id."""
@@ -35,7 +46,8 @@ class ConversationWorker:
 
     async def notices(self) -> list[str]:
         """What a person may want to know, since the last call."""
-        told, self.told = self.told, []
+        told = list(dict.fromkeys(self.told))
+        self.told.clear()
         return told
 
     async def play(self, specs: Sequence[EpisodeSpec]) -> BatchReport:

@@ -8,6 +8,7 @@ ready again. Agents on several scenarios of a run share a pool.
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import time
@@ -19,7 +20,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from infraray.actors.engine import EngineStatus, start_engine
 from infraray.engines.spec import EngineSpec
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, Unavailable
 
 IDLE_S = 60.0
 """How long a replica above the need stays, so that a short lull costs no start."""
@@ -282,16 +283,18 @@ class PoolEndpoints:
 
     Args:
         pool: the handle of an `EnginePool`.
+        spec: what each replica serves.
     """
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, spec: EngineSpec) -> None:
         self.pool = pool
+        self.name = json.dumps(spec.identity, sort_keys=True)
 
     async def assign(self, conversation: str) -> str:
         """The base URL for a conversation; waits until a replica is ready.
 
         Raises:
-            InfrarayError: no replica can be started.
+            Unavailable: no replica can be started.
         """
         return str(await self._call("assign", conversation))
 
@@ -307,9 +310,11 @@ class PoolEndpoints:
         try:
             return await getattr(self.pool, method).remote(*arguments)
         except RayTaskError as error:
-            raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
+            if isinstance(error.cause, InfrarayError):
+                raise Unavailable(str(error.cause)) from None
+            raise error from None
         except RayActorError:
-            raise InfrarayError("the engine pool's actor is gone") from None
+            raise Unavailable("the engine pool's actor is gone") from None
 
 
 def start_engine_pool(spec: EngineSpec) -> Any:

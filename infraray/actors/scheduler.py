@@ -25,6 +25,8 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
 from infraray.actors.rollout import BatchReport, RolloutWorker
+from infraray.actors.run_engines import RunEngines
+from infraray.agents import parse_agent
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
 from infraray.runs import Plan
@@ -146,6 +148,7 @@ class Scheduler:
         self.watcher = watcher
         self.summary = Summary(plan.total)
         self.collector = start_collector(run_dir)
+        self.engines = RunEngines(plan.engines, watcher.notice)
         self.deaths: Counter[bytes] = Counter()
         self.seconds_per_episode: dict[Who, float] = {}
         self.lanes = [_Lane(False, self._batches()), _Lane(True, ([spec] for spec in self._owed(True)))]
@@ -168,6 +171,7 @@ class Scheduler:
         return self.summary
 
     def _play(self) -> None:
+        self.engines.start(self._needed_engines())
         for lane in self.lanes:
             first = next(lane.batches, None)
             if first is None:
@@ -179,7 +183,10 @@ class Scheduler:
         while not all(lane.over for lane in self.lanes):
             for lane in self.lanes:
                 self._send(lane)
-            self._wait()
+                if lane.over:
+                    self._dismiss(lane)
+            if not all(lane.over for lane in self.lanes):
+                self._wait()
 
     def _send(self, lane: _Lane) -> None:
         """Gives every worker as much as it may hold."""
@@ -203,8 +210,8 @@ class Scheduler:
                 self._receive(*sent[reference], reference)
         for lane in self.lanes:
             for worker in list(lane.workers):
-                if self._is_late(worker):
-                    self._bury(lane, worker, f"TimeLimit: over the limit of {self.limits.episode_s:g} s, did not react")
+                if self._is_late(lane, worker):
+                    self._bury(lane, worker, f"TimeLimit: over the limit of {self._limit_s(lane):g} s, did not react")
         self._pass_notices_on()
 
     def _receive(self, lane: _Lane, worker: _Worker, reference: Any) -> None:
@@ -222,16 +229,17 @@ class Scheduler:
             worker.sent[following] = batch, time.monotonic()
         self._account(report)
 
-    def _is_late(self, worker: _Worker) -> bool:
+    def _is_late(self, lane: _Lane, worker: _Worker) -> bool:
         """Whether a batch should have come back by now, counted from when it was sent or the one before it ended."""
         now = time.monotonic()
-        return any(now - since > self._longest(batch) for batch, since in worker.sent.values())
+        return any(now - since > self._longest(lane, batch) for batch, since in worker.sent.values())
 
     def _pass_notices_on(self) -> None:
         """Every few seconds, what conversational workers have to tell, such as an endpoint that is down."""
         if time.monotonic() - self.asked_for_notices < NOTICES_S:
             return
         self.asked_for_notices = time.monotonic()
+        self.engines.look()
         for lane in self.lanes:
             for worker in lane.workers if lane.conversational else ():
                 if not worker.ready:
@@ -268,17 +276,38 @@ class Scheduler:
                 self.watcher.collected(found)
             yield from itertools.compress(chunk, missing)
 
+    def _needed_engines(self) -> list[str]:
+        """The engines on which something is owed."""
+        needed: list[str] = []
+        wanted = set(self.plan.engines)
+        episodes = (spec for spec in self.plan.episodes(True) if spec.entry.engine is not None)
+        while wanted.difference(needed) and (chunk := list(itertools.islice(episodes, PLAN_CHUNK))):
+            missing = self._call_collector("missing", [spec.id for spec in chunk])
+            for spec in itertools.compress(chunk, missing):
+                name = parse_agent(spec.entry.agent).target
+                if name not in needed:
+                    needed.append(name)
+        return needed
+
     def _num_workers(self, lane: _Lane) -> int:
         cpus = self.plan.spec.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        return max(1, cpus // CPUS_PER_CONVERSATION_WORKER) if lane.conversational else cpus
+        if lane.conversational:
+            return max(1, cpus // CPUS_PER_CONVERSATION_WORKER)
+        return max(1, int(cpus - self.engines.reserved_cpus))
 
     def _start_worker(self, lane: _Lane) -> None:
         if lane.conversational:
             # Beside its conversations it answers `ready` and `notices`.
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
+            arguments: tuple[Any, ...] = (self.engines.served,)
         else:
-            actor_class = ray.remote(num_cpus=1)(RolloutWorker)
-        actor = actor_class.remote(self.plan.spec.name, self.collector, self.limits, self.plan.sources, sys.path)
+            # Where the engines hold every CPU, one worker plays beside them all the same.
+            room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
+            actor_class = ray.remote(num_cpus=1 if room else 0)(RolloutWorker)
+            arguments = ()
+        actor = actor_class.remote(
+            self.plan.spec.name, self.collector, self.limits, self.plan.sources, sys.path, *arguments
+        )
         worker = _Worker(actor)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker
@@ -316,6 +345,13 @@ class Scheduler:
         self.watcher.notice(f"{reason}; a new worker takes over")
         self._start_worker(lane)
 
+    def _dismiss(self, lane: _Lane) -> None:
+        """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""
+        for worker in lane.workers:
+            ray.kill(worker.actor)
+        lane.workers.clear()
+        self.starting = {reference: who for reference, who in self.starting.items() if who[0] is not lane}
+
     def _report_of(self, collected: list[EpisodeSpec]) -> BatchReport:
         """The report of episodes whose worker died between delivering them and saying so."""
         report = BatchReport()
@@ -350,9 +386,12 @@ class Scheduler:
             self.seconds_per_episode[who] = (known_s + mean_s) / 2
         self.watcher.played(report)
 
-    def _longest(self, batch: list[EpisodeSpec]) -> float:
+    def _limit_s(self, lane: _Lane) -> float:
+        return self.limits.conversation_s if lane.conversational else self.limits.episode_s
+
+    def _longest(self, lane: _Lane, batch: list[EpisodeSpec]) -> float:
         """Seconds after which a batch must have come back."""
-        return len(batch) * self.limits.episode_s * (self.limits.retries + 1) + GRACE_S
+        return len(batch) * self._limit_s(lane) * (self.limits.retries + 1) + GRACE_S
 
     def _call_collector(self, method: str, *arguments: Any) -> Any:
         try:
@@ -370,3 +409,4 @@ class Scheduler:
         except RayError:
             pass
         ray.kill(self.collector)
+        self.engines.stop()

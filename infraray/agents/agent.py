@@ -84,6 +84,9 @@ class Agent(ABC):
     def act(self, observation: Observation) -> Any:
         """Returns a native action or text that the environment parses, or a `Turn` that holds one."""
 
+    async def release(self) -> None:  # noqa: B027 (most agents borrow nothing)
+        """Called after each episode of a conversational agent, also a failed one; gives back what it borrowed."""
+
     @property
     def is_conversational(self) -> bool:
         """Whether ``act`` is a coroutine function."""

@@ -3,6 +3,8 @@
 ``kind:target?option=value&option=value``. Kinds:
 
 - ``scripted:join_shortest_queue``: an agent registered for the scenario, by name;
+- ``chat:MODEL@BASE_URL``: a language model behind an OpenAI-compatible server;
+- ``engine:NAME``: one that an engine of the run's ``engines`` serves, or ``engine:vllm:/path/to/model``;
 - ``graph:package.module:graph`` or ``graph:path/to/file.py:graph``: a compiled LangGraph graph;
 - ``python:package.module:Name`` or ``python:path/to/file.py:Name``: a user's `Agent` subclass, or
   any function from an observation to an action.
@@ -13,11 +15,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import yaml
@@ -28,7 +30,10 @@ from infraray.observation import Observation
 from infraray.parameters import file_sha256
 from infraray.registration import find, importing_file
 
-KINDS = ("scripted", "python", "graph")
+if TYPE_CHECKING:
+    from infraray.agents.chat import ServedModel
+
+KINDS = ("scripted", "chat", "engine", "python", "graph")
 
 _files: dict[str, ModuleType] = {}
 
@@ -58,7 +63,7 @@ def parse_agent(text: str) -> AgentSpec:
     kind, colon, rest = text.partition(":")
     if not colon or kind not in KINDS:
         raise InfrarayError(
-            f"agent={text!r}: must start with {' or '.join(f'{k}:' for k in KINDS)}, as in 'scripted:random'"
+            f"agent={text!r}: must start with one of {', '.join(f'{k}:' for k in KINDS)} as in 'scripted:random'"
         )
     target, _, query = rest.partition("?")
     if not target:
@@ -72,8 +77,13 @@ def parse_agent(text: str) -> AgentSpec:
     return AgentSpec(kind, target, tuple(sorted(options)))
 
 
-def load_agent(spec: AgentSpec | str, scenario: str) -> Agent:
-    """Makes the agent that a spec names, for a scenario (its name).
+def load_agent(spec: AgentSpec | str, scenario: str, engines: Mapping[str, ServedModel] | None = None) -> Agent:
+    """Makes the agent that a spec names.
+
+    Args:
+        spec: its spec.
+        scenario: the name of the scenario that it plays.
+        engines: what the run's engines serve, by name.
 
     Raises:
         UnknownName: no such agent; the nearest names are told.
@@ -83,6 +93,8 @@ def load_agent(spec: AgentSpec | str, scenario: str) -> Agent:
         spec = parse_agent(spec)
     if spec.kind == "graph":
         return _graph(spec)
+    if spec.kind in ("chat", "engine"):
+        return _chat(spec, engines or {})
     found = _scripted(spec.target, scenario) if spec.kind == "scripted" else _callable(spec)
     takes_options = isinstance(found, type)
     known = agent_options(found) if takes_options else {}
@@ -152,6 +164,14 @@ def _graph(spec: AgentSpec) -> Agent:
         return GraphAgent(_imported(spec))
     except InfrarayError as error:
         raise InfrarayError(f"agent graph:{spec.target}: {error}") from None
+
+
+def _chat(spec: AgentSpec, engines: Mapping[str, ServedModel]) -> Agent:
+    from infraray.agents.chat import make_chat_agent, make_engine_agent
+
+    if spec.kind == "chat":
+        return make_chat_agent(spec.target, dict(spec.options))
+    return make_engine_agent(spec.target, dict(spec.options), engines)
 
 
 def _callable(spec: AgentSpec) -> Callable[..., Any]:

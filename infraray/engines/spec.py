@@ -103,6 +103,20 @@ class EngineSpec(_Section):
                 raise ValueError(f"flags: {flag} is set by infraray; leave it out")
         return self
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the answers: not the name, nor how many replicas run where."""
+        given = self.model_dump(mode="json", include={"engine", "model", "flags", "env", "command", "url"})
+        return {field: value for field, value in given.items() if value}
+
+    @property
+    def served_model(self) -> str:
+        """The name by which its servers know the model."""
+        for flag, value in self.flags.items():
+            if flag.lstrip("-").replace("_", "-") == "served-model-name":
+                return str(value[0] if isinstance(value, list | tuple) else value)
+        return self.model
+
 
 def read_engine_spec(given: dict[str, Any]) -> EngineSpec:
     """Makes a spec of what a person wrote.

@@ -150,7 +150,7 @@ def test_many_conversations_wait_side_by_side(tmp_path: Path) -> None:
 
 def test_each_conversation_has_a_time_limit_of_its_own(tmp_path: Path) -> None:
     agent = "scripted:waits_forever"
-    summary = run(coin(agent, limits={"episode_s": 0.5, "retries": 1}), tmp_path / "run", quiet=True)
+    summary = run(coin(agent, limits={"conversation_s": 0.5, "retries": 1}), tmp_path / "run", quiet=True)
     check_only_the_bad_ones_failed(summary, tmp_path / "run", agent, "TimeLimit: over the limit of 0.5 s")
 
 

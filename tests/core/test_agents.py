@@ -45,7 +45,7 @@ def test_order_of_options_does_not_matter():
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ("random", "must start with scripted: or python:"),
+        ("random", "must start with one of scripted:, chat:"),
         ("", "must start with"),
         ("magic:random", "must start with"),
         ("scripted:", "nothing after 'scripted:'"),

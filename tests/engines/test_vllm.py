@@ -52,7 +52,7 @@ def pool(model: str, ray_session: None) -> Iterator[Any]:
 
 
 def call(pool: Any, method: str, *arguments: Any) -> Any:
-    return asyncio.run(getattr(PoolEndpoints(pool), method)(*arguments))
+    return asyncio.run(getattr(PoolEndpoints(pool, EngineSpec(engine="url", url="http://unused")), method)(*arguments))
 
 
 def status_of(pool: Any) -> PoolStatus:

@@ -62,7 +62,7 @@ def test_a_good_file_has_a_plan(tmp_path: Path) -> None:
             "text: belongs beside 'parameters', not inside",
         ),
         ("scenarios: [load_balance]\n", "no agents; list some"),
-        ("scenarios: [load_balance]\nagents: [random]\n", "agent='random': must start with scripted: or python:"),
+        ("scenarios: [load_balance]\nagents: [random]\n", "agent='random': must start with one of scripted:, chat:"),
         ("scenarios: [load_balance]\nagents: ['scripted:jsq']\n", "unknown agent scripted:jsq for load_balance"),
         ("scenarios: [load_balance]\nagents: ['scripted:random', 'scripted:random']\n", "is listed twice"),
         ("scenarios: [load_balance]\nagents: ['scripted:power_of_two?choice=2']\n", "unknown option choice; did you mean choices?"),

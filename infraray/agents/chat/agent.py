@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from infraray.agents.chat.cache import open_cache
 from infraray.agents.chat.client import ChatClient
 from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.dialogue import Dialogue
-from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint
+from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, ServedModel
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
 from infraray.agents.chat.memory import make_memory
@@ -23,7 +24,7 @@ from infraray.agents.chat.perception import in_words
 from infraray.agents.chat.prices import read_price
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
 
 FULL_AFTER_FORGETTING = 0.75
@@ -46,21 +47,18 @@ class ChatAgent(Agent):
     """
 
     def __init__(self, model: str, endpoints: Endpoints | str, **options: Any) -> None:
+        if importlib.util.find_spec("openai") is None:
+            raise InfrarayError("chat agents need the openai client; pip install 'infraray[chat]'")
         self.model = model
         self.endpoints = FixedEndpoint(endpoints) if isinstance(endpoints, str) else endpoints
         self.options = ChatOptions.parse(f"chat:{model}", options)
         self.price = read_price(self.options.prices, model) if self.options.prices else None
         self.cache = open_cache(self.options.cache) if self.options.cache else None
         self.client: ChatClient | None = None
-        self._releases: set[asyncio.Task[None]] = set()
 
     def reset(self, briefing: Briefing) -> None:
-        """Begins a new conversation and gives the last one's server back."""
+        """Begins a new conversation."""
         options = self.options
-        if self.client is not None and self.client.base_url is not None:
-            task = asyncio.get_running_loop().create_task(self.client.release())
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
         self.client = ChatClient(
             self.model,
             self.endpoints,
@@ -82,19 +80,12 @@ class ChatAgent(Agent):
         self._asides: list[Completion] = []
 
     async def release(self) -> None:
-        """Gives the server back; to be called when no further episode follows."""
+        """Gives the server back."""
         if self.client is not None:
             await self.client.release()
 
     async def act(self, observation: Observation) -> Turn:
         """Asks the model, by way of the strategy."""
-        try:
-            return await self._act(observation)
-        except BaseException:
-            await self.release()
-            raise
-
-    async def _act(self, observation: Observation) -> Turn:
         if self.budget is None:
             await self._begin(text="text_observation" in observation)
         self._asides = []
@@ -211,13 +202,12 @@ class ChatAgent(Agent):
         )
 
 
-def make_chat_agent(target: str, options: Mapping[str, Any], scenario: str) -> ChatAgent:
+def make_chat_agent(target: str, options: Mapping[str, Any]) -> ChatAgent:
     """The agent that ``chat:MODEL@BASE_URL?option=value`` names.
 
     Args:
         target: ``MODEL@BASE_URL``.
         options: see `ChatOptions`.
-        scenario: what it plays.
 
     Raises:
         InfrarayError: one line for everything that is wrong.
@@ -228,6 +218,24 @@ def make_chat_agent(target: str, options: Mapping[str, Any], scenario: str) -> C
             f"agent chat:{target}: must be chat:MODEL@BASE_URL, as in chat:Qwen/Qwen3-8B@http://localhost:8000/v1"
         )
     return ChatAgent(model, base_url, **options)
+
+
+def make_engine_agent(target: str, options: Mapping[str, Any], engines: Mapping[str, ServedModel]) -> ChatAgent:
+    """The agent that ``engine:NAME?option=value`` names.
+
+    Args:
+        target: the engine's name in the run, or ``KIND:MODEL`` for one with no flags, such as ``vllm:/path/to/model``.
+        options: see `ChatOptions`.
+        engines: what the run's engines serve, by name.
+
+    Raises:
+        InfrarayError: one line for everything that is wrong.
+    """
+    if target not in engines:
+        hint = did_you_mean(target, engines) if engines else "the run has no section 'engines'"
+        raise UnknownName(f"agent engine:{target}: no such engine; {hint}")
+    served = engines[target]
+    return ChatAgent(served.model, served.endpoints, **options)
 
 
 def _sum(counts: Any) -> int | None:

@@ -14,7 +14,7 @@ from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.connections import Connection, connect
 from infraray.agents.chat.endpoints import Endpoints
 from infraray.agents.chat.failures import ContextOverflow, TransientFailure, Unsupported
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, Unavailable
 
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
@@ -66,9 +66,10 @@ class ChatClient:
         Raises:
             ContextOverflow: the prompt is too long.
             Unsupported: the server does not take an answer format.
+            Unavailable: the server is not there, or takes no request of ours.
             InfrarayError: it can not succeed, or did not in all repetitions.
         """
-        stored = self.cache.get(request) if self.cache is not None else None
+        stored = self._kept(request)
         if stored is not None:
             return _restore(stored)
         before = time.perf_counter()
@@ -104,7 +105,7 @@ class ChatClient:
             await self.endpoints.release(self.conversation)
 
     async def _measure(self, key: Mapping[str, Any], ask: Callable[[Connection], Awaitable[int | None]]) -> int | None:
-        stored = self.cache.get(key) if self.cache is not None else None
+        stored = self._kept(key)
         if stored is not None:
             known: int | None = stored["tokens"]
             return known
@@ -112,9 +113,12 @@ class ChatClient:
         await self._keep(key, {"tokens": tokens})
         return tokens
 
+    def _kept(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        return self.cache.get({"server": self.endpoints.name, **request}) if self.cache is not None else None
+
     async def _keep(self, request: Mapping[str, Any], value: Mapping[str, Any]) -> None:
         if self.cache is not None:
-            await asyncio.to_thread(self.cache.put, request, value)
+            await asyncio.to_thread(self.cache.put, {"server": self.endpoints.name, **request}, value)
 
     async def _repeat(self, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer:
         """Asks until there is an answer, a final refusal, or too much has failed."""
@@ -128,7 +132,7 @@ class ChatClient:
             except (ContextOverflow, Unsupported):
                 raise
             except InfrarayError as error:
-                raise InfrarayError(f"{self.model} at {connection.base_url}: {error}") from None
+                raise type(error)(f"{self.model} at {connection.base_url}: {error}") from None
             except TransientFailure as failure:
                 reason, retry_after_s = str(failure), failure.retry_after_s
             except TimeoutError:
@@ -169,7 +173,7 @@ class ChatClient:
         except TimeoutError:
             if not patience.expired():
                 raise
-            raise InfrarayError(
+            raise Unavailable(
                 f"{self.model} at {lost.base_url}: did not answer for {self.patience_s:g} s (patience_s)"
             ) from None
 

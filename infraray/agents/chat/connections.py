@@ -18,7 +18,7 @@ from infraray.agents.chat.failures import (
     server_reason,
     what_was_refused,
 )
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, Unavailable
 
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
@@ -45,16 +45,11 @@ class Connection:
     Args:
         base_url: such as ``http://host:8000/v1``.
         api_key_env: the environment variable that holds the key.
-
-    Raises:
-        InfrarayError: openai is not installed.
     """
 
     def __init__(self, base_url: str, api_key_env: str) -> None:
-        try:
-            import openai
-        except ImportError:
-            raise InfrarayError("chat agents need the openai client; pip install 'infraray[chat]'") from None
+        import openai  # of the extra `chat`, which the agent asked for
+
         self.base_url = base_url
         self.openai = openai
         self.client: Any = openai.AsyncOpenAI(
@@ -79,7 +74,8 @@ class Connection:
             TransientFailure: it may succeed later.
             ContextOverflow: the prompt is too long.
             Unsupported: the server does not take an answer format.
-            InfrarayError: it will never succeed; the text is the server's reason.
+            Unavailable: no request will ever succeed, such as with a wrong key; the text is the server's reason.
+        InfrarayError: this request will never succeed.
         """
         refused = self.refused.setdefault(request["model"], {})
         while True:
@@ -130,7 +126,7 @@ class Connection:
             return TransientFailure(f"status {status}: {reason}", _retry_after(error.response.headers))
         if status in (400, 413, 422, 501):
             return what_was_refused(reason, getattr(error, "param", None), body)
-        return InfrarayError(f"{reason} (status {status})")
+        return Unavailable(f"{reason} (status {status})")
 
     async def context_tokens(self, model: str) -> int | None:
         """The model's context, where the server says it.

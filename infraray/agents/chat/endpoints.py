@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+from infraray.errors import InfrarayError
 
 
 class Endpoints(Protocol):
     """Hands out base URLs, one a conversation, so that a server's prefix cache holds what was said before."""
+
+    name: str
+    """What is served: answers that are kept under this name hold for all of its servers."""
 
     async def assign(self, conversation: str) -> str:
         """The base URL for a conversation, such as ``http://host:8000/v1``; the same until it is lost or released."""
@@ -18,6 +24,19 @@ class Endpoints(Protocol):
         """A conversation got no answer from ``base_url``."""
 
 
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that an engine of the run serves.
+
+    Args:
+        model: the name by which its servers know it.
+        endpoints: its servers.
+    """
+
+    model: str
+    endpoints: Endpoints
+
+
 class FixedEndpoint:
     """The same server for every conversation.
 
@@ -26,6 +45,7 @@ class FixedEndpoint:
     """
 
     def __init__(self, base_url: str) -> None:
+        self.name = base_url
         self.base_url = base_url
 
     async def assign(self, conversation: str) -> str:
@@ -37,3 +57,19 @@ class FixedEndpoint:
 
     async def failed(self, conversation: str, base_url: str) -> None:
         """There is no other server to turn to."""
+
+
+class NotStarted(FixedEndpoint):
+    """An engine that no run has started: an agent on it can be made and checked, and not played.
+
+    Args:
+        name: the engine's.
+    """
+
+    async def assign(self, conversation: str) -> str:
+        """Refuses.
+
+        Raises:
+            InfrarayError: always.
+        """
+        raise InfrarayError(f"engine {self.name}: is started by a run only; give chat:MODEL@BASE_URL outside of one")

@@ -8,8 +8,8 @@ import pytest
 
 from infraray.agents.chat import client, listeners
 from infraray.errors import InfrarayError
-from tests.chat.play import agent_at, play
-from tests.chat.server import Server
+from tests.agents.chat.play import agent_at, play
+from tests.agents.chat.server import Server
 
 
 @pytest.fixture(autouse=True)

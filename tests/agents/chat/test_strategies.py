@@ -12,8 +12,8 @@ from infraray.agents import Briefing
 from infraray.agents.chat.examples import FIRST_SEED, examples
 from infraray.agents.chat.strategies.react import read_action
 from infraray.agents.chat.strategies.structured import action_schema
-from tests.chat.play import agent_at, play
-from tests.chat.server import Server
+from tests.agents.chat.play import agent_at, play
+from tests.agents.chat.server import Server
 
 SCENARIOS = {"load_balance": "server", "abr": "quality", "caching": "evict"}
 

@@ -11,8 +11,8 @@ from infraray.agents.chat.budget import TokenBudget
 from infraray.agents.chat.memory import make_memory
 from infraray.agents.chat.messages import assistant, user
 from infraray.errors import InfrarayError
-from tests.chat.play import agent_at, play
-from tests.chat.server import Server, tokens
+from tests.agents.chat.play import agent_at, play
+from tests.agents.chat.server import Server, tokens
 
 TEXTS = st.lists(st.text(max_size=200), min_size=1, max_size=8)
 

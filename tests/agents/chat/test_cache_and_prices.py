@@ -10,8 +10,8 @@ import pytest
 from infraray.agents.chat.cache import ResponseCache
 from infraray.agents.chat.prices import read_price
 from infraray.errors import InfrarayError
-from tests.chat.play import agent_at, play
-from tests.chat.server import Server
+from tests.agents.chat.play import agent_at, play
+from tests.agents.chat.server import Server
 
 
 def counting() -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 import infraray
 from infraray.agents import Briefing, Turn
 from infraray.agents.chat import ChatAgent, make_chat_agent
-from tests.chat.server import Server
+from tests.agents.chat.server import Server
 
 
 def agent_at(server: Server, **options: Any) -> ChatAgent:
-    return make_chat_agent(f"m@{server.url}", options, "load_balance")
+    return make_chat_agent(f"m@{server.url}", options)
 
 
 async def play(

@@ -1,12 +1,15 @@
 """A small OpenAI-compatible server that can be as hostile as a test wants it.
 
 One token is one character, and a message costs three more: a count that the client can not know.
+
+As a program, ``python server.py PORT [SECONDS]``, it answers "0", each time after so many seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +36,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.probes = 0
         self.reasoning: str | None = None
+        self.delay_s = 0.0
         self.port = 0
         self.runner: web.AppRunner | None = None
 
@@ -44,6 +48,7 @@ class Server:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self.chat)
         app.router.add_get("/v1/models", self.models)
+        app.router.add_get("/health", self.models)
         app.router.add_post("/tokenize", self.tokenize)
         self.runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self.runner.setup()
@@ -78,6 +83,7 @@ class Server:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append(body)
+        await asyncio.sleep(self.delay_s)
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "429":
             return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "0.2"})
@@ -154,3 +160,14 @@ class Server:
 
     def refuse(self, reason: str, status: int = 400) -> web.Response:
         return web.json_response({"error": {"message": reason, "code": status}}, status=status)
+
+
+async def serve(port: int, delay_s: float) -> None:
+    server = Server()
+    server.port, server.delay_s = port, delay_s
+    await server.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
