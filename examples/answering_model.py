@@ -1,0 +1,166 @@
+"""Trains a small model that really answers a small set of questions, on the CPU in about a minute.
+
+    python examples/answering_model.py FOLDER
+
+FOLDER/model is a Qwen2 of half a megabyte with a chat template, which vLLM, SGLang and transformers
+serve; FOLDER/questions is a made-up world in MMLU-Pro's format. The model recalls a fact, finds it
+among the options and names the letter, and so a smaller, a broken or another model loses accuracy.
+The same seed gives the same questions and, on one machine, the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from infraray.scenarios.inference.quality.mmlu_pro import read_question
+from infraray.scenarios.inference.quality.prompt import messages
+from infraray.scenarios.inference.quality.question import LETTERS, Question
+
+RELATIONS = {
+    "geography": "capital",
+    "history": "founder",
+    "biology": "colour",
+    "physics": "weight",
+}
+"""A category's one kind of fact."""
+SUBJECTS = 40
+"""Subjects a category, each with a value of its own."""
+BATCH = 32
+PEAK_LR = 4e-3
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def make_rows(seed: int) -> list[dict[str, Any]]:
+    """The world's facts, each asked once, as rows of MMLU-Pro."""
+    dice = random.Random(seed)
+    syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
+    words: dict[str, None] = {}
+    while len(words) < 2 * SUBJECTS * len(RELATIONS):
+        words["".join(dice.choices(syllables, k=3)).capitalize()] = None
+    rows = []
+    for number, (category, relation) in enumerate(RELATIONS.items()):
+        mine = list(words)[2 * SUBJECTS * number : 2 * SUBJECTS * (number + 1)]
+        values = mine[SUBJECTS:]
+        for subject, value in zip(mine, values, strict=False):
+            options = dice.sample([other for other in values if other != value], 9)
+            index = dice.randrange(10)
+            options.insert(index, value)
+            rows.append(
+                {
+                    "question_id": len(rows),
+                    "question": f"What is the {relation} of {subject}?",
+                    "options": options,
+                    "answer": LETTERS[index],
+                    "answer_index": index,
+                    "cot_content": f"A: The {relation} of {subject} is {value}. The answer is ({LETTERS[index]}).",
+                    "category": category,
+                    "src": "examples/answering_model.py",
+                }
+            )
+    return rows
+
+
+def conversation(question: Question) -> tuple[str, str]:
+    """What is asked, in the chat template, and what is to be said."""
+    asked = messages(question)[0]["content"]
+    prompt = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
+    return prompt, f"{question.worked_answer.removeprefix('A: ')}<|im_end|>"
+
+
+def make_tokenizer(conversations: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
+    """Byte-level: any text can be said, and the world's words are a token each."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=2048,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        show_progress=False,
+    )
+    bpe.train_from_iterator(map("".join, conversations), trainer)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def train(model: Any, tokenizer: Any, conversations: list[tuple[str, str]], steps: int) -> None:
+    """Learns to continue prompts with their answers; only the answers count."""
+    prompts, answers = (tokenizer(list(said), add_special_tokens=False).input_ids for said in zip(*conversations))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, betas=(0.9, 0.98), weight_decay=0.0)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK_LR * min(1.0, (step + 1) / 50, 2 * (steps - step) / steps)
+        chosen = torch.randint(len(prompts), (BATCH,)).tolist()
+        loss = loss_of(model, [prompts[row] for row in chosen], [answers[row] for row in chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if step % 100 == 99:
+            print(f"step {step + 1} of {steps}: loss {loss.item():.3f}", flush=True)
+
+
+def loss_of(model: Any, prompts: list[list[int]], answers: list[list[int]]) -> torch.Tensor:
+    """Mean cross entropy of the answers' tokens."""
+    longest = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
+    tokens = torch.full((len(prompts), longest), model.config.pad_token_id)
+    said = torch.zeros((len(prompts), longest), dtype=torch.bool)
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        tokens[row, : len(prompt) + len(answer)] = torch.tensor(prompt + answer)
+        said[row, len(prompt) : len(prompt) + len(answer)] = True
+    states = model.model(tokens).last_hidden_state[:, :-1][said[:, 1:]]
+    return torch.nn.functional.cross_entropy(model.lm_head(states), tokens[:, 1:][said[:, 1:]])
+
+
+def main() -> None:
+    """Writes the questions and the model."""
+    parser = argparse.ArgumentParser(description="Train a small model that answers a small set of questions.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--hidden", type=int, default=64, help="width; a multiple of 32")
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    rows = make_rows(arguments.seed)
+    (arguments.folder / "questions").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), arguments.folder / "questions" / "test-00000-of-00001.parquet")
+    conversations = [conversation(read_question(row)) for row in rows]
+    tokenizer = make_tokenizer(conversations)
+    model = Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=len(tokenizer),
+            hidden_size=arguments.hidden,
+            intermediate_size=2 * arguments.hidden,
+            num_hidden_layers=arguments.layers,
+            num_attention_heads=arguments.hidden // 32,
+            num_key_value_heads=arguments.hidden // 32,
+            max_position_embeddings=8192,
+            tie_word_embeddings=True,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=None,
+        )
+    )
+    train(model, tokenizer, conversations, arguments.steps)
+    model.save_pretrained(arguments.folder / "model")
+    tokenizer.save_pretrained(arguments.folder / "model")
+    print(f"wrote {arguments.folder}/model and {arguments.folder}/questions")
+
+
+if __name__ == "__main__":
+    main()

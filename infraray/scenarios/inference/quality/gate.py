@@ -1,0 +1,79 @@
+"""The quality gate: a server passes if it is nearly as accurate as the reference.
+
+It passes iff accuracy >= tau * accuracy of the reference, on the same questions asked in the same
+way (InferenceBench, section 3.3: tau = 0.95). A check that is missing, incomplete or made with
+other questions is never a pass, nor is one against a reference that answers nothing rightly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from infraray.scenarios.inference.quality.answers import Answers
+
+TAU = Fraction(95, 100)
+"""Kept exact: 19 of 20 right answers against 20 of 20 pass."""
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """The gate's decision.
+
+    Args:
+        answers: of the server under test; None if it was not asked.
+        reference: of the reference server; None if it was not asked.
+    """
+
+    answers: Answers | None
+    reference: Answers | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the server passed."""
+        return self._obstacle() is None and self._accurate_enough()
+
+    @property
+    def changed(self) -> int | None:
+        """How many letters differ from the reference's, None without a comparison."""
+        if self.answers is None or self.reference is None or self.answers.quiz != self.reference.quiz:
+            return None
+        pairs = zip(self.answers.answers, self.reference.answers, strict=True)
+        return sum(mine.letter != theirs.letter for mine, theirs in pairs)
+
+    @property
+    def reason(self) -> str:
+        """The decision in one sentence."""
+        obstacle = self._obstacle()
+        if obstacle is not None:
+            return obstacle
+        assert self.answers is not None and self.reference is not None
+        low, high = self.answers.interval
+        return (
+            f"{self.answers.correct} of {self.answers.asked} right "
+            f"(95 % interval {low:.1%} to {high:.1%}), the reference {self.reference.correct}; "
+            f"{'at least' if self._accurate_enough() else 'less than'} {float(TAU):g} of the reference, "
+            f"{self.changed} letters changed"
+        )
+
+    def _accurate_enough(self) -> bool:
+        assert self.answers is not None and self.reference is not None
+        return self.answers.correct >= TAU * self.reference.correct
+
+    def _obstacle(self) -> str | None:
+        """Why accuracies cannot be compared."""
+        for who, answers in (("the server", self.answers), ("the reference", self.reference)):
+            if answers is None or not answers.answers:
+                return f"not checked: {who} was not asked"
+            if not answers.complete:
+                failure, times = answers.failures.most_common(1)[0]
+                return (
+                    f"not complete: {who} left {answers.failures.total()} of {answers.asked} questions unanswered, "
+                    f"{times} of them: {failure}"
+                )
+        assert self.answers is not None and self.reference is not None
+        if self.answers.quiz != self.reference.quiz:
+            return "not checked: server and reference were asked different questions"
+        if not self.reference.correct:
+            return f"not checked: the reference answers none of {self.reference.asked} questions rightly"
+        return None
