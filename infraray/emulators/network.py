@@ -7,7 +7,7 @@ evenly over them.
 Subnet i = 1, 2, ... is 192.168.i.0/24: its router has .1 on ``r*-eth{i}``, its hosts have .101, .102, ...
 on ``h*-eth0`` and a default route through .1. Link k = 1, 2, ... between routers k-1 and k is 10.0.k.0/30:
 .1 on ``r{k-1}-eth{num_subnets + k}``, .2 on ``r{k}-eth{num_subnets + k}``. Routers of a chain have one
-static route for each subnet that is not theirs.
+static route for each subnet and link that is not theirs.
 """
 
 from __future__ import annotations
@@ -43,6 +43,21 @@ class Interface:
     name: str
     address: str
     network: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """A static route of a machine.
+
+    Args:
+        machine: whose it is.
+        to: a network, or ``default``.
+        via: the next router's address.
+    """
+
+    machine: str
+    to: str
+    via: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +118,41 @@ class Topology:
                     name, last = f"{router}-eth{self.num_subnets + link}", 2 if link == index else 1
                     found.append(Interface(router, name, f"10.0.{link}.{last}/30", f"10.0.{link}.0/30"))
         return tuple(found)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The static routes of every machine, as they are when the network is whole."""
+        found = [Route(host, "default", self.target(host, self.router_of(self._subnet(host)))) for host in self.hosts]
+        for router in self.routers:
+            own = {interface.network for interface in self.interfaces if interface.machine == router}
+            for interface in self.interfaces:
+                if interface.machine in self.routers and interface.network not in own:
+                    position, other = self.routers.index(router), self.routers.index(interface.machine)
+                    next_router = self.routers[position + 1 if other > position else position - 1]
+                    route = Route(router, interface.network, self.target(router, next_router))
+                    if not any(known.machine == router and known.to == route.to for known in found):
+                        found.append(route)
+        return tuple(found)
+
+    def target(self, source: str, target: str) -> str:
+        """The address at which ``target`` is pinged from ``source``, which is another machine.
+
+        A host has one. A router is pinged at the interface that faces the source, the first that a packet
+        from there comes to: hosts of its own subnets ping the subnet's .1, all others the link on their side.
+        (NetArena pings the router's first address from everywhere, so that a fault of subnet 1's interface
+        shows in more cells than the same fault of another one.)
+        """
+        if target in self.hosts:
+            subnet = self._subnet(target)
+            return f"192.168.{subnet}.{101 + self.hosts.index(target) - (subnet - 1) * self.hosts_per_subnet}"
+        beside = source if source in self.routers else self.router_of(self._subnet(source))
+        if beside == target:
+            return f"192.168.{self._subnet(source)}.1"
+        position, other = self.routers.index(beside), self.routers.index(target)
+        return f"10.0.{other}.2" if position < other else f"10.0.{other + 1}.1"
+
+    def _subnet(self, host: str) -> int:
+        return 1 + self.hosts.index(host) // self.hosts_per_subnet
 
     def router_of(self, subnet: int) -> str:
         """The router that joins subnet 1, 2, ...; both ends of a chain have at least one."""

@@ -1,0 +1,85 @@
+"""This process's handle on the fork server that its networks are forked from.
+
+It is a fresh process, not a fork of this one: small, with one thread, and started once. It ends when this one
+does. Networks are not forked from here because what ends with its parent (PR_SET_PDEATHSIG) ends with the
+*thread* that forked it, and because nobody may fork from a process with threads.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+END_S = 5.0
+
+_START = """
+import socket, sys, types
+package = types.ModuleType("infraray")  # without what it imports at its top: a network needs little of it
+package.__path__ = [sys.argv[2]]
+sys.modules["infraray"] = package
+from infraray.emulators.inside.forking import serve
+serve(socket.socket(fileno=int(sys.argv[1])))
+"""
+
+
+class ForkServer:
+    """Started with the first network."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        atexit.register(self._stop)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def fork(self, stream: socket.socket) -> None:
+        """Forks a child that will talk over ``stream``'s other end.
+
+        Raises:
+            OSError: not even a new fork server takes it.
+        """
+        with self._lock:
+            if self._control is not None:
+                try:
+                    socket.send_fds(self._control, [b"\n"], [stream.fileno()])
+                    return
+                except OSError:
+                    self._stop()  # it was killed
+            self._start()
+            assert self._control is not None
+            socket.send_fds(self._control, [b"\n"], [stream.fileno()])
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(Path(__file__).parent.parent)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C is for this process
+                cwd="/",
+            )
+
+    def _stop(self) -> None:
+        """Ends it and all its networks."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait(END_S)
+        self._control = self._process = None
+
+    def _forget(self) -> None:
+        """In a fork of this process: the fork server is the parent's, and must see when that ends."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.returncode = 0  # not ours to wait for
+        self._control = self._process = None
+        self._lock = threading.Lock()
+
+
+fork_server = ForkServer()

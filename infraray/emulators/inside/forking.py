@@ -1,0 +1,39 @@
+"""The process that networks are forked from: Mininet is imported once, and all networks share its memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import socket
+
+from .frames import Frames
+from .init import start
+
+OPEN_FILES = 16384
+"""Five of each machine, and room."""
+
+
+def serve(control: socket.socket) -> None:
+    """Forks a network for every socket that comes over ``control``, until that is closed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of ended networks
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, OPEN_FILES), most))
+    gc.freeze()  # a collection would write to the memory that is shared
+    this = os.getpid()
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return  # every network ends with this process
+        stream = socket.socket(fileno=files[0])
+        if os.fork() == 0:
+            try:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                control.close()
+                start(stream, this)
+            except OSError as error:
+                Frames(stream).send({"error": str(error)})
+            finally:
+                os._exit(0)
+        stream.close()

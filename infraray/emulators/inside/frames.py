@@ -1,0 +1,59 @@
+"""Messages between a network's child process and its parent: JSON, one a line.
+
+Not pickle: the child is next to commands that nobody trusts.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+MAX_BYTES = 1 << 26
+
+
+class Frames:
+    """Both ends' view of a stream socket."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.stream = stream
+        self.received = b""
+
+    def send(self, message: Mapping[str, Any], deadline: float | None = None) -> None:
+        """Sends a message.
+
+        Raises:
+            OSError: the other end is gone, or takes nothing until ``deadline`` (`time.monotonic`).
+        """
+        self._until(deadline)
+        self.stream.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self, deadline: float | None = None) -> dict[str, Any]:
+        """The next message.
+
+        Raises:
+            EOFError: the other end is closed.
+            TimeoutError: ``deadline`` (`time.monotonic`) is over.
+            ValueError: it is not a message.
+        """
+        while b"\n" not in self.received:
+            if len(self.received) > MAX_BYTES:
+                raise ValueError(f"a message of over {MAX_BYTES} bytes")
+            self._until(deadline)
+            data = self.stream.recv(1 << 16)
+            if not data:
+                raise EOFError
+            self.received += data
+        line, _, self.received = self.received.partition(b"\n")
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ValueError("not an object")
+        return message
+
+    def _until(self, deadline: float | None) -> None:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        self.stream.settimeout(left)

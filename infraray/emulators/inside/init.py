@@ -1,0 +1,180 @@
+"""A network's first process: enters the namespaces, builds the network and answers its parent's requests.
+
+When it ends, for whatever reason, the kernel ends all processes in its pid namespace, and with them go
+interfaces, mounts and namespaces.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from . import namespaces
+from .configuration import configuration
+from .frames import Frames
+from .mininet_network import EmulatedNetwork
+from .namespaces import NetworkNamespace
+from .pingmesh import Overloaded, Pingmesh
+
+NAMESPACES = (
+    namespaces.CLONE_NEWUSER
+    | namespaces.CLONE_NEWNS
+    | namespaces.CLONE_NEWPID
+    | namespaces.CLONE_NEWNET
+    | namespaces.CLONE_NEWIPC
+    | namespaces.CLONE_NEWUTS
+    | namespaces.CLONE_NEWCGROUP
+)
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+WHOLE_S = 5.0
+"""A network that is not whole so long after it was built is given up."""
+
+
+def start(stream: socket.socket, parent: int) -> None:
+    """Makes the namespaces, and in them the first process; returns when that has ended.
+
+    Args:
+        stream: to who asked for the network.
+        parent: the calling process's parent, with which it ends.
+
+    Raises:
+        OSError: the kernel forbids it.
+    """
+    user, group = os.geteuid(), os.getegid()
+    namespaces.unshare(NAMESPACES)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    _end_with_parent()
+    if os.getppid() != parent:
+        return
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        try:
+            _end_with_parent()
+            theirs.send(b".")
+            if theirs.recv(1):  # the parent lived when the line above was done
+                theirs.close()
+                _Server(stream).serve()
+        finally:
+            os._exit(0)
+    theirs.close()
+    ours.recv(1)
+    with suppress(OSError):  # whoever asked may be gone
+        socket.send_fds(stream, [b"\n"], [os.pidfd_open(child)])
+    stream.close()
+    ours.send(b".")
+    os.waitpid(child, 0)
+
+
+def _end_with_parent() -> None:
+    namespaces.prctl(namespaces.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class _Server:
+    """The first process.
+
+    Args:
+        stream: where requests come from; it ends when that is closed.
+    """
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.frames = Frames(stream)
+        self.answers: dict[str, Callable[..., Any]] = {
+            "build": self.build,
+            "pingmesh": self.pingmesh,
+            "apply": self.apply,
+            "snapshot": self.snapshot,
+        }
+
+    def serve(self) -> None:
+        """Answers requests, one after the other."""
+        try:
+            self._enter()
+            while True:
+                request = self.frames.receive()
+                try:
+                    answer = {"result": self.answers[request.pop("do")](**request)}
+                except (OSError, Overloaded) as error:
+                    answer = {"error": str(error)}
+                self.frames.send(answer)
+                _reap()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            pass
+        except BaseException as error:
+            self.frames.send({"error": f"{type(error).__name__}: {error}"})
+
+    def _enter(self) -> None:
+        """Makes the mounts that go with the namespaces."""
+        namespaces.prctl(namespaces.PR_SET_NO_NEW_PRIVS, 1)
+        safe = namespaces.MS_NOSUID | namespaces.MS_NODEV | namespaces.MS_NOEXEC
+        namespaces.mount("none", "/", "", namespaces.MS_REC | namespaces.MS_PRIVATE)
+        namespaces.mount("proc", "/proc", "proc", safe)
+        namespaces.mount("tmpfs", "/run", "tmpfs", safe, "size=4m")  # iptables' lock
+        os.environ.clear()
+        os.environ.update(PATH=PATH, LC_ALL="C")
+        os.chdir("/")
+
+    def build(self, plan: dict[str, Any], targets: dict[str, dict[str, str]]) -> None:
+        """Builds the network, and returns when every machine reaches every other one."""
+        self.home = NetworkNamespace(new=False)
+        self.network = EmulatedNetwork(plan, self.home)
+        self.mesh = Pingmesh(self.network, targets)
+        until = time.monotonic() + WHOLE_S
+        while not all(map(all, self.mesh.measure())):
+            if time.monotonic() > until:
+                raise OSError(f"the network is not whole {WHOLE_S:g} s after it was built")
+
+    def pingmesh(self) -> list[str]:
+        """A string of 0 and 1 for each source."""
+        return ["".join("01"[reached] for reached in row) for row in self.mesh.measure()]
+
+    def apply(self, machine: str, commands: list[str], seconds: float) -> None:
+        """Runs our own commands.
+
+        Raises:
+            OSError: one fails, or takes too long.
+        """
+        for command in commands:
+            with self.network.machines[machine].namespace.entered(self.home):
+                process = subprocess.Popen(
+                    ["/bin/sh", "-c", command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    errors="replace",
+                )
+            with process:
+                try:
+                    output, _ = process.communicate(timeout=seconds)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise OSError(f"{machine}: {command}: not done after {seconds:g} s") from None
+            if process.returncode != 0:
+                raise OSError(f"{machine}: {command}: exit status {process.returncode}: {' '.join(output.split())}")
+
+    def snapshot(self) -> dict[str, Any]:
+        """The configuration of each machine."""
+        found = {}
+        for name, machine in self.network.machines.items():
+            with machine.namespace.entered(self.home):
+                found[name] = configuration(machine)
+        return found
+
+
+def _reap() -> None:
+    """Ends the zombies of orphans, which the first process inherits."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

@@ -1,0 +1,209 @@
+"""A network built by Mininet: a topology of LinuxRouters, hosts and LinuxBridges.
+
+Mininet runs a shell for each node and several commands for each interface, which takes a second for 20
+nodes. Here its objects are the plan, each node is a network namespace without a process, and one batch of
+``ip`` a namespace carries the plan out.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import mininet_package
+from .namespaces import NetworkNamespace
+from .netlink import NETFILTER, ROUTE, Netlink
+
+mininet = mininet_package.load()
+mininet.net.Mininet.inited = True  # it would set the computer's limits, which are not ours
+
+SYSCTLS = {
+    # Only IPv4 is measured; IPv6's own traffic would only cost time.
+    "ipv6/conf/all/disable_ipv6": 1,
+    "ipv6/conf/default/disable_ipv6": 1,
+    # What was learned from a fault must not outlive it: a redirect would for five minutes.
+    "ipv4/conf/all/accept_redirects": 0,
+    "ipv4/conf/default/accept_redirects": 0,
+    "ipv4/conf/all/send_redirects": 0,
+    "ipv4/conf/default/send_redirects": 0,
+    # Otherwise the kernel waits a random part of 0.8 s before it answers for others.
+    "ipv4/neigh/default/proxy_delay": 0,
+}
+"""Set in each machine, below /proc/sys/net."""
+
+
+class Port(mininet.link.Intf):  # type: ignore[misc]
+    """An interface; notes its address."""
+
+    def setIP(self, ipstr: str, prefixLen: int | None = None) -> None:  # noqa: D102
+        self.ip, self.prefixLen = ipstr.split("/")
+
+    def isUp(self, setUp: bool = False) -> bool:  # noqa: D102
+        return True
+
+
+class Cable(mininet.link.Link):  # type: ignore[misc]
+    """A veth pair, made when the network starts."""
+
+    @classmethod
+    def makeIntfPair(cls, *args: Any, **options: Any) -> None:  # noqa: D102
+        pass
+
+    def command(self, number: int) -> str:
+        """What makes it, for ``ip -batch``.
+
+        Both ends have different numbers: where they are equal by chance, the kernel takes up to a second to
+        see that the cable is plugged in (``linkwatch_urgent_event`` in net/core/link_watch.c).
+        """
+        ends = [
+            f"{port.name} address {port.mac}" + (f" netns {port.node.namespace.path}" if port.node.inNamespace else "")
+            for port in (self.intf1, self.intf2)
+        ]
+        return f"link add index {1000 + number} name {ends[1]} type veth peer name {ends[0]}"
+
+
+class Machine(mininet.node.Node):  # type: ignore[misc]
+    """A host: a network namespace, and sockets into it."""
+
+    forwards = False
+
+    @classmethod
+    def setup(cls) -> None:
+        """Nothing: `infraray.emulators.problem` knows what is missing."""
+
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
+        self.namespace = NetworkNamespace(new=True)
+        for name, value in {**SYSCTLS, "ipv4/ip_forward": int(self.forwards)}.items():
+            path = Path("/proc/sys/net", name)
+            if path.exists():  # a kernel may be without IPv6
+                path.write_text(str(value))
+        self.routing = Netlink(ROUTE)
+        self.netfilter = Netlink(NETFILTER)
+
+    def config(self, routes: Sequence[tuple[str, str]] = (), ip: str | None = None, **params: Any) -> None:
+        """Notes the static routes, (to, via) pairs; the interfaces have their addresses already."""
+        self.routes = routes
+
+    def commands(self) -> list[str]:
+        """What configures it, for ``ip -batch``."""
+        lines = ["link set lo up"]
+        for port in self.intfList():
+            lines += [f"address add {port.ip}/{port.prefixLen} brd + dev {port.name}", f"link set {port.name} up"]
+        return lines + [f"route add {to} via {via}" for to, via in self.routes]
+
+
+class LinuxRouter(Machine):
+    """A machine that forwards."""
+
+    forwards = True
+
+
+class Bridge(mininet.nodelib.LinuxBridge):  # type: ignore[misc]
+    """A switch: a bridge in the namespace above the machines'."""
+
+    @classmethod
+    def setup(cls) -> None:
+        """Nothing: made with ip(8), not with brctl(8)."""
+
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
+        pass
+
+    def cmd(self, *args: Any, **options: Any) -> str:
+        """Nothing: Mininet wants to configure the interface to a controller."""
+        return ""
+
+    def start(self, _controllers: object) -> None:
+        """Nothing: `EmulatedNetwork.start` makes all switches at once."""
+
+    def commands(self) -> list[str]:
+        """What makes it and plugs its cables in, for ``ip -batch``."""
+        lines = [f"link add {self.name} type bridge mcast_snooping 0", f"link set {self.name} up"]
+        return lines + [f"link set {name} master {self.name} up" for name in self.intfNames() if name != "lo"]
+
+
+class Plan(mininet.topo.Topo):  # type: ignore[misc]
+    """Mininet's topology of a network; see `infraray.emulators.namespace` for the plan's fields."""
+
+    def build(self, plan: dict[str, Any]) -> None:  # noqa: D102
+        for name, machine in plan["machines"].items():
+            cls = LinuxRouter if machine["router"] else Machine
+            self.addHost(name, cls=cls, ip=None, routes=machine["routes"])
+        for name in plan["switches"]:
+            self.addSwitch(name)
+        for number, ends in enumerate(plan["cables"], start=1):
+            (node1, name1, address1), (node2, name2, address2) = ends
+            self.addLink(
+                node1,
+                node2,
+                intfName1=name1,
+                intfName2=name2,
+                # Equal topologies are equal in every bit.
+                addr1=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}",
+                addr2=f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}",
+                params1={"ip": address1},
+                params2={"ip": address2},
+            )
+
+
+class EmulatedNetwork(mininet.net.Mininet):  # type: ignore[misc]
+    """Mininet's network, started.
+
+    Args:
+        plan: what to build.
+        home: the namespace that the calling process is in, where the switches go.
+
+    Raises:
+        OSError: the kernel or ip(8) refuses; the text says what.
+    """
+
+    def __init__(self, plan: dict[str, Any], home: NetworkNamespace) -> None:
+        self.home = home
+        options = {"host": Machine, "switch": Bridge, "link": Cable, "intf": Port, "controller": None}
+        super().__init__(topo=Plan(plan=plan), build=False, **options)
+        self.build()
+        home.enter()
+        self.start()
+
+    @property
+    def machines(self) -> dict[str, Machine]:
+        """Hosts and routers by name."""
+        return {machine.name: machine for machine in self.hosts}
+
+    def start(self) -> None:
+        """Makes switches and cables, then configures all machines at once."""
+        super().start()
+        lines = ["link set lo up", *(link.command(number) for number, link in enumerate(self.links))]
+        for switch in self.switches:
+            lines += switch.commands()
+        _finish(_begin(lines), "the switches")
+        batches = []
+        for machine in self.hosts:
+            with machine.namespace.entered(self.home):
+                batches.append((machine, _begin(machine.commands())))
+        for machine, batch in batches:
+            _finish(batch, machine.name)
+
+
+def _begin(lines: Sequence[str]) -> subprocess.Popen[str]:
+    """Starts ip(8) on a batch in the namespace that the caller is in."""
+    # vfork, which a process with a large memory needs to start others fast, is only taken without close_fds.
+    batch = subprocess.Popen(
+        ["ip", "-batch", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        close_fds=False,
+    )
+    assert batch.stdin is not None
+    batch.stdin.write("\n".join(lines) + "\n")
+    batch.stdin.flush()
+    return batch
+
+
+def _finish(batch: subprocess.Popen[str], what: str) -> None:
+    _, errors = batch.communicate()
+    if batch.returncode != 0:
+        raise OSError(f"ip(8) cannot set up {what}: {' '.join(errors.split())[:500]}")

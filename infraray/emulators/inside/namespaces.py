@@ -1,0 +1,74 @@
+"""The kernel's calls for namespaces that Python 3.11 does not have."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x4000, 0x40000
+
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
+def unshare(flags: int) -> None:
+    """Puts the calling process into new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def prctl(option: int, value: int) -> None:
+    """Sets an attribute of the calling process."""
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
+
+
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    """Mounts a file system."""
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _check(result, f"mount {kind or source} at {target}")
+
+
+def current_cpu() -> int:
+    """The processor that the caller runs on now."""
+    return int(_libc.sched_getcpu())
+
+
+class NetworkNamespace:
+    """A network namespace, held by an open file.
+
+    Args:
+        new: a fresh one, in which the calling process is afterwards; otherwise the one that it is in.
+    """
+
+    def __init__(self, new: bool) -> None:
+        if new:
+            unshare(CLONE_NEWNET)
+        self.file = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    @property
+    def path(self) -> str:
+        """Its name for ip(8), and for whatever runs below the same process."""
+        return f"/proc/{os.getpid()}/fd/{self.file}"
+
+    def enter(self) -> None:
+        """Moves the calling thread, and what it starts from now on, into the namespace."""
+        _check(_libc.setns(self.file, CLONE_NEWNET), "setns")
+
+    @contextmanager
+    def entered(self, home: NetworkNamespace) -> Iterator[None]:
+        """Inside, the caller is in this namespace; afterwards in ``home``."""
+        self.enter()
+        try:
+            yield
+        finally:
+            home.enter()

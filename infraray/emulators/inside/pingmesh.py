@@ -1,0 +1,267 @@
+"""Which machines reach which, all ordered pairs at once and without a process.
+
+A pair reaches where the target itself receives the source's ICMP echo request and the source receives the
+reply: an address that was added to another machine does not count. The requests are ping(8)'s: 56 bytes, not
+to be fragmented.
+
+Nothing here waits for a time-out. A packet passes from one namespace to the next through a queue of the
+processor that sends it, first in, first out. So while this process keeps to one processor, an echo over its
+own loopback interface overtakes no packet: after as many such echoes in a row as the longest path has hops,
+every packet sent before has arrived or is lost, however busy the computer is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from .mininet_network import EmulatedNetwork, Machine
+from .namespaces import current_cpu
+from .netlink import ROUTE, RTM_GETLINK, Attributes, Netlink, attributes
+
+ROUNDS = 3
+"""A pair that does not answer in so many undisturbed rounds is broken."""
+
+REPLY_S = 0.5
+"""A reply that comes later than this counts as none; NetArena's faults delay by 1 s and more."""
+
+LAST_WAIT_S = 0.1
+"""How long at the end, as NetArena's ``ping -W 0.1``, for replies that a queueing discipline delays."""
+
+TRANSITION_S = 2.0
+"""So long an interface that is being switched on is waited for; the kernel takes up to a second."""
+
+MEASURE_S = 20.0
+"""Without enough undisturbed rounds in this time, the measurement fails."""
+
+NEIGHBOURS_AT_ONCE = 256
+"""ARP entries made at a time: all namespaces of a computer together have 1024."""
+
+ECHO_REPLY, ECHO_REQUEST = 0, 8
+SOL_RAW, ICMP_FILTER = 255, 1
+IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
+RECEIVE_BUFFER_BYTES = 1 << 20
+
+IFF_UP = 0x1
+IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_CARRIER = 16, 18, 33
+IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_STATE = 5, 1
+IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN = 2, 7
+
+_HEADER = struct.Struct("!BBHHH")
+_PAYLOAD = struct.Struct("!8sHHI40x")
+"""The measurement, source, target, batch."""
+
+
+class Overloaded(Exception):
+    """The computer is too busy to tell what is broken."""
+
+
+class Pingmesh:
+    """Measures a network again and again.
+
+    Args:
+        network: whose machines; sources and targets have their order.
+        targets: the address that each source pings, by source and target.
+    """
+
+    def __init__(self, network: EmulatedNetwork, targets: Mapping[str, Mapping[str, str]]) -> None:
+        self.machines: list[Machine] = list(network.machines.values())
+        names = [machine.name for machine in self.machines]
+        self.addresses = [[targets[source].get(target, "") for target in names] for source in names]
+        self.sockets = []
+        for machine in self.machines:
+            with machine.namespace.entered(network.home):
+                self.sockets.append(_echo_socket(ECHO_REPLY, ECHO_REQUEST))
+        self.home = Netlink(ROUTE)
+        self.loopback = _echo_socket(ECHO_REPLY)
+        self.loopback.settimeout(MEASURE_S)
+        # An echo is two hops. A link takes four at most, with ARP, and a path two links, and one for each router.
+        self.echoes = 16 + 8 * sum(machine.forwards for machine in self.machines)
+        self.poll = select.epoll()
+        self.number_of = {}
+        for number, echo in enumerate(self.sockets):
+            self.poll.register(echo, select.EPOLLIN)
+            self.number_of[echo.fileno()] = number
+        # A source makes entries of and in its neighbours; beside that, every machine knows its router and back.
+        neighbours = 2 * len(self.machines) / max(1, len(network.switches))
+        self.sources_at_once = max(1, int((NEIGHBOURS_AT_ONCE - 2 * len(self.machines)) / neighbours))
+
+    def measure(self) -> list[list[bool]]:
+        """[source][target], the diagonal True.
+
+        Raises:
+            Overloaded: the computer is too busy to tell.
+        """
+        with _one_processor():
+            return _Measurement(self).run()
+
+    def received(self) -> Iterator[tuple[int, bytes]]:
+        """(machine's number, packet) of all that has arrived, taken out of the sockets."""
+        while ready := self.poll.poll(0):
+            for file, _ in ready:
+                number = self.number_of[file]
+                try:
+                    while True:
+                        yield number, self.sockets[number].recv(512)
+                except BlockingIOError:
+                    pass
+
+    def settle(self) -> None:
+        """Returns when every packet sent before has arrived or is lost."""
+        for number in range(self.echoes):
+            packet = _packet(number, bytes(_PAYLOAD.size))
+            self.loopback.sendto(packet, ("127.0.0.1", 0))
+            while _HEADER.unpack_from(self.loopback.recv(512), 20)[4] != number:
+                pass
+
+    def forget_neighbours(self) -> None:
+        """Empties the ARP caches: who did not answer there is not asked again for seconds."""
+        for machine in self.machines:
+            machine.routing.forget_neighbours()
+
+    def in_transition(self) -> bool:
+        """Whether an interface has come up that the kernel does not yet send through."""
+        links = [machine.routing.dump(RTM_GETLINK, bytes(16)) for machine in self.machines]
+        links.append(self.home.dump(RTM_GETLINK, bytes(16)))
+        return any(_comes_up(header, attributes) for namespace in links for header, attributes in namespace)
+
+
+class _Measurement:
+    """One measurement: what was sent, and what has come back."""
+
+    def __init__(self, mesh: Pingmesh) -> None:
+        self.mesh = mesh
+        self.measurement = os.urandom(8)
+        count = len(mesh.machines)
+        self.missing = {(source, target) for source in range(count) for target in range(count) if source != target}
+        self.requested: set[tuple[int, int]] = set()
+        """Pairs whose request has come to the target."""
+        self.replied: set[tuple[int, int]] = set()
+        """Pairs whose reply has come to the source."""
+        self.sent_at: list[float] = []
+        """When each batch of requests was begun."""
+
+    def run(self) -> list[list[bool]]:
+        began = time.monotonic()
+        for _ in self.mesh.received():
+            pass  # what others have sent meanwhile
+        undisturbed = 0
+        while self.missing and undisturbed < ROUNDS:
+            overflows = self.mesh.home.neighbour_table_overflows()
+            in_time = self._round()
+            if not self.missing:
+                break
+            waited = time.monotonic() - began
+            full = self.mesh.home.neighbour_table_overflows() > overflows
+            if in_time and not full and (waited > TRANSITION_S or not self.mesh.in_transition()):
+                undisturbed += 1
+            elif waited > MEASURE_S:
+                why = "its ARP cache is full; raise net.ipv4.neigh.default.gc_thresh3" if full else "run fewer at once"
+                raise Overloaded(f"after {MEASURE_S:g} s this computer is too busy to tell who reaches whom: {why}")
+            else:
+                time.sleep(0.005)
+        if self.missing:
+            self._wait(LAST_WAIT_S)
+        self.mesh.forget_neighbours()  # the others need the room
+        count = len(self.mesh.machines)
+        return [[(source, target) not in self.missing for target in range(count)] for source in range(count)]
+
+    def _round(self) -> bool:
+        """Asks all that did not answer; returns whether nothing else took the time."""
+        in_time = True
+        asked: dict[int, list[int]] = {}
+        for source, target in sorted(self.missing):
+            asked.setdefault(source, []).append(target)
+        sources = list(asked)
+        for first in range(0, len(sources), self.mesh.sources_at_once):
+            self.mesh.forget_neighbours()
+            self.sent_at.append(time.monotonic())
+            for source in sources[first : first + self.mesh.sources_at_once]:
+                in_time = self._send(source, asked[source]) and in_time
+                self._receive()
+            self.mesh.settle()
+            self._receive()
+            in_time = in_time and time.monotonic() - self.sent_at[-1] < REPLY_S
+        return in_time
+
+    def _send(self, source: int, targets: Iterable[int]) -> bool:
+        """Asks from one machine; returns whether the kernel took all that it may."""
+        batch = len(self.sent_at) - 1
+        echo, addresses = self.mesh.sockets[source], self.mesh.addresses[source]
+        taken = True
+        for target in targets:
+            payload = _PAYLOAD.pack(self.measurement, source, target, batch)
+            try:
+                echo.sendto(_packet(target, payload), (addresses[target], 0))
+            except OSError as error:  # no route, or a filter: broken
+                taken = taken and error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
+        return taken
+
+    def _receive(self) -> None:
+        """Notes what has arrived."""
+        now = time.monotonic()
+        for machine, packet in self.mesh.received():
+            start = (packet[0] & 0xF) * 4
+            if len(packet) < start + _HEADER.size + _PAYLOAD.size:
+                continue
+            measurement, source, target, batch = _PAYLOAD.unpack_from(packet, start + _HEADER.size)
+            if measurement != self.measurement or now - self.sent_at[batch] > REPLY_S:
+                continue
+            if packet[start] == ECHO_REQUEST and machine == target:
+                self.requested.add((source, target))
+            elif packet[start] == ECHO_REPLY and machine == source:
+                self.replied.add((source, target))
+        self.missing -= self.requested & self.replied
+
+    def _wait(self, seconds: float) -> None:
+        """Gives late replies a chance."""
+        until = time.monotonic() + seconds
+        while self.missing and (left := until - time.monotonic()) > 0:
+            self.mesh.poll.poll(left)
+            self._receive()
+
+
+def _echo_socket(*kinds: int) -> socket.socket:
+    """A socket for ICMP messages of some kinds in the network namespace that the caller is in."""
+    echo = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
+    passed = sum(1 << kind for kind in kinds)
+    echo.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~passed & 0xFFFFFFFF))
+    # A path's MTU that was learned from a fault must not outlive it, so it is not used.
+    echo.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+    echo.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    return echo
+
+
+def _packet(sequence: int, payload: bytes) -> bytes:
+    """An ICMP echo request."""
+    total = sum(struct.unpack("!28H", payload)) + (ECHO_REQUEST << 8) + sequence
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return _HEADER.pack(ECHO_REQUEST, 0, ~total & 0xFFFF, 0, sequence) + payload
+
+
+def _comes_up(header: bytes, link: Attributes) -> bool:
+    """Whether an interface is switched on and has a carrier, and the kernel's worker has not yet seen it."""
+    flags = struct.unpack_from("=I", header, 8)[0]
+    if not flags & IFF_UP or link.get(IFLA_CARRIER, b"\0")[0] == 0:
+        return False
+    slave = attributes(attributes(link.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
+    disabled = slave.get(IFLA_BRPORT_STATE, b"\3")[0] == 0
+    return disabled or link.get(IFLA_OPERSTATE, b"\0")[0] in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
+
+
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """Keeps the caller on the processor that it is on."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {current_cpu()})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

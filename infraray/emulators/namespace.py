@@ -1,0 +1,193 @@
+"""A live network in namespaces of its own: needs no root, meets no other network, leaves nothing behind.
+
+A fork server forks a child for each network (`infraray.emulators.inside`). The child makes new user, mount,
+pid, network, ipc, uts and cgroup namespaces, and Mininet builds the network in them. The child ends when it is
+killed, and when any process between it and this one ends, and with it ends all that is in its namespaces. No
+name is ever taken on the host, so kill -9 of anything leaves nothing there.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infraray.emulators.fork_server import fork_server
+from infraray.emulators.inside.frames import Frames
+from infraray.emulators.network import Topology
+from infraray.emulators.requirements import problem
+from infraray.errors import InfrarayError
+
+BUILD_S = 60.0
+"""What building may take, also the largest topology on a computer that is very busy."""
+
+ANSWER_S = 30.0
+"""What an answer may take, beside the commands that are run for it."""
+
+APPLY_S = 20.0
+"""What each of our own commands may take."""
+
+END_S = 10.0
+
+
+class NamespaceNetwork:
+    """A network, whole and live when the constructor returns. See `infraray.emulators.network.Network`.
+
+    A context manager, which closes it. A network that hangs, or whose child is killed, is lost: every method
+    then says so in an `InfrarayError`; make another one.
+
+    Args:
+        topology: its plan.
+
+    Raises:
+        InfrarayError: this machine cannot (see `infraray.emulators.problem`), or it took too long.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self._lost = ""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            fork_server.fork(theirs)
+        self._frames = Frames(ours)
+        self._end = weakref.finalize(self, _end, ours, -1)
+        try:
+            ours.settimeout(BUILD_S)
+            first, files, _, _ = socket.recv_fds(ours, 1, 1)
+            if files:
+                self._process = files[0]
+                self._end.detach()
+                self._end = weakref.finalize(self, _end, ours, self._process)
+                self._ask(_request(topology), BUILD_S)
+            else:
+                self._frames.received = first
+                raise InfrarayError(self._frames.receive(time.monotonic() + END_S)["error"])
+        except (InfrarayError, OSError, EOFError) as error:
+            self.close()
+            raise InfrarayError(
+                f"the network was not built: {problem() or str(error) or 'its process has ended'}"
+            ) from None
+
+    def pingmesh(self) -> NDArray[np.bool_]:
+        """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True.
+
+        A pair reaches where the request comes to the target itself, at the address `Topology.target`, and the
+        reply comes back. False is certain, see `infraray.emulators.inside.pingmesh`.
+
+        Raises:
+            InfrarayError: the computer is too busy to tell, or the network is lost.
+        """
+        rows: list[str] = self._ask({"do": "pingmesh"})
+        return np.array([[reached == "1" for reached in row] for row in rows], dtype=np.bool_)
+
+    def apply(self, machine: str, commands: Sequence[str]) -> None:
+        """Runs our own shell commands on a machine, in order and not isolated.
+
+        Raises:
+            InfrarayError: no such machine; a command fails, with what it printed; the network is lost.
+        """
+        request = {"do": "apply", "machine": self._known(machine), "commands": list(commands), "seconds": APPLY_S}
+        self._ask(request, ANSWER_S + APPLY_S * len(commands))
+
+    def snapshot(self) -> Mapping[str, Mapping[str, Any]]:
+        """Each machine's configuration, as `infraray.emulators.inside.configuration` reads it.
+
+        Raises:
+            InfrarayError: the network is lost.
+        """
+        found: dict[str, dict[str, Any]] = self._ask({"do": "snapshot"})
+        return found
+
+    def close(self) -> None:
+        """Ends the network; no process of it is left when it returns. May be called twice."""
+        self._lost = self._lost or "it was closed"
+        self._end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._end.alive and not select.select([self._process], [], [], 0)[0]
+
+    def __enter__(self) -> NamespaceNetwork:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _known(self, machine: str) -> str:
+        if machine not in self.topology.machines:
+            raise InfrarayError(f"machine={machine!r}: known are {', '.join(self.topology.machines)}")
+        return machine
+
+    def _ask(self, request: Mapping[str, Any], seconds: float = ANSWER_S) -> Any:
+        """The answer to a request."""
+        if self._lost:
+            raise InfrarayError(f"the network is lost: {self._lost}; make another one")
+        deadline = time.monotonic() + seconds
+        try:
+            self._frames.send(request, deadline)
+            answer = self._frames.receive(deadline)
+        except TimeoutError:
+            raise self._lose(f"it hangs, no answer in {seconds:g} s") from None
+        except (EOFError, OSError):
+            raise self._lose("its process has ended") from None
+        except ValueError as error:
+            raise self._lose(f"its answer is not one: {error}") from None
+        except BaseException:
+            self._lose("a request was interrupted")  # whoever asks next must not get this answer
+            raise
+        if "error" in answer:
+            raise InfrarayError(answer["error"])
+        return answer["result"]
+
+    def _lose(self, why: str) -> InfrarayError:
+        self._lost = self._lost or why
+        self._end()
+        return InfrarayError(f"the network is lost: {self._lost}; make another one")
+
+
+def _request(topology: Topology) -> dict[str, Any]:
+    """What the child needs to know of a topology."""
+    machines = {
+        machine: {
+            "router": machine in topology.routers,
+            "routes": [(route.to, route.via) for route in topology.routes if route.machine == machine],
+        }
+        for machine in topology.machines
+    }
+    ends: dict[str, list[list[str | None]]] = {}
+    for interface in topology.interfaces:
+        ends.setdefault(interface.network, []).append([interface.machine, interface.name, interface.address])
+    cables = []
+    for number, end in enumerate(ends.values(), start=1):
+        if number <= topology.num_subnets:
+            cables += [[port, [f"s{number}", f"s{number}-eth{place}", None]] for place, port in enumerate(end, start=1)]
+        else:
+            cables.append(end)
+    targets = {
+        source: {target: topology.target(source, target) for target in topology.machines if target != source}
+        for source in topology.machines
+    }
+    switches = [f"s{number}" for number in range(1, topology.num_subnets + 1)]
+    plan = {"machines": machines, "switches": switches, "cables": cables}
+    return {"do": "build", "plan": plan, "targets": targets}
+
+
+def _end(stream: socket.socket, process: int) -> None:
+    """Kills a network's first process, and waits until the kernel has ended all others in its namespaces."""
+    stream.close()
+    if process >= 0:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], END_S)
+        os.close(process)
