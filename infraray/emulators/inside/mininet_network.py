@@ -17,7 +17,14 @@ from .namespaces import NetworkNamespace
 from .netlink import NETFILTER, ROUTE, Netlink
 
 mininet = mininet_package.load()
-mininet.net.Mininet.inited = True  # it would set the computer's limits, which are not ours
+Intf: Any = mininet.link.Intf
+Link: Any = mininet.link.Link
+Node: Any = mininet.node.Node
+LinuxBridge: Any = mininet.nodelib.LinuxBridge
+Topo: Any = mininet.topo.Topo
+Mininet: Any = mininet.net.Mininet
+
+Mininet.inited = True  # it would set the computer's limits, which are not ours
 
 SYSCTLS = {
     # Only IPv4 is measured; IPv6's own traffic would only cost time.
@@ -34,7 +41,7 @@ SYSCTLS = {
 """Set in each machine, below /proc/sys/net."""
 
 
-class Port(mininet.link.Intf):  # type: ignore[misc]
+class Port(Intf):  # type: ignore[misc]
     """An interface; notes its address."""
 
     def setIP(self, ipstr: str, prefixLen: int | None = None) -> None:  # noqa: D102
@@ -44,7 +51,7 @@ class Port(mininet.link.Intf):  # type: ignore[misc]
         return True
 
 
-class Cable(mininet.link.Link):  # type: ignore[misc]
+class Cable(Link):  # type: ignore[misc]
     """A veth pair, made when the network starts."""
 
     @classmethod
@@ -64,7 +71,7 @@ class Cable(mininet.link.Link):  # type: ignore[misc]
         return f"link add index {1000 + number} name {ends[1]} type veth peer name {ends[0]}"
 
 
-class Machine(mininet.node.Node):  # type: ignore[misc]
+class Machine(Node):  # type: ignore[misc]
     """A host: a network namespace, and sockets into it."""
 
     forwards = False
@@ -100,7 +107,7 @@ class LinuxRouter(Machine):
     forwards = True
 
 
-class Bridge(mininet.nodelib.LinuxBridge):  # type: ignore[misc]
+class Bridge(LinuxBridge):  # type: ignore[misc]
     """A switch: a bridge in the namespace above the machines'."""
 
     @classmethod
@@ -123,7 +130,7 @@ class Bridge(mininet.nodelib.LinuxBridge):  # type: ignore[misc]
         return lines + [f"link set {name} master {self.name} up" for name in self.intfNames() if name != "lo"]
 
 
-class Plan(mininet.topo.Topo):  # type: ignore[misc]
+class Plan(Topo):  # type: ignore[misc]
     """Mininet's topology of a network; see `infraray.emulators.namespace` for the plan's fields."""
 
     def build(self, plan: dict[str, Any]) -> None:  # noqa: D102
@@ -147,7 +154,7 @@ class Plan(mininet.topo.Topo):  # type: ignore[misc]
             )
 
 
-class EmulatedNetwork(mininet.net.Mininet):  # type: ignore[misc]
+class EmulatedNetwork(Mininet):  # type: ignore[misc]
     """Mininet's network, started.
 
     Args:
