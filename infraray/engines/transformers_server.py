@@ -5,9 +5,13 @@
 The baseline that engines are measured against, and small enough to be read whole: prefill, then
 one token a step with the key-value cache, no batching, no paging, no compilation. It speaks
 OpenAI's protocol: ``/v1/models``, ``/v1/chat/completions``, ``/v1/completions``, streamed or not,
-with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos`` and
-``stream_options.include_usage``. Greedy unless a temperature is asked for. It imports torch and
-transformers alone and stands by itself, so that any environment that has them can run it.
+with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos``,
+``stream_options.include_usage`` and, for chats, ``logprobs`` and ``top_logprobs``. Greedy unless a
+temperature is asked for. It imports torch and transformers alone and stands by itself, so that any
+environment that has them can run it.
+
+Beyond that protocol, ``/v1/likelihood`` takes ``messages``, ``text`` and ``top_logprobs``, and says
+how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
 """
 
 # mypy: disable-error-code="import-not-found,untyped-decorator"
@@ -28,6 +32,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 DEFAULT_MAX_TOKENS = 256
+MAX_TOP_LOGPROBS = 20
+"""As OpenAI's."""
 MAX_BODY_BYTES = 64 * 2**20
 
 
@@ -45,6 +51,8 @@ class Sampling:
     seed: int | None
     stop: tuple[str, ...]
     ignore_eos: bool
+    top_logprobs: int | None
+    """How many alternatives are told for each token; None tells not even the token's own."""
 
 
 class Model:
@@ -53,11 +61,13 @@ class Model:
     def __init__(self, path: str, dtype: str, device: str) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(path)
         self.device = device
-        self.model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).to(device).eval()
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
+        self.model = model.to(device).eval()
         self.context = int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
         eos = self.model.generation_config.eos_token_id
         eos = self.tokenizer.eos_token_id if eos is None else eos
         self.eos = set(eos if isinstance(eos, list) else [eos])
+        self.without_text = self.eos | set(self.tokenizer.all_special_ids)
         self.one_at_a_time = threading.Lock()
 
     def encode_chat(self, messages: list[dict[str, Any]]) -> list[int]:
@@ -72,8 +82,8 @@ class Model:
         return list(self.tokenizer(text).input_ids)
 
     @torch.inference_mode()
-    def generate(self, prompt: list[int], sampling: Sampling) -> Iterator[int]:
-        """Yields tokens, the end-of-sequence token included."""
+    def generate(self, prompt: list[int], sampling: Sampling) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yields tokens, the end-of-sequence token included, each with the logits that it was chosen from."""
         generator = torch.Generator(self.device)
         if sampling.seed is None:
             generator.seed()
@@ -84,8 +94,9 @@ class Model:
         for _ in range(sampling.max_tokens):
             output = self.model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
             cache = output.past_key_values
-            token = self._choose(output.logits[0, -1].float(), sampling, generator)
-            yield token
+            logits = output.logits[0, -1].float()
+            token = self._choose(logits, sampling, generator)
+            yield token, logits
             if token in self.eos and not sampling.ignore_eos:
                 return
             tokens = torch.tensor([[token]], device=self.device)
@@ -98,27 +109,61 @@ class Model:
         probabilities[probabilities.cumsum(-1) - probabilities > sampling.top_p] = 0
         return int(order[torch.multinomial(probabilities, 1, generator=generator)])
 
-    def text(self, prompt: list[int], sampling: Sampling) -> Iterator[tuple[str, int, str | None]]:
-        """Yields (new text, tokens so far, finish reason at the end)."""
+    @torch.inference_mode()
+    def likelihood(self, prompt: list[int], text: str, top_logprobs: int) -> list[dict[str, Any]]:
+        """How likely each token of ``text`` is as the answer to ``prompt``.
+
+        Ends before the first token in whose place the model would rather say one that leaves no
+        text, such as the end of the sequence: what follows it was generated after something that
+        the text does not show.
+        """
+        answer = self.tokenizer(text, add_special_tokens=False).input_ids[: max(0, self.context - len(prompt))]
+        tokens = torch.tensor([prompt + answer], device=self.device)
+        logits = self.model(tokens, use_cache=False, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
+        entries = []
+        for token, row in zip(answer, logits, strict=True):
+            if int(row.argmax()) in self.without_text:
+                break
+            entries.append(self.entry(token, row, top_logprobs))
+        return entries
+
+    def entry(self, token: int, logits: torch.Tensor, top_logprobs: int) -> dict[str, Any]:
+        """A token's log-probability and the most likely ones in its place, before any temperature."""
+        logprobs = torch.log_softmax(logits, -1)
+        likely = logprobs.topk(min(top_logprobs, len(logprobs)))
+        pairs = zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
+        return {
+            **self._named(token, float(logprobs[token])),
+            "top_logprobs": [self._named(other, logprob) for other, logprob in pairs],
+        }
+
+    def _named(self, token: int, logprob: float) -> dict[str, Any]:
+        return {"token": self.tokenizer.decode([token]), "logprob": logprob, "bytes": None}
+
+    def text(
+        self, prompt: list[int], sampling: Sampling
+    ) -> Iterator[tuple[str, int, str | None, list[dict[str, Any]]]]:
+        """Yields (new text, tokens so far, finish reason at the end, log-probabilities if asked for)."""
         tokens: list[int] = []
         sent = 0
         longest_stop = max(map(len, sampling.stop), default=0)
         reason = "length"
-        for token in self.generate(prompt, sampling):
+        for token, logits in self.generate(prompt, sampling):
             tokens.append(token)
             if token in self.eos and not sampling.ignore_eos:
                 reason = "stop"
                 break
+            entries = [] if sampling.top_logprobs is None else [self.entry(token, logits, sampling.top_logprobs)]
             text = self.tokenizer.decode(tokens, skip_special_tokens=True)
             found = [at for at in (text.find(stop) for stop in sampling.stop) if at >= 0]
             if found:
-                yield text[sent : min(found)], len(tokens), "stop"
+                yield text[sent : min(found)], len(tokens), "stop", entries
                 return
             # Half a character, and what may be the beginning of a stop text, wait for the next token.
             safe = len(text.rstrip("\ufffd")) - max(0, longest_stop - 1)
-            yield text[sent:safe] if safe > sent else "", len(tokens), None
+            yield text[sent:safe] if safe > sent else "", len(tokens), None, entries
             sent = max(sent, safe)
-        yield self.tokenizer.decode(tokens, skip_special_tokens=True)[sent:], len(tokens), reason
+        yield self.tokenizer.decode(tokens, skip_special_tokens=True)[sent:], len(tokens), reason, []
 
 
 def read_sampling(body: dict[str, Any], room: int) -> Sampling:
@@ -140,6 +185,7 @@ def read_sampling(body: dict[str, Any], room: int) -> Sampling:
     max_tokens = int(number(asked, min(DEFAULT_MAX_TOKENS, max(1, room)), 1, 1 << 30))
     if max_tokens > room:
         raise BadRequest(f"the prompt leaves room for {max(0, room)} tokens of the model's context, not {max_tokens}")
+    alternatives = int(number("top_logprobs", 0, 0, MAX_TOP_LOGPROBS))
     return Sampling(
         max_tokens=max_tokens,
         temperature=number("temperature", 0, 0, 100),
@@ -147,6 +193,8 @@ def read_sampling(body: dict[str, Any], room: int) -> Sampling:
         seed=None if body.get("seed") is None else int(number("seed", 0, -(2**63), 2**63 - 1)),
         stop=stop,
         ignore_eos=bool(body.get("ignore_eos", False)),
+        # Completions ask in another form, which this server does not speak: a number.
+        top_logprobs=alternatives if body.get("logprobs") is True else None,
     )
 
 
@@ -175,7 +223,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._fail(413, f"the request is longer than {MAX_BODY_BYTES} bytes")
         raw = self.rfile.read(length)
-        chat = self.path == "/v1/chat/completions"
+        chat = self.path in ("/v1/chat/completions", "/v1/likelihood")
         if not chat and self.path != "/v1/completions":
             return self._fail(404, f"no such path: {self.path}")
         try:
@@ -192,7 +240,11 @@ class Handler(BaseHTTPRequestHandler):
             return self._fail(400, str(error))
         try:
             with self.model.one_at_a_time:
-                self._answer(body, prompt, sampling, chat)
+                if self.path == "/v1/likelihood":
+                    text, alternatives = str(body.get("text") or ""), sampling.top_logprobs or 0
+                    self._send(200, {"content": self.model.likelihood(prompt, text, alternatives)})
+                else:
+                    self._answer(body, prompt, sampling, chat)
         except (BrokenPipeError, ConnectionResetError):
             # The client went away; what it asked for ends with it.
             self.close_connection = True
@@ -227,22 +279,26 @@ class Handler(BaseHTTPRequestHandler):
         }
         pieces = self.model.text(prompt, sampling)
         if not body.get("stream"):
-            text, tokens, reason = "", 0, None
-            for piece, tokens, reason in pieces:  # noqa: B007 (the last values are used)
+            text, tokens, reason, entries = "", 0, None, []
+            for piece, tokens, reason, more in pieces:  # noqa: B007 (the last values are used)
                 text += piece
-            content = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
-            choice = {"index": 0, **content, "finish_reason": reason, "logprobs": None}
+                entries += more
+            choice = _message(text, reason) if chat else _piece(text, reason)
+            choice["logprobs"] = _logprobs(entries, sampling)
             return self._send(200, {**head, "object": kind, "choices": [choice], "usage": _usage(prompt, tokens)})
         self._begin_stream()
         head["object"] = "chat.completion.chunk" if chat else kind
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         if chat:
             self._send_chunk({**head, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
-        tokens = 0
-        for piece, tokens, reason in pieces:  # noqa: B007 (the last value is used)
+        tokens, entries = 0, []
+        for piece, tokens, reason, more in pieces:  # noqa: B007 (the last value is used)
+            entries += more
             if piece or reason:
                 choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
+                choice["logprobs"] = _logprobs(entries, sampling)
                 self._send_chunk({**head, "choices": [choice]})
+                entries = []
         if with_usage:
             self._send_chunk({**head, "choices": [], "usage": _usage(prompt, tokens)})
         self._write_chunk(b"data: [DONE]\n\n")
@@ -277,12 +333,20 @@ class Handler(BaseHTTPRequestHandler):
         """Prints nothing for a request that went well."""
 
 
+def _message(text: str, reason: str | None) -> dict[str, Any]:
+    return {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+
+
 def _delta(delta: dict[str, Any], reason: str | None) -> dict[str, Any]:
     return {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}
 
 
 def _piece(text: str, reason: str | None) -> dict[str, Any]:
     return {"index": 0, "text": text, "finish_reason": reason, "logprobs": None}
+
+
+def _logprobs(entries: list[dict[str, Any]], sampling: Sampling) -> dict[str, Any] | None:
+    return None if sampling.top_logprobs is None else {"content": entries}
 
 
 def _usage(prompt: list[int], tokens: int) -> dict[str, int]:
