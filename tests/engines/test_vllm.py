@@ -7,8 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -24,19 +22,10 @@ from infraray.actors.engine_pool import PoolEndpoints, PoolStatus, start_engine_
 from infraray.engines import EngineSpec
 from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
+from tests.engines.conftest import ENV, FLAGS
 from tests.engines.fakes import eventually, exists, listens
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(240)]
-
-ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
-FLAGS = {"max_model_len": 4096, "dtype": "float32", "enforce_eager": True}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model")
-    subprocess.run([sys.executable, str(Path(__file__).with_name("tiny_model.py")), str(folder)], check=True)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
