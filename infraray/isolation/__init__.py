@@ -1,0 +1,12 @@
+"""The one way in which infraray runs what an LLM wrote.
+
+A command or a Python program runs in namespaces of its own, sees only the system's read-only folders, has no network or
+one emulated machine's, and is ended at its limits. See docs/isolation.md.
+"""
+
+from infraray.isolation.bubblewrap import Network
+from infraray.isolation.limits import Limits
+from infraray.isolation.running import Finished
+from infraray.isolation.sandbox import Sandbox, problem
+
+__all__ = ["Finished", "Limits", "Network", "Sandbox", "problem"]

@@ -1,0 +1,125 @@
+"""What a sandbox sees: the arguments that make bubblewrap build its namespaces and its file system.
+
+Only the system's read-only folders, a few small files of our own in place of the machine's lists of users and hosts,
+a fresh /proc and /dev, and private tmpfs of limited size for everything that is written.
+
+Source: bwrap(1), version 0.8.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+Network = Literal["none", "inherit"]
+"""``none``: only a loopback interface of its own. ``inherit``: the calling thread's network namespace, with the rights
+to look into it and to change it (CAP_NET_RAW, CAP_NET_ADMIN)."""
+
+NOBODY = 65534
+
+PROGRAM = "/program"
+"""Where what is run stands in the sandbox."""
+
+SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
+"""Beside /usr, into which most distributions link them."""
+
+ETC = ("alternatives", "iproute2", "ld.so.cache", "protocols", "services")
+"""What programs read of /etc: links to programs, where libraries are, names of protocols and routing tables."""
+
+FILES = {
+    "/etc/passwd": "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n",
+    "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n",
+}
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "TERM": "dumb",
+}
+
+WRITABLE = ("/tmp", "/dev/shm")
+"""The private tmpfs; /run and /var/tmp are links to the first."""
+
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+PROC_FILES = "cmdline kcore key-users keys kmsg latency_stats mtrr sched_debug sysrq-trigger timer_list".split()
+PROC_FOLDERS = "acpi asound bus driver fs irq scsi".split()
+"""Switches of the machine and news about it, beside /proc/sys: the kernel gives them to whoever is the machine's root,
+whatever namespaces and capabilities they have. The same that container runtimes hide."""
+
+
+def arguments(network: Network, tmpfs_bytes: int, is_root: bool) -> list[str]:
+    """All of bubblewrap's arguments but for `files` and the command.
+
+    Args:
+        network: see `Network`.
+        tmpfs_bytes: size of each writable tmpfs.
+        is_root: the processes are the machine's root to the kernel, though without capabilities.
+    """
+    words = ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
+    if network == "none":
+        words += ["--unshare-net", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    else:
+        # No user namespace below the caller's: the kernel gives rights over a network only in the user namespace
+        # that owns it (user_namespaces(7)).
+        words += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
+    for name, value in ENVIRONMENT.items():
+        words += ["--setenv", name, value]
+    words += [*_system(), *_proc(network), "--dev", "/dev"]
+    if is_root:
+        words += [*_hide_from_root()]
+    return [*words, *_writable(tmpfs_bytes), "--chdir", "/tmp"]
+
+
+def files(descriptors: Iterable[tuple[str, int]]) -> list[str]:
+    """Copies open files into the sandbox, then makes its root read-only.
+
+    Args:
+        descriptors: pairs of a path in the sandbox and a descriptor that is read to its end.
+    """
+    words: list[str] = []
+    for path, descriptor in descriptors:
+        words += ["--perms", "0444", "--file", str(descriptor), path]
+    return [*words, "--remount-ro", "/"]
+
+
+def _system() -> Iterator[str]:
+    yield from ("--ro-bind", "/usr", "/usr")
+    for folder in SYSTEM_FOLDERS:
+        if os.path.islink(folder):
+            yield from ("--symlink", os.readlink(folder).lstrip("/"), folder)
+        elif os.path.isdir(folder):
+            yield from ("--ro-bind", folder, folder)
+    for name in ETC:
+        if os.path.exists(f"/etc/{name}"):
+            yield from ("--ro-bind", f"/etc/{name}", f"/etc/{name}")
+
+
+def _proc(network: Network) -> Iterator[str]:
+    """The /proc of the own pid namespace, with all of the kernel's settings read-only but the own network's."""
+    yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
+    if network == "inherit":
+        yield from ("--bind", "/proc/sys/net", "/proc/sys/net")
+
+
+def _hide_from_root() -> Iterator[str]:
+    for name in PROC_FILES:
+        if os.path.exists(f"/proc/{name}"):
+            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
+    for name in PROC_FOLDERS:
+        if os.path.isdir(f"/proc/{name}"):
+            yield from ("--perms", "0555", "--tmpfs", f"/proc/{name}", "--remount-ro", f"/proc/{name}")
+    for name in DEVICES:
+        yield from ("--remount-ro", f"/dev/{name}")  # can be written to as before, but no longer be chmod'ed
+
+
+def _writable(tmpfs_bytes: int) -> Iterator[str]:
+    for folder in WRITABLE:
+        yield from ("--perms", "1777", "--size", str(tmpfs_bytes), "--tmpfs", folder)
+    yield from ("--symlink", "tmp", "/run", "--symlink", "../tmp", "/var/tmp", "--symlink", "../run", "/var/run")
+    yield from ("--remount-ro", "/dev")

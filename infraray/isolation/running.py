@@ -1,0 +1,259 @@
+"""The life of one run: started, watched, ended.
+
+bubblewrap makes the namespaces; the kernel's limits keep a process that runs wild from outrunning the watcher. The
+first process of the sandbox's pid namespace is the handle on all: when it is killed, the kernel kills the others and
+lets it go last.
+
+The start, in order: bubblewrap binds itself to our life (PR_SET_PDEATHSIG) and tells the first process's id; we take
+hold of that; only then we hand out the program, through a pipe. Should we die before, the program is empty.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import IO
+
+from infraray.errors import InfrarayError
+from infraray.isolation import seccomp
+from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, files
+from infraray.isolation.caller import caller, require_own_network
+from infraray.isolation.limits import Limits
+from infraray.isolation.output import printable
+from infraray.isolation.requirements import bubblewrap_path, refusal
+from infraray.isolation.rlimits import count_tasks, prefer_for_oom_killer, prlimit
+from infraray.isolation.watcher import Watcher
+
+INTERVAL_S = 0.01
+"""How often the watcher looks."""
+
+END_S = 60.0
+"""What the kernel may take to end killed processes."""
+
+PIPE_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of a command.
+
+    Args:
+        output: standard output and error, in order, bounded, without terminal sequences and control characters.
+        exit_code: as a shell gives it (128 + signal); None where a limit ended the command.
+        ended: that limit: ``time``, ``cpu``, ``memory``, ``processes``, ``output`` or ``file_size``; None where the
+            command ended by itself.
+        wall_s: seconds from the call to the end of the last process.
+    """
+
+    output: str
+    exit_code: int | None
+    ended: str | None
+    wall_s: float
+
+
+class Running:
+    """One run. `end` must be called, whatever happened.
+
+    Args:
+        limits: what it may use.
+        network: see `Network`.
+    """
+
+    def __init__(self, limits: Limits, network: Network) -> None:
+        self._limits = limits
+        self._network: Network = network
+        self._started = time.monotonic()
+        self._open = ExitStack()
+        self._output, self._output_end = self._pipe()
+        self._status, self._status_end = self._pipe()
+        self._program, self._program_end = self._pipe()
+        for kept in (self._output, self._status):
+            os.set_blocking(kept.fileno(), False)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._init: int | None = None
+        self._init_pidfd = -1
+        self._printed = bytearray()
+        self._reported = bytearray()
+        self._ended: str | None = None
+        self._wall_s = 0.0
+
+    def start(self, words: Sequence[str], program: bytes) -> None:
+        """Starts a program. Whether that succeeded is known at the end.
+
+        Args:
+            words: the command in the sandbox that reads the file `PROGRAM`.
+            program: that file.
+        """
+        others = 1  # bubblewrap's own
+        if self._network == "inherit":
+            require_own_network()
+            others += count_tasks()
+        self._launch([*prlimit(self._limits, others), *words])
+        # These errors mean that bubblewrap has ended.
+        with suppress(FileNotFoundError, ProcessLookupError, BrokenPipeError):
+            self._find_init()
+            if self._init is not None:
+                prefer_for_oom_killer(self._init)
+                self._program_end.write(program)
+        self._program_end.close()
+
+    def watch(self) -> None:
+        """Waits until the command ends or reaches a limit."""
+        if self._init is None:
+            return
+        deadline = self._started + self._limits.wall_s
+        look = time.monotonic() + INTERVAL_S
+        watcher = Watcher(self._init, self._limits)
+        self._open.callback(watcher.close)
+        poll = select.poll()
+        for descriptor in (self._output.fileno(), self._status.fileno(), self._init_pidfd):
+            poll.register(descriptor, select.POLLIN)
+        while self._ended is None:
+            pause_s = min(look, deadline) - time.monotonic()
+            ready = {descriptor for descriptor, _ in poll.poll(max(0.0, pause_s) * 1000)}
+            if self._output.fileno() in ready and not self._read_output():
+                poll.unregister(self._output)
+            if len(self._printed) > self._limits.output_bytes:
+                self._ended = "output"
+            elif self._status.fileno() in ready or self._init_pidfd in ready:
+                return
+            elif time.monotonic() >= deadline:
+                self._ended = "time"
+            elif time.monotonic() >= look:
+                self._ended = watcher.exceeded()
+                look = time.monotonic() + INTERVAL_S
+
+    def end(self) -> None:
+        """Kills what is left and waits until it is gone.
+
+        Raises:
+            InfrarayError: the kernel does not end it.
+        """
+        with self._open:
+            if self._process is None:
+                return
+            if self._init is None:
+                self._process.kill()
+            else:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
+                if not select.select([self._init_pidfd], [], [], END_S)[0]:
+                    raise InfrarayError(f"isolation: the kernel has not ended process {self._init} in {END_S:g} s")
+            self._process.wait()
+            self._wall_s = time.monotonic() - self._started
+            # No writer is left: what is in the pipes is all.
+            while self._read_output() or self._read_status():
+                pass
+
+    def finished(self) -> Finished:
+        """What became of it, after its end.
+
+        Raises:
+            InfrarayError: bubblewrap did not begin it.
+        """
+        output = printable(bytes(self._printed[: self._limits.output_bytes]))
+        if self._ended is not None:
+            return Finished(output, None, self._ended, self._wall_s)
+        # bubblewrap reports an exit code only of what it has begun.
+        report: dict[str, int] = {}
+        for line in self._reported.splitlines():
+            report |= json.loads(line)
+        if "exit-code" not in report:
+            raise refusal(output)
+        if report["exit-code"] == 128 + signal.SIGXFSZ:
+            return Finished(output, None, "file_size", self._wall_s)
+        return Finished(output, report["exit-code"], None, self._wall_s)
+
+    def _launch(self, words: Sequence[str]) -> None:
+        who = caller()
+        stdin, stdin_end = self._pipe()
+        stdin_end.close()
+        seccomp_filter = self._memory(_filter())
+        copies = {path: self._memory(text.encode()) for path, text in FILES.items()} | {PROGRAM: self._program}
+        given = [seccomp_filter, self._status_end, *copies.values()]
+        command = [
+            *who.words,
+            bubblewrap_path(),
+            *_arguments(self._network, self._limits.memory_bytes // 2, who.is_root),
+            *("--seccomp", str(seccomp_filter.fileno())),
+            *("--json-status-fd", str(self._status_end.fileno())),
+            *files((path, copy.fileno()) for path, copy in copies.items()),
+            "--",
+            *words,
+        ]
+        self._process = subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=self._output_end,
+            stderr=self._output_end,
+            # bubblewrap is the sandbox's first process, and its environment is to be read in /proc/1/environ.
+            env={},
+            cwd="/",
+            pass_fds=[end.fileno() for end in given],
+        )
+        for end in (stdin, self._output_end, *given):
+            end.close()
+
+    def _find_init(self) -> None:
+        """Waits until bubblewrap tells the sandbox's first process, and takes hold of it."""
+        assert self._process is not None
+        while b"\n" not in self._reported:
+            select.select([self._status], [], [])
+            if not self._read_status():
+                return
+        init = json.loads(self._reported.splitlines()[0])["child-pid"]
+        pidfd = os.pidfd_open(init)
+        self._open.callback(os.close, pidfd)
+        with open(f"/proc/{init}/stat", "rb") as stat:
+            parent = int(stat.read().rpartition(b")")[2].split()[1])
+        if parent == self._process.pid:  # else it has ended, and the number is another's
+            self._init, self._init_pidfd = init, pidfd
+
+    def _read_output(self) -> bool:
+        return _read(self._output, self._printed)
+
+    def _read_status(self) -> bool:
+        return _read(self._status, self._reported)
+
+    def _pipe(self) -> tuple[IO[bytes], IO[bytes]]:
+        """A pipe's two ends, to read and to write."""
+        reading, writing = os.pipe()
+        return (
+            self._open.enter_context(os.fdopen(reading, "rb", buffering=0)),
+            self._open.enter_context(os.fdopen(writing, "wb", buffering=0)),
+        )
+
+    def _memory(self, content: bytes) -> IO[bytes]:
+        """A file in memory that is read from its beginning."""
+        file = self._open.enter_context(os.fdopen(os.memfd_create("infraray"), "r+b", buffering=0))
+        file.write(content)
+        file.seek(0)
+        return file
+
+
+def _read(pipe: IO[bytes], into: bytearray) -> bool:
+    """Takes what is there now; False where that is nothing or the end."""
+    try:
+        taken = os.read(pipe.fileno(), PIPE_BYTES)
+    except BlockingIOError:
+        return False
+    into += taken
+    return bool(taken)
+
+
+@functools.cache
+def _filter() -> bytes:
+    return seccomp.program(seccomp.architecture())
+
+
+@functools.cache
+def _arguments(network: Network, tmpfs_bytes: int, is_root: bool) -> list[str]:
+    return arguments(network, tmpfs_bytes, is_root)

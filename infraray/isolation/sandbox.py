@@ -1,0 +1,87 @@
+"""Runs what an LLM wrote: a command or a Python program, in a sandbox of its own."""
+
+from __future__ import annotations
+
+import os
+
+from infraray.errors import InfrarayError, InvalidAction
+from infraray.isolation.bubblewrap import PROGRAM, Network
+from infraray.isolation.limits import Limits
+from infraray.isolation.running import Finished, Running
+
+PROGRAM_BYTES = 2**18
+"""More than a model writes at a time."""
+
+PYTHON = ("/usr/bin/python3", "/usr/local/bin/python3")
+
+
+class Sandbox:
+    """Runs commands and Python programs that nobody vouches for. May be used by many threads at once.
+
+    Each run has its own user, mount, pid, ipc, uts and cgroup namespace, a read-only system, a private /tmp, an empty
+    environment, a seccomp filter and no capability. It ends with the command: what that left in the background is
+    killed, and so is everything when this process dies.
+
+    Args:
+        limits: what each run may use.
+        network: ``none``, or ``inherit`` for that of the calling thread, which must belong to the user namespace of
+            this process and not to the machine. Such a run shares that user namespace, as rights over a network are
+            not passed further down, and keeps CAP_NET_ADMIN and CAP_NET_RAW.
+    """
+
+    def __init__(self, limits: Limits | None = None, network: Network = "none") -> None:
+        if network not in ("none", "inherit"):
+            raise InfrarayError(f"network={network!r}: give 'none' or 'inherit'")
+        self.limits = limits or Limits()
+        self.network: Network = network
+
+    def run(self, command: str) -> Finished:
+        """Runs a command, or several lines of them, with /bin/sh.
+
+        Raises:
+            InvalidAction: the text is too long or cannot be a program.
+            InfrarayError: this machine cannot isolate it; nothing was run.
+        """
+        return self._run(["/bin/sh", PROGRAM], command)
+
+    def run_python(self, program: str) -> Finished:
+        """Runs a Python program with the system's Python and its standard library.
+
+        Raises:
+            InvalidAction: the text is too long or cannot be a program.
+            InfrarayError: this machine cannot isolate it or has no Python below /usr; nothing was run.
+        """
+        python = next((path for path in PYTHON if os.access(path, os.X_OK)), None)
+        if python is None:
+            raise InfrarayError("isolation: the system has no Python of its own; run once: apt-get install python3")
+        return self._run([python, "-I", "-B", "-u", PROGRAM], program)
+
+    def _run(self, words: list[str], text: str) -> Finished:
+        try:
+            program = text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidAction(f"the command is not text: {error.reason} at position {error.start}") from None
+        if len(program) > PROGRAM_BYTES:
+            raise InvalidAction(f"the command has {len(program)} bytes; at most {PROGRAM_BYTES} are allowed")
+        if b"\0" in program:
+            raise InvalidAction("the command holds a NUL character")
+        running = Running(self.limits, self.network)
+        try:
+            running.start(words, program)
+            running.watch()
+        finally:
+            running.end()
+        return running.finished()
+
+
+def problem(network: Network = "none") -> str | None:
+    """Why this process cannot isolate commands and what to do about it, in one line; None where it can.
+
+    Args:
+        network: as for `Sandbox`.
+    """
+    try:
+        finished = Sandbox(network=network).run("true")
+    except InfrarayError as error:
+        return str(error)
+    return None if finished.exit_code == 0 else f"isolation: `true` did not succeed in a sandbox: {finished}"
