@@ -1,0 +1,110 @@
+"""Who sends the load: this process, or several Ray actors with a core each where one core is not enough."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.load_generator import Load, Target, generate_load
+from infraray.scenarios.inference.requests import Request
+from infraray.scenarios.inference.responses import Response, read_response
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Workload
+
+STREAMS_PER_CLIENT = 256
+"""Concurrent answers that one core reads on time (`benchmarks/load_generator.py`)."""
+
+_LEAD_S = 0.5
+"""What actors have to get a load before it starts."""
+
+
+class Play(Protocol):
+    """Sends a load and reads the answers."""
+
+    def __call__(self, load: Load, requests: Sequence[Request]) -> list[Response]:
+        """The responses, in the order of the requests."""
+
+
+def clients_needed(workload: Workload) -> int:
+    """How many cores the workload's concurrency takes; a limit that is not set may need fewer."""
+    return math.ceil(workload.peak_concurrency / STREAMS_PER_CLIENT)
+
+
+@contextmanager
+def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_eos: bool) -> Iterator[Play]:
+    """Makes ``count`` clients ready; one is this process, more are actors that end with the context.
+
+    Raises:
+        InfrarayError: Ray is needed and not connected.
+    """
+    if count == 1:
+
+        def play_here(load: Load, requests: Sequence[Request]) -> list[Response]:
+            exchanges = generate_load(target, load)
+            return [
+                read_response(exchange, request, tokenizer.count_text, ignore_eos)
+                for exchange, request in zip(exchanges, requests, strict=True)
+            ]
+
+        yield play_here
+        return
+    import ray
+
+    if not ray.is_initialized():
+        raise InfrarayError(f"load: {count} clients run as Ray actors; connect to a cluster first or set clients: 1")
+    actor = ray.remote(num_cpus=1, max_restarts=0)(_LoadClient)
+    clients = [actor.remote(target, str(tokenizer.folder), ignore_eos) for _ in range(count)]
+
+    def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
+        start_at = time.time() + _LEAD_S
+        parts = [range(client, len(requests), count) for client in range(count)]
+        waiting = [
+            client.play.remote(_share(load, number, count), [requests[index] for index in part], list(part), start_at)
+            for number, (client, part) in enumerate(zip(clients, parts, strict=True))
+        ]
+        return sorted((one for part in ray.get(waiting) for one in part), key=lambda one: one.request)
+
+    try:
+        ray.get([client.ready.remote() for client in clients])
+        yield play_on_actors
+    finally:
+        for client in clients:
+            ray.kill(client)
+
+
+def _share(load: Load, number: int, count: int) -> Load:
+    """Every ``count``-th message from ``number``; the limits on concurrency add up to the whole one."""
+    concurrency = load.concurrency
+    return replace(
+        load,
+        messages=load.messages[number::count],
+        due_s=load.due_s[number::count],
+        concurrency=None if concurrency is None else concurrency // count + (number < concurrency % count),
+    )
+
+
+class _LoadClient:
+    """The actor."""
+
+    def __init__(self, target: Target, tokenizer_folder: str, ignore_eos: bool) -> None:
+        self.target = target
+        self.tokenizer = ModelTokenizer(tokenizer_folder)
+        self.ignore_eos = ignore_eos
+
+    def ready(self) -> None:
+        """Answers once the actor can play."""
+
+    def play(self, load: Load, requests: Sequence[Request], indices: Sequence[int], start_at: float) -> list[Response]:
+        """Sends a share of a load, from the wall-clock time ``start_at`` on."""
+        started = time.perf_counter() + start_at - time.time()
+        exchanges = generate_load(self.target, load, started)
+        responses = [
+            read_response(exchange, request, self.tokenizer.count_text, self.ignore_eos)
+            for exchange, request in zip(exchanges, requests, strict=True)
+        ]
+        return [replace(one, request=index) for one, index in zip(responses, indices, strict=True)]

@@ -1,0 +1,307 @@
+"""The load generator: sends requests on schedule over as many connections as that takes.
+
+One thread waits for sockets (epoll) and does, for each read, no more than to note the time and
+keep the bytes; events and JSON are decoded when all is over (`responses`). An asyncio client
+spends three to six times the processor time on each chunk, and what a busy client adds to a
+latency looks just like a slow server.
+
+Latencies count from when a request was due, not from when the client got round to sending it, so
+that a server that stalls is charged for those that it kept waiting (Tene, "How NOT to Measure
+Latency", 2013).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import resource
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.connection import Connection, WireError
+from infraray.scenarios.inference.exchange import Exchange, Failure
+from infraray.scenarios.inference.workloads import Endpoint
+
+_SPARE_FILES = 128
+_EVENTS_AT_ONCE = 64
+"""Reads between two looks at what is due: half a millisecond of them."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a server's endpoint is.
+
+    Args:
+        family: of the address.
+        address: what `socket.connect` takes.
+        host: for the Host header.
+        path: of the endpoint.
+    """
+
+    family: int
+    address: tuple[Any, ...]
+    host: str
+    path: str
+
+    def message(self, body: dict[str, Any]) -> bytes:
+        """A request as it goes over the wire."""
+        content = json.dumps(body).encode()
+        head = (
+            f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
+            f"Accept: text/event-stream\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        return head.encode() + content
+
+
+def find_target(base_url: str, endpoint: Endpoint) -> Target:
+    """Resolves a base URL such as ``http://host:8000/v1``.
+
+    Raises:
+        InfrarayError: it is no http:// URL, or the host is not known.
+    """
+    parts = urlsplit(base_url)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        raise InfrarayError(f"url={base_url!r}: must be http://host:port/v1; encryption is not measured")
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise InfrarayError(f"url={base_url!r}: the host is not known ({error.strerror})") from None
+    family, _, _, _, address = found[0]
+    path = {"chat": "/chat/completions", "completions": "/completions"}[endpoint]
+    return Target(family, address, parts.netloc.rpartition("@")[2], parts.path.rstrip("/") + path)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is sent, and when.
+
+    Args:
+        messages: requests as they go over the wire, in the order of their due times.
+        due_s: seconds from the start, rising, one a message.
+        concurrency: most requests in flight; None for no limit.
+        closed_loop: whether a request is due when a place becomes free rather than at a time of its own.
+        request_timeout_s: from the sending to the end of an answer.
+        time_limit_s: when the whole measurement ends, whatever is not finished.
+    """
+
+    messages: Sequence[bytes]
+    due_s: Sequence[float]
+    concurrency: int | None = None
+    closed_loop: bool = False
+    request_timeout_s: float = math.inf
+    time_limit_s: float = math.inf
+
+
+def generate_load(target: Target, load: Load, started: float | None = None) -> list[Exchange]:
+    """Sends everything and waits for every end; returns the exchanges in the order of the messages.
+
+    Args:
+        target: the server.
+        load: what is sent, and when.
+        started: `time.perf_counter` at which the measurement starts; now, if it is not given.
+    """
+    _allow_open_files(min(len(load.messages), load.concurrency or len(load.messages)))
+    run = _Run(target, load, time.perf_counter() if started is None else started)
+    collects = gc.isenabled()
+    # A pause of the garbage collector would stand in the latencies.
+    gc.disable()
+    try:
+        run.go()
+    finally:
+        if collects:
+            gc.enable()
+        run.close()
+    return run.exchanges
+
+
+@dataclass
+class _Run:
+    target: Target
+    load: Load
+    started: float
+    exchanges: list[Exchange] = field(default_factory=list)
+    in_flight: dict[int, Connection] = field(default_factory=dict)
+    """Connections by the index of what they carry, the oldest first."""
+    idle: list[Connection] = field(default_factory=list)
+    by_file: dict[int, tuple[Connection, Exchange | None]] = field(default_factory=dict)
+    ended: int = 0
+
+    def __post_init__(self) -> None:
+        self.epoll = select.epoll()
+        places = self.load.concurrency or len(self.load.messages)
+        self.free_since = deque([0.0] * min(places, len(self.load.messages)))
+        """When each free place became free."""
+
+    def go(self) -> None:
+        total = len(self.load.messages)
+        while self.ended < total:
+            now = self._now()
+            if now >= self.load.time_limit_s:
+                return self._give_up()
+            self._send_due(now)
+            self._end_late(now)
+            if self.ended == total:
+                return
+            for file, event in self.epoll.poll(self._patience_s(), _EVENTS_AT_ONCE):
+                connection, exchange = self.by_file[file]
+                if exchange is None:
+                    # The server has closed a connection that was kept for later.
+                    self.idle.remove(connection)
+                    self._drop(connection)
+                elif event & select.EPOLLOUT:
+                    self._write(connection, exchange)
+                else:
+                    self._read(connection, exchange)
+
+    def close(self) -> None:
+        for connection, _ in list(self.by_file.values()):
+            self._drop(connection)
+        self.epoll.close()
+
+    def _now(self) -> float:
+        return time.perf_counter() - self.started
+
+    def _patience_s(self) -> float:
+        """How long nothing has to be done but to read."""
+        until = self.load.time_limit_s
+        if len(self.exchanges) < len(self.load.messages) and self.free_since:
+            until = min(until, self.load.due_s[len(self.exchanges)])
+        oldest = next(iter(self.in_flight), None)
+        if oldest is not None:
+            until = min(until, (self.exchanges[oldest].sent_s or 0.0) + self.load.request_timeout_s)
+        if until == math.inf:
+            return -1
+        # epoll counts in milliseconds and would oversleep: what is less is spent asking.
+        return max(0, math.floor((until - self._now()) * 1000)) / 1000
+
+    def _send_due(self, now: float) -> None:
+        load = self.load
+        while self.free_since and (index := len(self.exchanges)) < len(load.messages) and load.due_s[index] <= now:
+            free = self.free_since.popleft()
+            ready = max(load.due_s[index], free)
+            exchange = Exchange(index, due_s=ready if load.closed_loop else load.due_s[index], ready_s=ready)
+            self.exchanges.append(exchange)
+            exchange.sent_s = now = self._now()
+            self._start(exchange)
+
+    def _start(self, exchange: Exchange) -> None:
+        try:
+            if self.idle:
+                connection = self.idle.pop()
+            else:
+                connection = Connection(self.target.family, self.target.address)
+                self.epoll.register(connection.socket, 0)
+            self.by_file[connection.socket.fileno()] = connection, exchange
+            self.in_flight[exchange.index] = connection
+        except OSError as error:
+            return self._fail(exchange, "unreachable", error.strerror or str(error))
+        try:
+            sent = connection.begin(exchange, self.load.messages[exchange.index])
+        except OSError as error:
+            return self._lost(connection, exchange, error)
+        if not sent or not connection.used:
+            self.epoll.modify(connection.socket, select.EPOLLIN if sent else select.EPOLLOUT)
+
+    def _write(self, connection: Connection, exchange: Exchange) -> None:
+        try:
+            if connection.write():
+                self.epoll.modify(connection.socket, select.EPOLLIN)
+        except OSError as error:
+            self._lost(connection, exchange, error)
+
+    def _read(self, connection: Connection, exchange: Exchange) -> None:
+        try:
+            complete = connection.read(self.started)
+        except OSError as error:
+            return self._lost(connection, exchange, error)
+        except WireError as error:
+            if error.failure == "closed":
+                return self._lost(connection, exchange, error)
+            return self._fail(exchange, error.failure, error.reason)
+        if complete:
+            self._end(exchange, exchange.read_times[-1])
+            if connection.finish():
+                self.by_file[connection.socket.fileno()] = connection, None
+                self.idle.append(connection)
+            else:
+                self._drop(connection)
+
+    def _lost(self, connection: Connection, exchange: Exchange, error: OSError | WireError) -> None:
+        """The connection ended before the answer did."""
+        if connection.used and not exchange.received:
+            # It was kept from an earlier exchange and the server closed it meanwhile: no fault of
+            # this request, which goes out again on a new one.
+            del self.in_flight[exchange.index]
+            self._drop(connection)
+            exchange.read_times.clear()
+            exchange.read_ends.clear()
+            return self._start_anew(exchange)
+        if isinstance(error, WireError):
+            return self._fail(exchange, error.failure, error.reason)
+        reset = isinstance(error, ConnectionResetError | BrokenPipeError)
+        self._fail(exchange, "closed" if reset else "unreachable", error.strerror or str(error))
+
+    def _start_anew(self, exchange: Exchange) -> None:
+        kept, self.idle = self.idle, []
+        self._start(exchange)
+        self.idle = kept
+
+    def _fail(self, exchange: Exchange, failure: Failure, reason: str) -> None:
+        exchange.failure, exchange.reason = failure, reason
+        connection = self.in_flight.get(exchange.index)
+        self._end(exchange, self._now())
+        if connection is not None:
+            self._drop(connection)
+
+    def _end(self, exchange: Exchange, at: float) -> None:
+        exchange.finished_s = at
+        self.in_flight.pop(exchange.index, None)
+        self.free_since.append(at)
+        self.ended += 1
+
+    def _end_late(self, now: float) -> None:
+        """Ends what takes too long; as all have the same time, only the oldest can."""
+        while self.in_flight:
+            exchange = self.exchanges[next(iter(self.in_flight))]
+            if now - (exchange.sent_s or 0.0) < self.load.request_timeout_s:
+                return
+            self._fail(exchange, "timeout", f"no end within {self.load.request_timeout_s:g} s (request_timeout_s)")
+
+    def _give_up(self) -> None:
+        reason = f"the time of {self.load.time_limit_s:g} s is over"
+        for index in list(self.in_flight):
+            self._fail(self.exchanges[index], "unfinished", reason)
+        for index in range(len(self.exchanges), len(self.load.messages)):
+            due = self.load.due_s[index]
+            exchange = Exchange(index, due, due, finished_s=self.load.time_limit_s, failure="unfinished", reason=reason)
+            self.exchanges.append(exchange)
+
+    def _drop(self, connection: Connection) -> None:
+        del self.by_file[connection.socket.fileno()]
+        with suppress(OSError):
+            self.epoll.unregister(connection.socket)
+        connection.socket.close()
+
+
+def _allow_open_files(connections: int) -> None:
+    """Raises this process's limit on open files as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < connections + _SPARE_FILES:
+        needed = connections + _SPARE_FILES
+        with suppress(OSError, ValueError):
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard)
+            )

@@ -1,0 +1,256 @@
+"""One measurement of a server: warm it up, send a workload's requests in each traffic, check, and score."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.arrivals import arrival_times
+from infraray.scenarios.inference.load_clients import clients_needed, load_clients
+from infraray.scenarios.inference.load_generator import Load, Target, find_target
+from infraray.scenarios.inference.metrics import (
+    Convention,
+    Distribution,
+    Metrics,
+    compute_metrics,
+    distribution,
+    plain,
+    score,
+)
+from infraray.scenarios.inference.requests import Request, RequestSet
+from infraray.scenarios.inference.responses import Response
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Traffic, Workload
+
+LAG_THAT_MATTERS = 0.05
+"""The client's p99 delay over the median time to first token above which the figures are in doubt."""
+
+LEAST_TEXT = 0.9
+"""Tokens of the text over tokens of the usage below which the usage is in doubt."""
+
+
+@dataclass(frozen=True)
+class ClientLag:
+    """The client's own delays, which stand in the latencies and are not the server's.
+
+    Args:
+        send_s: from when a request could be sent to when it was.
+        receive_s: from when the first bytes of an answer's body reached this machine to when they
+            were read; a count of 0 where the kernel gives no time.
+    """
+
+    send_s: Distribution
+    receive_s: Distribution
+
+
+@dataclass(frozen=True)
+class UsageCheck:
+    """The server's token counts against our own, over the successes.
+
+    Args:
+        missing: successes without usage; their output is counted by us.
+        wrong_prompt: successes whose prompt the server counts otherwise than we do.
+        text_ratio: tokens that the texts encode to, over output tokens that the server claims;
+            NaN where it claims none.
+    """
+
+    missing: int
+    wrong_prompt: int
+    text_ratio: float
+
+
+@dataclass(frozen=True)
+class TrafficMeasurement:
+    """What one traffic measured, and how far it can be trusted.
+
+    Args:
+        traffic: how the requests arrived.
+        metrics: the figures.
+        client_lag: the client's own delays.
+        usage: the check of the token counts.
+        warnings: what puts the figures in doubt, one line each.
+        responses: every answer, in the order of the requests.
+    """
+
+    traffic: Traffic
+    metrics: Metrics
+    client_lag: ClientLag
+    usage: UsageCheck
+    warnings: tuple[str, ...]
+    responses: tuple[Response, ...]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a workload measured.
+
+    Args:
+        score: by the workload's objective.
+        traffics: one for each traffic of the workload.
+        requests_sha256: the hash of the requests' content.
+        seed: of the arrival times.
+        clients: processes that sent and read.
+        convention: which formulas.
+    """
+
+    score: float
+    traffics: tuple[TrafficMeasurement, ...]
+    requests_sha256: str
+    seed: int
+    clients: int
+    convention: Convention
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All traffics' warnings."""
+        return tuple(f"{one.traffic.label}: {warning}" for one in self.traffics for warning in one.warnings)
+
+    def to_json(self, responses: bool = False) -> dict[str, Any]:
+        """The same as plain values; what is not a number is null. Without the answers, unless asked for."""
+        traffics = []
+        for one in self.traffics:
+            content = asdict(replace(one, responses=one.responses if responses else ()))
+            if not responses:
+                del content["responses"]
+            traffics.append({**content, "traffic": one.traffic.model_dump()})
+        written: dict[str, Any] = plain({**asdict(replace(self, traffics=())), "traffics": traffics})
+        return written
+
+
+def measure(
+    base_url: str,
+    model: str,
+    workload: Workload,
+    requests: RequestSet,
+    tokenizer: ModelTokenizer,
+    seed: int,
+    clients: int | None = None,
+    time_limit_s: float = math.inf,
+    convention: Convention = "infraray",
+) -> Measurement:
+    """Measures a server that runs.
+
+    Args:
+        base_url: such as ``http://host:8000/v1``.
+        model: the name under which the server serves the model.
+        workload: traffic, temperature, timeouts and objective.
+        requests: what is sent; their endpoint is used.
+        tokenizer: the model's own.
+        seed: of the arrival times.
+        clients: processes that send and read; None takes as many as the concurrency needs. More
+            than one run as Ray actors with a core each, on a cluster that is connected.
+        time_limit_s: for everything, the warm-up included; what is not finished then, failed.
+        convention: which formulas, see `metrics`.
+
+    Raises:
+        InfrarayError: the URL is none, or Ray is needed and not connected.
+    """
+    if clients is not None and clients < 1:
+        raise InfrarayError(f"measure: clients={clients!r}: must be at least 1")
+    # Each has at least one place under the limits on concurrency.
+    clients = min(clients or clients_needed(workload), workload.least_concurrency)
+    deadline = time.monotonic() + time_limit_s
+    target = find_target(base_url, requests.endpoint)
+    messages = [_message(target, model, workload, request) for request in requests.requests]
+    warmup = [_message(target, model, workload, request) for request in requests.warmup]
+    measured = []
+    with ExitStack() as stack:
+        play = stack.enter_context(load_clients(clients, target, tokenizer, workload.ignore_eos))
+        timeout_s = workload.request_timeout_s
+        play(
+            Load(warmup, [0.0] * len(warmup), None, False, timeout_s, deadline - time.monotonic()),
+            requests.warmup,
+        )
+        for traffic in workload.traffic:
+            load = Load(
+                messages,
+                arrival_times(traffic, len(messages), seed).tolist(),
+                traffic.concurrency,
+                # A burst holds no times of its own: those who wait send when it is their turn.
+                traffic.arrivals == "burst",
+                timeout_s,
+                deadline - time.monotonic(),
+            )
+            responses = play(load, requests.requests)
+            measured.append(_assess(traffic, workload, requests.requests, responses, convention))
+    figures = [one.metrics for one in measured]
+    return Measurement(
+        score=score(workload.objective, figures, convention),
+        traffics=tuple(measured),
+        requests_sha256=requests.sha256,
+        seed=seed,
+        clients=clients,
+        convention=convention,
+    )
+
+
+def _message(target: Target, model: str, workload: Workload, request: Request) -> bytes:
+    said: dict[str, Any]
+    if target.path.endswith("/chat/completions"):
+        said = {"messages": [{"role": "user", "content": request.prompt}]}
+    else:
+        said = {"prompt": request.prompt}
+    return target.message(
+        {
+            "model": model,
+            **said,
+            "max_tokens": request.output_tokens,
+            "temperature": workload.temperature,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **({"ignore_eos": True} if workload.ignore_eos else {}),
+        }
+    )
+
+
+def _assess(
+    traffic: Traffic,
+    workload: Workload,
+    requests: Sequence[Request],
+    responses: Sequence[Response],
+    convention: Convention,
+) -> TrafficMeasurement:
+    metrics = compute_metrics(responses, workload.service_level, convention)
+    lag = ClientLag(
+        distribution([one.send_lag_s for one in responses if one.sent_s is not None]),
+        distribution([one.receive_lag_s for one in responses if one.receive_lag_s is not None]),
+    )
+    usage = _check_usage(requests, responses)
+    return TrafficMeasurement(traffic, metrics, lag, usage, tuple(_doubts(metrics, lag, usage)), tuple(responses))
+
+
+def _check_usage(requests: Sequence[Request], responses: Sequence[Response]) -> UsageCheck:
+    done = [one for one in responses if one.failure is None]
+    counted = [one for one in done if one.output_tokens is not None]
+    claimed = sum(one.tokens for one in counted)
+    return UsageCheck(
+        missing=len(done) - len(counted),
+        wrong_prompt=sum(one.prompt_tokens != requests[one.request].prompt_tokens for one in counted),
+        text_ratio=sum(one.text_tokens for one in counted) / claimed if claimed else math.nan,
+    )
+
+
+def _doubts(metrics: Metrics, lag: ClientLag, usage: UsageCheck) -> list[str]:
+    doubts = []
+    for what, delay in (("sent", lag.send_s), ("read", lag.receive_s)):
+        if delay.p99 > LAG_THAT_MATTERS * metrics.ttft_s.p50:
+            doubts.append(
+                f"the client {what} up to {delay.p99 * 1e3:.1f} ms late (p99), which is {LAG_THAT_MATTERS:.0%} or more "
+                f"of the median TTFT of {metrics.ttft_s.p50 * 1e3:.1f} ms; give it a free core or use more clients"
+            )
+    failed = metrics.requests - metrics.completed
+    if failed:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in metrics.failures.items())
+        doubts.append(f"{failed} of {metrics.requests} requests failed: {kinds}")
+    if usage.missing:
+        doubts.append(f"{usage.missing} answers came without usage; their tokens are counted from the text")
+    if usage.wrong_prompt:
+        doubts.append(f"the server counts {usage.wrong_prompt} prompts otherwise than the model's tokenizer does")
+    if usage.text_ratio < LEAST_TEXT:
+        doubts.append(f"the texts hold {usage.text_ratio:.0%} of the tokens that the server claims")
+    return doubts

@@ -1,0 +1,221 @@
+"""Latencies, throughput and scores of a measurement, each with its formula and its source.
+
+For a request *i* with due time d, sending s, first text f, last token l (the event with the finish
+reason), end e and n output tokens:
+
+| metric | formula | source |
+|---|---|---|
+| TTFT | f - d | InferenceBench, appendix A.5, which counts from s |
+| TPOT | (l - f) / (n - 1) for n > 1 | appendix A.5, which takes the end e for l |
+| ITL | gaps between the times at which text came | appendix A.5 |
+| E2E | l - d | |
+| request throughput | successes / wall time | appendix A.5 |
+| output throughput | sum of n / wall time | |
+| generation throughput | sum of (n - 1) / sum of (l - f) | appendix A.5, whose numerator is the sum of n |
+| goodput | successes that meet the service level / wall time | Zhong et al., "DistServe", 2024 |
+| balanced score | (1 / mean TTFT x 1 / mean TPOT x request throughput)^(1/3), in s and requests/s | appendix A.5 |
+
+Wall time is from the start to the last end, failures included. Only successes count, anywhere.
+
+The convention ``paper`` is what InferenceBench's own summariser does, for comparison with its
+published figures alone: latencies count from the sending; requests that failed count in the
+request throughput, and those of a wrong length as successes everywhere; the balanced score takes
+medians.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import geometric_mean
+from typing import Any, Literal
+
+import numpy as np
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.responses import Response
+from infraray.scenarios.inference.workloads import Objective, ServiceLevel
+
+Convention = Literal["infraray", "paper"]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Mean and percentiles (linear interpolation) of ``count`` values; NaN where there are none."""
+
+    count: int
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+def distribution(values: Sequence[float]) -> Distribution:
+    """Summarises values."""
+    if not values:
+        return Distribution(0, *[math.nan] * 5)
+    array = np.asarray(values)
+    p50, p90, p99 = np.percentile(array, (50, 90, 99)).tolist()
+    return Distribution(len(values), float(array.mean()), p50, p90, p99, float(array.max()))
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one traffic of a workload measured; latencies in s.
+
+    Args:
+        requests: how many were to be sent.
+        completed: how many succeeded.
+        failures: how many failed, by kind.
+        wall_s: from the start to the last end.
+        ttft_s: time to first token.
+        tpot_s: time per output token.
+        itl_s: inter-token latency.
+        e2e_s: to the last token.
+        ttft_from_send_s: time to first token without what the client queued.
+        e2e_from_send_s: likewise to the last token.
+        request_throughput: requests/s.
+        output_throughput: tokens/s of all requests together.
+        generation_throughput: tokens/s of one request while it decodes.
+        goodput: requests/s that met the service level; None where none is stated.
+    """
+
+    requests: int
+    completed: int
+    failures: Mapping[str, int]
+    wall_s: float
+    ttft_s: Distribution
+    tpot_s: Distribution
+    itl_s: Distribution
+    e2e_s: Distribution
+    ttft_from_send_s: Distribution
+    e2e_from_send_s: Distribution
+    request_throughput: float
+    output_throughput: float
+    generation_throughput: float
+    goodput: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain values; what is not a number is null."""
+        written: dict[str, Any] = plain(asdict(self))
+        return written
+
+
+def compute_metrics(
+    responses: Sequence[Response], service_level: ServiceLevel | None = None, convention: Convention = "infraray"
+) -> Metrics:
+    """Applies the formulas of this module.
+
+    Args:
+        responses: of one traffic, failures included.
+        service_level: what goodput asks.
+        convention: see the module.
+    """
+    paper = convention == "paper"
+    if paper:
+        responses = [
+            replace(one, due_s=one.due_s if one.sent_s is None else one.sent_s, last_s=one.finished_s)
+            for one in responses
+        ]
+    done = [one for one in responses if one.failure is None or (paper and one.failure == "wrong_length")]
+    wall = max((one.finished_s for one in responses), default=0.0)
+    ttft = [_first(one) - one.due_s for one in done]
+    tpot = [(_last(one) - _first(one)) / (one.tokens - 1) for one in done if one.tokens > 1]
+    tokens = sum(one.tokens for one in done)
+    decoded = tokens if paper else sum(max(0, one.tokens - 1) for one in done)
+    counted = len(responses) if paper else len(done)
+    good = [one for one in done if service_level is not None and _meets(one, service_level)]
+    return Metrics(
+        requests=len(responses),
+        completed=len(done),
+        failures=dict(sorted(Counter(one.failure for one in responses if one.failure is not None).items())),
+        wall_s=wall,
+        ttft_s=distribution(ttft),
+        tpot_s=distribution(tpot),
+        itl_s=distribution([gap for one in done for gap in np.diff(one.text_times_s).tolist()]),
+        e2e_s=distribution([_last(one) - one.due_s for one in done]),
+        ttft_from_send_s=distribution([_first(one) - _sent(one) for one in done]),
+        e2e_from_send_s=distribution([_last(one) - _sent(one) for one in done]),
+        request_throughput=_rate(counted, wall),
+        output_throughput=_rate(tokens, wall),
+        generation_throughput=_rate(decoded, sum(_last(one) - _first(one) for one in done)),
+        goodput=None if service_level is None else _rate(len(good), wall),
+    )
+
+
+def score(objective: Objective, traffics: Sequence[Metrics], convention: Convention = "infraray") -> float:
+    """The figure by which servers are compared on a workload, 0 or infinite where nothing succeeded.
+
+    - ``ttft``, ``tpot``: mean in s, lower is better (InferenceBench, Table 11);
+    - ``request_throughput``: requests/s, higher is better;
+    - ``balanced``: higher is better.
+
+    Several traffics are averaged geometrically (section 3.2).
+
+    Raises:
+        InfrarayError: there is no traffic.
+    """
+    if not traffics:
+        raise InfrarayError("score: no traffic was measured")
+    figures = [_figure(objective, metrics, convention) for metrics in traffics]
+    if not all(0 < figure < math.inf for figure in figures):
+        return 0.0 if higher_is_better(objective) else math.inf
+    return geometric_mean(figures)
+
+
+def higher_is_better(objective: Objective) -> bool:
+    """Which way the score goes."""
+    return objective in ("request_throughput", "balanced")
+
+
+def plain(value: Any) -> Any:
+    """A result's content as JSON has it: what is not a finite number becomes None."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _figure(objective: Objective, metrics: Metrics, convention: Convention) -> float:
+    if metrics.completed == 0:
+        return 0.0
+    if objective == "ttft":
+        return metrics.ttft_s.mean
+    if objective == "tpot":
+        return metrics.tpot_s.mean
+    if objective == "request_throughput":
+        return metrics.request_throughput
+    if convention == "paper":
+        product = metrics.ttft_s.p50 * metrics.tpot_s.p50
+    else:
+        product = metrics.ttft_s.mean * metrics.tpot_s.mean
+    return (metrics.request_throughput / product) ** (1 / 3) if product > 0 else math.nan
+
+
+def _sent(response: Response) -> float:
+    assert response.sent_s is not None  # What was not sent did not succeed.
+    return response.sent_s
+
+
+def _first(response: Response) -> float:
+    return response.text_times_s[0]
+
+
+def _last(response: Response) -> float:
+    assert response.last_s is not None  # Without a finish reason nothing succeeds.
+    return response.last_s
+
+
+def _meets(response: Response, level: ServiceLevel) -> bool:
+    first, last = _first(response), _last(response)
+    tpot = (last - first) / (response.tokens - 1) if response.tokens > 1 else 0.0
+    taken = ((level.ttft_s, first - response.due_s), (level.tpot_s, tpot), (level.e2e_s, last - response.due_s))
+    return all(limit is None or seconds <= limit for limit, seconds in taken)
+
+
+def _rate(count: int, seconds: float) -> float:
+    return count / seconds if seconds > 0 else 0.0

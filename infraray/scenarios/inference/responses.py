@@ -1,0 +1,230 @@
+"""What an exchange said: its events and their times, its text, its tokens, and whether it is a success."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from infraray.scenarios.inference.exchange import Exchange, Failure
+from infraray.scenarios.inference.requests import Request
+
+_REASON_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Response:
+    """The answer to one request; times are in seconds from the start of the measurement.
+
+    Args:
+        request: the request's place in its set.
+        due_s: when the schedule wanted it sent.
+        sent_s: when it was sent; None if it never was.
+        first_chunk_s: when the first event with a choice came, with or without text.
+        text_times_s: when each event with text came, the first of which is the first token seen.
+        last_s: when the event with the finish reason came: the last token.
+        finished_s: when the answer ended, or failed.
+        text: all that was generated, reasoning included.
+        finish_reason: the server's own.
+        asked_tokens: how long the output should be.
+        prompt_tokens: the server's count, None where it gave none.
+        output_tokens: the server's count, None where it gave none.
+        text_tokens: our count of the text. It may differ from the server's on honest servers:
+            the tokens that were generated need not be those that the text encodes to.
+        send_lag_s: from when it could be sent to when it was: the client's own delay.
+        receive_lag_s: how long the answer's first bytes waited to be read: likewise.
+        failure: the kind of failure; None for a success.
+        reason: the failure in words.
+    """
+
+    request: int
+    due_s: float
+    sent_s: float | None
+    first_chunk_s: float | None
+    text_times_s: tuple[float, ...]
+    last_s: float | None
+    finished_s: float
+    text: str
+    finish_reason: str | None
+    asked_tokens: int
+    prompt_tokens: int | None
+    output_tokens: int | None
+    text_tokens: int
+    send_lag_s: float
+    receive_lag_s: float | None
+    failure: Failure | None
+    reason: str
+
+    @property
+    def tokens(self) -> int:
+        """Output tokens: the server's count, or ours where it gave none."""
+        return self.text_tokens if self.output_tokens is None else self.output_tokens
+
+
+class _Fault(Exception):
+    def __init__(self, failure: Failure, reason: str) -> None:
+        super().__init__(reason)
+        self.failure: Failure = failure
+
+
+def read_response(exchange: Exchange, request: Request, count_text: Callable[[str], int], ignore_eos: bool) -> Response:
+    """Decodes an exchange. What fails is a failure of the response, never an error.
+
+    Args:
+        exchange: as the load generator recorded it.
+        request: what was asked.
+        count_text: counts the tokens of a text, under the model's own tokenizer.
+        ignore_eos: whether the output had to have its full length.
+    """
+    stream = _Stream()
+    failure, reason = exchange.failure, exchange.reason
+    try:
+        if exchange.body_start:
+            _read_body(exchange, stream)
+        if failure is None:
+            _judge(stream, request, ignore_eos)
+    except _Fault as fault:
+        # What went wrong on the wire came first.
+        if failure is None:
+            failure, reason = fault.failure, str(fault)
+    text = "".join(stream.texts)
+    text_tokens = count_text(text)
+    sent = exchange.ready_s if exchange.sent_s is None else exchange.sent_s
+    return Response(
+        request=exchange.index,
+        due_s=exchange.due_s,
+        sent_s=exchange.sent_s,
+        first_chunk_s=stream.first_chunk_s,
+        text_times_s=tuple(stream.text_times),
+        last_s=stream.last_s,
+        finished_s=exchange.finished_s,
+        text=text,
+        finish_reason=stream.finish_reason,
+        asked_tokens=request.output_tokens,
+        prompt_tokens=stream.prompt_tokens,
+        output_tokens=stream.output_tokens,
+        text_tokens=text_tokens,
+        send_lag_s=sent - exchange.ready_s,
+        receive_lag_s=exchange.receive_lag_s,
+        failure=failure,
+        reason=reason[:_REASON_LENGTH],
+    )
+
+
+class _Stream:
+    """What the events said so far."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.text_times: list[float] = []
+        self.first_chunk_s: float | None = None
+        self.last_s: float | None = None
+        self.finish_reason: str | None = None
+        self.prompt_tokens: int | None = None
+        self.output_tokens: int | None = None
+
+    def take(self, event: Any, at: float) -> None:
+        """Takes one event in.
+
+        Raises:
+            _Fault: it is an error, or nothing that OpenAI's protocol knows.
+        """
+        if not isinstance(event, dict):
+            raise _Fault("malformed", f"the event {str(event)[:80]!r} is no object")
+        if event.get("error"):
+            raise _Fault("server_error", f"the stream said: {event['error']}")
+        try:
+            if event.get("choices"):
+                self._take_choice(event["choices"][0], at)
+            if event.get("usage"):
+                self.prompt_tokens = int(event["usage"]["prompt_tokens"])
+                self.output_tokens = int(event["usage"]["completion_tokens"])
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise _Fault("malformed", f"an event is not as OpenAI's protocol has it: {error!r}") from None
+
+    def _take_choice(self, choice: dict[str, Any], at: float) -> None:
+        delta = choice.get("delta") or {}
+        # Some servers say the reasoning twice, under its old and its new name.
+        reasoning = delta.get("reasoning") or delta.get("reasoning_content") or ""
+        text = reasoning + (choice.get("text") or delta.get("content") or "")
+        if self.first_chunk_s is None:
+            self.first_chunk_s = at
+        if text:
+            self.texts.append(text)
+            self.text_times.append(at)
+        if choice.get("finish_reason"):
+            self.finish_reason = str(choice["finish_reason"])
+            self.last_s = at
+
+
+def _read_body(exchange: Exchange, stream: _Stream) -> None:
+    """Decodes the body.
+
+    Raises:
+        _Fault: the status or the body is not as it should be.
+    """
+    body, ends = _unframe(exchange)
+    if exchange.status != 200:
+        said = " ".join(body.decode(errors="replace").split())
+        raise _Fault("refused", f"HTTP {exchange.status}: {said}")
+    position = 0
+    for line in body.splitlines(keepends=True):
+        position += len(line)
+        # Each event is one line of data; what else a stream may hold (comments, names) says nothing here.
+        if not line.startswith(b"data:") or not line.endswith((b"\n", b"\r")):
+            continue
+        content = line[5:].strip()
+        if content == b"[DONE]":
+            continue
+        try:
+            event = json.loads(content)
+        except ValueError:
+            raise _Fault("malformed", f"no JSON: {content[:80].decode(errors='replace')!r}") from None
+        stream.take(event, exchange.read_times[bisect_left(exchange.read_ends, ends(position))])
+
+
+def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
+    """The body without its chunked framing, and where in what was received a place of it ends."""
+    received, start = exchange.received, exchange.body_start
+    if not exchange.chunked:
+        return bytes(received[start:]), lambda position: start + position
+    pieces, froms = [], []
+    while (line_end := received.find(b"\r\n", start)) >= 0:
+        try:
+            size = int(received[start:line_end].partition(b";")[0], 16)
+        except ValueError:
+            break  # The load generator has failed it for that.
+        if size == 0:
+            break
+        froms.append(line_end + 2)
+        pieces.append(bytes(received[line_end + 2 : line_end + 2 + size]))
+        start = line_end + 2 + size + 2
+    sizes = list(accumulate(map(len, pieces)))
+
+    def ends(position: int) -> int:
+        piece = bisect_left(sizes, position)
+        return froms[piece] + position - (sizes[piece - 1] if piece else 0)
+
+    return b"".join(pieces), ends
+
+
+def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
+    """Whether a stream that ended well is a success.
+
+    Raises:
+        _Fault: it is not.
+    """
+    if stream.finish_reason is None:
+        raise _Fault("incomplete", "the stream ended without a finish reason")
+    if not stream.text_times:
+        raise _Fault("incomplete", "the stream held no text")
+    tokens, asked = stream.output_tokens, request.output_tokens
+    if tokens is None:
+        # Our own count of the text is not exact enough; the server's reason is all that there is.
+        if ignore_eos and stream.finish_reason != "length":
+            raise _Fault("wrong_length", f"ended with reason {stream.finish_reason!r} and without usage")
+    elif tokens > asked or (tokens < asked and ignore_eos):
+        raise _Fault("wrong_length", f"{tokens} output tokens, asked were {asked}")

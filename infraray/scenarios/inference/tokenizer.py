@@ -1,0 +1,84 @@
+"""Counting tokens as the model's own server counts them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.workloads import Endpoint
+
+_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),
+    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"),
+)
+"""The files of a model's folder that decide how text becomes tokens."""
+
+
+class ModelTokenizer:
+    """The tokenizer in a model's folder.
+
+    Args:
+        folder: holds the model's tokenizer files, as `transformers` saves them.
+
+    Raises:
+        InfrarayError: transformers is not installed, or the folder holds no tokenizer.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        try:
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise InfrarayError(
+                "tokenizer: needs transformers, which is not installed; pip install 'infraray[inference]'"
+            ) from None
+        if not any((self.folder / name).is_file() for name in _FILES):
+            raise InfrarayError(f"tokenizer: folder={str(folder)!r}: holds no tokenizer; name a model's folder")
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise InfrarayError(
+                f"tokenizer: folder={str(folder)!r}: cannot be loaded ({' '.join(str(error).split())[:200]})"
+            ) from None
+
+    @cached_property
+    def sha256(self) -> str:
+        """A digest of the tokenizer's files: equal digests count equally."""
+        digest = hashlib.sha256()
+        for name in _FILES:
+            path = self.folder / name
+            if path.is_file():
+                digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def count_text(self, text: str) -> int:
+        """Tokens of a plain text, such as an answer: no special ones are added."""
+        return len(self._encode(text, add_special_tokens=False))
+
+    def count_prompt(self, text: str, endpoint: Endpoint) -> int:
+        """Tokens that a server makes of a prompt: with the chat template, or with the special tokens of a plain text.
+
+        Raises:
+            InfrarayError: the endpoint is ``chat`` and the model has no chat template.
+        """
+        if endpoint == "completions":
+            return len(self._encode(text, add_special_tokens=True))
+        # The template writes the special tokens itself.
+        return len(self._encode(self._render(text), add_special_tokens=False))
+
+    def _encode(self, text: str, add_special_tokens: bool) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=add_special_tokens, verbose=False).input_ids
+        return ids
+
+    def _render(self, text: str) -> str:
+        if not self._tokenizer.chat_template:
+            raise InfrarayError(
+                f"tokenizer: folder={str(self.folder)!r}: the model has no chat template; set endpoint: completions"
+            )
+        messages = [{"role": "user", "content": text}]
+        rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return rendered

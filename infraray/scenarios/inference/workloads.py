@@ -1,0 +1,199 @@
+"""Workloads: which requests are sent, and in which traffic they arrive.
+
+The four scenarios of InferenceBench (section 3.2; appendix A.3, Table 7) stand as presets, each
+also in two shorter forms that keep its shape.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple, Self
+
+from pydantic import field_validator, model_validator
+
+from infraray.parameters import Parameters, parameter
+
+Arrivals = Literal["burst", "poisson", "constant"]
+Endpoint = Literal["chat", "completions"]
+Objective = Literal["ttft", "tpot", "request_throughput", "balanced"]
+
+
+class SeedPair(NamedTuple):
+    """The seed that requests are tuned on, and the one that the final score comes from."""
+
+    dev: int
+    eval: int
+
+
+SEED_PAIRS = (SeedPair(21, 1337), SeedPair(248, 428), SeedPair(999, 777))
+"""InferenceBench, section 3.4 and appendix A.4."""
+
+
+class Traffic(Parameters):
+    """One way in which the requests arrive (InferenceBench, appendix A.3, "Profile semantics")."""
+
+    arrivals: Arrivals = parameter(
+        "burst", unit="", description="burst: all at once; poisson: exponential gaps; constant: equal gaps"
+    )
+    rate: float | None = parameter(
+        None, gt=0, le=1e6, unit="requests/s", description="mean arrival rate; None for a burst"
+    )
+    concurrency: int | None = parameter(
+        None, ge=1, le=1_000_000, unit="1", description="most requests in flight at a time; None sends each when due"
+    )
+
+    @model_validator(mode="after")
+    def _rate_is_given_where_used(self) -> Self:
+        if self.arrivals == "burst" and self.rate is not None:
+            raise ValueError("rate is given but arrivals is 'burst'; drop the rate or set arrivals: poisson")
+        if self.arrivals != "burst" and self.rate is None:
+            raise ValueError(f"arrivals is {self.arrivals!r} but no rate is given; set rate in requests/s")
+        return self
+
+    @property
+    def label(self) -> str:
+        """Such as ``poisson, 32 requests/s, at most 32 at a time``."""
+        rate = "" if self.rate is None else f", {self.rate:g} requests/s"
+        limit = "" if self.concurrency is None else f", at most {self.concurrency} at a time"
+        return f"{self.arrivals}{rate}{limit}"
+
+
+class ServiceLevel(Parameters):
+    """What a request must meet to count as good; a limit that is None is not asked."""
+
+    ttft_s: float | None = parameter(None, gt=0, unit="s", description="most time to the first token")
+    tpot_s: float | None = parameter(None, gt=0, unit="s", description="most time per output token")
+    e2e_s: float | None = parameter(None, gt=0, unit="s", description="most time to the end of the answer")
+
+    @model_validator(mode="after")
+    def _something_is_asked(self) -> Self:
+        if self.ttft_s is None and self.tpot_s is None and self.e2e_s is None:
+            raise ValueError("must set at least one of ttft_s, tpot_s, e2e_s")
+        return self
+
+
+class Workload(Parameters):
+    """A set of requests, the traffic in which it is sent, and what is scored."""
+
+    input_tokens: int = parameter(
+        1024, ge=1, le=10_000_000, unit="tokens", description="longest prompt, chat template included"
+    )
+    output_tokens: int = parameter(1024, ge=1, le=10_000_000, unit="tokens", description="longest output")
+    length_ratio: float = parameter(
+        0.8, gt=0, le=1, unit="1", description="shortest length over the longest; lengths are uniform between"
+    )
+    num_requests: int = parameter(64, ge=1, le=1_000_000, unit="1", description="requests of each traffic")
+    traffic: tuple[Traffic, ...] = parameter(
+        (Traffic(),), unit="", description="the same requests are sent in each, in order"
+    )
+    temperature: float = parameter(0.0, ge=0, le=100, unit="1", description="sampling temperature; 0 is greedy")
+    ignore_eos: bool = parameter(True, unit="", description="whether every output must have its full length")
+    endpoint: Endpoint = parameter("chat", unit="", description="/v1/chat/completions or /v1/completions")
+    warmup_requests: int = parameter(
+        2, ge=0, le=10_000, unit="1", description="requests with prompts of their own that are sent before, unmeasured"
+    )
+    request_timeout_s: float = parameter(
+        600.0, gt=0, le=1e6, unit="s", description="how long one answer may take from its sending"
+    )
+    objective: Objective = parameter("request_throughput", unit="", description="the metric that is the score")
+    service_level: ServiceLevel | None = parameter(None, unit="", description="what goodput asks of a request")
+
+    @field_validator("traffic")
+    @classmethod
+    def _there_is_traffic(cls, traffic: tuple[Traffic, ...]) -> tuple[Traffic, ...]:
+        if not 1 <= len(traffic) <= 16:
+            raise ValueError("must hold 1 to 16 kinds of traffic")
+        return traffic
+
+    @property
+    def peak_concurrency(self) -> int:
+        """Most requests that can be in flight at a time, in any traffic."""
+        return max(self._concurrencies)
+
+    @property
+    def least_concurrency(self) -> int:
+        """Most requests that can be in flight at a time, in the traffic that allows the fewest."""
+        return min(self._concurrencies)
+
+    @property
+    def _concurrencies(self) -> list[int]:
+        return [min(traffic.concurrency or self.num_requests, self.num_requests) for traffic in self.traffic]
+
+    @property
+    def shortest_input(self) -> int:
+        """Tokens of the shortest prompt that may be drawn."""
+        return math.ceil(self.input_tokens * self.length_ratio)
+
+    @property
+    def shortest_output(self) -> int:
+        """Tokens of the shortest output that may be drawn."""
+        return math.ceil(self.output_tokens * self.length_ratio)
+
+
+def scaled(preset: dict[str, Any], lengths: int, requests: int) -> dict[str, Any]:
+    """A shorter form of a preset: token counts divided by ``lengths``, requests by ``requests``.
+
+    The shape stays: input to output length, each traffic's concurrency to the number of
+    requests, and each rate to what its concurrency can serve, which grows with the concurrency
+    and falls with the length. What was one at a time stays so; what was concurrent stays at
+    least two at a time.
+    """
+    traffic = [
+        {
+            **one,
+            "concurrency": min(one["concurrency"], max(2, one["concurrency"] // requests)),
+            **({"rate": one["rate"] * lengths / requests} if "rate" in one else {}),
+        }
+        for one in preset["traffic"]
+    ]
+    return {
+        **preset,
+        "input_tokens": preset["input_tokens"] // lengths,
+        "output_tokens": preset["output_tokens"] // lengths,
+        "num_requests": preset["num_requests"] // requests,
+        "traffic": traffic,
+    }
+
+
+_INFERENCEBENCH: dict[str, dict[str, Any]] = {
+    "A": {
+        "input_tokens": 8192,
+        "output_tokens": 1024,
+        "num_requests": 128,
+        "traffic": [{"arrivals": "burst", "concurrency": 1}],
+        "objective": "ttft",
+    },
+    "B": {
+        "input_tokens": 1024,
+        "output_tokens": 8192,
+        "num_requests": 64,
+        "traffic": [{"arrivals": "burst", "concurrency": 1}],
+        "objective": "tpot",
+    },
+    "C": {
+        "input_tokens": 1024,
+        "output_tokens": 1024,
+        "num_requests": 256,
+        "traffic": [
+            {"arrivals": "burst", "concurrency": 64},
+            {"arrivals": "poisson", "rate": 32.0, "concurrency": 32},
+            {"arrivals": "constant", "rate": 16.0, "concurrency": 16},
+        ],
+        "objective": "request_throughput",
+    },
+    "D": {
+        "input_tokens": 4096,
+        "output_tokens": 2048,
+        "num_requests": 96,
+        "traffic": [{"arrivals": "burst", "concurrency": 4}],
+        "objective": "balanced",
+    },
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    **_INFERENCEBENCH,
+    **{f"{name}-quick": scaled(preset, 4, 8) for name, preset in _INFERENCEBENCH.items()},
+    **{f"{name}-cpu": scaled(preset, 16, 16) for name, preset in _INFERENCEBENCH.items()},
+}
+"""A prefill, B decode, C throughput, D balanced, as published; ``-quick`` takes minutes on a GPU,
+``-cpu`` takes seconds to minutes with a small model on a few cores."""

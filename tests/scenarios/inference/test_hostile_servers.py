@@ -1,0 +1,130 @@
+"""Servers that misbehave: each is one kind of failure, in words, and the others are not disturbed."""
+
+import re
+import socket
+
+import pytest
+
+from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
+from infraray.scenarios.inference.metrics import compute_metrics
+from infraray.scenarios.inference.responses import read_response
+from tests.scenarios.inference.sse_server import Script, Server
+from tests.scenarios.inference.test_load_generator import play, read, request
+
+
+@pytest.mark.parametrize(
+    ("trouble", "failure", "said"),
+    [
+        ("429", "refused", "HTTP 429: .*slow down"),
+        ("cut", "closed", "closed the connection after|reset"),
+        ("hang", "timeout", r"no end within 0.4 s \(request_timeout_s\)"),
+        ("broken_json", "malformed", "no JSON: "),
+        ("no_event", "malformed", "the event '17' is no object"),
+        ("no_http", "malformed", "begins with b'SSH-2.0-OpenSSH_9.6"),
+        ("bad_chunk", "malformed", "chunk of size b'zz'"),
+        ("error_event", "server_error", "the stream said: .*the engine died"),
+        ("no_reason", "incomplete", "ended without a finish reason"),
+        ("no_text", "incomplete", "the stream held no text"),
+    ],
+)
+def test_a_trouble_fails_its_request_alone(trouble: str, failure: str, said: str) -> None:
+    requests = [request(6) for _ in range(9)]
+
+    def script(number: int, body: object) -> Script:
+        return Script(gap_s=0.002, trouble=trouble if number % 3 == 1 else "")
+
+    with Server(script) as server:
+        exchanges = play(server, requests, concurrency=1, closed_loop=True, request_timeout_s=0.4)
+    responses = read(exchanges, requests)
+    assert [response.failure for response in responses] == [None, failure, None] * 3
+    for response in responses[1::3]:
+        assert re.search(said, response.reason), response.reason
+        assert "\n" not in response.reason
+    metrics = compute_metrics(responses)
+    assert metrics.failures == {failure: 3} and metrics.completed == metrics.ttft_s.count == 6
+    assert metrics.request_throughput == pytest.approx(6 / metrics.wall_s)
+
+
+def test_a_server_that_hangs_up_without_a_word_is_asked_once_on_each_new_connection() -> None:
+    requests = [request(1) for _ in range(4)]
+    with Server(lambda number, body: Script(trouble="drop" if number else "")) as server:
+        responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
+    assert [response.failure for response in responses] == [None, "closed", "closed", "closed"]
+    # The second went out on the kept connection, and once more, since that may have been stale.
+    assert len(server.seen) == 5
+
+
+@pytest.mark.parametrize("trouble", ["comment", "trailer"])
+def test_what_the_protocol_allows_is_no_trouble(trouble: str) -> None:
+    requests = [request(6) for _ in range(4)]
+    with Server(lambda number, body: Script(trouble=trouble)) as server:
+        responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
+    assert [response.failure for response in responses] == [None] * 4
+    assert server.connections == 1
+
+
+def test_an_output_that_ends_early_or_goes_on_is_no_success() -> None:
+    requests = [request(6) for _ in range(4)]
+    tokens = [6, 3, 9, 6]
+    with Server(lambda number, body: Script(tokens=tokens[number])) as server:
+        exchanges = play(server, requests, concurrency=1, closed_loop=True)
+    responses = read(exchanges, requests)
+    assert [response.failure for response in responses] == [None, "wrong_length", "wrong_length", None]
+    assert responses[1].reason == "3 output tokens, asked were 6"
+    # Without ignore_eos a model may end when it likes; it may never go on.
+    free = [
+        read_response(exchange, one, lambda text: len(text.split()), False)
+        for exchange, one in zip(exchanges, requests, strict=True)
+    ]
+    assert [response.failure for response in free] == [None, None, "wrong_length", None]
+
+
+def test_wrong_usage_is_kept_beside_our_own_count() -> None:
+    requests = [request(6)]
+    with Server(lambda number, body: Script(tokens=2, usage={"prompt_tokens": 1, "completion_tokens": 6})) as server:
+        (response,) = read(play(server, requests), requests)
+    assert response.failure is None
+    assert (response.output_tokens, response.text_tokens, response.prompt_tokens) == (6, 2, 1)
+
+
+@pytest.mark.parametrize(("tokens", "failure"), [(6, None), (3, "wrong_length")])
+def test_without_usage_tokens_are_counted_from_the_text(tokens: int, failure: str | None) -> None:
+    requests = [request(6)]
+    with Server(lambda number, body: Script(tokens=tokens, trouble="no_usage")) as server:
+        (response,) = read(play(server, requests), requests)
+    assert response.failure == failure
+    assert response.output_tokens is None and response.tokens == tokens
+
+
+def test_a_slow_first_byte_is_the_servers_and_not_the_clients() -> None:
+    requests = [request(3) for _ in range(4)]
+    with Server(lambda number, body: Script(first_s=0.5 if number == 2 else 0.0)) as server:
+        responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
+    ttft = [response.text_times_s[0] - response.due_s for response in responses]
+    assert ttft[2] == pytest.approx(0.5, abs=0.1) and max(ttft[:2] + ttft[3:]) < 0.2
+    assert responses[2].receive_lag_s is not None and responses[2].receive_lag_s < 0.1
+
+
+def test_no_server_at_all_is_unreachable_at_once() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    target = find_target(f"http://127.0.0.1:{port}/v1", "chat")
+    load = Load([target.message({})] * 5, [0.0] * 5, concurrency=2)
+    exchanges = generate_load(target, load)
+    assert [(exchange.failure, exchange.reason) for exchange in exchanges] == [
+        ("unreachable", "Connection refused")
+    ] * 5
+    assert all(exchange.finished_s < 1 for exchange in exchanges)
+
+
+def test_failing_fast_raises_no_score() -> None:
+    def script(number: int, body: object) -> Script:
+        return Script(first_s=0.05, trouble="429" if number % 2 else "")
+
+    requests = [request(2) for _ in range(20)]
+    with Server(script) as server:
+        half = compute_metrics(read(play(server, requests, concurrency=1, closed_loop=True), requests))
+    assert half.completed == 10
+    assert half.request_throughput == pytest.approx(10 / half.wall_s)
+    assert half.request_throughput < 1 / 0.05
