@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 
 from infraray.emulators.fork_server import fork_server
 from infraray.emulators.inside.frames import Frames
-from infraray.emulators.network import Topology
+from infraray.emulators.network import CommandResult, Topology
 from infraray.emulators.requirements import problem
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, InvalidAction, did_you_mean
+from infraray.isolation import Limits
 
 BUILD_S = 60.0
 """What building may take, also the largest topology on a computer that is very busy."""
@@ -48,13 +50,15 @@ class NamespaceNetwork:
 
     Args:
         topology: its plan.
+        limits: of each command that is run.
 
     Raises:
         InfrarayError: this machine cannot (see `infraray.emulators.problem`), or it took too long.
     """
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, limits: Limits | None = None) -> None:
         self.topology = topology
+        self.limits = limits or Limits()
         self._lost = ""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -90,13 +94,27 @@ class NamespaceNetwork:
         rows: list[str] = self._ask({"do": "pingmesh"})
         return np.array([[reached == "1" for reached in row] for row in rows], dtype=np.bool_)
 
+    def run(self, machine: str, command: str) -> CommandResult:
+        """Runs what an agent wrote in a machine's network, isolated by `infraray.isolation` in everything else.
+
+        Raises:
+            InvalidAction: no such machine, or the text cannot be a command.
+            InfrarayError: it cannot be isolated here, and was not run; or the network is lost.
+        """
+        if machine not in self.topology.machines:
+            raise InvalidAction(self._unknown(machine))
+        request = {"do": "run", "machine": machine, "command": command, "limits": asdict(self.limits)}
+        return CommandResult(**self._ask(request, ANSWER_S + END_S + self.limits.wall_s))
+
     def apply(self, machine: str, commands: Sequence[str]) -> None:
         """Runs our own shell commands on a machine, in order and not isolated.
 
         Raises:
             InfrarayError: no such machine; a command fails, with what it printed; the network is lost.
         """
-        request = {"do": "apply", "machine": self._known(machine), "commands": list(commands), "seconds": APPLY_S}
+        if machine not in self.topology.machines:
+            raise InfrarayError(self._unknown(machine))
+        request = {"do": "apply", "machine": machine, "commands": list(commands), "seconds": APPLY_S}
         self._ask(request, ANSWER_S + APPLY_S * len(commands))
 
     def snapshot(self) -> Mapping[str, Mapping[str, Any]]:
@@ -124,10 +142,8 @@ class NamespaceNetwork:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _known(self, machine: str) -> str:
-        if machine not in self.topology.machines:
-            raise InfrarayError(f"machine={machine!r}: known are {', '.join(self.topology.machines)}")
-        return machine
+    def _unknown(self, machine: str) -> str:
+        return f"machine={machine!r}: there is none of that name; {did_you_mean(machine, self.topology.machines)}"
 
     def _ask(self, request: Mapping[str, Any], seconds: float = ANSWER_S) -> Any:
         """The answer to a request."""
@@ -147,7 +163,7 @@ class NamespaceNetwork:
             self._lose("a request was interrupted")  # whoever asks next must not get this answer
             raise
         if "error" in answer:
-            raise InfrarayError(answer["error"])
+            raise (InvalidAction if answer.get("invalid") else InfrarayError)(answer["error"])
         return answer["result"]
 
     def _lose(self, why: str) -> InfrarayError:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+from infraray import isolation
 from infraray.emulators.inside import mininet_package
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,7 +52,7 @@ def problem() -> str | None:
         return f"apt-get install {' '.join(sorted(missing))} (not installed, and needed to emulate networks)"
     failure = _try(_NETWORK)
     if failure is None:
-        return None
+        return isolation.problem()
     return (
         f"no network can be made in user namespaces here ({failure}); allow them: sysctl user.max_user_namespaces, "
         "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0; "

@@ -40,6 +40,9 @@ TRANSITION_S = 2.0
 MEASURE_S = 20.0
 """Without enough undisturbed rounds in this time, the measurement fails."""
 
+ECHO_S = 5.0
+"""What one echo over the loopback interface may take."""
+
 NEIGHBOURS_AT_ONCE = 256
 """ARP entries made at a time: all namespaces of a computer together have 1024."""
 
@@ -80,7 +83,7 @@ class Pingmesh:
                 self.sockets.append(_echo_socket(ECHO_REPLY, ECHO_REQUEST))
         self.home = Netlink(ROUTE)
         self.loopback = _echo_socket(ECHO_REPLY)
-        self.loopback.settimeout(MEASURE_S)
+        self.loopback.settimeout(ECHO_S)
         # An echo is two hops. A link takes four at most, with ARP, and a path two links, and one for each router.
         self.echoes = 16 + 8 * sum(machine.forwards for machine in self.machines)
         self.poll = select.epoll()
@@ -113,12 +116,18 @@ class Pingmesh:
                     pass
 
     def settle(self) -> None:
-        """Returns when every packet sent before has arrived or is lost."""
-        for number in range(self.echoes):
-            packet = _packet(number, bytes(_PAYLOAD.size))
-            self.loopback.sendto(packet, ("127.0.0.1", 0))
-            while _HEADER.unpack_from(self.loopback.recv(512), 20)[4] != number:
-                pass
+        """Returns when every packet sent before has arrived or is lost.
+
+        Raises:
+            Overloaded: the processor's queue is full of other packets.
+        """
+        try:
+            for number in range(self.echoes):
+                self.loopback.sendto(_packet(number, bytes(_PAYLOAD.size)), ("127.0.0.1", 0))
+                while _HEADER.unpack_from(self.loopback.recv(512), 20)[4] != number:
+                    pass
+        except TimeoutError:
+            raise Overloaded("this computer loses packets of its own; do they go round in circles?") from None
 
     def forget_neighbours(self) -> None:
         """Empties the ARP caches: who did not answer there is not asked again for seconds."""

@@ -1,0 +1,98 @@
+"""Networks prepared ahead: the next one is built while an agent thinks about this one.
+
+What an environment uses, also in a rollout worker on Ray: each worker then has its own networks on its own
+node, asks them over a socket in some 0.1 ms, and they end with it. `infraray.actors.emulator` is for processes
+that cannot have networks themselves, because their machine is no Linux or forbids namespaces.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from infraray.emulators.namespace import NamespaceNetwork
+from infraray.emulators.network import Topology
+from infraray.errors import InfrarayError
+from infraray.isolation import Limits
+
+
+class NetworkSupply:
+    """Networks of one topology, of which one is always ready or being built. May be used by many threads.
+
+    Nothing is built before the first network is taken. A supply that nobody refers to any more closes itself.
+
+    Args:
+        topology: the plan of all.
+        limits: of each command that is run on them.
+    """
+
+    def __init__(self, topology: Topology, limits: Limits | None = None) -> None:
+        self.topology = topology
+        self.limits = limits
+        self._next = _Next()
+        self._close = weakref.finalize(self, _Next.close, self._next)
+
+    def take(self) -> NamespaceNetwork:
+        """A network that nobody else has; close it when it is used up. Begins to build the next one.
+
+        Raises:
+            InfrarayError: this machine cannot; or the supply is closed.
+        """
+        with self._next.lock:
+            if self._next.closed:
+                raise InfrarayError("the supply of networks is closed; make another one")
+            prepared = self._next.network
+            self._next.network = None
+        network = None
+        if prepared is not None:
+            try:
+                network = prepared.result()
+            except InfrarayError:
+                pass  # what it met may have passed
+        if network is None or not network.alive:
+            network = NamespaceNetwork(self.topology, self.limits)
+        self._prepare()
+        return network
+
+    def close(self) -> None:
+        """Closes the network that was prepared and not taken. May be called twice."""
+        self._close()
+
+    def _prepare(self) -> None:
+        """Builds the next network in a thread, unless another thread of the user's has begun one."""
+        with self._next.lock:
+            if self._next.closed or self._next.network is not None:
+                return
+            self._next.network = future = Future()
+        # Not an executor's thread, which the interpreter would wait for at its end.
+        threading.Thread(target=_build, args=(self.topology, self.limits, future), daemon=True).start()
+
+
+@dataclass
+class _Next:
+    """The network that is prepared; apart from the supply, whose end closes it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    network: Future[NamespaceNetwork] | None = None
+    closed: bool = False
+
+    def close(self) -> None:
+        with self.lock:
+            self.closed = True
+            prepared, self.network = self.network, None
+        if prepared is not None:
+            prepared.add_done_callback(_close)
+
+
+def _build(topology: Topology, limits: Limits | None, future: Future[NamespaceNetwork]) -> None:
+    try:
+        future.set_result(NamespaceNetwork(topology, limits))
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _close(future: Future[NamespaceNetwork]) -> None:
+    if future.exception() is None:
+        future.result().close()
