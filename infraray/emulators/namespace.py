@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -34,7 +35,7 @@ BUILD_S = 60.0
 """What building may take, also the largest topology on a computer that is very busy."""
 
 ANSWER_S = 30.0
-"""What an answer may take, beside the commands that are run for it."""
+"""What an answer may take beside building and commands."""
 
 APPLY_S = 20.0
 """What each of our own commands may take."""
@@ -104,7 +105,7 @@ class NamespaceNetwork:
         if machine not in self.topology.machines:
             raise InvalidAction(self._unknown(machine))
         request = {"do": "run", "machine": machine, "command": command, "limits": asdict(self.limits)}
-        return CommandResult(**self._ask(request, ANSWER_S + END_S + self.limits.wall_s))
+        return CommandResult(**self._ask(request, self.limits.wall_s + END_S))
 
     def apply(self, machine: str, commands: Sequence[str]) -> None:
         """Runs our own shell commands on a machine, in order and not isolated.
@@ -115,7 +116,7 @@ class NamespaceNetwork:
         if machine not in self.topology.machines:
             raise InfrarayError(self._unknown(machine))
         request = {"do": "apply", "machine": machine, "commands": list(commands), "seconds": APPLY_S}
-        self._ask(request, ANSWER_S + APPLY_S * len(commands))
+        self._ask(request, APPLY_S * len(commands))
 
     def snapshot(self) -> Mapping[str, Mapping[str, Any]]:
         """Each machine's configuration, as `infraray.emulators.inside.configuration` reads it.
@@ -136,6 +137,14 @@ class NamespaceNetwork:
         """Whether it has not ended."""
         return self._end.alive and not select.select([self._process], [], [], 0)[0]
 
+    @property
+    def pid(self) -> int:
+        """The first process in its namespaces, as the host numbers it; -1 when that has ended."""
+        if not self.alive:
+            return -1
+        lines = Path(f"/proc/self/fdinfo/{self._process}").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
+
     def __enter__(self) -> NamespaceNetwork:
         return self
 
@@ -145,10 +154,11 @@ class NamespaceNetwork:
     def _unknown(self, machine: str) -> str:
         return f"machine={machine!r}: there is none of that name; {did_you_mean(machine, self.topology.machines)}"
 
-    def _ask(self, request: Mapping[str, Any], seconds: float = ANSWER_S) -> Any:
-        """The answer to a request."""
+    def _ask(self, request: Mapping[str, Any], beside_s: float = 0.0) -> Any:
+        """The answer to a request, which may take so long beside `ANSWER_S`."""
         if self._lost:
             raise InfrarayError(f"the network is lost: {self._lost}; make another one")
+        seconds = ANSWER_S + beside_s
         deadline = time.monotonic() + seconds
         try:
             self._frames.send(request, deadline)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import weakref
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from infraray.emulators.namespace import NamespaceNetwork
@@ -47,10 +48,8 @@ class NetworkSupply:
             self._next.network = None
         network = None
         if prepared is not None:
-            try:
+            with suppress(InfrarayError):  # what it met may have passed
                 network = prepared.result()
-            except InfrarayError:
-                pass  # what it met may have passed
         if network is None or not network.alive:
             network = NamespaceNetwork(self.topology, self.limits)
         self._prepare()
@@ -65,7 +64,8 @@ class NetworkSupply:
         with self._next.lock:
             if self._next.closed or self._next.network is not None:
                 return
-            self._next.network = future = Future()
+            future: Future[NamespaceNetwork] = Future()
+            self._next.network = future
         # Not an executor's thread, which the interpreter would wait for at its end.
         threading.Thread(target=_build, args=(self.topology, self.limits, future), daemon=True).start()
 
