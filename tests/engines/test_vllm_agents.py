@@ -110,14 +110,20 @@ def test_all_strategies_play_all_scenarios_while_an_engine_and_an_actor_are_kill
     agents = [f"engine:tiny?strategy={strategy}&max_tokens=48" for strategy in STRATEGIES]
     scenarios = [{"scenario": name, "max_episode_steps": 4} for name in SCENARIOS]
     wanted = asked(scenarios, agents, 12, engines=engines)
+    others = set(processes("ray::Engine"))
     killed: list[str] = []
+
+    def ours() -> list[int]:
+        """The run's engine actors and its pool, the actors first."""
+        found = [pid for pid in processes("ray::Engine") if pid not in others]
+        return sorted(found, key=lambda pid: not descendants(pid))
 
     def kill_one_server_and_one_actor() -> None:
         run_dir = tmp_path / "run"
         wait_for(lambda: run_dir.exists() and any(run_dir.rglob("*.arrows")), 200)
         time.sleep(1)
         # The engine's actors stand above their server's processes.
-        actors = processes("ray::Engine")
+        actors = ours()
         server = descendants(actors[0])[-1]
         os.kill(server, signal.SIGKILL)
         killed.append("server")
@@ -133,6 +139,6 @@ def test_all_strategies_play_all_scenarios_while_an_engine_and_an_actor_are_kill
     assert (summary.finished, summary.failed) == (3 * 5 * 12, 0), summary.failures
     episodes = Run(tmp_path / "run").episodes()
     assert len(episodes["episode_id"].unique()) == episodes.num_rows == 180
-    assert processes("ray::Engine") == []
+    assert ours() == []
     again = run(wanted, tmp_path / "run", quiet=True)
     assert (again.found, again.finished) == (180, 0)
