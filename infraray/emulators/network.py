@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -85,22 +86,22 @@ class Topology:
                 f"num_routers={self.num_routers}: makes {len(self.machines)} machines; choose at most {MAX_MACHINES}"
             )
 
-    @property
+    @cached_property
     def routers(self) -> tuple[str, ...]:
         """The routers' names, ``r0`` first."""
         return tuple(f"r{index}" for index in range(self.num_routers))
 
-    @property
+    @cached_property
     def hosts(self) -> tuple[str, ...]:
         """The hosts' names, ``h1`` first, subnet by subnet."""
         return tuple(f"h{index + 1}" for index in range(self.num_subnets * self.hosts_per_subnet))
 
-    @property
+    @cached_property
     def machines(self) -> tuple[str, ...]:
         """All machines that take commands and are pinged: hosts, then routers."""
         return self.hosts + self.routers
 
-    @property
+    @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
         """Every interface of every machine, as it is when the network is whole."""
         found = []
@@ -119,19 +120,19 @@ class Topology:
                     found.append(Interface(router, name, f"10.0.{link}.{last}/30", f"10.0.{link}.0/30"))
         return tuple(found)
 
-    @property
+    @cached_property
     def routes(self) -> tuple[Route, ...]:
         """The static routes of every machine, as they are when the network is whole."""
         found = [Route(host, "default", self.target(host, self.router_of(self._subnet(host)))) for host in self.hosts]
-        for router in self.routers:
-            own = {interface.network for interface in self.interfaces if interface.machine == router}
-            for interface in self.interfaces:
-                if interface.machine in self.routers and interface.network not in own:
-                    position, other = self.routers.index(router), self.routers.index(interface.machine)
-                    next_router = self.routers[position + 1 if other > position else position - 1]
-                    route = Route(router, interface.network, self.target(router, next_router))
-                    if not any(known.machine == router and known.to == route.to for known in found):
-                        found.append(route)
+        joins: dict[str, list[str]] = {}
+        for interface in self.interfaces:
+            if interface.machine in self.routers:
+                joins.setdefault(interface.network, []).append(interface.machine)
+        for position, router in enumerate(self.routers):
+            for network, owners in joins.items():
+                if router not in owners:
+                    towards = 1 if self.routers.index(owners[0]) > position else -1
+                    found.append(Route(router, network, self.target(router, self.routers[position + towards])))
         return tuple(found)
 
     def target(self, source: str, target: str) -> str:

@@ -1,0 +1,108 @@
+"""What the tests of live networks share: when they can run, and what a machine has of networks."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infraray.emulators import problem
+from infraray.emulators.network import Topology
+
+REASON = problem()
+needs_networks = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+def table(topology: Topology, reaches: Callable[[str, str], bool]) -> np.ndarray:
+    """The pingmesh in which ``reaches(source, target)`` says what is True."""
+    machines = topology.machines
+    return np.array([[source == target or reaches(source, target) for target in machines] for source in machines])
+
+
+def subnet(topology: Topology, machine: str) -> int:
+    """A host's subnet 1, 2, ...; 0 for a router."""
+    return 0 if machine in topology.routers else 1 + topology.hosts.index(machine) // topology.hosts_per_subnet
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Whether it becomes true in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, as this pid namespace numbers them."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(path.name))
+    found, waiting = [], [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def namespaces(pid: int) -> set[str]:
+    """The namespaces of a process; none when it has ended."""
+    found = set()
+    for kind in ("net", "user", "mnt", "pid", "ipc", "uts"):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+        except OSError:
+            pass
+    return found
+
+
+class Traces:
+    """Notes what a process and all below it have, to see later whether anything of it is left."""
+
+    def __init__(self) -> None:
+        self.interfaces = set(os.listdir("/sys/class/net"))
+        self.named = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
+        self.mounts = Path("/proc/self/mountinfo").read_text()
+        self.processes: set[tuple[int, str]] = set()
+        self.namespaces: set[str] = set()
+
+    def note(self, pid: int) -> list[int]:
+        """Looks at a process; returns those below it."""
+        below = descendants(pid)
+        for member in (pid, *below):
+            started = start_time(member)
+            if started:
+                self.processes.add((member, started))
+                self.namespaces |= namespaces(member) - namespaces(os.getpid())
+        return below
+
+    def left(self) -> list[str]:
+        """What of it is still there."""
+        found = [f"process {pid}" for pid, started in self.processes if start_time(pid) == started]
+        for path in Path("/proc").iterdir():
+            if path.name.isdigit():
+                found += [f"{name} in {path}" for name in namespaces(int(path.name)) & self.namespaces]
+        found += [f"interface {name}" for name in set(os.listdir("/sys/class/net")) - self.interfaces]
+        if os.path.isdir("/run/netns"):
+            found += [f"/run/netns/{name}" for name in set(os.listdir("/run/netns")) - self.named]
+        if Path("/proc/self/mountinfo").read_text() != self.mounts:
+            found.append("a mount")
+        return found
+
+
+def start_time(pid: int) -> str:
+    """When a process was started; empty when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]
