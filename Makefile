@@ -12,15 +12,15 @@ VENV_ENGINES ?= .venv-engines
 INSTALLED_ENGINES = $(VENV_ENGINES)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-engines lint benchmarks clean
+.PHONY: help quickstart test test-engines lint benchmarks system-packages clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-quickstart: $(INSTALLED)  ## set up and run examples/quickstart.yaml
+quickstart: system-packages $(INSTALLED)  ## set up and run examples/quickstart.yaml
 	$(BIN)/infraray run examples/quickstart.yaml
 
-test: lint  ## set up and run lint, types and tests
+test: system-packages lint  ## set up and run lint, types and tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-engines: $(INSTALLED_ENGINES)  ## set up vLLM for the CPU and run the tests that need an engine
@@ -33,6 +33,9 @@ lint: $(INSTALLED_DEV)
 
 benchmarks: $(INSTALLED_DEV)  ## measure every figure of the README (some minutes)
 	$(BIN)/python -m benchmarks
+
+system-packages:  ## install what emulated networks need, where that takes no questions
+	@clusters/system-packages.sh
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) $(VENV_ENGINES) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

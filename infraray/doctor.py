@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from infraray import emulators, isolation
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 
@@ -77,6 +79,29 @@ def ray() -> Finding:
     return Finding(True, f"Ray {version}, starts a cluster on this machine (RAY_ADDRESS is not set)")
 
 
+def sandboxes() -> Finding:
+    """What a language model wrote runs isolated."""
+    problem = isolation.problem()
+    return Finding(problem is None, "can be made" if problem is None else "cannot be made", problem or "")
+
+
+def networks() -> Finding:
+    """Scenario routing emulates networks."""
+    problem = emulators.problem()
+    if problem is not None:
+        return Finding(False, "cannot be emulated", problem)
+    lacking = "" if "netem" in emulators.features() else "; without netem, so no faults that delay packets"
+    return Finding(True, f"can be emulated{lacking}")
+
+
+def chat_agents() -> Finding:
+    """Language models play through the openai client."""
+    try:
+        return Finding(True, f"openai {importlib.metadata.version('openai')}")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(False, "not installed", "pip install 'infraray[chat]'")
+
+
 def libcachesim() -> Finding:
     """Cache policies can be checked against libCacheSim."""
     try:
@@ -91,6 +116,9 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "shared memory": shared_memory,
     "disk": disk,
     "Ray": ray,
+    "isolation": sandboxes,
+    "networks": networks,
+    "chat agents (optional)": chat_agents,
     "libCacheSim (optional)": libcachesim,
 }
 
@@ -115,5 +143,6 @@ def print_checkup(console: Console) -> None:
     ):
         table = Table("", "", "found", "what to do", title=title, title_justify="left")
         for name, finding in findings.items():
-            table.add_row("[green]ok[/]" if finding.ok else "[yellow]--[/]", name, finding.what, finding.mend)
+            sign = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
+            table.add_row(sign, name, escape(finding.what), escape(finding.mend))
         console.print(table)

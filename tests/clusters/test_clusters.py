@@ -83,3 +83,22 @@ def test_the_rayjob_plays_a_run_that_outlives_it() -> None:
     assert volumes["runs"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert f"--out {mounted['runs']}/" in job["spec"]["entrypoint"]
     assert f" {mounted['config']}/" in job["spec"]["entrypoint"]
+
+
+def test_system_packages_are_only_named_where_they_cannot_be_installed_without_asking(tmp_path: Path) -> None:
+    """An ordinary user without sudo, on a machine where one package is missing."""
+    programs = {
+        "id": "echo 1000",
+        "sudo": "exit 1",
+        "dpkg-query": 'case "$*" in *mininet*) exit 1;; *) echo "install ok installed";; esac',
+        "apt-get": "exit 1",
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    script = ROOT / "clusters" / "system-packages.sh"
+    done = subprocess.run(
+        [script], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    expected = "note: for emulated networks run once: sudo apt-get install --no-install-recommends mininet\n"
+    assert done.stdout == expected
