@@ -1,0 +1,1 @@
+"""Routing: find and repair what is misconfigured in a live network."""

@@ -1,0 +1,59 @@
+"""The space of native actions: a machine and a command for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium import spaces
+
+from infraray.emulators.network import Topology
+from infraray.environment import TEXT_CHARACTERS
+from infraray.scenarios.routing.answers import MAX_COMMAND_CHARACTERS
+from infraray.scenarios.routing.healthy import router_interfaces, routes
+
+LOOKS = ("ip -4 -o addr show", "ip route", "ip rule", "iptables -S", "sysctl net.ipv4.ip_forward")
+
+
+class Commands(spaces.Dict):
+    """``machine``, a position in the topology's machines, and ``command``, any printable text but blanks.
+
+    Samples are commands that make sense: looks at a router's configuration, and changes of it, for
+    better or worse. Texts of random characters would say nothing about chance in this scenario.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        super().__init__(
+            {
+                "machine": spaces.Discrete(len(topology.machines)),
+                "command": spaces.Text(MAX_COMMAND_CHARACTERS, min_length=1, charset=TEXT_CHARACTERS),
+            }
+        )
+        self.sensible = _sensible_commands(topology)
+
+    def sample(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Draws one of the sensible commands."""
+        machine, command = self.sensible[int(self.np_random.integers(len(self.sensible)))]
+        return {"machine": machine, "command": command}
+
+    def contains(self, x: Any) -> bool:
+        """Whether ``x`` has a machine, and a command that is not blank."""
+        return bool(super().contains(x)) and bool(x["command"].strip())
+
+
+def _sensible_commands(topology: Topology) -> list[tuple[int, str]]:
+    found = []
+    for router in topology.routers:
+        commands = [*LOOKS, "iptables -F", "iptables -P FORWARD ACCEPT", "iptables -P FORWARD DROP"]
+        commands += [f"sysctl -w net.ipv4.ip_forward={value}" for value in (0, 1)]
+        for interface in router_interfaces(topology):
+            if interface.machine == router:
+                commands += [
+                    f"ip link set {interface.name} up",
+                    f"ip link set {interface.name} mtu 1500",
+                    f"ip addr add {interface.address} brd + dev {interface.name}",
+                    f"ip addr flush dev {interface.name}",
+                ]
+        for route in routes(topology, router):
+            commands += [f"ip route replace {route.spec}", f"ip route del {route.destination}"]
+        found += [(topology.machines.index(router), command) for command in commands]
+    return found

@@ -1,0 +1,28 @@
+"""Disable interface: a router's interface is down, or lets no packet through (NetArena, section C.2, type 2)."""
+
+from __future__ import annotations
+
+from random import Random
+
+from infraray.emulators.network import Topology
+from infraray.scenarios.routing.faults.fault import Fault
+from infraray.scenarios.routing.healthy import lost_with, router_interfaces
+
+VARIANTS = ("ifconfig_down", "link_down", "small_mtu")
+
+
+def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
+    """Draws the interface and the way."""
+    variant = random.choice(VARIANTS)
+    interface = random.choice(router_interfaces(topology))
+    name = interface.name
+    inject = {
+        "ifconfig_down": f"ifconfig {name} down",
+        "link_down": f"ip link set {name} down",
+        "small_mtu": f"ip link set {name} mtu 68",
+    }[variant]
+    if variant == "small_mtu":
+        repair: tuple[str, ...] = (f"ip link set {name} mtu 1500",)
+    else:
+        repair = (f"ip link set {name} up", *lost_with(topology, interface))
+    return Fault("disable_interface", variant, interface.machine, (name,), (inject,), repair)

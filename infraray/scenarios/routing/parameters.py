@@ -1,0 +1,56 @@
+"""The parameters of routing."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from infraray.emulators.network import LIMITS, Topology
+from infraray.errors import InfrarayError
+from infraray.parameters import Parameters, parameter
+
+
+class RoutingParameters(Parameters):
+    """The network, how much is broken, and how repairs are rewarded."""
+
+    num_subnets: int = parameter(
+        2, ge=LIMITS["num_subnets"][0], le=LIMITS["num_subnets"][1], unit="1", description="subnets with hosts"
+    )
+    hosts_per_subnet: int = parameter(
+        2, ge=LIMITS["hosts_per_subnet"][0], le=LIMITS["hosts_per_subnet"][1], unit="1", description="hosts in each"
+    )
+    num_routers: int = parameter(
+        1,
+        ge=LIMITS["num_routers"][0],
+        le=LIMITS["num_routers"][1],
+        unit="1",
+        description="routers, in a chain over which the subnets are spread",
+    )
+    extra_faults: int = parameter(
+        0, ge=0, le=3, unit="1", description="faults of further families beside those of the level"
+    )
+    distinct: int = parameter(
+        1,
+        ge=1,
+        le=1000,
+        unit="1",
+        description="seeds in a row, from a multiple of it on, of which no two have the same symptom",
+    )
+    max_commands: int = parameter(10, ge=1, le=1000, unit="1", description="commands that an agent may run")
+    reward: Literal["shaped", "paper"] = parameter(
+        "shaped", unit="", description="what a step is worth: see the manual's section on the reward"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        try:
+            self.topology  # noqa: B018 (made for its check)
+        except InfrarayError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def topology(self) -> Topology:
+        """The network's plan, which follows from the parameters alone, so that it can be built ahead."""
+        return Topology(self.num_subnets, self.hosts_per_subnet, self.num_routers)
