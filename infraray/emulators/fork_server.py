@@ -37,6 +37,11 @@ class ForkServer:
         atexit.register(self._stop)
         os.register_at_fork(after_in_child=self._forget)
 
+    @property
+    def pid(self) -> int | None:
+        """The process, if it was started."""
+        return None if self._process is None else self._process.pid
+
     def fork(self, stream: socket.socket) -> None:
         """Forks a child that will talk over ``stream``'s other end.
 

@@ -54,6 +54,20 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def first_processes(pid: int) -> list[int]:
+    """Those below a process that are the first ones of a pid namespace: a network's, or a command's."""
+    found = []
+    for below in descendants(pid):
+        try:
+            status = Path(f"/proc/{below}/status").read_text()
+        except OSError:
+            continue
+        numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+        if len(numbers) > 1 and numbers[-1] == "1":
+            found.append(below)
+    return found
+
+
 def namespaces(pid: int) -> set[str]:
     """The namespaces of a process; none when it has ended."""
     found = set()
