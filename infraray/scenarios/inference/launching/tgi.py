@@ -1,0 +1,36 @@
+"""TGI's launch configurations: the space of InferenceBench (appendix B.4), 324,000 of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infraray.scenarios.inference.launching.launch_space import LaunchSpace, plain_flags
+from infraray.tune.hyperparameters import Categorical, Ordinal
+from infraray.tune.space import ForbiddenAbove, SearchSpace
+from infraray.tune.values import Configuration
+
+
+def _flags(configuration: Configuration) -> dict[str, Any]:
+    return {name: value for name, value in plain_flags(configuration).items() if value != "none"}
+
+
+def _paper(max_tokens: int) -> SearchSpace:
+    return SearchSpace(
+        "tgi-paper",
+        1,
+        (
+            Ordinal("max_concurrent_requests", (16, 32, 64, 128, 256), default=128),
+            Ordinal("max_batch_prefill_tokens", (1024, 2048, 4096, 8192, 16384), default=4096),
+            Ordinal("max_batch_total_tokens", (8192, 16384, 32768, 65536, 131072), default=32768),
+            Ordinal("max_waiting_tokens", (20, 100, 500), default=20),
+            Categorical("cuda_graphs", ("0", "1,2,4,8,16", "1,2,4,8,16,32"), default="1,2,4,8,16,32"),
+            Categorical("quantize", ("none", "bitsandbytes", "gptq", "awq", "eetq", "fp8"), default="none"),
+            Ordinal("cuda_memory_fraction", (0.85, 0.9, 0.95, 1.0), default=1.0),
+            Ordinal("waiting_served_ratio", (0.3, 1.2, 2.0), default=0.3),
+            Categorical("max_batch_size", ("none", 16, 32, 64), default="none"),
+        ),
+        (ForbiddenAbove("max_batch_prefill_tokens", "max_batch_total_tokens", "a prefill is part of the batch"),),
+    )
+
+
+TGI_PAPER = LaunchSpace("tgi-paper", "tgi", "3.3", _paper, _flags)
