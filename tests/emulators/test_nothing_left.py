@@ -1,0 +1,171 @@
+"""Kill -9 of anything at a random moment, by any user: nothing is left on the host, and nobody else is disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from infraray.actors.emulator import RemoteNetwork, start_emulator
+from infraray.emulators.network import Topology
+from infraray.errors import InfrarayError
+from tests.emulators.live import Traces, descendants, first_processes, needs_networks, wait_until
+
+pytestmark = needs_networks
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
+
+
+def as_nobody() -> list[str]:
+    """The words that make a command an ordinary user's. One right is left: to read an interpreter in root's home."""
+    if os.getuid() != 0:
+        return []
+    right = "-all,+dac_read_search"
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["setpriv", *user, f"--inh-caps={right}", f"--ambient-caps={right}"]
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that uses networks, an ordinary user's."""
+    tmp_path.chmod(0o777)
+    process = subprocess.Popen(
+        [*as_nobody(), sys.executable, "-m", "tests.emulators.user"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_killed_at_a_random_moment_nothing_is_left(
+    user: "subprocess.Popen[str]", seed: int, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    traces = Traces()
+    for _ in range(6):
+        until = time.monotonic() + chance.uniform(0.05, 0.7)
+        while time.monotonic() < until:
+            below = traces.note(user.pid)
+            time.sleep(0.01)
+        if below:
+            kill(chance.choice(below))  # the fork server, a network, what stands between them, a command, its sandbox
+        assert user.poll() is None, user.communicate()[0]
+    traces.note(user.pid)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+    assert len(traces.namespaces) > 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_that_is_killed_while_a_network_is_built_leaves_nothing(user: "subprocess.Popen[str]") -> None:
+    traces = Traces()
+    assert wait_until(lambda: len(traces.note(user.pid)) > 1)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_a_stopped_network_ends_with_its_user(user: "subprocess.Popen[str]") -> None:
+    traces = Traces()
+    assert wait_until(lambda: first_processes(user.pid))
+    for pid in first_processes(user.pid):
+        os.kill(pid, signal.SIGSTOP)
+    traces.note(user.pid)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_a_user_that_ends_by_itself_leaves_nothing() -> None:
+    program = (
+        "from infraray.emulators.supply import NetworkSupply\n"
+        "from infraray.emulators.network import Topology\n"
+        "network = NetworkSupply(Topology(2, 1)).take()\n"
+        "print(network.pid, flush=True)\n"
+        "input()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    traces = Traces()
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    traces.note(process.pid)
+    process.communicate("\n")
+    assert process.returncode == 0
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_sixteen_networks_at_once_are_right_for_an_ordinary_user() -> None:
+    traces = Traces()
+    command = [*as_nobody(), sys.executable, "-m", "tests.emulators.sixteen"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert result.stdout == f"user {os.getuid() or NOBODY}: 16 of 16 right\n", result.stderr
+    assert traces.left() == []
+
+
+def test_an_emulator_actor_has_the_next_network_ready_and_takes_the_last_one_back(ray_session: None) -> None:
+    emulator = start_emulator(Topology(2, 2))
+    first = RemoteNetwork(emulator, Topology(2, 2))
+    assert first.pingmesh().all()
+    assert "192.168.1.101/24" in first.run("h1", "ip addr").output
+    first.apply("r0", ["sysctl -w net.ipv4.ip_forward=0"])
+    broken = first.snapshot()
+    time.sleep(1.0)
+    began = time.perf_counter()
+    second = RemoteNetwork(emulator, Topology(2, 2))
+    assert time.perf_counter() - began < 0.5
+    assert second.pingmesh().all() and second.snapshot() != broken
+    with pytest.raises(InfrarayError, match="network 1 of this emulator is closed; take another one"):
+        first.pingmesh()
+    second.close()
+    ray.kill(emulator)
+
+
+def test_a_killed_actor_leaves_nothing_and_its_user_is_told(ray_session: None) -> None:
+    emulator = start_emulator(Topology(2, 2))
+    network = RemoteNetwork(emulator, Topology(2, 2))
+    pid = ray.get(emulator.__ray_call__.remote(lambda actor: os.getpid()))
+    traces = Traces()
+    assert wait_until(lambda: len(first_processes(pid)) == 2)
+    traces.note(pid)
+    kill(pid)
+    with pytest.raises(InfrarayError, match="the emulator's actor is lost"):
+        network.pingmesh()
+    network.close()
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_an_actor_that_nobody_holds_leaves_nothing(ray_session: None) -> None:
+    emulator = start_emulator(Topology(2, 1))
+    network = RemoteNetwork(emulator, Topology(2, 1))
+    pid = ray.get(emulator.__ray_call__.remote(lambda actor: os.getpid()))
+    traces = Traces()
+    assert wait_until(lambda: len(first_processes(pid)) == 2)
+    assert descendants(pid)
+    traces.note(pid)
+    del network, emulator
+    assert wait_until(lambda: not traces.left()), traces.left()
