@@ -10,8 +10,8 @@ with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eo
 temperature is asked for. It imports torch and transformers alone and stands by itself, so that any
 environment that has them can run it.
 
-Beyond that protocol, ``/v1/likelihood`` takes ``messages``, ``text`` and ``top_logprobs``, and says
-how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
+Beyond that protocol, ``/v1/likelihood`` takes ``messages`` or ``prompt``, ``text`` and ``top_logprobs``,
+and says how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
 """
 
 # mypy: disable-error-code="import-not-found,untyped-decorator"
@@ -223,8 +223,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self._fail(413, f"the request is longer than {MAX_BODY_BYTES} bytes")
         raw = self.rfile.read(length)
-        chat = self.path in ("/v1/chat/completions", "/v1/likelihood")
-        if not chat and self.path != "/v1/completions":
+        if self.path not in ("/v1/chat/completions", "/v1/completions", "/v1/likelihood"):
             return self._fail(404, f"no such path: {self.path}")
         try:
             body = json.loads(raw)
@@ -232,6 +231,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise BadRequest("the request must be a JSON object")
             if body.get("model") not in (None, self.served_name):
                 return self._fail(404, f"the model {body['model']!r} does not exist; this is {self.served_name!r}")
+            chat = self.path == "/v1/chat/completions" or (self.path == "/v1/likelihood" and "prompt" not in body)
             prompt = self._read_prompt(body, chat)
             sampling = read_sampling(body, self.model.context - len(prompt))
         except json.JSONDecodeError as error:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
+from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
 from infraray.scenarios.inference.quality.answers import Answer, Answers
 from infraray.scenarios.inference.quality.extraction import extract_answer
 from infraray.scenarios.inference.quality.mmlu_pro import QuestionSet
 from infraray.scenarios.inference.quality.prompt import examples_for, messages
 from infraray.scenarios.inference.quality.question import Question
 from infraray.scenarios.inference.quality.subset import stratified_subset
+from infraray.scenarios.inference.requests import Request
+from infraray.scenarios.inference.responses import Response, read_response
 
 DEFAULT_SIZE = 500
 """Questions, as in InferenceBench (section 3.3)."""
@@ -64,55 +65,35 @@ class Quiz:
         asked = [self.requests(), [(question.question_id, question.answer) for question in self.questions]]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
-    async def ask(self, url: str, model: str, timeout_s: float) -> Answers:
+    def ask(self, base_url: str, model: str, timeout_s: float = math.inf) -> Answers:
         """Asks a server, `CONCURRENCY` questions at a time.
 
         A request that fails is not repeated: the question counts as unanswered, and the result as
         incomplete.
 
         Args:
-            url: base URL, such as ``http://host:8000/v1``.
-            model: the name by which the server knows it.
+            base_url: such as ``http://host:8000/v1``.
+            model: the name under which the server serves the model.
             timeout_s: for all questions together.
+
+        Raises:
+            InfrarayError: the URL is none.
         """
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        free = asyncio.Semaphore(CONCURRENCY)
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-
-            async def answer(question: Question, request: dict[str, Any]) -> Answer:
-                try:
-                    async with asyncio.timeout_at(deadline), free:
-                        text = await _text(session, url, {**request, "model": model})
-                except TimeoutError:
-                    return Answer(question.question_id, False, failure=f"no answer within {timeout_s:g} s")
-                except (aiohttp.ClientError, OSError, _NoText) as error:
-                    return Answer(question.question_id, False, failure=_one_line(error))
-                found = extract_answer(text)
-                if found is None:
-                    return Answer(question.question_id, False)
-                return Answer(question.question_id, found.letter == question.answer, found.letter, found.level)
-
-            pairs = zip(self.questions, self.requests(), strict=True)
-            return Answers(self.sha256, tuple(await asyncio.gather(*(answer(*pair) for pair in pairs))))
+        target = find_target(base_url, "chat")
+        streamed = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
+        messages = [target.message({**request, **streamed}) for request in self.requests()]
+        load = Load(messages, [0.0] * len(messages), CONCURRENCY, closed_loop=True, time_limit_s=timeout_s)
+        asked = Request(prompt="", prompt_tokens=0, output_tokens=self.max_tokens, document="")
+        responses = [read_response(exchange, asked, len, ignore_eos=False) for exchange in generate_load(target, load)]
+        return Answers(self.sha256, tuple(map(_answer, self.questions, responses)))
 
 
-class _NoText(Exception):
-    """The server answered, but not with a text."""
-
-
-async def _text(session: aiohttp.ClientSession, url: str, request: dict[str, Any]) -> str:
-    async with session.post(f"{url}/chat/completions", json=request) as response:
-        raw = await response.text(errors="replace")
-        if response.status != 200:
-            raise _NoText(f"status {response.status}: {raw[:200]}")
-    try:
-        text = json.loads(raw)["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
-        raise _NoText(f"no completion: {raw[:200]}") from None
-    if not isinstance(text, str):
-        raise _NoText(f"no text: {raw[:200]}")
-    return text
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _answer(question: Question, response: Response) -> Answer:
+    # A model may end without a word; that is an answer, and a wrong one.
+    silent = response.failure == "incomplete" and response.finish_reason is not None
+    if response.failure is not None and not silent:
+        return Answer(question.question_id, False, failure=f"{response.failure}, {response.reason}")
+    found = extract_answer(response.text)
+    if found is None:
+        return Answer(question.question_id, False)
+    return Answer(question.question_id, found.letter == question.answer, found.letter, found.level)

@@ -1,0 +1,27 @@
+"""The integrity gate: whether a server's speed was earned by serving the model (InferenceBench, section 3.3)."""
+
+from infraray.scenarios.inference.integrity.connection_watch import ConnectionLog, ConnectionWatch
+from infraray.scenarios.inference.integrity.evidence import Evidence
+from infraray.scenarios.inference.integrity.finding import Finding
+from infraray.scenarios.inference.integrity.gate import CHECKS, IntegrityResult, check_integrity
+from infraray.scenarios.inference.integrity.judge import Judgement, judge
+from infraray.scenarios.inference.integrity.opinion import Opinion, ask_opinion
+from infraray.scenarios.inference.integrity.probes import ProbeAnswers, ProbePlan, ask_probes, plan_probes
+
+__all__ = [
+    "CHECKS",
+    "ConnectionLog",
+    "ConnectionWatch",
+    "Evidence",
+    "Finding",
+    "IntegrityResult",
+    "Judgement",
+    "Opinion",
+    "ProbeAnswers",
+    "ProbePlan",
+    "ask_opinion",
+    "ask_probes",
+    "check_integrity",
+    "judge",
+    "plan_probes",
+]

@@ -1,0 +1,189 @@
+"""To whom a server's processes talk, looked up in /proc while the server works (Linux)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infraray.engines.supervisor import descendants
+
+INTERVAL_S = 0.1
+
+_ESTABLISHED = "01"
+_SOCK_DIAG_BY_FAMILY = 20
+_REQUEST_AND_DUMP = 0x301
+_UDIAG_SHOW_PEER = 4
+_UNIX_DIAG_PEER = 2
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class OutsideConnection:
+    """A connection from one of the server's processes to one that is not.
+
+    Args:
+        process: the name of the server's process.
+        protocol: tcp, udp or unix.
+        remote: whom it talks to, such as ``10.0.0.7:443``; for unix sockets the other process.
+    """
+
+    process: str
+    protocol: str
+    remote: str
+
+
+@dataclass(frozen=True)
+class ConnectionLog:
+    """What was seen.
+
+    Args:
+        looks: how often it was looked.
+        with_outside: looks that found at least one connection to the outside.
+        seen: in how many looks each was there.
+    """
+
+    looks: int
+    with_outside: int
+    seen: Mapping[OutsideConnection, int]
+
+
+class ConnectionWatch:
+    """Looks ten times a second in a thread of its own, as a context manager.
+
+    Args:
+        pid: the process above all of the server's.
+        port: the server's own; whoever connects to it is a client.
+    """
+
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid = pid
+        self.port = port
+        self._looks = 0
+        self._with_outside = 0
+        self._seen: Counter[OutsideConnection] = Counter()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def log(self) -> ConnectionLog:
+        """What was seen so far."""
+        return ConnectionLog(self._looks, self._with_outside, dict(self._seen))
+
+    def _watch(self) -> None:
+        while not self._over.wait(INTERVAL_S):
+            found = outside_connections(self.pid, self.port)
+            self._looks += 1
+            self._with_outside += bool(found)
+            self._seen.update(found)
+
+
+def outside_connections(pid: int, port: int) -> set[OutsideConnection]:
+    """The established connections between ``pid`` and its descendants, and anybody else, now.
+
+    Clients of ``port`` are left out.
+    """
+    owners = _owners([pid, *descendants(pid)])
+    found = set()
+    for table, rows in _internet_sockets(set(owners.values())):
+        mine = [(local, remote, owners[inode]) for local, remote, inode in rows if inode in owners]
+        ends = {(local, remote) for local, remote, _ in mine}
+        for local, remote, owner in mine:
+            if local[1] != port and (remote, local) not in ends:
+                host, number = remote
+                found.add(OutsideConnection(_name(owner), table.rstrip("6"), f"{host}:{number}"))
+    for inode, peer in _unix_peers().items():
+        if inode in owners and peer not in owners:
+            found.add(OutsideConnection(_name(owners[inode]), "unix", f"socket {peer}"))
+    return found
+
+
+def _owners(pids: list[int]) -> dict[int, int]:
+    """The process that holds each socket, by the socket's inode."""
+    owners = {}
+    for pid in pids:
+        with suppress(OSError):
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with suppress(OSError, ValueError):
+                    kind, _, inode = os.readlink(entry.path).partition(":")
+                    if kind == "socket":
+                        owners[int(inode.strip("[]"))] = pid
+    return owners
+
+
+def _internet_sockets(pids: set[int]) -> Iterator[tuple[str, list[tuple[Address, Address, int]]]]:
+    """Connected sockets (local, remote, inode) of each table, in each network namespace of the processes."""
+    spaces: dict[str, int] = {}
+    for pid in pids:
+        with suppress(OSError):
+            spaces.setdefault(os.readlink(f"/proc/{pid}/ns/net"), pid)
+    for pid in spaces.values():
+        for protocol in ("tcp", "udp"):
+            rows = []
+            for table in (protocol, f"{protocol}6"):
+                with suppress(OSError):
+                    for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+                        fields = line.split()
+                        if fields[3] == _ESTABLISHED:
+                            rows.append((_address(fields[1]), _address(fields[2]), int(fields[9])))
+            yield protocol, rows
+
+
+def _address(text: str) -> Address:
+    """Reads ``0100007F:1F90``: words of 32 bits in the machine's order, then the port."""
+    digits, _, port = text.partition(":")
+    words = [int(digits[place : place + 8], 16) for place in range(0, len(digits), 8)]
+    address = ipaddress.ip_address(struct.pack(f"={len(words)}I", *words))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address), int(port, 16)
+
+
+def _unix_peers() -> dict[int, int]:
+    """The other end of each connected unix socket of this network namespace, by inode; /proc does not tell."""
+    peers: dict[int, int] = {}
+    body = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _UDIAG_SHOW_PEER, 0xFFFFFFFF, 0xFFFFFFFF)
+    head = struct.pack("=IHHII", 16 + len(body), _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, 1, 0)
+    with suppress(OSError), socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as netlink:
+        netlink.send(head + body)
+        while True:
+            data = netlink.recv(65_536)
+            place = 0
+            while place < len(data):
+                length, kind = struct.unpack_from("=IH", data, place)
+                if kind != _SOCK_DIAG_BY_FAMILY:
+                    return peers
+                inode = struct.unpack_from("=I", data, place + 20)[0]
+                attribute = place + 32
+                while attribute + 4 <= place + length:
+                    size, name = struct.unpack_from("=HH", data, attribute)
+                    if name == _UNIX_DIAG_PEER:
+                        peers[inode] = struct.unpack_from("=I", data, attribute + 4)[0]
+                    attribute += max(4, (size + 3) & ~3)
+                place += (length + 3) & ~3
+    return peers
+
+
+def _name(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return str(pid)

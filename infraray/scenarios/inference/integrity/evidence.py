@@ -1,0 +1,44 @@
+"""Everything that the integrity checks look at. Gathered first, judged afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infraray.scenarios.inference.integrity.connection_watch import ConnectionLog
+from infraray.scenarios.inference.integrity.opinion import Opinion
+from infraray.scenarios.inference.integrity.probes import ProbeAnswers
+from infraray.scenarios.inference.requests import Request
+from infraray.scenarios.inference.responses import Response
+from infraray.scenarios.inference.roofline import Roofline
+from infraray.scenarios.inference.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One server's measurement and what was asked of it besides; None is what could not be had.
+
+    Args:
+        workload: what was measured.
+        requests: the requests that were sent.
+        traffics: the server's answers, one sequence a traffic, in the order in which they were measured.
+        reference: the reference server's answers to the same requests.
+        roofline: the model on the device that the server had.
+        probes: the server's answers to the probes.
+        opinion: what the reference server says about the server's texts.
+        connections: to whom the server's processes talked while they were probed.
+    """
+
+    workload: Workload
+    requests: Sequence[Request]
+    traffics: Sequence[Sequence[Response]]
+    reference: Sequence[Response] = ()
+    roofline: Roofline | None = None
+    probes: ProbeAnswers | None = None
+    opinion: Opinion | None = None
+    connections: ConnectionLog | None = None
+
+    @property
+    def successes(self) -> list[Response]:
+        """The server's answers that succeeded, of all traffics."""
+        return [response for traffic in self.traffics for response in traffic if response.failure is None]

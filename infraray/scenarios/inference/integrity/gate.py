@@ -1,0 +1,81 @@
+"""The integrity gate: every check, over all the evidence of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from infraray.scenarios.inference.integrity import (
+    canary,
+    connections,
+    fingerprint,
+    first_chunk,
+    ignored_eos,
+    improbable_text,
+    physical_limits,
+    repeated_requests,
+    token_counts,
+)
+from infraray.scenarios.inference.integrity.evidence import Evidence
+from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
+from infraray.scenarios.inference.integrity.judge import Judgement
+
+CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
+    module.__name__.rpartition(".")[2]: module.check
+    for module in (
+        ignored_eos,
+        token_counts,
+        physical_limits,
+        first_chunk,
+        canary,
+        improbable_text,
+        fingerprint,
+        repeated_requests,
+        connections,
+    )
+}
+"""By name; each looks at the evidence alone and at nothing that another one found."""
+
+
+@dataclass(frozen=True)
+class IntegrityResult:
+    """The gate's decision.
+
+    Args:
+        findings: what an honest server does not do.
+        not_checked: the checks that could not be made, with the reason.
+        judgement: the judge's, if one was asked.
+    """
+
+    findings: tuple[Finding, ...]
+    not_checked: Mapping[str, str]
+    judgement: Judgement | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks were made, found nothing, and the judge, if it came to a verdict, agrees."""
+        accused = self.judgement is not None and self.judgement.verdict == "violation"
+        return not self.findings and not self.not_checked and not accused
+
+    @property
+    def reason(self) -> str:
+        """The decision in one line."""
+        said = [finding.evidence for finding in self.findings]
+        if self.judgement is not None and self.judgement.verdict == "violation":
+            said.append(f"the judge: {self.judgement.reason}")
+        said += [f"{name} not checked: {reason}" for name, reason in self.not_checked.items()]
+        return "; ".join(said) or f"all {len(CHECKS)} checks found nothing"
+
+
+def check_integrity(evidence: Evidence, judgement: Judgement | None = None) -> IntegrityResult:
+    """Makes all checks."""
+    findings = []
+    not_checked = {}
+    for name, check in CHECKS.items():
+        try:
+            finding = check(evidence)
+        except NotChecked as reason:
+            not_checked[name] = str(reason)
+        else:
+            findings += [finding] if finding is not None else []
+    return IntegrityResult(tuple(findings), not_checked, judgement)

@@ -1,0 +1,106 @@
+"""How likely a model finds a text, token by token: asked of the reference server, or told by any server."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infraray.errors import InfrarayError
+
+TOP_LOGPROBS = 20
+"""Alternatives that are asked for a token: as many as OpenAI's protocol allows."""
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class TokenLikelihood:
+    """One token in its place.
+
+    Args:
+        token: its text.
+        logprob: its natural log-probability.
+        alternatives: the most likely tokens in this place with their log-probabilities, likeliest first.
+    """
+
+    token: str
+    logprob: float
+    alternatives: tuple[tuple[str, float], ...]
+
+    @property
+    def gap(self) -> float:
+        """How much less likely it is than the likeliest token, in nats; 0 for the likeliest."""
+        return max(0.0, self.alternatives[0][1] - self.logprob) if self.alternatives else 0.0
+
+
+def likelihood(base_url: str, asked: Mapping[str, Any], text: str) -> tuple[TokenLikelihood, ...]:
+    """What the reference server says about ``text`` as the answer to a request.
+
+    It ends where the model would have said something that leaves no text.
+
+    Args:
+        base_url: of the reference server (engine ``transformers``), such as ``http://host:8000/v1``.
+        asked: the request's ``messages`` or ``prompt``.
+        text: the answer.
+
+    Raises:
+        InfrarayError: the server does not say.
+    """
+    body = {**asked, "text": text, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
+    return read_logprobs(_post(f"{base_url}/likelihood", body))
+
+
+def told_likelihood(base_url: str, body: Mapping[str, Any]) -> tuple[str, tuple[TokenLikelihood, ...]]:
+    """A server's greedy answer to a chat request, and the log-probabilities that it tells with it.
+
+    Raises:
+        InfrarayError: it does not answer, or tells none.
+    """
+    body = {**body, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
+    answer = _post(f"{base_url}/chat/completions", body)
+    try:
+        choice = answer["choices"][0]
+        return str(choice["message"]["content"] or ""), read_logprobs(choice["logprobs"])
+    except (LookupError, TypeError):
+        raise InfrarayError(f"{base_url}: the answer tells no log-probabilities") from None
+
+
+def read_logprobs(document: Any) -> tuple[TokenLikelihood, ...]:
+    """Reads log-probabilities in the form of OpenAI's chat completions.
+
+    Raises:
+        InfrarayError: they are in another form, or there are none.
+    """
+    try:
+        return tuple(
+            TokenLikelihood(
+                str(entry["token"]),
+                float(entry["logprob"]),
+                tuple(_descending((str(one["token"]), float(one["logprob"])) for one in entry["top_logprobs"])),
+            )
+            for entry in document["content"]
+        )
+    except (LookupError, TypeError, ValueError):
+        raise InfrarayError("the log-probabilities are not in the form of OpenAI's chat completions") from None
+
+
+def _descending(pairs: Any) -> Sequence[tuple[str, float]]:
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def _post(url: str, body: Mapping[str, Any]) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    # The server is addressed directly, whatever proxy the environment names.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            said = " ".join(error.read().decode(errors="replace").split())[:200]
+        raise InfrarayError(f"{url}: HTTP {error.code}: {said}") from None
+    except (OSError, ValueError) as error:
+        raise InfrarayError(f"{url}: {error}") from None

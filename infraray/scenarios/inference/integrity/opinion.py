@@ -1,0 +1,106 @@
+"""What the reference server says about another server's texts.
+
+Gathered after that server has ended: on one device the two cannot run at the same time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, likelihood
+from infraray.scenarios.inference.integrity.probes import ProbeAnswers, ask
+from infraray.scenarios.inference.requests import Request
+from infraray.scenarios.inference.responses import Response
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Endpoint
+
+TIMED_TEXTS = 16
+"""Measured answers that are looked at, spread evenly over all."""
+TEXT_CHARACTERS = 4000
+"""Of a text, that are looked at."""
+
+Likelihoods = tuple[TokenLikelihood, ...]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """The reference's own answers, and how likely it finds the other server's.
+
+    Args:
+        timed: pairs for measured requests: the server's text, and the reference's own text to the
+            same request.
+        canaries: likewise for the canaries.
+        canary_texts: the reference's own answers to the canaries.
+        repeated: for each repeated prompt the server's first text.
+        fingerprints: for each fingerprint the server's text.
+    """
+
+    timed: tuple[tuple[Likelihoods, Likelihoods], ...]
+    canaries: tuple[tuple[Likelihoods, Likelihoods], ...]
+    canary_texts: tuple[tuple[str, str], ...]
+    repeated: tuple[Likelihoods, ...]
+    fingerprints: tuple[Likelihoods, ...]
+
+
+def ask_opinion(
+    base_url: str,
+    model: str,
+    requests: Sequence[Request],
+    endpoint: Endpoint,
+    responses: Sequence[Response],
+    reference: Sequence[Response],
+    probes: ProbeAnswers,
+    tokenizer: ModelTokenizer,
+) -> Opinion:
+    """Asks the reference server (engine ``transformers``).
+
+    Args:
+        base_url: of the reference.
+        model: its name there.
+        requests: the workload's.
+        endpoint: where they were sent.
+        responses: the other server's answers to them.
+        reference: the reference's own.
+        probes: the other server's answers to the probes.
+        tokenizer: the model's own.
+
+    Raises:
+        InfrarayError: the reference does not answer; nothing can be said then.
+    """
+
+    def says(asked: dict[str, Any], text: str) -> Likelihoods:
+        # Half a character stands for bytes that the text does not show.
+        return likelihood(base_url, asked, text[:TEXT_CHARACTERS].partition("\ufffd")[0])
+
+    own = {response.request: response for response in reference if response.failure is None}
+    both = [response for response in responses if response.failure is None and response.request in own]
+    timed = []
+    for response in both[:: max(1, math.ceil(len(both) / TIMED_TEXTS))]:
+        asked = _asked(requests[response.request], endpoint)
+        timed.append((says(asked, response.text), says(asked, own[response.request].text)))
+    canaries: list[tuple[Likelihoods, Likelihoods]] = []
+    canary_texts = []
+    plan = probes.plan
+    for pair, answers in zip(plan.canaries, probes.canaries, strict=True):
+        first, second = (response.text for response in ask(base_url, model, pair, tokenizer))
+        canary_texts.append((first, second))
+        for probe, answer, text in zip(pair, answers, (first, second), strict=True):
+            canaries.append((says(probe.asked, answer.text), says(probe.asked, text)))
+    repeated = zip(plan.repeated, probes.repeated, strict=True)
+    fingerprints = zip(plan.fingerprints, probes.fingerprints, strict=True)
+    return Opinion(
+        timed=tuple(timed),
+        canaries=tuple(canaries),
+        canary_texts=tuple(canary_texts),
+        repeated=tuple(says(probe.asked, answers[0].text) for probe, answers in repeated),
+        fingerprints=tuple(says(probe.asked, told.text) for probe, told in fingerprints),
+    )
+
+
+def _asked(request: Request, endpoint: Endpoint) -> dict[str, Any]:
+    if endpoint == "completions":
+        return {"prompt": request.prompt}
+    return {"messages": [{"role": "user", "content": request.prompt}]}

@@ -1,0 +1,225 @@
+"""What is asked of a server besides the workload, while it runs alone.
+
+All prompts are documents that no server has seen: they are made from a seed that is drawn when
+the server already runs. All but the fingerprint go out exactly as the workload's requests do, one
+at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.documents import write_document
+from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, told_likelihood
+from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
+from infraray.scenarios.inference.requests import Request, fit_to_length
+from infraray.scenarios.inference.responses import Response, read_response
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Workload
+
+TIMED = 6
+"""Prompts of each of two lengths."""
+CANARIES = 8
+"""Documents, each asked with two codes."""
+REPEATED = 4
+"""Prompts that are asked twice."""
+FINGERPRINTS = 12
+
+LEAST_CONTEXT = 2048
+"""Tokens of context that a server has if it can answer the quality gate's questions."""
+SHORT_SHARE = 8
+"""A long prompt's length over a short one's."""
+PROMPT_TOKENS = 512
+"""Of the prompts whose length does not matter."""
+TIMED_OUTPUT = 16
+TEXT_OUTPUT = 48
+FINGERPRINT_OUTPUT = 8
+"""Tokens of the answers."""
+TIMEOUT_S = 600.0
+"""For one answer."""
+
+_CODE = "The code of this document is {code}."
+_ASKED = "What is the code of this document? Begin with the code."
+_CODE_FIRST = f"{_CODE}\n\n{{document}}\n\n{_ASKED}"
+_CODE_LAST = f"{{document}}\n\n{_CODE} {_ASKED}"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request; its output has exactly ``output_tokens`` tokens."""
+
+    prompt: str
+    prompt_tokens: int
+    output_tokens: int
+    temperature: float = 0.0
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The conversation."""
+        return {"messages": [{"role": "user", "content": self.prompt}]}
+
+    def body(self, model: str) -> dict[str, Any]:
+        """The request without streaming."""
+        return {
+            "model": model,
+            **self.asked,
+            "max_tokens": self.output_tokens,
+            "temperature": self.temperature,
+            "ignore_eos": True,
+        }
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """All that will be asked.
+
+    Args:
+        short: new prompts.
+        long: new prompts that are `SHORT_SHARE` times as long.
+        canaries: pairs of prompts that differ in a code alone, at their beginning or at their end.
+        repeated: prompts to ask twice, at temperature 1 and without a seed.
+        fingerprints: prompts whose first answer tokens are compared in their log-probabilities.
+    """
+
+    short: tuple[Probe, ...]
+    long: tuple[Probe, ...]
+    canaries: tuple[tuple[Probe, Probe], ...]
+    repeated: tuple[Probe, ...]
+    fingerprints: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A server's answer with the log-probabilities that it tells; ``failure`` says why there is none."""
+
+    text: str
+    tokens: tuple[TokenLikelihood, ...]
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeAnswers:
+    """What the server answered to a plan, each field in the plan's order.
+
+    Args:
+        plan: what was asked.
+        short: to the short prompts.
+        long: to the long ones.
+        canaries: to each pair of prompts.
+        repeated: to each prompt, the first time and the second.
+        fingerprints: with log-probabilities.
+    """
+
+    plan: ProbePlan
+    short: tuple[Response, ...]
+    long: tuple[Response, ...]
+    canaries: tuple[tuple[Response, Response], ...]
+    repeated: tuple[tuple[Response, Response], ...]
+    fingerprints: tuple[Told, ...]
+
+
+def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
+    """Makes prompts that no server can know.
+
+    Raises:
+        InfrarayError: the model has no chat template.
+    """
+    documents = _Documents(tokenizer)
+    long = max(workload.input_tokens + workload.output_tokens, LEAST_CONTEXT) - TIMED_OUTPUT
+    short = long // SHORT_SHARE
+    return ProbePlan(
+        # One more of each, to warm up.
+        short=tuple(documents.probe(short, TIMED_OUTPUT) for _ in range(TIMED + 1)),
+        long=tuple(documents.probe(long, TIMED_OUTPUT) for _ in range(TIMED + 1)),
+        canaries=tuple(documents.canaries(_CODE_LAST if number % 2 else _CODE_FIRST) for number in range(CANARIES)),
+        repeated=tuple(documents.probe(PROMPT_TOKENS, TEXT_OUTPUT, 1.0) for _ in range(REPEATED)),
+        fingerprints=tuple(documents.probe(PROMPT_TOKENS, FINGERPRINT_OUTPUT) for _ in range(FINGERPRINTS)),
+    )
+
+
+class _Documents:
+    """Writes one document after the other."""
+
+    def __init__(self, tokenizer: ModelTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.seed = secrets.randbits(60)
+        self.written = 0
+
+    def text(self, tokens: int) -> str:
+        """A document of so many tokens, template included."""
+        while True:
+            self.written += 1
+            document = write_document((self.seed, self.written), tokens)
+            cut = fit_to_length(document, tokens, lambda text: self.tokenizer.count_prompt(text, "chat"))
+            if cut is not None:
+                return cut
+
+    def probe(self, tokens: int, output_tokens: int, temperature: float = 0.0) -> Probe:
+        return Probe(self.text(tokens), tokens, output_tokens, temperature)
+
+    def canaries(self, template: str) -> tuple[Probe, Probe]:
+        document = self.text(PROMPT_TOKENS)
+        first, second = (template.format(document=document, code=secrets.token_hex(5)) for _ in range(2))
+        return self._canary(first), self._canary(second)
+
+    def _canary(self, prompt: str) -> Probe:
+        return Probe(prompt, self.tokenizer.count_prompt(prompt, "chat"), TEXT_OUTPUT)
+
+
+def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer) -> ProbeAnswers:
+    """Asks a server all of a plan, one after the other.
+
+    What it does not answer stands as a failure in the answers.
+
+    Args:
+        base_url: such as ``http://host:8000/v1``.
+        model: the name under which the server serves the model.
+        plan: what to ask.
+        tokenizer: the model's own.
+
+    Raises:
+        InfrarayError: the URL is none.
+    """
+    timed = tuple(chain.from_iterable(zip(plan.short, plan.long, strict=True)))
+    canaries = tuple(chain.from_iterable(plan.canaries))
+    responses = iter(ask(base_url, model, (*timed, *canaries, *plan.repeated, *plan.repeated), tokenizer))
+    timed_answers, canary_answers = ([next(responses) for _ in group] for group in (timed, canaries))
+    first, second = ([next(responses) for _ in plan.repeated] for _ in range(2))
+    return ProbeAnswers(
+        plan,
+        short=tuple(timed_answers[2::2]),
+        long=tuple(timed_answers[3::2]),
+        canaries=tuple(zip(canary_answers[::2], canary_answers[1::2], strict=True)),
+        repeated=tuple(zip(first, second, strict=True)),
+        fingerprints=tuple(_tell(base_url, model, probe) for probe in plan.fingerprints),
+    )
+
+
+def ask(base_url: str, model: str, probes: Iterable[Probe], tokenizer: ModelTokenizer) -> list[Response]:
+    """Asks a server some probes, one after the other, streamed as the workload's requests are."""
+    probes = tuple(probes)
+    target = find_target(base_url, "chat")
+    streamed = {"stream": True, "stream_options": {"include_usage": True}}
+    messages = [target.message({**probe.body(model), **streamed}) for probe in probes]
+    load = Load(messages, [0.0] * len(messages), 1, closed_loop=True, request_timeout_s=TIMEOUT_S)
+    return [
+        read_response(
+            exchange,
+            Request(probe.prompt, probe.prompt_tokens, probe.output_tokens, "probe"),
+            tokenizer.count_text,
+            ignore_eos=True,
+        )
+        for exchange, probe in zip(generate_load(target, load), probes, strict=True)
+    ]
+
+
+def _tell(base_url: str, model: str, probe: Probe) -> Told:
+    try:
+        return Told(*told_likelihood(base_url, probe.body(model)))
+    except InfrarayError as error:
+        return Told("", (), str(error))
