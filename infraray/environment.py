@@ -179,6 +179,11 @@ class Environment(gymnasium.Env[Any, Any]):
 
     # What a scenario says about its world.
 
+    @classmethod
+    def problem(cls) -> str | None:
+        """Why no task can be played on this machine, in one line that says what to do; None where they can."""
+        return None
+
     @abstractmethod
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The parts of the numeric observation, in order; empty where the state has no numbers."""

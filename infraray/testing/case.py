@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import pytest
+
 import infraray
 from infraray.environment import Environment
 from infraray.registration import Registration, find
 
-SHORT = {"warmup_": 5, "scored_": 25}
+SHORT = {"warmup_": 5, "scored_": 25, "max_commands": 4}
 """Values of the parameters with these prefixes, which say how long an episode is."""
 
 
 class ScenarioCase:
     """Base of the suite's classes: a subclass says what is under test.
 
-    ``warmup_*`` and ``scored_*`` parameters, by which scenarios say how long an episode is, are
-    made short unless ``parameters`` gives them.
+    ``warmup_*``, ``scored_*`` and ``max_commands`` parameters, by which scenarios say how long an
+    episode is, are made short unless ``parameters`` gives them. Where the machine cannot play the
+    scenario, its tests skip with `Environment.problem` as the reason.
     """
 
     scenario: ClassVar[str]
@@ -31,6 +34,12 @@ class ScenarioCase:
 
     seeds: ClassVar[range] = range(5)
     """Tasks that are played."""
+
+    @pytest.fixture(autouse=True)
+    def _playable(self) -> None:
+        problem = self.registration().environment_class().problem()
+        if problem is not None:
+            pytest.skip(problem)
 
     @classmethod
     def registration(cls) -> Registration:
