@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from infraray import emulators
 from infraray.emulators.network import Network
 from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
-from infraray.errors import InvalidAction
+from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import Observation, ObservedField
 from infraray.scenarios.routing.actions import Commands
 from infraray.scenarios.routing.ahead import TaskAhead
@@ -112,6 +113,11 @@ class Routing(Environment):
     _supply: NetworkSupply | None = None
     _ahead: TaskAhead | None = None
 
+    @classmethod
+    def problem(cls) -> str | None:
+        """What of the system's packages or the kernel's features is missing."""
+        return emulators.problem()
+
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """Who reaches whom, and the commands left."""
         machines = len(self.parameters.topology.machines)
@@ -151,7 +157,12 @@ class Routing(Environment):
     def begin(self, task: Task) -> None:
         """Breaks a fresh network."""
         self._end_network()
-        broken = self._take_task(task.seed)
+        try:
+            broken = self._take_task(task.seed)
+        except InfrarayError:
+            if (problem := self.problem()) is not None:
+                raise Unavailable(problem) from None
+            raise
         self._network, self._healthy, self._reaches = broken.network, broken.healthy, broken.reaches
         self._origin = {
             "faults": [list(fault.kind) for fault in broken.faults],
@@ -163,6 +174,7 @@ class Routing(Environment):
         self._conduct = Conduct(pairs, pairs, self.parameters.max_commands)
         self._actions: list[dict[str, Any]] = []
         self._executed: list[Executed] = []
+        self._ended = False
 
     def numbers(self) -> NDArray[np.float64]:
         """The pingmesh row by row, then the commands left."""
@@ -190,6 +202,7 @@ class Routing(Environment):
     def advance(self, action: dict[str, Any]) -> Outcome:
         """Runs a command, and measures what it did."""
         if action["command"].strip() == DONE:
+            self._ended = True
             return Outcome(0.0, terminated=True, safe=True, extra=self._facts("done"))
         machine, command = self.parameters.topology.machines[action["machine"]], action["command"]
         network = self._live()
@@ -203,12 +216,9 @@ class Routing(Environment):
         self._actions.append(action)
         ending, output = describe_ending(result), printable(result.output)
         self._executed.append(Executed(machine, command, ending, output, self._conduct.broken, deed.lost))
-        return Outcome(
-            reward(deed, broken, self._conduct, self.parameters.reward),
-            terminated=self._conduct.broken == 0 or self._conduct.commands == self.parameters.max_commands,
-            safe=not deed.lost,
-            extra=facts,
-        )
+        self._ended = self._conduct.broken == 0 or self._conduct.commands == self.parameters.max_commands
+        earned = reward(deed, broken, self._conduct, self.parameters.reward)
+        return Outcome(earned, terminated=self._ended, safe=not deed.lost, extra=facts)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Takes a native action or text; the network ends with the episode."""
@@ -243,7 +253,8 @@ class Routing(Environment):
         """Connectivity now, and how it was come by."""
         conduct = self._conduct
         solved, safe = conduct.broken == 0, not conduct.unsafe
-        return Measures(conduct.score, solved, safe, conduct.metrics(), conduct.failure)
+        failure = conduct.failure if self._ended else None
+        return Measures(conduct.score, solved, safe, conduct.metrics(), failure)
 
     def floor(self) -> float:
         """Of leaving the network as it is. Playing the random agent as well would double the time of every task."""
