@@ -44,7 +44,7 @@ ECHO_S = 5.0
 """What one echo over the loopback interface may take."""
 
 NEIGHBOURS_AT_ONCE = 256
-"""ARP entries made at a time: all namespaces of a computer together have 1024."""
+"""ARP entries that are made at a time, beside those of hosts and routers: a computer has 1024 for all networks."""
 
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 SOL_RAW, ICMP_FILTER = 255, 1
@@ -91,9 +91,9 @@ class Pingmesh:
         for number, echo in enumerate(self.sockets):
             self.poll.register(echo, select.EPOLLIN)
             self.number_of[echo.fileno()] = number
-        # A source makes entries of and in its neighbours; beside that, every machine knows its router and back.
-        neighbours = 2 * len(self.machines) / max(1, len(network.switches))
-        self.sources_at_once = max(1, int((NEIGHBOURS_AT_ONCE - 2 * len(self.machines)) / neighbours))
+        # A source makes an entry of each neighbour that it pings, and one there.
+        neighbours = len(self.machines) / max(1, len(network.switches))
+        self.sources_at_once = max(1, int(NEIGHBOURS_AT_ONCE / (2 * neighbours)))
 
     def measure(self) -> list[list[bool]]:
         """[source][target], the diagonal True.
