@@ -1,0 +1,381 @@
+"""The test bench: launches an engine with a configuration, sends a workload's requests, and tells what came of it.
+
+Search and agents use the same bench, on the same requests, so that their results can stand in one
+table. Only one measurement at a time is made on the same devices, also of different processes:
+two servers side by side would measure each other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infraray.engines.process import EngineProcess
+from infraray.engines.spec import EngineSpec
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.hardware import this_machine
+from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
+from infraray.scenarios.inference.launching.installed_flags import installed_flags
+from infraray.scenarios.inference.measurement import Measurement, measure
+from infraray.scenarios.inference.metrics import higher_is_better
+from infraray.scenarios.inference.quality import Quiz, read_mmlu_pro
+from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
+from infraray.scenarios.inference.reference import Reference, load_reference
+from infraray.scenarios.inference.requests import RequestSet, stored_requests
+from infraray.scenarios.inference.roofline import Roofline, model_size
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Workload
+from infraray.tune.space import SearchSpace, chosen_part, joint_space
+from infraray.tune.values import Configuration
+
+ENGINE = "engine"
+"""The hyperparameter that chooses between several engines."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for every configuration.
+
+    Args:
+        model: a local folder in Hugging Face's format.
+        workload: what is sent.
+        engines: names of launch spaces; several are searched jointly.
+        python: interpreter of each engine's environment by the launch space's name; ours without one.
+        flags: flags that are given to each engine and not searched, by the launch space's name.
+        env: environment variables of the engines.
+        ready_timeout_s: how long an engine may take to start (InferenceBench: 300).
+        folder: where requests and the reference's figures are kept.
+        longbench: a local copy of LongBench v2; documents of our own without one.
+        mmlu_pro: a local copy of MMLU-Pro for the quality gate, which nothing passes without one.
+        questions: of the quality gate.
+    """
+
+    model: str
+    workload: Workload
+    engines: tuple[str, ...]
+    python: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready_timeout_s: float = 300.0
+    folder: str = "runs/inference"
+    longbench: str | None = None
+    mmlu_pro: str | None = None
+    questions: int = DEFAULT_SIZE
+
+    @cached_property
+    def spaces(self) -> dict[str, LaunchSpace]:
+        """The launch spaces by name."""
+        return {name: find_launch_space(name) for name in self.engines}
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What may be set: one engine's flags, or the engine and its flags."""
+        longest = self.workload.input_tokens + self.workload.output_tokens
+        built = {name: space.build(longest) for name, space in self.spaces.items()}
+        if len(built) == 1:
+            return next(iter(built.values()))
+        return joint_space("+".join(built), 1, ENGINE, built)
+
+    def engine_spec(self, configuration: Configuration) -> EngineSpec:
+        """The engine that a configuration launches."""
+        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        return self.spaces[name].engine_spec(part, self._base(name))
+
+    def command_line(self, configuration: Configuration) -> str:
+        """The engine and its flags, as a person would write them."""
+        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        return f"{self.spaces[name].engine} {self.spaces[name].command_line(part)}"
+
+    def reference_spec(self) -> EngineSpec:
+        """The reference server on PyTorch."""
+        return EngineSpec.model_validate({"name": "reference", **self._base("transformers"), "engine": "transformers"})
+
+    def _base(self, name: str) -> dict[str, Any]:
+        base: dict[str, Any] = {
+            "model": str(Path(self.model).resolve()),
+            "flags": dict(self.flags.get(name, {})),
+            "env": dict(self.env),
+            "ready_timeout_s": self.ready_timeout_s,
+        }
+        python = self.python.get(name) or self.python.get("all")
+        return {**base, "python": python} if python else base
+
+    def identity(self) -> dict[str, Any]:
+        """What a measurement depends on beside the configuration and the seed, as plain data."""
+        return {
+            "model": _model_fingerprint(Path(self.model)),
+            "workload": self.workload.model_dump(mode="json"),
+            "space": self.space.to_json(),
+            "flags": {name: dict(flags) for name, flags in self.flags.items()},
+            "env": dict(self.env),
+            "longbench": self.longbench,
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration measured.
+
+    Args:
+        configuration: what was launched.
+        measurement: the figures; None where there are none.
+        failure: the engine's own reason or the load's, in one line; None where there is none.
+        start_s: seconds from launch to ready; 0 where a server that ran was used again.
+        measure_s: seconds of load.
+    """
+
+    configuration: Configuration
+    measurement: Measurement | None
+    failure: str | None
+    start_s: float
+    measure_s: float
+
+    @property
+    def score(self) -> float:
+        """By the workload's objective; NaN where the trial failed."""
+        return math.nan if self.measurement is None or self.failure is not None else self.measurement.score
+
+
+class Bench:
+    """Owns at most one running server.
+
+    Args:
+        setting: what is the same for every configuration.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.process: EngineProcess | None = None
+        self._requests: dict[int, RequestSet] = {}
+        self._references: dict[int, Reference] = {}
+
+    def quiz(self, seed: int) -> Quiz | None:
+        """The quality gate's questions on a seed; None where the setting names none.
+
+        Raises:
+            InfrarayError: the copy of MMLU-Pro cannot be read or holds too few.
+        """
+        setting = self.setting
+        if setting.mmlu_pro is None:
+            return None
+        return Quiz.draw(read_mmlu_pro(setting.mmlu_pro), seed, setting.questions)
+
+    @cached_property
+    def tokenizer(self) -> ModelTokenizer:
+        """The model's own."""
+        return ModelTokenizer(self.setting.model)
+
+    def requests(self, seed: int) -> RequestSet:
+        """The workload's requests on a seed, made once."""
+        if seed not in self._requests:
+            setting = self.setting
+            self._requests[seed] = stored_requests(
+                Path(setting.folder), setting.workload, seed, self.tokenizer, setting.longbench
+            )
+        return self._requests[seed]
+
+    def check(self, configuration: Configuration) -> None:
+        """Refuses a configuration that the installed engine does not know.
+
+        Raises:
+            InfrarayError: one line for every flag.
+        """
+        spec = self.setting.engine_spec(configuration)
+        flags = installed_flags(spec)
+        if flags is not None:
+            flags.check(spec)
+
+    def evaluate(
+        self,
+        configuration: Configuration,
+        seed: int,
+        num_requests: int | None = None,
+        time_limit_s: float = math.inf,
+        clean: bool = False,
+    ) -> Trial:
+        """Measures a configuration.
+
+        A server that runs with the same launch is used again, unless a clean start is asked for:
+        then there is a new process group with a scratch folder of its own.
+
+        Args:
+            configuration: canonical.
+            seed: of the requests and their arrival.
+            num_requests: the first so many; all without. Never fewer than are in flight at a time.
+            time_limit_s: for the start and the load; what is not done then failed.
+            clean: whether to start anew.
+        """
+        return self._evaluate(
+            self.setting.engine_spec(configuration), configuration, seed, num_requests, time_limit_s, clean
+        )
+
+    def reference(self, seed: int) -> Reference:
+        """What the reference server does on a seed's requests: measured once on this machine, and kept.
+
+        Raises:
+            InfrarayError: the reference server fails.
+        """
+        if seed in self._references:
+            return self._references[seed]
+        path = self._reference_path(seed)
+        found = load_reference(path)
+        if found is None:
+            found = self._measure_reference(seed)
+            found.save(path)
+        self._references[seed] = found
+        return found
+
+    def start_reference(self) -> EngineProcess:
+        """Starts the reference server; `stop` ends it.
+
+        Raises:
+            InfrarayError: it does not start.
+        """
+        return self._start(self.setting.reference_spec(), math.inf, True)
+
+    def speedup(self, score: float, seed: int) -> float:
+        """How many times better than the reference's a score is: 1 for equal."""
+        reference = self.reference(seed).score
+        return score / reference if higher_is_better(self.setting.workload.objective) else reference / score
+
+    def roofline(self) -> Roofline | None:
+        """The model's limits on this machine's device; None where the device's are not known."""
+        try:
+            return Roofline(model_size(self.setting.model), this_machine().device())
+        except InfrarayError:
+            return None
+
+    def _reference_path(self, seed: int) -> Path:
+        quiz = self.quiz(seed)
+        identity = {
+            **self.setting.identity(),
+            "space": None,
+            "seed": seed,
+            "machine": this_machine().identity,
+            "reference": self.setting.reference_spec().identity,
+            "quiz": quiz.sha256 if quiz is not None else None,
+        }
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        return Path(self.setting.folder) / f"reference-{digest}.json"
+
+    def _measure_reference(self, seed: int) -> Reference:
+        spec = self.setting.reference_spec()
+        with devices():
+            trial = self._evaluate(spec, {}, seed, None, math.inf, True)
+            if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
+                raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
+            quiz = self.quiz(seed)
+            answers = quiz.ask(self.process.url, spec.served_model) if quiz is not None else None
+            self.stop()
+        return Reference(trial.score, trial.measurement.traffics[0].responses, answers)
+
+    def stop(self) -> None:
+        """Ends the server, if one runs."""
+        if self.process is not None:
+            self.process.end()
+            self.process.remove_log()
+            self.process = None
+
+    def _evaluate(
+        self,
+        spec: EngineSpec,
+        configuration: Configuration,
+        seed: int,
+        num_requests: int | None,
+        time_limit_s: float,
+        clean: bool,
+    ) -> Trial:
+        deadline = time.monotonic() + time_limit_s
+        requests = self.requests(seed)
+        workload = self.setting.workload
+        if num_requests is not None and num_requests < len(requests.requests):
+            count = max(num_requests, workload.peak_concurrency)
+            requests = RequestSet(requests.requests[:count], requests.warmup, requests.endpoint)
+        with devices():
+            began = time.monotonic()
+            try:
+                process = self._start(spec, deadline, clean)
+            except InfrarayError as error:
+                self.stop()
+                return Trial(configuration, None, str(error), time.monotonic() - began, 0.0)
+            ready = time.monotonic()
+            left_s = deadline - ready
+            measurement = measure(
+                process.url, spec.served_model, workload, requests, self.tokenizer, seed, time_limit_s=left_s
+            )
+            measure_s = time.monotonic() - ready
+            failure = None if process.alive() else f"the server died: {process.why_it_ended()}"
+        completed = [one.metrics.completed for one in measurement.traffics]
+        if failure is None and not all(completed):
+            failure = next((warning for warning in measurement.warnings if "failed" in warning), "no request succeeded")
+        if failure is not None:
+            self.stop()
+        return Trial(configuration, measurement, failure, ready - began, measure_s)
+
+    def _start(self, spec: EngineSpec, deadline: float, clean: bool) -> EngineProcess:
+        if self.process is not None and not clean and self.process.spec == spec and self.process.alive():
+            return self.process
+        self.stop()
+        left_s = max(0.1, min(spec.ready_timeout_s, deadline - time.monotonic()))
+        process = EngineProcess(spec.model_copy(update={"ready_timeout_s": left_s}))
+        self.process = process
+        process.start()
+        # For the comparison with what is asked next: the limit is no part of the launch.
+        process.spec = spec
+        return process
+
+
+_held = 0
+
+
+@contextmanager
+def devices() -> Iterator[None]:
+    """Waits until no other process measures on the devices that this one sees, and keeps them; may be nested."""
+    global _held
+    if _held:
+        yield
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    name = "".join(character if character.isalnum() else "-" for character in visible)
+    path = Path(tempfile.gettempdir()) / f"infraray-bench-{os.getuid()}-{name}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _held += 1
+        try:
+            yield
+        finally:
+            _held -= 1
+
+
+def _model_fingerprint(folder: Path) -> list[list[Any]]:
+    """Names and sizes of a model's files, and the content of the small ones."""
+    if not folder.is_dir():
+        raise InfrarayError(f"inference: model={str(folder)!r}: no such folder; name one in Hugging Face's format")
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return [
+        [path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest() if _is_small(path) else ""]
+        for path in files
+    ]
+
+
+def _is_small(path: Path) -> bool:
+    return path.stat().st_size < 16 * 2**20
+
+
+def to_plain(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON-able data, without the answers."""
+    content = asdict(trial) | {"measurement": None, "score": trial.score if math.isfinite(trial.score) else None}
+    if trial.measurement is not None:
+        content["measurement"] = trial.measurement.to_json()
+    return content

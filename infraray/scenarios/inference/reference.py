@@ -1,0 +1,51 @@
+"""What the reference server did with a workload's requests: measured once on a machine, and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from infraray.scenarios.inference.quality import Answer, Answers
+from infraray.scenarios.inference.responses import Response
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference's figures.
+
+    Args:
+        score: by the workload's objective.
+        responses: its answers to the requests, in the first traffic.
+        answers: to the quality gate's questions, None where there are none.
+    """
+
+    score: float
+    responses: tuple[Response, ...]
+    answers: Answers | None
+
+    def save(self, path: Path) -> None:
+        """Writes JSON; the file appears as a whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(asdict(self)))
+        unfinished.replace(path)
+
+
+def load_reference(path: Path) -> Reference | None:
+    """Reads what `Reference.save` wrote, None where there is nothing that can be read."""
+    try:
+        found = json.loads(path.read_text())
+        responses = tuple(_response(response) for response in found["responses"])
+        answers = found["answers"]
+        if answers is not None:
+            answers = Answers(answers["quiz"], tuple(Answer(**answer) for answer in answers["answers"]))
+        return Reference(float(found["score"]), responses, answers)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _response(fields: dict[str, Any]) -> Response:
+    return Response(**{**fields, "text_times_s": tuple(fields["text_times_s"])})

@@ -1,0 +1,159 @@
+"""The final measurement of a configuration: a clean start on the evaluation seed, and both gates.
+
+What was tuned in place does not count: the configuration is launched again, in a fresh process
+group with a scratch folder of its own, by a plain start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.bench import Bench, Trial, devices, to_plain
+from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch
+from infraray.scenarios.inference.integrity.evidence import Evidence
+from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_integrity
+from infraray.scenarios.inference.integrity.judge import judge
+from infraray.scenarios.inference.integrity.opinion import ask_opinion
+from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
+from infraray.scenarios.inference.metrics import higher_is_better
+from infraray.scenarios.inference.quality import QualityResult
+from infraray.tune.values import Configuration
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What became of a submitted configuration.
+
+    Args:
+        trial: the measurement on the evaluation seed.
+        speedup: over the reference on the same requests, whatever the gates say; NaN where it failed.
+        quality: the quality gate's decision.
+        integrity: the integrity gate's; None where there was no server to look at.
+    """
+
+    trial: Trial
+    speedup: float
+    quality: QualityResult
+    integrity: IntegrityResult | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was measured and both gates let it through."""
+        gates = self.quality.passed and self.integrity is not None and self.integrity.passed
+        return gates and math.isfinite(self.speedup)
+
+    @property
+    def score(self) -> float:
+        """The speedup, or 1 where it does not count: what fails runs as fast as the reference (section 3.4)."""
+        return self.speedup if self.passed else 1.0
+
+    @property
+    def reason(self) -> str:
+        """Why it counts or not, in one line."""
+        if self.trial.failure is not None:
+            return self.trial.failure
+        if not self.quality.passed:
+            return f"quality: {self.quality.reason}"
+        if self.integrity is None or not self.integrity.passed:
+            return f"integrity: {'not checked' if self.integrity is None else self.integrity.reason}"
+        return f"passed; quality: {self.quality.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, without the answers."""
+        integrity = asdict(self.integrity) if self.integrity is not None else None
+        return {
+            "score": self.score,
+            "speedup": self.speedup if math.isfinite(self.speedup) else None,
+            "passed": self.passed,
+            "reason": self.reason,
+            "quality": {"passed": self.quality.passed, "reason": self.quality.reason},
+            "integrity": integrity,
+            "trial": to_plain(self.trial),
+        }
+
+
+def submit(
+    bench: Bench, configuration: Configuration, seed: int, judged_by: str | None = None, transcript: str = ""
+) -> Submission:
+    """Measures a configuration for good.
+
+    Args:
+        bench: where; its server is ended before and after.
+        configuration: canonical.
+        seed: the evaluation seed.
+        judged_by: the spec of a chat agent that also judges; nobody without one.
+        transcript: what the judge reads of how the configuration was found.
+
+    Raises:
+        InfrarayError: the reference server fails.
+    """
+    setting = bench.setting
+    with devices():
+        reference = bench.reference(seed)
+        trial = bench.evaluate(configuration, seed, clean=True)
+        process, measurement = bench.process, trial.measurement
+        if trial.failure is not None or process is None or measurement is None or process.pid is None:
+            return Submission(trial, math.nan, QualityResult(None, reference.answers), None)
+        spec = setting.engine_spec(configuration)
+        log = ""
+        try:
+            plan = plan_probes(setting.workload, bench.tokenizer)
+            with ConnectionWatch(process.pid, process.port) as watch:
+                probes = ask_probes(process.url, spec.served_model, plan, bench.tokenizer)
+                quiz = bench.quiz(seed)
+                answers = None if quiz is None else quiz.ask(process.url, spec.served_model)
+            log = process.log_tail(1000)
+        finally:
+            bench.stop()
+        requests = bench.requests(seed)
+        responses = measurement.traffics[0].responses
+        server = bench.start_reference()
+        try:
+            opinion = ask_opinion(
+                server.url,
+                setting.reference_spec().served_model,
+                requests.requests,
+                requests.endpoint,
+                responses,
+                reference.responses,
+                probes,
+                bench.tokenizer,
+            )
+        finally:
+            bench.stop()
+    evidence = Evidence(
+        setting.workload,
+        requests.requests,
+        [traffic.responses for traffic in measurement.traffics],
+        reference.responses,
+        bench.roofline(),
+        probes,
+        opinion,
+        watch.log,
+    )
+    integrity = check_integrity(evidence)
+    if judged_by is not None:
+        documents = _documents(setting.command_line(configuration), log, transcript, trial, integrity)
+        integrity = check_integrity(evidence, asyncio.run(judge(judged_by, documents)))
+    better = higher_is_better(setting.workload.objective)
+    speedup = trial.score / reference.score if better else reference.score / trial.score
+    return Submission(trial, speedup, QualityResult(answers, reference.answers), integrity)
+
+
+def _documents(
+    command_line: str, log: str, transcript: str, trial: Trial, integrity: IntegrityResult
+) -> Mapping[str, str]:
+    if trial.measurement is None:
+        raise InfrarayError("inference: nothing was measured that could be judged")
+    return {
+        "launch configuration": command_line,
+        "server log": log,
+        "transcript": transcript or "(none)",
+        "measurement": str(trial.measurement.to_json()),
+        "findings": integrity.reason,
+    }
