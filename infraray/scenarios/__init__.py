@@ -25,3 +25,10 @@ register(
     vector_entry_point="infraray.scenarios.caching.vector:CachingVector",
     baselines="infraray.scenarios.caching.baselines",
 )
+
+register(
+    "infraray/Routing-v0",
+    name="routing",
+    entry_point="infraray.scenarios.routing.environment:Routing",
+    baselines="infraray.scenarios.routing.baselines",
+)

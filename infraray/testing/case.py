@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import pytest
@@ -37,7 +38,7 @@ class ScenarioCase:
 
     @pytest.fixture(autouse=True)
     def _playable(self) -> None:
-        problem = self.registration().environment_class().problem()
+        problem = _problem(self.registration().environment_class())
         if problem is not None:
             pytest.skip(problem)
 
@@ -60,3 +61,9 @@ class ScenarioCase:
     def make(cls, **options: Any) -> Environment:
         """Makes the environment; ``options`` are those of `Environment`."""
         return infraray.make(cls.scenario, **cls.small_arguments(), **options)
+
+
+@cache
+def _problem(environment_class: type[Environment]) -> str | None:
+    """Asked once, for it may start processes."""
+    return environment_class.problem()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from infraray import emulators
 from infraray.emulators.network import Network
+from infraray.emulators.requirements import PATH
 from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
@@ -32,6 +34,9 @@ from infraray.scenarios.routing.words import (
     printable,
 )
 from infraray.scenarios.routing.workbench import BrokenNetwork
+
+PACKAGES = {"ifconfig": "net-tools", "sysctl": "procps", "awk": "mawk"}
+"""The package of each program that faults and repairs need beside what every network needs, in Debian and Ubuntu."""
 
 
 class Routing(Environment):
@@ -115,7 +120,10 @@ class Routing(Environment):
 
     @classmethod
     def problem(cls) -> str | None:
-        """What of the system's packages or the kernel's features is missing."""
+        """What of the system's programs or the kernel's features is missing."""
+        missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
+        if missing:
+            return f"apt-get install {' '.join(missing)} (not installed, and needed by routing's faults and repairs)"
         return emulators.problem()
 
     def observed_fields(self) -> tuple[ObservedField, ...]:

@@ -1,0 +1,107 @@
+"""Scores, rewards and failures follow from what commands did."""
+
+import numpy as np
+import pytest
+
+from infraray.scenarios.routing.conduct import Conduct, Deed, distance, judge, reward
+
+HEALTHY = {"r0": {"routes": [{"to": "a"}, {"to": "b"}], "sysctls": {"ip_forward": "1"}}}
+NO_ROUTE = {"r0": {"routes": [{"to": "b"}], "sysctls": {"ip_forward": "1"}}}
+NEITHER = {"r0": {"routes": [{"to": "b"}], "sysctls": {"ip_forward": "0"}}}
+
+BROKEN = np.array([[1, 0], [0, 1]], bool)
+HALF = np.array([[1, 1], [0, 1]], bool)
+OTHER_HALF = np.array([[1, 0], [1, 1]], bool)
+WHOLE = np.ones((2, 2), bool)
+
+
+def deed(before, after, configured_before, configured_after, failed=False):
+    return judge(failed, (before, after), (configured_before, configured_after), HEALTHY)
+
+
+def test_distance_counts_entries_that_differ():
+    assert distance(HEALTHY, HEALTHY) == 0
+    assert distance(HEALTHY, NO_ROUTE) == 1
+    assert distance(HEALTHY, NEITHER) == 3
+
+
+@pytest.mark.parametrize(
+    ("did", "kind"),
+    [
+        (deed(BROKEN, BROKEN, NEITHER, NEITHER), "look"),
+        (deed(BROKEN, BROKEN, NEITHER, NEITHER, failed=True), "failed"),
+        (deed(BROKEN, BROKEN, NEITHER, NO_ROUTE), "fix"),  # the first of two repairs that only show together
+        (deed(BROKEN, HALF, NO_ROUTE, HEALTHY), "fix"),
+        (deed(BROKEN, BROKEN, NO_ROUTE, NEITHER), "needless"),
+        (deed(HALF, OTHER_HALF, NO_ROUTE, HEALTHY), "unsafe"),
+        (deed(WHOLE, BROKEN, HEALTHY, NO_ROUTE), "unsafe"),
+    ],
+)
+def test_command_is_named_after_what_it_did(did, kind):
+    assert did.kind == kind
+
+
+LOOK = Deed(failed=False, changed=False, helped=False, gained=0, lost=0)
+FAILED = Deed(failed=True, changed=False, helped=False, gained=0, lost=0)
+NEEDLESS = Deed(failed=False, changed=True, helped=False, gained=0, lost=0)
+UNSAFE = Deed(failed=False, changed=True, helped=True, gained=1, lost=1)
+FIX = Deed(failed=False, changed=True, helped=True, gained=8, lost=0)
+
+
+def conduct(*deeds, max_commands=10):
+    """An episode of 8 broken pairs; pairs are (deed, broken afterwards)."""
+    whole = Conduct(8, 8, max_commands)
+    for did, broken in deeds:
+        whole.add(did, broken)
+    return whole
+
+
+def test_leaving_the_network_as_it_is_scores_the_floor():
+    assert conduct().score == 0.0
+    assert conduct((LOOK, 8), (LOOK, 8)).score == 0.0
+    assert conduct((UNSAFE, 9)).score == 0.0
+
+
+def test_repair_by_one_command_scores_the_bound():
+    assert conduct((FIX, 0)).score == 1.0
+
+
+def test_solving_safely_beats_every_other_end():
+    slow = conduct(*[(LOOK, 8)] * 5, *[(NEEDLESS, 8)] * 4, (FIX, 0))
+    unsafe = conduct((UNSAFE, 0))
+    assert slow.score == 0.75
+    assert unsafe.score == 0.5
+    assert conduct((FIX, 2)).score == 0.75 * 1.0
+
+
+def test_looks_and_needless_changes_cost_a_little():
+    fewest, one_look, needless = conduct((FIX, 0)), conduct((LOOK, 8), (FIX, 0)), conduct((NEEDLESS, 8), (FIX, 0))
+    assert fewest.score > one_look.score > needless.score
+
+
+@pytest.mark.parametrize(
+    ("deeds", "failure"),
+    [
+        ([(LOOK, 8), (FIX, 0)], None),
+        ([(UNSAFE, 4), (FIX, 0)], "safety_violation"),
+        ([(LOOK, 8), (NEEDLESS, 8)], "control_logic_error"),
+        ([(FIX, 4)], "control_logic_error"),
+        ([(LOOK, 8), (FAILED, 8)], "operational_error"),
+        ([(LOOK, 8)], "no_repair"),
+        ([], "no_repair"),
+    ],
+)
+def test_failures_are_named_as_in_table_2(deeds, failure):
+    assert conduct(*deeds).failure == failure
+
+
+@pytest.mark.parametrize(
+    ("did", "earned"), [(FAILED, -100.0), (LOOK, 10.0), (FIX, 100.0), (NEEDLESS, 0.0), (UNSAFE, 0.0)]
+)
+def test_paper_reward(did, earned):
+    assert reward(did, 8, conduct((did, 8)), "paper") == earned
+
+
+def test_shaped_reward_is_the_share_repaired_less_costs():
+    assert reward(FIX, 8, conduct((FIX, 2)), "shaped") == pytest.approx(0.75 - 0.02)
+    assert reward(UNSAFE, 8, conduct((UNSAFE, 8)), "shaped") == pytest.approx(-0.52)
