@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from infraray.tune.space import Forbidden, SearchSpace
 from infraray.tune.values import Configuration, Value, same
 
 _ATTEMPTS = 10_000
+_BEFORE_LISTING = 1000
 _FLOAT_STEP = 0.1
 """Standard deviation of a neighbour's distance in a continuous dimension, of the unit interval."""
 
@@ -32,6 +33,23 @@ def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
         if space.broken_rule(drawn) is None:
             return drawn
     raise InfrarayError(f"search space {space.id}: {_ATTEMPTS} draws in a row are forbidden; loosen the rules")
+
+
+def sample_untried(space: SearchSpace, random: np.random.Generator, tried: Container[str]) -> Configuration | None:
+    """Draws a configuration whose key is not among those tried; None where none is left.
+
+    A finite space is listed once draws keep hitting what was tried; a continuous one counts as
+    tried through after `_ATTEMPTS` draws.
+    """
+    finite = all(dimension.size is not None for dimension in space.hyperparameters)
+    for _ in range(_BEFORE_LISTING if finite else _ATTEMPTS):
+        drawn = sample(space, random)
+        if space.key(drawn) not in tried:
+            return drawn
+    if not finite:
+        return None
+    left = [one for one in configurations(space) if space.key(one) not in tried]
+    return left[int(random.integers(len(left)))] if left else None
 
 
 def neighbours(space: SearchSpace, configuration: Configuration, random: np.random.Generator) -> list[Configuration]:
