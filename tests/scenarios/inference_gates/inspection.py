@@ -1,0 +1,103 @@
+"""Puts a running server through both gates, as a scored run does, with a small workload."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infraray.scenarios.inference.integrity import (
+    ConnectionWatch,
+    Evidence,
+    IntegrityResult,
+    ask_opinion,
+    ask_probes,
+    check_integrity,
+    plan_probes,
+)
+from infraray.scenarios.inference.measurement import measure
+from infraray.scenarios.inference.quality import Answers, QualityResult, Quiz, read_mmlu_pro
+from infraray.scenarios.inference.requests import RequestSet, make_requests
+from infraray.scenarios.inference.responses import Response
+from infraray.scenarios.inference.roofline import Roofline, measure_cpu, model_size
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Traffic, Workload
+
+WORKLOAD = Workload(
+    input_tokens=320, output_tokens=40, num_requests=16, traffic=(Traffic(concurrency=2),), request_timeout_s=120.0
+)
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """What is the same for every server that serves one model."""
+
+    model: str
+    tokenizer: ModelTokenizer
+    requests: RequestSet
+    quiz: Quiz
+    roofline: Roofline
+    reference_url: str
+    reference: tuple[Response, ...]
+    reference_answers: Answers
+
+    @classmethod
+    def beside(cls, reference_url: str, folder: Path, questions: int) -> Inspector:
+        """Measures the reference server of the model in ``folder``."""
+        model = str(folder / "model")
+        tokenizer = ModelTokenizer(model)
+        requests = make_requests(WORKLOAD, 7, tokenizer)
+        quiz = Quiz.draw(read_mmlu_pro(folder / "questions"), 7, questions)
+        measured = measure(reference_url, model, WORKLOAD, requests, tokenizer, 7, clients=1)
+        return cls(
+            model,
+            tokenizer,
+            requests,
+            quiz,
+            Roofline(model_size(model), measure_cpu(0.3)),
+            reference_url,
+            measured.traffics[0].responses,
+            quiz.ask(reference_url, model, 300),
+        )
+
+    def quality(self, url: str) -> QualityResult:
+        """The quality gate."""
+        return QualityResult(self.quiz.ask(url, self.model, 300), self.reference_answers)
+
+    def integrity(self, url: str, pid: int) -> IntegrityResult:
+        """The integrity gate."""
+        began = time.perf_counter()
+        measured = measure(url, self.model, WORKLOAD, self.requests, self.tokenizer, 7, clients=1)
+        plan = plan_probes(WORKLOAD, self.tokenizer)
+        port = int(url.split(":")[2].partition("/")[0])
+        measured_s = time.perf_counter()
+        with ConnectionWatch(pid, port) as watch:
+            probes = ask_probes(url, self.model, plan, self.tokenizer)
+        probed_s = time.perf_counter()
+        responses = [traffic.responses for traffic in measured.traffics]
+        opinion = ask_opinion(
+            self.reference_url,
+            self.model,
+            self.requests.requests,
+            "chat",
+            responses[0],
+            self.reference,
+            probes,
+            self.tokenizer,
+        )
+        print(
+            f"measured in {measured_s - began:.1f} s, probed in {probed_s - measured_s:.1f} s, "
+            f"opinion in {time.perf_counter() - probed_s:.1f} s"
+        )
+        return check_integrity(
+            Evidence(
+                WORKLOAD,
+                self.requests.requests,
+                responses,
+                self.reference,
+                self.roofline,
+                probes,
+                opinion,
+                watch.log,
+            )
+        )
