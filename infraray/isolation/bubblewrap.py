@@ -44,23 +44,15 @@ ENVIRONMENT = {
 WRITABLE = ("/tmp", "/dev/shm")
 """The private tmpfs; /run and /var/tmp are links to the first."""
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
-PROC_FILES = "cmdline kcore key-users keys kmsg latency_stats mtrr sched_debug sysrq-trigger timer_list".split()
-PROC_FOLDERS = "acpi asound bus driver fs irq scsi".split()
-"""Switches of the machine and news about it, beside /proc/sys: the kernel gives them to whoever is the machine's root,
-whatever namespaces and capabilities they have. The same that container runtimes hide."""
-
-
-def arguments(network: Network, tmpfs_bytes: int, is_root: bool) -> list[str]:
+def arguments(network: Network, tmpfs_bytes: int) -> list[str]:
     """All of bubblewrap's arguments but for `files` and the command.
 
     Args:
         network: see `Network`.
         tmpfs_bytes: size of each writable tmpfs.
-        is_root: the processes are the machine's root to the kernel, though without capabilities.
     """
-    words = ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    words = ["--new-session", "--clearenv", "--cap-drop", "ALL"]
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
     if network == "none":
         words += ["--unshare-net", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
@@ -70,10 +62,7 @@ def arguments(network: Network, tmpfs_bytes: int, is_root: bool) -> list[str]:
         words += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
     for name, value in ENVIRONMENT.items():
         words += ["--setenv", name, value]
-    words += [*_system(), *_proc(network), "--dev", "/dev"]
-    if is_root:
-        words += [*_hide_from_root()]
-    return [*words, *_writable(tmpfs_bytes), "--chdir", "/tmp"]
+    return [*words, *_system(), *_proc(network), "--dev", "/dev", *_writable(tmpfs_bytes), "--chdir", "/tmp"]
 
 
 def files(descriptors: Iterable[tuple[str, int]]) -> list[str]:
@@ -105,17 +94,6 @@ def _proc(network: Network) -> Iterator[str]:
     yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
     if network == "inherit":
         yield from ("--bind", "/proc/sys/net", "/proc/sys/net")
-
-
-def _hide_from_root() -> Iterator[str]:
-    for name in PROC_FILES:
-        if os.path.exists(f"/proc/{name}"):
-            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
-    for name in PROC_FOLDERS:
-        if os.path.isdir(f"/proc/{name}"):
-            yield from ("--perms", "0555", "--tmpfs", f"/proc/{name}", "--remount-ro", f"/proc/{name}")
-    for name in DEVICES:
-        yield from ("--remount-ro", f"/dev/{name}")  # can be written to as before, but no longer be chmod'ed
 
 
 def _writable(tmpfs_bytes: int) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from dataclasses import dataclass
 
 from infraray.errors import InfrarayError
 from infraray.isolation.bubblewrap import NOBODY
@@ -17,36 +16,26 @@ INITIAL_USER_NAMESPACE = 0xEFFFFFFD
 """The machine's own (PROC_USER_INIT_INO in the kernel's ``proc_ns.h``)."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """How this process starts bubblewrap.
-
-    Args:
-        words: what stands before bubblewrap's name, for root to become nobody first.
-        is_root: the kernel takes the sandbox's processes for the machine's root, though one without capabilities.
-            So where root has made the caller's user namespace and is the only user in it.
-    """
-
-    words: tuple[str, ...]
-    is_root: bool
-
-
-def caller() -> Caller:
-    """Describes this process.
+def unprivileged() -> list[str]:
+    """The words that start bubblewrap as an ordinary user: none, or for root those that make it nobody.
 
     Raises:
         InfrarayError: /proc shows another pid namespace, or root cannot become nobody.
     """
     if os.readlink("/proc/self") != str(os.getpid()):
         raise InfrarayError("isolation: /proc is another pid namespace's; mount it anew (unshare --mount-proc)")
-    # The folder belongs to the machine's root; where that user is not mapped, to the overflow user.
-    is_root = os.stat("/proc/sys/kernel").st_uid == os.geteuid() == 0
-    if not is_root or not _is_mapped(NOBODY):
-        return Caller((), is_root)
-    setpriv = shutil.which("setpriv", path="/usr/bin:/bin")
+    # The folder belongs to the machine's root, whatever that user's number is in this namespace.
+    if os.stat("/proc/sys/kernel").st_uid != os.geteuid():
+        return []
+    if not _is_mapped(NOBODY):
+        raise InfrarayError(
+            "isolation: root made this user namespace, and no limit on processes binds the machine's root; "
+            "become another user before making it (setpriv --reuid=65534 --regid=65534 --clear-groups unshare ...)"
+        )
+    setpriv = shutil.which("setpriv", path="/usr/bin:/usr/sbin:/bin")
     if setpriv is None:
-        raise InfrarayError("isolation: root needs setpriv to give up its rights; run once: apt-get install util-linux")
-    return Caller((setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"), False)
+        raise InfrarayError("isolation: root needs setpriv to become nobody; run once: apt-get install util-linux")
+    return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
 
 def require_own_network() -> None:

@@ -1,7 +1,8 @@
 """The kernel's limits on each process of a sandbox: the fence inside which the watcher has time to look.
 
 They are per process (getrlimit(2)), so that alone they would allow too much; together they bound what can happen
-between two looks. RLIMIT_NPROC counts all processes of the user namespace and does not bind the machine's root.
+between two looks. RLIMIT_NPROC counts all processes of the user namespace; it does not bind the machine's root, who
+therefore never runs a sandbox.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from infraray.isolation.limits import Limits
 PRLIMIT = "/usr/bin/prlimit"
 """Of util-linux. It sets the limits inside the sandbox, since from outside even root needs CAP_SYS_RESOURCE for it."""
 
+RESERVE = 8
+"""Processes above the watcher's limit, so that it sees the limit reached and not only forks that fail; ours are among
+them: bubblewrap's two, and the keeper."""
+
 
 def prlimit(limits: Limits, others: int) -> list[str]:
     """The words that start a command with limits, which its children inherit.
@@ -25,11 +30,11 @@ def prlimit(limits: Limits, others: int) -> list[str]:
         others: processes and threads that the user namespace has beside.
     """
     values = {
-        # Above the watcher's limit, so that it is the one that ends a command and says why.
-        "data": (resource.RLIMIT_DATA, limits.memory_bytes * 5 // 4),
-        # Bounds mappings that count as nobody's data, and with them page tables.
-        "as": (resource.RLIMIT_AS, limits.memory_bytes * 4),
-        "nproc": (resource.RLIMIT_NPROC, limits.processes + others),
+        # Twice the watcher's limit, which is about what is touched and not what is asked for, such as threads' stacks.
+        "data": (resource.RLIMIT_DATA, limits.memory_bytes * 2),
+        # For mappings that are nobody's data, and their page tables; far above, as threads map what they never use.
+        "as": (resource.RLIMIT_AS, limits.memory_bytes * 32),
+        "nproc": (resource.RLIMIT_NPROC, limits.processes + others + RESERVE),
         "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
         "fsize": (resource.RLIMIT_FSIZE, limits.file_bytes),
         "cpu": (resource.RLIMIT_CPU, math.ceil(limits.cpu_s) + 1),

@@ -4,8 +4,9 @@ bubblewrap makes the namespaces; the kernel's limits keep a process that runs wi
 first process of the sandbox's pid namespace is the handle on all: when it is killed, the kernel kills the others and
 lets it go last.
 
-The start, in order: bubblewrap binds itself to our life (PR_SET_PDEATHSIG) and tells the first process's id; we take
-hold of that; only then we hand out the program, through a pipe. Should we die before, the program is empty.
+The start, in order: bubblewrap tells the first process's id; the keeper learns it, who ends the sandbox when we die;
+only then we let the program begin, through its standard input. Should we die before, it reads that input's end and
+ends.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from typing import IO
 from infraray.errors import InfrarayError
 from infraray.isolation import seccomp
 from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, files
-from infraray.isolation.caller import caller, require_own_network
+from infraray.isolation.caller import require_own_network, unprivileged
+from infraray.isolation.keeper import KEEPER
 from infraray.isolation.limits import Limits
 from infraray.isolation.output import printable
 from infraray.isolation.requirements import bubblewrap_path, refusal
@@ -73,8 +75,8 @@ class Running:
         self._started = time.monotonic()
         self._open = ExitStack()
         self._output, self._output_end = self._pipe()
-        self._status, self._status_end = self._pipe()
-        self._program, self._program_end = self._pipe()
+        self._status, self._status_end = self._pipe(outlives_reader=True)
+        self._input, self._input_end = self._pipe()
         for kept in (self._output, self._status):
             os.set_blocking(kept.fileno(), False)
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,25 +87,26 @@ class Running:
         self._ended: str | None = None
         self._wall_s = 0.0
 
-    def start(self, words: Sequence[str], program: bytes) -> None:
+    def start(self, script: str, program: bytes) -> None:
         """Starts a program. Whether that succeeded is known at the end.
 
         Args:
-            words: the command in the sandbox that reads the file `PROGRAM`.
+            script: the shell's words that run the file `PROGRAM`.
             program: that file.
         """
-        others = 1  # bubblewrap's own
+        others = 0
         if self._network == "inherit":
             require_own_network()
-            others += count_tasks()
-        self._launch([*prlimit(self._limits, others), *words])
+            others = count_tasks()
+        self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", f"read -r go || exit; {script}"], program)
         # These errors mean that bubblewrap has ended.
         with suppress(FileNotFoundError, ProcessLookupError, BrokenPipeError):
             self._find_init()
             if self._init is not None:
                 prefer_for_oom_killer(self._init)
-                self._program_end.write(program)
-        self._program_end.close()
+                KEEPER.begun(self._init)
+                self._input_end.write(b"go\n")
+        self._input_end.close()
 
     def watch(self) -> None:
         """Waits until the command ends or reaches a limit."""
@@ -141,13 +144,18 @@ class Running:
             if self._process is None:
                 return
             if self._init is None:
-                self._process.kill()
+                self._input_end.close()  # what may be there ends by itself; killing a builder strands what it builds
+                self._process.wait()
             else:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
                 if not select.select([self._init_pidfd], [], [], END_S)[0]:
                     raise InfrarayError(f"isolation: the kernel has not ended process {self._init} in {END_S:g} s")
-            self._process.wait()
+                KEEPER.ended(self._init)
+                self._process.wait()
+                # Where orphans come to us (the first process of a pid namespace, or a subreaper), it is ours to bury.
+                with suppress(ChildProcessError):
+                    os.waitid(os.P_PIDFD, self._init_pidfd, os.WEXITED | os.WNOHANG)
             self._wall_s = time.monotonic() - self._started
             # No writer is left: what is in the pipes is all.
             while self._read_output() or self._read_status():
@@ -172,17 +180,14 @@ class Running:
             return Finished(output, None, "file_size", self._wall_s)
         return Finished(output, report["exit-code"], None, self._wall_s)
 
-    def _launch(self, words: Sequence[str]) -> None:
-        who = caller()
-        stdin, stdin_end = self._pipe()
-        stdin_end.close()
+    def _launch(self, words: Sequence[str], program: bytes) -> None:
         seccomp_filter = self._memory(_filter())
-        copies = {path: self._memory(text.encode()) for path, text in FILES.items()} | {PROGRAM: self._program}
+        copies = {path: self._memory(text.encode()) for path, text in FILES.items()} | {PROGRAM: self._memory(program)}
         given = [seccomp_filter, self._status_end, *copies.values()]
         command = [
-            *who.words,
+            *unprivileged(),
             bubblewrap_path(),
-            *_arguments(self._network, self._limits.memory_bytes // 2, who.is_root),
+            *_arguments(self._network, self._limits.memory_bytes // 2),
             *("--seccomp", str(seccomp_filter.fileno())),
             *("--json-status-fd", str(self._status_end.fileno())),
             *files((path, copy.fileno()) for path, copy in copies.items()),
@@ -191,7 +196,7 @@ class Running:
         ]
         self._process = subprocess.Popen(
             command,
-            stdin=stdin,
+            stdin=self._input,
             stdout=self._output_end,
             stderr=self._output_end,
             # bubblewrap is the sandbox's first process, and its environment is to be read in /proc/1/environ.
@@ -199,7 +204,7 @@ class Running:
             cwd="/",
             pass_fds=[end.fileno() for end in given],
         )
-        for end in (stdin, self._output_end, *given):
+        for end in (self._input, self._output_end, *given):
             end.close()
 
     def _find_init(self) -> None:
@@ -223,13 +228,23 @@ class Running:
     def _read_status(self) -> bool:
         return _read(self._status, self._reported)
 
-    def _pipe(self) -> tuple[IO[bytes], IO[bytes]]:
-        """A pipe's two ends, to read and to write."""
+    def _pipe(self, outlives_reader: bool = False) -> tuple[IO[bytes], IO[bytes]]:
+        """A pipe's two ends, to read and to write.
+
+        Args:
+            outlives_reader: writing goes on when we are dead. bubblewrap must not die of it while it builds: the
+                half-built sandbox would wait for it for ever.
+        """
         reading, writing = os.pipe()
-        return (
+        ends = (
             self._open.enter_context(os.fdopen(reading, "rb", buffering=0)),
             self._open.enter_context(os.fdopen(writing, "wb", buffering=0)),
         )
+        if not outlives_reader:
+            return ends
+        both = os.open(f"/proc/self/fd/{writing}", os.O_RDWR)  # its own reader
+        ends[1].close()
+        return ends[0], self._open.enter_context(os.fdopen(both, "r+b", buffering=0))
 
     def _memory(self, content: bytes) -> IO[bytes]:
         """A file in memory that is read from its beginning."""
@@ -255,5 +270,5 @@ def _filter() -> bytes:
 
 
 @functools.cache
-def _arguments(network: Network, tmpfs_bytes: int, is_root: bool) -> list[str]:
-    return arguments(network, tmpfs_bytes, is_root)
+def _arguments(network: Network, tmpfs_bytes: int) -> list[str]:
+    return arguments(network, tmpfs_bytes)

@@ -42,7 +42,7 @@ class Sandbox:
             InvalidAction: the text is too long or cannot be a program.
             InfrarayError: this machine cannot isolate it; nothing was run.
         """
-        return self._run(["/bin/sh", PROGRAM], command)
+        return self._run(f". {PROGRAM}", command)
 
     def run_python(self, program: str) -> Finished:
         """Runs a Python program with the system's Python and its standard library.
@@ -54,9 +54,9 @@ class Sandbox:
         python = next((path for path in PYTHON if os.access(path, os.X_OK)), None)
         if python is None:
             raise InfrarayError("isolation: the system has no Python of its own; run once: apt-get install python3")
-        return self._run([python, "-I", "-B", "-u", PROGRAM], program)
+        return self._run(f"exec {python} -I -B -u {PROGRAM}", program)
 
-    def _run(self, words: list[str], text: str) -> Finished:
+    def _run(self, script: str, text: str) -> Finished:
         try:
             program = text.encode()
         except UnicodeEncodeError as error:
@@ -67,7 +67,7 @@ class Sandbox:
             raise InvalidAction("the command holds a NUL character")
         running = Running(self.limits, self.network)
         try:
-            running.start(words, program)
+            running.start(script, program)
             running.watch()
         finally:
             running.end()

@@ -38,7 +38,6 @@ RETURN = 0x06  # BPF_RET | BPF_K
 CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 
-PR_SET_PDEATHSIG = 1
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = 1, 2, 10, 16, 17
 SOL_PACKET, PACKET_RX_RING, PACKET_TX_RING = 263, 5, 13
@@ -89,8 +88,6 @@ RULES: tuple[Rule, ...] = (
     *(Rule(name, errno.ENOSYS) for name in ABSENT),
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_NEW,), "any_bit"),)),
     Rule("ioctl", errno.EPERM, (Argument(1, (TIOCSTI, TIOCLINUX)),)),
-    # The sandbox's first process dies with us; a program could write that out of its memory (/proc/1/mem).
-    Rule("prctl", errno.EPERM, (Argument(0, (PR_SET_PDEATHSIG,)),)),
     Rule("socket", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
     Rule("socketpair", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
     # A packet ring is kernel memory of any size that belongs to no process.

@@ -1,0 +1,97 @@
+"""Ends this process's sandboxes when it dies, at whatever moment and however.
+
+A shell beside this process knows the sandboxes that have begun, and kills their first processes when its input ends,
+which the kernel sees to. bubblewrap's own way (``--die-with-parent``) leaves processes behind where the caller dies
+while the sandbox is being built: the half-built one waits for ever for what had been building it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import threading
+from contextlib import suppress
+
+_SCRIPT = """
+live=' '
+while read -r event pid; do
+    case $event in
+        begun) live="$live$pid " ;;
+        ended) live="${live%% $pid *} ${live#* $pid }" ;;
+    esac
+done
+[ "$live" = ' ' ] || kill -KILL $live
+"""
+
+
+class Keeper:
+    """The shell that stands by. It is started when it is first needed, and anew where somebody has killed it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shell: subprocess.Popen[bytes] | None = None
+        self._live: set[int] = set()
+
+    def begun(self, init: int) -> None:
+        """From now on, a sandbox ends with this process.
+
+        Args:
+            init: its first process.
+        """
+        with self._lock:
+            self._live.add(init)
+            if not self._tell("begun", init):
+                self._start()
+
+    def ended(self, init: int) -> None:
+        """That sandbox has ended; its number may become another's."""
+        with self._lock:
+            self._live.discard(init)
+            self._tell("ended", init)
+
+    def forget(self) -> None:
+        """In a fork: what the keeper of the process before knows is not ours, and it must not wait for our end."""
+        if self._shell is not None and self._shell.stdin is not None:
+            self._shell.stdin.close()
+            self._shell.returncode = 0  # the other process waits for it
+        self.__init__()  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Ends the shell, and with it all sandboxes."""
+        with self._lock:
+            if self._shell is not None and self._shell.stdin is not None:
+                self._shell.stdin.close()
+                self._shell.wait()
+                self._shell = None
+
+    def _start(self) -> None:
+        if self._shell is not None and self._shell.stdin is not None:
+            self._shell.stdin.close()
+            self._shell.wait()
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", _SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={},
+            cwd="/",
+            start_new_session=True,  # a Ctrl-C is for us to handle
+        )
+        for init in self._live:
+            self._tell("begun", init)
+
+    def _tell(self, event: str, init: int) -> bool:
+        """Whether the shell was there to be told."""
+        if self._shell is None or self._shell.stdin is None:
+            return False
+        with suppress(BrokenPipeError):
+            self._shell.stdin.write(f"{event} {init}\n".encode())
+            return True
+        return False
+
+
+KEEPER = Keeper()
+atexit.register(KEEPER.close)
+os.register_at_fork(after_in_child=KEEPER.forget)
