@@ -128,6 +128,9 @@ class Environment(gymnasium.Env[Any, Any]):
     blocking: ClassVar[bool] = False
     """Whether a step may wait for something outside, such as an emulator; it then runs in a thread of its own."""
 
+    search_objective: ClassVar[str] = "infraray.tune.episodes:EpisodeObjective"
+    """``module:name`` of what makes the `infraray.tune.Objective` of a study from an `infraray.tune.SearchRequest`."""
+
     def __init__(
         self,
         *,

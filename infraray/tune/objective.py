@@ -1,8 +1,17 @@
 """What is searched for: an objective measures configurations.
 
-A study sends the objective to the actors that run its trials, one objective an actor, and calls
-`Objective.evaluate` there again and again; what the objective started, such as a server that the
-next configuration can use again, it keeps until `Objective.close`.
+Where it comes from: `infraray.environment.Environment.search_objective` of the scenario that a study
+names is ``module:name`` of what makes an `Objective` from a `SearchRequest`. The one that every
+scenario has unless it names its own plays episodes with agents that have parameters.
+
+What becomes of it: a study sends the objective to the actors that run its trials, one objective an
+actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a
+server that the next configuration can use again, it keeps until `Objective.close`. The order is
+
+1. `Objective.prepare` in one actor, before the study's clock starts;
+2. `Objective.evaluate` for every trial, the space's defaults first;
+3. `Objective.confirm` for the best configuration and for the defaults, `Objective.confirm_agent`
+   for each agent that the study compares with, after the clock has stopped.
 """
 
 from __future__ import annotations
@@ -13,8 +22,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infraray.environment import Score
+from infraray.errors import InfrarayError
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What a study's file says about what is measured.
+
+    Args:
+        scenario: its registered id.
+        preset: name of a set of parameters; None without one.
+        parameters: the scenario's own, as given.
+        level: the difficulty.
+        agents: specs of the agents whose parameters are searched; empty where the scenario itself
+            has what is searched.
+        seeds: development seeds, on which trials are measured.
+        evaluation_seeds: seeds on which `Objective.confirm` measures; none of them is among ``seeds``.
+    """
+
+    scenario: str
+    preset: str | None
+    parameters: Mapping[str, Any]
+    level: int
+    agents: tuple[str, ...]
+    seeds: tuple[int, ...]
+    evaluation_seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -72,11 +106,18 @@ class Objective(ABC):
         """Everything else that a measurement depends on, as plain data: the scenario, seeds, files by hash."""
 
     @abstractmethod
+    def spell(self, configuration: Configuration) -> str:
+        """The configuration in one line that a person can use: an agent's spec, an engine's command line."""
+
+    def prepare(self) -> None:  # noqa: B027 (many objectives need nothing)
+        """Makes and keeps on disk what all trials need, such as a reference's figures; may take its time."""
+
+    @abstractmethod
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
         """Measures on the development seeds.
 
-        At the study's deadline `infraray.deadline.TimeLimit` is raised inside, wherever it is; an
-        exception, this one or another, is the trial's failure.
+        At the study's deadline `infraray.deadline.TimeLimit` is raised inside, wherever it is, and a
+        second later the process is ended. An exception, this one or another, is the trial's failure.
 
         Args:
             configuration: canonical.
@@ -86,6 +127,14 @@ class Objective(ABC):
     @abstractmethod
     def confirm(self, configuration: Configuration) -> Measurement:
         """Measures with the full budget on the evaluation seeds, from a clean start."""
+
+    def confirm_agent(self, agent: str) -> Measurement:
+        """Measures an agent as `confirm` measures a configuration, for the table that both stand in.
+
+        Raises:
+            InfrarayError: the scenario's agents are no match for configurations.
+        """
+        raise InfrarayError(f"against: {agent}: {self.space.id} cannot be compared with agents; leave it out")
 
     def close(self) -> None:  # noqa: B027 (many objectives own nothing)
         """Ends what `evaluate` and `confirm` started; is called once, at the end, also after a failure."""
