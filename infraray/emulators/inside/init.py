@@ -36,6 +36,8 @@ NAMESPACES = (
     | namespaces.CLONE_NEWCGROUP
 )
 
+NOBODY = 65534
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 WHOLE_S = 5.0
@@ -52,6 +54,7 @@ def start(stream: socket.socket, parent: int) -> None:
     Raises:
         OSError: the kernel forbids it.
     """
+    _become_ordinary()
     user, group = os.geteuid(), os.getegid()
     namespaces.unshare(NAMESPACES)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
@@ -79,6 +82,19 @@ def start(stream: socket.socket, parent: int) -> None:
     stream.close()
     ours.send(b".")
     os.waitpid(child, 0)
+
+
+def _become_ordinary() -> None:
+    """Root becomes nobody: in its own namespaces it would still be the computer's root to files and to limits.
+
+    What is to be imported has been; an interpreter in root's home cannot be read any more.
+    """
+    if os.geteuid() == 0:
+        with suppress(OSError):  # a container's only user is root; nothing runs isolated then, and says so
+            os.setgroups([])
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        namespaces.prctl(namespaces.PR_SET_DUMPABLE, 1)  # or /proc/self would be root's
 
 
 def _end_with_parent() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,17 @@ Mininet.inited = True  # it would set the computer's limits, which are not ours
 
 SYSCTLS = {
     # Only IPv4 is measured; IPv6's own traffic would only cost time.
-    "ipv6/conf/all/disable_ipv6": 1,
-    "ipv6/conf/default/disable_ipv6": 1,
+    "ipv6/conf/{}/disable_ipv6": 1,
     # What was learned from a fault must not outlive it: a redirect would for five minutes.
-    "ipv4/conf/all/accept_redirects": 0,
-    "ipv4/conf/default/accept_redirects": 0,
-    "ipv4/conf/all/send_redirects": 0,
-    "ipv4/conf/default/send_redirects": 0,
-    # Otherwise the kernel waits a random part of 0.8 s before it answers for others.
-    "ipv4/neigh/default/proxy_delay": 0,
+    "ipv4/conf/{}/accept_redirects": 0,
+    "ipv4/conf/{}/send_redirects": 0,
+    # Otherwise these would be the host's, and differ from one to the other.
+    "ipv4/conf/{}/rp_filter": 0,
+    "ipv4/conf/{}/arp_announce": 0,
+    "ipv4/conf/{}/arp_filter": 0,
+    "ipv4/conf/{}/arp_ignore": 0,
 }
-"""Set in each machine, below /proc/sys/net."""
+"""Set in each machine, below /proc/sys/net, for ``all`` interfaces and by ``default``."""
 
 
 class Port(Intf):  # type: ignore[misc]
@@ -82,10 +83,12 @@ class Machine(Node):  # type: ignore[misc]
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
         self.namespace = NetworkNamespace(new=True)
-        for name, value in {**SYSCTLS, "ipv4/ip_forward": int(self.forwards)}.items():
-            path = Path("/proc/sys/net", name)
-            if path.exists():  # a kernel may be without IPv6
-                path.write_text(str(value))
+        values = {name.format(which): value for name, value in SYSCTLS.items() for which in ("all", "default")}
+        # Otherwise the kernel waits a random part of 0.8 s before it answers for others.
+        values |= {"ipv4/ip_forward": int(self.forwards), "ipv4/neigh/default/proxy_delay": 0}
+        for name, value in values.items():
+            with suppress(FileNotFoundError):  # a kernel may be without IPv6
+                Path("/proc/sys/net", name).write_text(str(value))
         self.routing = Netlink(ROUTE)
         self.netfilter = Netlink(NETFILTER)
 

@@ -55,6 +55,7 @@ IFF_UP = 0x1
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_CARRIER = 16, 18, 33
 IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_STATE = 5, 1
 IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN = 2, 7
+BR_STATE_FORWARDING = 3
 
 _HEADER = struct.Struct("!BBHHH")
 _PAYLOAD = struct.Struct("!8sHHI40x")
@@ -86,6 +87,7 @@ class Pingmesh:
         self.loopback.settimeout(ECHO_S)
         # An echo is two hops. A link takes four at most, with ARP, and a path two links, and one for each router.
         self.echoes = 16 + 8 * sum(machine.forwards for machine in self.machines)
+        self.identifier = int.from_bytes(os.urandom(2), "big")
         self.poll = select.epoll()
         self.number_of = {}
         for number, echo in enumerate(self.sockets):
@@ -101,19 +103,29 @@ class Pingmesh:
         Raises:
             Overloaded: the computer is too busy to tell.
         """
+        # Connection tracking takes equal identifiers for one flow, and would translate it as it did before.
+        self.identifier = (self.identifier + 1) & 0xFFFF
         with _one_processor():
             return _Measurement(self).run()
 
     def received(self) -> Iterator[tuple[int, bytes]]:
-        """(machine's number, packet) of all that has arrived, taken out of the sockets."""
+        """(machine's number, packet) of all that has arrived, taken out of the sockets.
+
+        Raises:
+            Overloaded: there is no end of it.
+        """
+        left = 10 * len(self.machines) ** 2 + 10_000
         while ready := self.poll.poll(0):
             for file, _ in ready:
                 number = self.number_of[file]
                 try:
-                    while True:
+                    while left:
                         yield number, self.sockets[number].recv(512)
+                        left -= 1
                 except BlockingIOError:
                     pass
+            if not left:
+                raise Overloaded("pings come in without end; do they go round in circles?")
 
     def settle(self) -> None:
         """Returns when every packet sent before has arrived or is lost.
@@ -123,11 +135,11 @@ class Pingmesh:
         """
         try:
             for number in range(self.echoes):
-                self.loopback.sendto(_packet(number, bytes(_PAYLOAD.size)), ("127.0.0.1", 0))
+                self.loopback.sendto(_packet(0, number, bytes(_PAYLOAD.size)), ("127.0.0.1", 0))
                 while _HEADER.unpack_from(self.loopback.recv(512), 20)[4] != number:
                     pass
         except TimeoutError:
-            raise Overloaded("this computer loses packets of its own; do they go round in circles?") from None
+            raise Overloaded("this computer loses its own packets; do the network's go round in circles?") from None
 
     def forget_neighbours(self) -> None:
         """Empties the ARP caches: who did not answer there is not asked again for seconds."""
@@ -136,9 +148,11 @@ class Pingmesh:
 
     def in_transition(self) -> bool:
         """Whether an interface has come up that the kernel does not yet send through."""
-        links = [machine.routing.dump(RTM_GETLINK, bytes(16)) for machine in self.machines]
-        links.append(self.home.dump(RTM_GETLINK, bytes(16)))
-        return any(_comes_up(header, attributes) for namespace in links for header, attributes in namespace)
+        links = [link for machine in self.machines for link in machine.routing.dump(RTM_GETLINK, bytes(16))]
+        ports = self.home.dump(RTM_GETLINK, bytes(16))
+        if any(_comes_up(*link) for link in [*links, *ports]):
+            return True
+        return any(_has_carrier(*port) and not _forwards(port[1]) for port in ports)
 
 
 class _Measurement:
@@ -207,7 +221,7 @@ class _Measurement:
         for target in targets:
             payload = _PAYLOAD.pack(self.measurement, source, target, batch)
             try:
-                echo.sendto(_packet(target, payload), (addresses[target], 0))
+                echo.sendto(_packet(self.mesh.identifier, target, payload), (addresses[target], 0))
             except OSError as error:  # no route, or a filter: broken
                 taken = taken and error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
         return taken
@@ -247,22 +261,29 @@ def _echo_socket(*kinds: int) -> socket.socket:
     return echo
 
 
-def _packet(sequence: int, payload: bytes) -> bytes:
+def _packet(identifier: int, sequence: int, payload: bytes) -> bytes:
     """An ICMP echo request."""
-    total = sum(struct.unpack("!28H", payload)) + (ECHO_REQUEST << 8) + sequence
+    total = sum(struct.unpack("!28H", payload)) + (ECHO_REQUEST << 8) + identifier + sequence
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
-    return _HEADER.pack(ECHO_REQUEST, 0, ~total & 0xFFFF, 0, sequence) + payload
+    return _HEADER.pack(ECHO_REQUEST, 0, ~total & 0xFFFF, identifier, sequence) + payload
+
+
+def _has_carrier(header: bytes, link: Attributes) -> bool:
+    """Whether an interface is switched on, and plugged into one that is."""
+    return bool(struct.unpack_from("=I", header, 8)[0] & IFF_UP and link.get(IFLA_CARRIER, b"\0")[0])
 
 
 def _comes_up(header: bytes, link: Attributes) -> bool:
-    """Whether an interface is switched on and has a carrier, and the kernel's worker has not yet seen it."""
-    flags = struct.unpack_from("=I", header, 8)[0]
-    if not flags & IFF_UP or link.get(IFLA_CARRIER, b"\0")[0] == 0:
-        return False
-    slave = attributes(attributes(link.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
-    disabled = slave.get(IFLA_BRPORT_STATE, b"\3")[0] == 0
-    return disabled or link.get(IFLA_OPERSTATE, b"\0")[0] in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
+    """Whether an interface has a carrier that the kernel's worker has not yet seen."""
+    down = link.get(IFLA_OPERSTATE, b"\0")[0] in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
+    return down and _has_carrier(header, link)
+
+
+def _forwards(link: Attributes) -> bool:
+    """Whether a switch takes packets from this interface, or it is no switch's."""
+    port = attributes(attributes(link.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
+    return port.get(IFLA_BRPORT_STATE, bytes([BR_STATE_FORWARDING]))[0] == BR_STATE_FORWARDING
 
 
 @contextmanager
