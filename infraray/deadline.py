@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
@@ -41,20 +42,29 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raises `TimeLimit` in the code inside after ``seconds``, also in the middle of a sleep or a system call.
 
     Works through a timer signal and so only in the main thread; elsewhere, and in native code
-    that never returns to Python, whoever started the process has to end it.
+    that never returns to Python, whoever started the process has to end it. Limits may be nested:
+    the outer one holds inside the inner one, and is raised again where the inner one ends.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    began = time.monotonic()
+    outer_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    outer = signal.getsignal(signal.SIGALRM)
+    outer_is_first = 0 < outer_s < seconds and callable(outer)
+
     def expire(signal_number: int, frame: FrameType | None) -> None:
         raise TimeLimit(f"over the limit of {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, expire)
+    signal.signal(signal.SIGALRM, outer if outer_is_first else expire)
     # Once more every second: an agent may swallow the first one in its own `except Exception`.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, outer_s if outer_is_first else seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, outer)
+        if outer_s:
+            # Late enough to come when this context has been left.
+            signal.setitimer(signal.ITIMER_REAL, max(outer_s - (time.monotonic() - began), 0.01), 1.0)
