@@ -52,14 +52,14 @@ class Bohb(Searcher):
         self.sizes = itertools.cycle(list(bracket_sizes(len(self.budgets))))
         self.open: list[Bracket] = []
 
-    def ask(self) -> Proposal:
+    def ask(self, held: Configuration | None = None) -> Proposal:
         """Fills the oldest bracket that has room; where none has, the next one begins."""
         bracket = next((bracket for bracket in self.open if bracket.has_room), None)
         if bracket is None:
             sizes = next(self.sizes)
             bracket = Bracket(self.budgets[-len(sizes) :], sizes)
             self.open.append(bracket)
-        configuration = self._from_model(bracket.budget) if bracket.wants_new else bracket.promoted()
+        configuration = self._from_model(bracket.budget) if bracket.wants_new else bracket.promoted(held)
         bracket.proposed += 1
         return Proposal(configuration, bracket.budget, bracket)
 

@@ -68,9 +68,9 @@ class Bracket:
         """Whether that is a new configuration, and not one that was promoted."""
         return self.rung == 0
 
-    def promoted(self) -> Configuration:
-        """The next configuration that came from the rung below."""
-        return self.waiting.pop(0)
+    def promoted(self, held: Configuration | None) -> Configuration:
+        """The next configuration that came from the rung below; ``held`` where it is among them."""
+        return self.waiting.pop(self.waiting.index(held) if held in self.waiting else 0)
 
     def add(self, configuration: Configuration, loss: float) -> None:
         """Takes a result; the last one of a rung opens the next."""

@@ -13,6 +13,7 @@ import numpy as np
 from infraray.tune.sampling import sample_untried
 from infraray.tune.searchers.searcher import Proposal, Searcher
 from infraray.tune.space import SearchSpace
+from infraray.tune.values import Configuration
 
 
 class RandomSearch(Searcher):
@@ -23,7 +24,7 @@ class RandomSearch(Searcher):
         self.random = np.random.default_rng(seed)
         self.tried: set[str] = set()
 
-    def ask(self) -> Proposal | None:
+    def ask(self, held: Configuration | None = None) -> Proposal | None:
         """Draws what was not tried; None once everything was."""
         drawn = sample_untried(self.space, self.random, self.tried)
         if drawn is None:

@@ -49,8 +49,13 @@ class Searcher(ABC):
         self.seed = seed
 
     @abstractmethod
-    def ask(self) -> Proposal | None:
-        """The next proposal, which is valid in the space; None where there is nothing more to propose."""
+    def ask(self, held: Configuration | None = None) -> Proposal | None:
+        """The next proposal, which is valid in the space; None where there is nothing more to propose.
+
+        Args:
+            held: the configuration that whoever is to measure the proposal measured last, and may still
+                have running; of several proposals that are due, one with it goes first.
+        """
 
     @abstractmethod
     def tell(self, proposal: Proposal, loss: float) -> None:

@@ -8,6 +8,7 @@ calls, for which `_RepeatableLocalSearch` makes them repeatable.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from infraray.tune.sampling import sample, sample_untried
 from infraray.tune.searchers.configspace import decode, to_configspace, to_values
 from infraray.tune.searchers.searcher import Proposal, Searcher
 from infraray.tune.space import SearchSpace
+from infraray.tune.values import Configuration
 
 INITIAL_PER_DIMENSION, MOST_INITIAL = 4, 16
 """Configurations of the Sobol design; SMAC's own ten a dimension would use up a study of thirty trials."""
@@ -51,6 +53,7 @@ class Smac(Searcher):
         self.tried: set[str] = set()
         self.worst = 0.0
         self.configspace = to_configspace(space, seed)
+        logging.getLogger("smac").setLevel(logging.ERROR)
         # SMAC insists on a folder, but writes only what it is told to save.
         folder = Path(tempfile.gettempdir()) / "infraray-smac"
         scenario = Scenario(
@@ -69,7 +72,7 @@ class Smac(Searcher):
             overwrite=True,
         )
 
-    def ask(self) -> Proposal | None:
+    def ask(self, held: Configuration | None = None) -> Proposal | None:
         """SMAC's next challenger; once it says that the space is exhausted, what it has not tried."""
         for _ in range(_FORBIDDEN):
             try:

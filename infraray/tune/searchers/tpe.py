@@ -19,7 +19,7 @@ from infraray.tune.sampling import sample
 from infraray.tune.searchers.optuna_space import distribution, suggest, to_optuna
 from infraray.tune.searchers.searcher import Proposal, Searcher
 from infraray.tune.space import SearchSpace
-from infraray.tune.values import Value
+from infraray.tune.values import Configuration, Value
 
 _FORBIDDEN = 100
 """Forbidden suggestions in a row after which a configuration is drawn at random."""
@@ -37,7 +37,7 @@ class Tpe(Searcher):
             sampler = TPESampler(seed=seed, constant_liar=True)
         self.study = optuna.create_study(direction="minimize", sampler=sampler)
 
-    def ask(self) -> Proposal:
+    def ask(self, held: Configuration | None = None) -> Proposal:
         """Suggests dimension by dimension; what is forbidden is told as the worst there is, and asked again."""
         for _ in range(_FORBIDDEN):
             trial = self.study.ask()
