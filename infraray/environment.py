@@ -125,6 +125,8 @@ class Environment(gymnasium.Env[Any, Any]):
     levels: ClassVar[tuple[int, ...]] = (1,)
     expert: ClassVar[str | None] = None
     """The spec of an agent that plays well; its answers are the examples that language models are shown."""
+    measured: ClassVar[bool] = False
+    """Whether outcomes are measured on this machine: equal seeds are equal tasks, and no two plays are equal."""
     blocking: ClassVar[bool] = False
     """Whether a step may wait for something outside, such as an emulator; it then runs in a thread of its own."""
 

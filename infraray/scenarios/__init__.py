@@ -32,3 +32,10 @@ register(
     entry_point="infraray.scenarios.routing.environment:Routing",
     baselines="infraray.scenarios.routing.baselines",
 )
+
+register(
+    "infraray/Inference-v0",
+    name="inference",
+    entry_point="infraray.scenarios.inference.environment:Inference",
+    baselines="infraray.scenarios.inference.baselines",
+)

@@ -1,0 +1,34 @@
+"""Random search under the same budget as everybody's."""
+
+from collections.abc import Iterator
+
+from infraray.agents.agent import register_agent
+from infraray.errors import InvalidAction
+from infraray.scenarios.inference.answers import complete
+from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
+from infraray.tune.values import Configuration
+
+
+@register_agent("random", scenario="inference")
+class RandomSearch(MeasuringAgent):
+    """Measures uniformly drawn configurations, none twice, and submits the best."""
+
+    def proposals(self) -> Iterator[Configuration]:
+        """Draws until nothing new comes."""
+        seen: set[str] = set()
+        fruitless = 0
+        while fruitless < 1000:
+            drawn: dict[str, object] = {}
+            for dimension in self.space.hyperparameters:
+                if self.space.is_active(dimension.name, drawn):  # type: ignore[arg-type]
+                    drawn[dimension.name] = dimension.at(float(self.random.random()))
+            try:
+                configuration = complete(drawn, self.space)
+            except InvalidAction:
+                fruitless += 1
+                continue
+            key = self.space.key(configuration)
+            fruitless += key in seen
+            if key not in seen:
+                seen.add(key)
+                yield configuration

@@ -1,0 +1,269 @@
+"""The inference environment."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from infraray.environment import Environment, Measures, Outcome, Score, Task
+from infraray.errors import InfrarayError, InvalidAction
+from infraray.observation import ObservedField
+from infraray.scenarios.inference.answers import EVALUATE, SUBMIT, VERBS, complete, parse_request
+from infraray.scenarios.inference.bench import Bench, Trial, to_plain
+from infraray.scenarios.inference.bound import best_score
+from infraray.scenarios.inference.failure_classes import classify
+from infraray.scenarios.inference.metrics import higher_is_better
+from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
+from infraray.scenarios.inference.submission import Submission, submit
+from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task
+from infraray.scenarios.inference.workloads import PRESETS
+from infraray.tune.values import Configuration
+
+
+class Inference(Environment):
+    """Tune a live LLM inference server under a wall-clock budget.
+
+    ## Description
+    A model is to be served as fast as possible on this machine's hardware. The agent proposes launch
+    configurations of an engine (or of several, and chooses); each is launched for real and measured
+    with a workload's requests. In the end one configuration is submitted: it is launched once more
+    from a clean start, measured with requests that nobody has seen, and has to pass two gates. The
+    task's seed chooses the pair of development and evaluation seeds.
+
+    ## Observation
+    Numbers:
+
+    | field | size | unit | meaning |
+    |---|---|---|---|
+    | budget_left | 1 | s | wall-clock time that is left |
+    | measurements | 1 | 1 | configurations that were measured |
+    | best_speedup | 1 | 1 | the best of them, 0 without one |
+    | last_speedup | 1 | 1 | the last one, 0 where it failed |
+
+    The text has the history of measurements with their figures and failures. Hardware, model,
+    workload and budget are in the description of the task, the settings in that of the actions.
+
+    ## Actions
+    ``{"evaluate": {settings}}`` or ``{"submit": {settings}}``, as JSON anywhere in the text, the last one
+    counts; settings that are left out have their defaults. Natively ``verb`` is 0 or 1 and ``values``
+    the position of each setting's value; what is inactive is ignored. Settings are checked against
+    the search space and against the installed engine's own ``--help``. The default action measures
+    the defaults.
+
+    ## Reward
+    ``evaluate``: by how much the best speedup rose. ``submit``: the final score less 1.
+
+    ## Parameters
+    model (needed), workload (a preset or one's own), engines, budget_s; python, flags, env,
+    ready_timeout_s; longbench, mmlu_pro, questions, judge; folder. Presets: InferenceBench's scenarios
+    A (prefill), B (decode), C (throughput) and D (balanced), each also as ``-quick`` and ``-cpu``.
+
+    ## Episode end
+    After ``submit``, or when the budget is used up: then the last configuration that was measured
+    successfully is submitted. The score is the speedup over the ``transformers`` reference server on
+    the evaluation seed's requests, and 1, which is the floor, where the configuration fails, answers
+    questions less well than the reference (quality gate) or is not honest (integrity gate). The bound
+    is the roofline's. ``correct`` says whether both gates were passed. ``metrics`` has the speedup before
+    the gates, the best one seen, measurements, failures, and seconds used.
+
+    ## Baselines
+    defaults, one_factor, expert, random.
+
+    ## Source
+    InferenceBench (sections 3 and 4, appendices A to E).
+    """
+
+    scenario = "inference"
+    score = Score("speedup", "1", higher_is_better=True)
+    Parameters = InferenceParameters
+    parameters: InferenceParameters
+    presets: ClassVar[dict[str, dict[str, Any]]] = {name: {"workload": name} for name in PRESETS}
+    expert = "scripted:expert"
+    blocking: ClassVar[bool] = True
+    measured: ClassVar[bool] = True
+    _bench: Bench | None = None
+
+    @property
+    def bench(self) -> Bench:
+        """Where configurations are launched; made when it is first needed."""
+        if self._bench is None:
+            self._bench = Bench(self.parameters.setting())
+        return self._bench
+
+    def observed_fields(self) -> tuple[ObservedField, ...]:
+        """Budget, measurements, and how well they did."""
+        return (
+            ObservedField("budget_left", 1, "s", "wall-clock time that is left", high=1e6),
+            ObservedField("measurements", 1, "1", "configurations that were measured", high=1e6),
+            ObservedField("best_speedup", 1, "1", "the best of them, 0 without one", high=1e6),
+            ObservedField("last_speedup", 1, "1", "the last one, 0 where it failed", high=1e6),
+        )
+
+    def make_action_space(self) -> gymnasium.Space[Any]:
+        """What to do, and the position of each setting's value."""
+        self.space = self.parameters.setting().space
+        sizes = [len(one.values) for one in self.space.hyperparameters]
+        return spaces.Dict({"verb": spaces.Discrete(len(VERBS)), "values": spaces.MultiDiscrete(sizes)})
+
+    def describe_task(self) -> str:
+        """Hardware, model, workload, aim and rules."""
+        return describe_task(self.parameters.setting(), self.parameters.budget_s)
+
+    def describe_actions(self) -> str:
+        """The two requests and every setting."""
+        return describe_actions(self.space)
+
+    def begin(self, task: Task) -> None:
+        """Makes the requests and measures the reference on them, then starts the clock.
+
+        Raises:
+            InfrarayError: there is no model, the engine is not installed, or the reference server fails.
+        """
+        if not self.parameters.model:
+            raise InfrarayError("inference: model='': name a local folder with a model in Hugging Face's format")
+        self.pair = seed_pair(task.seed)
+        self.trials: list[Trial] = []
+        self.speedups: list[float] = []
+        self.submission: Submission | None = None
+        self.transcript: list[str] = []
+        self.bench.stop()
+        # What is the same for everyone is made before the clock starts.
+        self.bench.check(self.space.default)
+        self.bench.reference(self.pair.dev)
+        self.bench.reference(self.pair.eval)
+        self.began = time.monotonic()
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of the budget that are left."""
+        return max(0.0, self.parameters.budget_s - (time.monotonic() - self.began))
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Budget left (s), measurements, best and last speedup."""
+        last = self.speedups[-1] if self.speedups else 0.0
+        return np.array(
+            [self.left_s, len(self.trials), self._best(), last if math.isfinite(last) else 0.0], dtype=np.float64
+        )
+
+    def words(self) -> str:
+        """The history of measurements."""
+        said = describe_history(self.bench.setting, self.trials, self.speedups, self.left_s)
+        return said if self.submission is None else f"{said}\nSubmitted: {self.submission.reason}"
+
+    def advance(self, action: dict[str, Configuration]) -> Outcome:
+        """Measures or submits."""
+        verb, configuration = next(iter(action.items()))
+        self.transcript.append(json.dumps(action))
+        if verb == SUBMIT:
+            return self._submit(configuration)
+        before = max(self._best(), 1.0)
+        trial = self.bench.evaluate(configuration, self.pair.dev, time_limit_s=max(1.0, self.left_s))
+        self.trials.append(trial)
+        failed = trial.failure is not None or not math.isfinite(trial.score)
+        self.speedups.append(math.nan if failed else self.bench.speedup(trial.score, self.pair.dev))
+        extra: dict[str, Any] = {"trial": to_plain(trial), "speedup": None if failed else self.speedups[-1]}
+        if failed:
+            extra["failure"] = classify(trial.failure or "")
+        if self.left_s > 0:
+            return Outcome(max(0.0, self._best() - before), extra=extra)
+        last = next((trial for trial in reversed(self.trials) if math.isfinite(trial.score)), None)
+        if last is None:
+            return Outcome(0.0, terminated=True, extra=extra)
+        ended = self._submit(last.configuration)
+        return ended._replace(extra={**extra, **(ended.extra or {})})
+
+    def _submit(self, configuration: Configuration) -> Outcome:
+        self.used_s = self.parameters.budget_s - self.left_s
+        self.submission = submit(
+            self.bench, configuration, self.pair.eval, self.parameters.judge, "\n".join(self.transcript)
+        )
+        return Outcome(self.submission.score - 1.0, terminated=True, extra={"submission": self.submission.to_json()})
+
+    def parse_action(self, text: str) -> dict[str, Configuration]:
+        """Reads JSON in a text and checks its settings."""
+        return self._checked(parse_request(text, self.space))
+
+    def check_action(self, action: Any) -> dict[str, Configuration]:
+        """Takes the native form and the form that texts have."""
+        if isinstance(action, dict) and len(action) == 1 and next(iter(action)) in VERBS:
+            verb, given = next(iter(action.items()))
+            if not isinstance(given, dict):
+                raise InvalidAction(f"{verb}={given!r}: must be an object of settings")
+            return self._checked({verb: complete(given, self.space)})
+        native = super().check_action(action)
+        values = {
+            one.name: one.values[int(position)]
+            for one, position in zip(self.space.hyperparameters, native["values"], strict=True)
+        }
+        active: dict[str, Any] = {}
+        for name, value in values.items():
+            if self.space.is_active(name, active):
+                active[name] = value
+        return self._checked({VERBS[int(native["verb"])]: complete(active, self.space)})
+
+    def _checked(self, request: dict[str, Configuration]) -> dict[str, Configuration]:
+        """Refuses what the installed engine does not know."""
+        try:
+            self.bench.check(next(iter(request.values())))
+        except InfrarayError as error:
+            raise InvalidAction("; ".join(str(error).splitlines())) from None
+        return request
+
+    def say_action(self, action: Any) -> str:
+        """The request as JSON."""
+        return json.dumps(self.check_action(action))
+
+    def default_action(self) -> dict[str, Configuration]:
+        """Measures the defaults."""
+        return {EVALUATE: self.space.default}
+
+    def measure(self) -> Measures:
+        """The final score, and how it came about."""
+        failures = [trial for trial in self.trials if not math.isfinite(trial.score)]
+        metrics = {
+            "measurements": float(len(self.trials)),
+            "failed_measurements": float(len(failures)),
+            "best_speedup_seen": self._best(),
+        }
+        if self.submission is None:
+            return Measures(1.0, correct=False, metrics=metrics, failure="not_submitted")
+        metrics["used_s"] = self.used_s
+        if math.isfinite(self.submission.speedup):
+            metrics["speedup_before_gates"] = self.submission.speedup
+        failure = None if self.submission.passed else self._failure(self.submission)
+        return Measures(self.submission.score, correct=self.submission.passed, metrics=metrics, failure=failure)
+
+    def _failure(self, submission: Submission) -> str:
+        if submission.trial.failure is not None:
+            return classify(submission.trial.failure)
+        return "quality_gate" if not submission.quality.passed else "integrity_gate"
+
+    def floor(self) -> float:
+        """The reference server itself."""
+        return 1.0
+
+    def bound(self) -> float:
+        """The roofline's speedup; NaN where the device's limits are not known."""
+        roofline = self.bench.roofline()
+        if roofline is None or not hasattr(self, "pair"):
+            return math.nan
+        workload, seed = self.bench.setting.workload, self.pair.eval
+        best = best_score(workload, self.bench.requests(seed), roofline, self.space, seed)
+        reference = self.bench.reference(seed).score
+        return best / reference if higher_is_better(workload.objective) else reference / best
+
+    def close(self) -> None:
+        """Ends the server."""
+        if self._bench is not None:
+            self._bench.stop()
+        super().close()
+
+    def _best(self) -> float:
+        return max((speedup for speedup in self.speedups if math.isfinite(speedup)), default=0.0)

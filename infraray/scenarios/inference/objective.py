@@ -1,0 +1,121 @@
+"""The launch configuration of an engine as an objective of a search.
+
+The budget is requests, never fewer than are in flight at a time. A configuration that is measured
+again with another budget finds its server still running. What the search ends with is launched once
+more from a clean start on the evaluation seeds and has to pass the gates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infraray.environment import Score
+from infraray.scenarios.inference.bench import Bench, Trial
+from infraray.scenarios.inference.failure_classes import classify
+from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.submission import Submission, submit
+from infraray.scenarios.inference.workloads import SeedPair
+from infraray.tune.objective import Measurement, Objective
+from infraray.tune.values import Configuration
+
+
+class InferenceObjective(Objective):
+    """The speedup over the reference server, on the same requests.
+
+    Args:
+        parameters: the scenario's.
+        pairs: development and evaluation seeds; each trial measures on all the development seeds.
+    """
+
+    score = Score("speedup", "1", higher_is_better=True)
+    budget_unit = "requests"
+
+    def __init__(self, parameters: InferenceParameters, pairs: Sequence[SeedPair]) -> None:
+        self.parameters = parameters
+        self.pairs = tuple(pairs)
+        self.setting = parameters.setting()
+        self.space = self.setting.space
+        workload = parameters.workload
+        self.max_budget = workload.num_requests
+        self.min_budget = min(workload.num_requests, max(workload.peak_concurrency, workload.num_requests // 9))
+        self._bench: Bench | None = None
+
+    def identity(self) -> Mapping[str, Any]:
+        """The setting and the seeds."""
+        return {**self.setting.identity(), "pairs": [list(pair) for pair in self.pairs]}
+
+    @property
+    def bench(self) -> Bench:
+        """This process's."""
+        if self._bench is None:
+            self._bench = Bench(self.setting)
+        return self._bench
+
+    def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
+        """Launches, or uses the server that runs, and sends the first ``budget`` requests of each development seed."""
+        trials = []
+        for pair in self.pairs:
+            self.bench.reference(pair.dev)
+            trials.append(self.bench.evaluate(configuration, pair.dev, budget))
+            if not math.isfinite(trials[-1].score):
+                return _failed(trials[-1])
+        samples = tuple(
+            self.bench.speedup(trial.score, pair.dev) for trial, pair in zip(trials, self.pairs, strict=True)
+        )
+        return Measurement(sum(samples) / len(samples), samples, _metrics(trials))
+
+    def confirm(self, configuration: Configuration) -> Measurement:
+        """Submits on each evaluation seed; what fails a gate has the speedup 1."""
+        submissions = [submit(self.bench, configuration, pair.eval) for pair in self.pairs]
+        samples = tuple(submission.score for submission in submissions)
+        refused = next((submission for submission in submissions if not submission.passed), None)
+        return Measurement(
+            sum(samples) / len(samples),
+            samples,
+            {
+                "speedup_before_gates": sum(submission.speedup for submission in submissions) / len(submissions),
+                **_metrics([submission.trial for submission in submissions]),
+            },
+            failure=None if refused is None else _class_of(refused),
+            reason=None if refused is None else refused.reason,
+        )
+
+    def close(self) -> None:
+        """Ends the server."""
+        if self._bench is not None:
+            self._bench.stop()
+
+
+def _failed(trial: Trial) -> Measurement:
+    reason = trial.failure or "no score"
+    return Measurement(None, failure=classify(reason), reason=reason, metrics={"start_s": trial.start_s})
+
+
+def _class_of(submission: Submission) -> str:
+    if submission.trial.failure is not None:
+        return classify(submission.trial.failure)
+    return "integrity gate" if submission.quality.passed else "quality gate"
+
+
+def _metrics(trials: Sequence[Trial]) -> dict[str, float]:
+    """Means over the trials, of the first traffic where there are several."""
+    figures: dict[str, list[float]] = {}
+    for trial in trials:
+        if trial.measurement is None:
+            continue
+        metrics = trial.measurement.traffics[0].metrics
+        for name, value in (
+            ("score_native", trial.score),
+            ("ttft_mean_s", metrics.ttft_s.mean),
+            ("ttft_p99_s", metrics.ttft_s.p99),
+            ("tpot_mean_s", metrics.tpot_s.mean),
+            ("request_throughput_per_s", metrics.request_throughput),
+            ("output_throughput_tokens_per_s", metrics.output_throughput),
+            ("start_s", trial.start_s),
+            ("measure_s", trial.measure_s),
+        ):
+            if math.isfinite(value):
+                figures.setdefault(name, []).append(value)
+    return {name: sum(values) / len(values) for name, values in figures.items()}

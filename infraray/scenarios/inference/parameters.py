@@ -1,0 +1,89 @@
+"""The parameters of the scenario: what is served, with what, and for how long one may try."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, field_validator
+
+from infraray.errors import did_you_mean
+from infraray.parameters import Parameters, parameter
+from infraray.scenarios.inference.bench import Setting
+from infraray.scenarios.inference.launching import LAUNCH_SPACES
+from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
+
+
+def _read_workload(value: Any) -> Any:
+    """A name is a preset; a mapping may start from one: ``{preset: C-quick, num_requests: 16}``."""
+    if isinstance(value, str):
+        value = {"preset": value}
+    if not isinstance(value, dict) or "preset" not in value:
+        return value
+    own = dict(value)
+    name = own.pop("preset")
+    if name not in PRESETS:
+        raise ValueError(f"no workload {name!r}; {did_you_mean(str(name), PRESETS)}")
+    return {**PRESETS[name], **own}
+
+
+class InferenceParameters(Parameters):
+    """What is the same for everyone who plays."""
+
+    model: str = parameter("", unit="", description="a local folder in Hugging Face's format; needed to play")
+    workload: Annotated[Workload, BeforeValidator(_read_workload)] = parameter(
+        "C-cpu", unit="", description="a preset's name, or a workload of its own", validate_default=True
+    )
+    engines: tuple[str, ...] = parameter(
+        ("vllm",), unit="", description="launch spaces; with several, the engine is a choice too"
+    )
+    budget_s: float = parameter(
+        7200.0, gt=0, le=1e6, unit="s", description="wall-clock time to try configurations, thinking included"
+    )
+    python: dict[str, str] = parameter(
+        {}, unit="", description="interpreter of a launch space's engine, or of 'all'; infraray's own without one"
+    )
+    flags: dict[str, dict[str, Any]] = parameter(
+        {}, unit="", description="flags that are always given, by launch space"
+    )
+    env: dict[str, str] = parameter({}, unit="", description="environment variables of the engines")
+    ready_timeout_s: float = parameter(300.0, gt=0, le=86_400, unit="s", description="time that a start may take")
+    longbench: str | None = parameter(None, unit="", description="a local copy of LongBench v2 for the documents")
+    mmlu_pro: str | None = parameter(
+        None, unit="", description="a local copy of MMLU-Pro; without one nothing passes the quality gate"
+    )
+    questions: int = parameter(500, ge=1, le=20_000, unit="1", description="questions of the quality gate")
+    judge: str | None = parameter(None, unit="", description="a chat agent that judges submissions as well")
+    folder: str = parameter("runs/inference", unit="", description="keeps requests and the reference's figures")
+
+    @field_validator("engines")
+    @classmethod
+    def _known_engines(cls, engines: tuple[str, ...]) -> tuple[str, ...]:
+        if not engines:
+            raise ValueError("must name at least one launch space")
+        for name in engines:
+            if name not in LAUNCH_SPACES:
+                raise ValueError(f"no launch space {name!r}; {did_you_mean(name, LAUNCH_SPACES)}")
+        if len(set(engines)) != len(engines):
+            raise ValueError("must name each launch space once")
+        return engines
+
+    def setting(self) -> Setting:
+        """The same for the bench."""
+        return Setting(
+            model=self.model,
+            workload=self.workload,
+            engines=self.engines,
+            python=self.python,
+            flags=self.flags,
+            env=self.env,
+            ready_timeout_s=self.ready_timeout_s,
+            folder=self.folder,
+            longbench=self.longbench,
+            mmlu_pro=self.mmlu_pro,
+            questions=self.questions,
+        )
+
+
+def seed_pair(seed: int) -> SeedPair:
+    """The seeds of a task: the paper's three pairs for 0, 1 and 2, then pairs of our own."""
+    return SEED_PAIRS[seed] if seed < len(SEED_PAIRS) else SeedPair(2 * seed + 10_000, 2 * seed + 10_001)
