@@ -149,9 +149,9 @@ class Running:
             else:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
+                KEEPER.ended(self._init)
                 if not select.select([self._init_pidfd], [], [], END_S)[0]:
                     raise InfrarayError(f"isolation: the kernel has not ended process {self._init} in {END_S:g} s")
-                KEEPER.ended(self._init)
                 self._process.wait()
                 # Where orphans come to us (the first process of a pid namespace, or a subreaper), it is ours to bury.
                 with suppress(ChildProcessError):

@@ -10,6 +10,7 @@ import os
 import re
 from contextlib import ExitStack, suppress
 
+from infraray.errors import InfrarayError
 from infraray.isolation.bubblewrap import WRITABLE
 from infraray.isolation.limits import Limits
 
@@ -25,7 +26,7 @@ process's size shows."""
 
 _MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+)", re.MULTILINE)
 _THREADS = re.compile(rb"^Threads:\s+(\d+)", re.MULTILINE)
-_SHARED_OUT = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+)", re.MULTILINE)
+_OWN = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+)", re.MULTILINE)
 _RESIDENT = re.compile(rb"^Vm(?:RSS|Swap):\s+(\d+)", re.MULTILINE)
 _SOCKETS = re.compile(rb"^sockets: used (\d+)", re.MULTILINE)
 _TCP = re.compile(rb"^TCP6?: inuse (\d+)", re.MULTILINE)
@@ -49,27 +50,31 @@ class Watcher:
         self._cpu_lost_s = 0.0
 
     def exceeded(self) -> str | None:
-        """``cpu``, ``memory`` or ``processes``; None where all is well, before the start and after the end too."""
+        """``cpu``, ``memory`` or ``processes``; None where all is well, before the start and after the end too.
+
+        Raises:
+            InfrarayError: this process may not look into the sandbox.
+        """
         try:
-            if self._proc is None and not self._enter():
-                return None
-            return self._measure()
+            return self._measure() if self._inside() else None
         except (FileNotFoundError, ProcessLookupError):
             return None  # it has just ended
+        except PermissionError as error:
+            raise InfrarayError(f"isolation: what a sandbox uses cannot be measured here ({error})") from None
 
     def close(self) -> None:
         """Lets go of the sandbox's files."""
         self._open.close()
 
-    def _enter(self) -> bool:
-        """Opens the sandbox's /proc and tmpfs; whether they are there already."""
-        root = f"/proc/{self._init}/root"
-        proc = self._descriptor(f"{root}/proc")
-        # Before bubblewrap has changed its root, this is the caller's own.
-        if os.fstat(proc).st_dev == os.stat("/proc").st_dev:
-            return False
-        self._writable = [self._descriptor(root + folder) for folder in WRITABLE]
-        self._proc = proc
+    def _inside(self) -> bool:
+        """Whether the sandbox's /proc and tmpfs are open, which they can be when it has been built."""
+        if self._proc is None:
+            root = f"/proc/{self._init}/root"
+            # Before bubblewrap has changed its root, this is the caller's own.
+            if os.stat(f"{root}/proc").st_dev == os.stat("/proc").st_dev:
+                return False
+            self._writable = [self._descriptor(root + folder) for folder in WRITABLE]
+            self._proc = self._descriptor(f"{root}/proc")
         return True
 
     def _descriptor(self, path: str) -> int:
@@ -126,12 +131,13 @@ class Watcher:
         return kept
 
     def _counted_too_often(self, pid: str, status: bytes) -> int:
-        """Bytes of a process's resident size that belong to others with whom it shares them."""
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            shared_out = sum(map(int, _SHARED_OUT.findall(self._read(f"{pid}/smaps_rollup"))))
-            resident = sum(map(int, _RESIDENT.findall(status)))
-            return 1024 * max(0, resident - shared_out)
-        return 0
+        """Bytes of a process's resident size that belong to others with whom it shares them, or are free already."""
+        resident = sum(map(int, _RESIDENT.findall(status)))
+        try:
+            own = sum(map(int, _OWN.findall(self._read(f"{pid}/smaps_rollup"))))
+        except (FileNotFoundError, ProcessLookupError):
+            own = 0  # it ended meanwhile
+        return 1024 * max(0, resident - own)
 
     def _read(self, path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY, dir_fd=self._proc)

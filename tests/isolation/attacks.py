@@ -96,6 +96,17 @@ RESOURCES = [
         """),
         ended=("memory",),
     ),
+    Attack(
+        "memory under a misleading name",
+        python("""
+            import ctypes
+            ctypes.CDLL(None).prctl(15, b"a) R 0\\nThreads: 0", 0, 0, 0)
+            kept = []
+            while True:
+                kept.append(bytearray(10**6))
+        """),
+        ended=("memory",),
+    ),
     Attack("memory, at once", "import os\nbytearray(10**11)", "MemoryError"),
     Attack(
         "memory of many processes",

@@ -6,7 +6,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infraray.isolation.output import printable
@@ -35,6 +35,7 @@ def test_only_text_stays(raw: bytes, shown: str) -> None:
     assert printable(raw) == shown
 
 
+@settings(database=None)
 @given(st.binary(max_size=300) | st.text("\x1b[]0;m\x07\\P\x9b\x9d\r\n a\u202e", max_size=300).map(str.encode))
 def test_no_control_character_stays_and_nothing_is_added(raw: bytes) -> None:
     shown = printable(raw)

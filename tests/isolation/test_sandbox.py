@@ -191,3 +191,39 @@ def test_root_and_nobody_run_alike() -> None:
         assert mine[0] == nobodys[0] == "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)"
     else:
         assert here().startswith("uid=65534(nobody) gid=65534(nogroup)")
+
+
+def test_memory_that_processes_share_counts_once() -> None:
+    program = """
+import os, time
+kept = bytearray(b'x') * (60 * 2**20)
+for _ in range(10):
+    if not os.fork():
+        time.sleep(0.5)
+        os._exit(0)
+for _ in range(10): os.wait()
+print('shared')
+"""
+    finished = Sandbox(Limits(memory_bytes=160 * 2**20)).run_python(program)
+    assert (finished.output, finished.ended) == ("shared\n", None)
+
+
+@pytest.mark.parametrize(("megabytes", "ended"), [(60, None), (220, "memory")])
+def test_memory_is_that_of_all_processes_together(megabytes: int, ended: str | None) -> None:
+    program = f"""
+import os, time
+for _ in range(4):
+    if not os.fork():
+        kept = bytearray(b'x') * ({megabytes} * 2**20 // 4)
+        time.sleep(0.4)
+        os._exit(0)
+for _ in range(4): os.wait()
+"""
+    assert Sandbox(Limits(memory_bytes=160 * 2**20)).run_python(program).ended == ended
+
+
+def test_processor_time_is_that_of_all_processes_together() -> None:
+    loop = "import time\nwhile time.process_time() < 0.25: pass"
+    command = f"for i in 1 2 3; do python3 -c '{loop}'; done; echo end"
+    assert Sandbox(Limits(cpu_s=5, wall_s=60)).run(command).output == "end\n"
+    assert Sandbox(Limits(cpu_s=0.5, wall_s=60)).run(command).ended == "cpu"
