@@ -1,5 +1,6 @@
 """Snapshots: equal configurations are equal, and every change of one shows, on its machine alone."""
 
+import shutil
 import time
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import pytest
 
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.emulators.network import Topology
+from infraray.emulators.requirements import PATH
 from tests.emulators.live import needs_networks
 
 pytestmark = needs_networks
@@ -84,13 +86,34 @@ def test_a_change_shows_where_it_was_made(change: str) -> None:
         assert {name for name in before if before[name] != after[name]} == {"r0"}
 
 
-def test_a_rule_of_nft_shows(network: NamespaceNetwork) -> None:
-    before = network.snapshot()
-    if network.run("h1", "nft add table ip mine").exit_code == 127:
-        pytest.fail("nft is not installed: apt-get install nftables")
-    assert network.snapshot()["h1"]["filters"] != before["h1"]["filters"]
-    network.apply("h1", ["nft delete table ip mine"])
-    assert network.snapshot() == before
+@pytest.mark.skipif(shutil.which("nft", path=PATH) is None, reason="apt-get install nftables (nft is not installed)")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "nft add table ip mine",
+        "nft add table netdev mine",
+        # What iptables-save cannot show, in a table that is its own.
+        "iptables -A FORWARD -j ACCEPT; nft add rule ip filter FORWARD ip ttl 7 meta mark set 5 counter drop",
+    ],
+)
+def test_what_only_nft_knows_shows(change: str) -> None:
+    with NamespaceNetwork(Topology(2, 1)) as network:
+        before = network.snapshot()
+        assert network.run("r0", change).exit_code == 0
+        changed = network.snapshot()
+        assert "nft" in changed["r0"]["filters"]
+        network.pingmesh()
+        assert network.snapshot() == changed
+        network.apply("r0", ["nft flush ruleset"])
+        assert network.snapshot() == before
+
+
+def test_names_that_are_no_text_can_be_read() -> None:
+    with NamespaceNetwork(Topology(2, 1)) as network:
+        name, comment = r"$(printf 'a\377b')", r"$(printf 'a\303\251')"
+        command = f'ip link add "{name}" type bridge; iptables -A INPUT -m comment --comment "{comment}"'
+        assert network.run("r0", command).exit_code == 0
+        assert len(network.snapshot()["r0"]["links"]) == 4
 
 
 def test_counters_are_left_out(network: NamespaceNetwork) -> None:

@@ -7,6 +7,7 @@ rtnetlink(7); what has no name here keeps its number, in hexadecimal.
 
 from __future__ import annotations
 
+import shutil
 import socket
 import struct
 import subprocess
@@ -97,8 +98,8 @@ def _addresses(machine: Machine, names: Mapping[int, str]) -> list[dict[str, Any
         found.append(
             {
                 "interface": names.get(index, str(index)),
-                "address": f"{_address(address.get(2, address[1]))}/{prefix}",
-                "peer": _address(address[1]),
+                "address": f"{_address(address.get(2, bytes(4)))}/{prefix}",
+                "peer": _address(address.get(1, bytes(4))),
                 "broadcast": _address(address[4]) if 4 in address else "",
                 "scope": scope,
                 "secondary": bool(flags & SECONDARY),
@@ -183,21 +184,27 @@ def _queueing(machine: Machine, names: Mapping[int, str]) -> list[dict[str, Any]
 
 
 def _filters(machine: Machine) -> dict[str, list[str]]:
-    """The lines of iptables-save(8) by family and table, and of nft(8) for tables that are not iptables'.
+    """The lines of iptables-save(8) by family and table, and of nft(8) where there is what iptables does not know.
 
     A built-in chain that lets everything pass is as good as none.
     """
     tables = set()
     for header, table in machine.netfilter.dump(NFT_GETTABLE, bytes(4)):
-        tables.add((FAMILIES.get(header[0], ""), _text(table[1])))
+        tables.add((FAMILIES.get(header[0], "other"), _text(table[1])))
     legacy = Path("/proc/self/net/ip_tables_names")
     if legacy.exists() and legacy.read_text().strip():
         tables.add(("ip", "filter"))
+    of_iptables = {(family, table) for family, table in tables if family in SAVE_COMMANDS and table in IPTABLES_TABLES}
     found: dict[str, list[str]] = {}
-    for family in sorted({family for family, table in tables if family and table in IPTABLES_TABLES}):
-        found |= _saved(family, _output(SAVE_COMMANDS[family]))
-    if any(not family or table not in IPTABLES_TABLES for family, table in tables):
-        found["nft"] = _output("nft", "--stateless", "list", "ruleset").splitlines()
+    all_known = tables == of_iptables
+    for family in sorted({family for family, _ in of_iptables}):
+        whole, saved = _output(SAVE_COMMANDS[family])
+        all_known = all_known and whole and "incompatible" not in saved
+        found |= _saved(family, saved)
+    if not all_known and shutil.which("nft"):
+        found["nft"] = _output("nft", "--stateless", "list", "ruleset")[1].splitlines()
+    elif not all_known:
+        found["tables"] = sorted(f"{family} {table}" for family, table in tables)
     return found
 
 
@@ -229,11 +236,18 @@ def _sysctls(links: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _output(*command: str) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, close_fds=False)
-    if result.returncode != 0:
-        raise OSError(f"{command[0]}: {' '.join(result.stderr.split())[:300]}")
-    return result.stdout
+def _output(*command: str) -> tuple[bool, str]:
+    """Whether a command succeeded, which an agent may have made impossible, and all that it printed."""
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="backslashreplace",
+        close_fds=False,
+    )
+    return result.returncode == 0, result.stdout
 
 
 def _others(attributes: Attributes) -> dict[str, str]:
@@ -245,7 +259,7 @@ def _in_order(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _text(value: bytes) -> str:
-    return value.rstrip(b"\0").decode()
+    return value.rstrip(b"\0").decode(errors="backslashreplace")
 
 
 def _number(value: bytes) -> int:
