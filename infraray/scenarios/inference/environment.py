@@ -88,6 +88,7 @@ class Inference(Environment):
     expert = "scripted:expert"
     blocking: ClassVar[bool] = True
     measured: ClassVar[bool] = True
+    search_objective = "infraray.scenarios.inference.objective:make_objective"
     _bench: Bench | None = None
 
     @property

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infraray.environment import Score
+from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench, Trial
 from infraray.scenarios.inference.failure_classes import classify
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.submission import Submission, submit
-from infraray.scenarios.inference.workloads import SeedPair
-from infraray.tune.objective import Measurement, Objective
+from infraray.tune.objective import Measurement, Objective, SearchRequest
 from infraray.tune.values import Configuration
 
 
@@ -26,15 +26,17 @@ class InferenceObjective(Objective):
 
     Args:
         parameters: the scenario's.
-        pairs: development and evaluation seeds; each trial measures on all the development seeds.
+        seeds: of the requests on which trials are measured, each on all of them.
+        evaluation_seeds: of those on which the result is confirmed.
     """
 
     score = Score("speedup", "1", higher_is_better=True)
     budget_unit = "requests"
 
-    def __init__(self, parameters: InferenceParameters, pairs: Sequence[SeedPair]) -> None:
+    def __init__(self, parameters: InferenceParameters, seeds: Sequence[int], evaluation_seeds: Sequence[int]) -> None:
         self.parameters = parameters
-        self.pairs = tuple(pairs)
+        self.seeds = tuple(seeds)
+        self.evaluation_seeds = tuple(evaluation_seeds)
         self.setting = parameters.setting()
         self.space = self.setting.space
         workload = parameters.workload
@@ -44,7 +46,18 @@ class InferenceObjective(Objective):
 
     def identity(self) -> Mapping[str, Any]:
         """The setting and the seeds."""
-        return {**self.setting.identity(), "pairs": [list(pair) for pair in self.pairs]}
+        seeds = {"seeds": list(self.seeds), "evaluation_seeds": list(self.evaluation_seeds)}
+        return {**self.setting.identity(), **seeds}
+
+    def spell(self, configuration: Configuration) -> str:
+        """The engine and its flags."""
+        return self.setting.command_line(configuration)
+
+    def prepare(self) -> None:
+        """Makes the requests and measures the reference server on them."""
+        self.bench.check(self.space.default)
+        for seed in (*self.seeds, *self.evaluation_seeds):
+            self.bench.reference(seed)
 
     @property
     def bench(self) -> Bench:
@@ -56,19 +69,16 @@ class InferenceObjective(Objective):
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
         """Launches, or uses the server that runs, and sends the first ``budget`` requests of each development seed."""
         trials = []
-        for pair in self.pairs:
-            self.bench.reference(pair.dev)
-            trials.append(self.bench.evaluate(configuration, pair.dev, budget))
+        for seed in self.seeds:
+            trials.append(self.bench.evaluate(configuration, seed, budget))
             if not math.isfinite(trials[-1].score):
                 return _failed(trials[-1])
-        samples = tuple(
-            self.bench.speedup(trial.score, pair.dev) for trial, pair in zip(trials, self.pairs, strict=True)
-        )
+        samples = tuple(self.bench.speedup(trial.score, seed) for trial, seed in zip(trials, self.seeds, strict=True))
         return Measurement(sum(samples) / len(samples), samples, _metrics(trials))
 
     def confirm(self, configuration: Configuration) -> Measurement:
         """Submits on each evaluation seed; what fails a gate has the speedup 1."""
-        submissions = [submit(self.bench, configuration, pair.eval) for pair in self.pairs]
+        submissions = [submit(self.bench, configuration, seed) for seed in self.evaluation_seeds]
         samples = tuple(submission.score for submission in submissions)
         refused = next((submission for submission in submissions if not submission.passed), None)
         return Measurement(
@@ -86,6 +96,22 @@ class InferenceObjective(Objective):
         """Ends the server."""
         if self._bench is not None:
             self._bench.stop()
+
+
+def make_objective(request: SearchRequest) -> InferenceObjective:
+    """The objective of a study that names this scenario.
+
+    Raises:
+        InfrarayError: a parameter is wrong, there is no model, or agents are given.
+    """
+    from infraray.scenarios.inference.environment import Inference
+
+    if request.agents:
+        raise InfrarayError(f"agent {request.agents[0]}: launch configurations are searched, not agents; leave it out")
+    environment = Inference(preset=request.preset, level=request.level, **request.parameters)
+    if not environment.parameters.model:
+        raise InfrarayError("inference: model='': name a local folder with a model in Hugging Face's format")
+    return InferenceObjective(environment.parameters, request.seeds, request.evaluation_seeds)
 
 
 def _failed(trial: Trial) -> Measurement:
