@@ -62,26 +62,24 @@ class NamespaceNetwork:
         self.limits = limits or Limits()
         self._lost = ""
         ours, theirs = socket.socketpair()
-        with theirs:
-            fork_server.fork(theirs)
         self._frames = Frames(ours)
         self._end = weakref.finalize(self, _end, ours, -1)
         try:
+            with theirs:
+                fork_server.fork(theirs)
             ours.settimeout(BUILD_S)
             first, files, _, _ = socket.recv_fds(ours, 1, 1)
-            if files:
-                self._process = files[0]
-                self._end.detach()
-                self._end = weakref.finalize(self, _end, ours, self._process)
-                self._ask(_request(topology), BUILD_S)
-            else:
+            if not files:
                 self._frames.received = first
                 raise InfrarayError(self._frames.receive(time.monotonic() + END_S)["error"])
+            self._process = files[0]
+            self._end.detach()
+            self._end = weakref.finalize(self, _end, ours, self._process)
+            self._ask(_request(topology), BUILD_S)
         except (InfrarayError, OSError, EOFError) as error:
             self.close()
-            raise InfrarayError(
-                f"the network was not built: {problem() or str(error) or 'its process has ended'}"
-            ) from None
+            reason = problem() or str(error) or "its process has ended"
+            raise InfrarayError(f"the network was not built: {reason}") from None
 
     def pingmesh(self) -> NDArray[np.bool_]:
         """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True.
