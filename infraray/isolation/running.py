@@ -34,7 +34,7 @@ from infraray.isolation.requirements import bubblewrap_path, refusal
 from infraray.isolation.rlimits import count_tasks, prefer_for_oom_killer, prlimit
 from infraray.isolation.watcher import Watcher
 
-INTERVAL_S = 0.01
+INTERVAL_S = 0.02
 """How often the watcher looks."""
 
 END_S = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,17 @@ def test_attack_fails_and_leaves_the_machine_as_it_was(attack: Attack, baits: Ba
 
 def test_attacks_are_many_and_distinct() -> None:
     assert len({attack.name for attack in ATTACKS}) == len({attack.text for attack in ATTACKS}) == len(ATTACKS) >= 100
+
+
+def test_baits_are_within_reach_where_there_is_no_sandbox(tmp_path: Path) -> None:
+    baits = Baits(tmp_path)
+    program = f"""
+import socket
+socket.create_connection(("127.0.0.1", {baits.port}))
+socket.socket(socket.AF_UNIX).connect({str(baits.path_socket)!r})
+socket.socket(socket.AF_UNIX).connect("\\0infraray-{baits.secret[:8]}")
+open({str(baits.file)!r}, "a").write("taken")
+"""
+    subprocess.run([sys.executable, "-I", "-c", program], check=True, timeout=60)
+    assert len(baits.taken()) == 4
+    baits.close()

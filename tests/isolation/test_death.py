@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
 from infraray.isolation import Limits, Sandbox
+from tests.isolation.elsewhere import in_fork
 from tests.isolation.host import adopting, children, left_after
 
 STUBBORN = "trap '' TERM HUP INT; setsid sleep 1000 & (sleep 1000 &) & sleep 1000"
@@ -70,4 +73,30 @@ time.sleep(1000)
         time.sleep(0.5)
         os.kill(caller, signal.SIGKILL)
         os.waitpid(caller, 0)
+        assert left_after(known) == set()
+
+
+def test_killed_keeper_is_replaced() -> None:
+    def keeper() -> int:
+        (pid,) = [pid for pid in children() if b"read -r event" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return pid
+
+    def replace() -> tuple[bool, str]:
+        Sandbox().run("true")
+        first = keeper()
+        os.kill(first, signal.SIGKILL)
+        output = Sandbox().run("echo still isolated").output
+        return first != keeper(), output
+
+    assert in_fork(replace) == (True, "still isolated\n")
+
+
+def test_sandboxes_end_with_an_interpreter_that_ends_well() -> None:
+    def begin() -> None:
+        threading.Thread(target=Sandbox(Limits(wall_s=600)).run, args=(STUBBORN,), daemon=True).start()
+        time.sleep(0.3)
+
+    with adopting():
+        known = children()
+        in_fork(begin)
         assert left_after(known) == set()
