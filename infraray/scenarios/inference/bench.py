@@ -242,7 +242,7 @@ class Bench:
         Raises:
             InfrarayError: it does not start.
         """
-        return self._start(self.setting.reference_spec(), math.inf, True)
+        return self._start(self.setting.reference_spec(), math.inf, False)
 
     def speedup(self, score: float, seed: int) -> float:
         """How many times better than the reference's a score is: 1 for equal."""
@@ -272,12 +272,11 @@ class Bench:
     def _measure_reference(self, seed: int) -> Reference:
         spec = self.setting.reference_spec()
         with devices():
-            trial = self._evaluate(spec, {}, seed, None, math.inf, True)
+            trial = self._evaluate(spec, {}, seed, None, math.inf, False)
             if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
                 raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
             quiz = self.quiz(seed)
             answers = quiz.ask(self.process.url, spec.served_model) if quiz is not None else None
-            self.stop()
         return Reference(trial.score, trial.measurement.traffics[0].responses, answers)
 
     def stop(self) -> None:

@@ -13,7 +13,9 @@ from infraray.tune.hyperparameters import Hyperparameter
 from infraray.tune.space import SearchSpace
 
 
-def best_score(workload: Workload, requests: RequestSet, roofline: Roofline, space: SearchSpace, seed: int) -> float:
+def best_score(
+    workload: Workload, requests: RequestSet, roofline: Roofline, space: SearchSpace | None, seed: int
+) -> float:
     """What no server can beat, by the workload's objective.
 
     Every speculated token is granted, and the narrowest weights and caches that may be set. Prompts
@@ -24,11 +26,13 @@ def best_score(workload: Workload, requests: RequestSet, roofline: Roofline, spa
         workload: the objective and the traffics.
         requests: what is sent.
         roofline: the model as it is stored, on its device.
-        space: what may be set.
+        space: what may be set; None for the model as it is stored, a token a step.
         seed: of the arrival times.
     """
-    roofline = _with_everything(roofline, space)
-    per_step = 1.0 + max((_numbers(space, "num_speculative_tokens")), default=0.0)
+    per_step = 1.0
+    if space is not None:
+        roofline = _with_everything(roofline, space)
+        per_step += max(_numbers(space, "num_speculative_tokens"), default=0.0)
     prompts = [request.prompt_tokens for request in requests.requests]
     outputs = [request.output_tokens for request in requests.requests]
     count = len(prompts)
