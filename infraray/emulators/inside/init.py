@@ -25,6 +25,7 @@ from .frames import Frames
 from .mininet_network import EmulatedNetwork
 from .namespaces import NetworkNamespace
 from .pingmesh import Overloaded, Pingmesh
+from .turns import Turns
 
 NAMESPACES = (
     namespaces.CLONE_NEWUSER
@@ -54,6 +55,7 @@ def start(stream: socket.socket, parent: int) -> None:
     Raises:
         OSError: the kernel forbids it.
     """
+    turns = Turns()
     _become_ordinary()
     user, group = os.geteuid(), os.getegid()
     namespaces.unshare(NAMESPACES)
@@ -72,10 +74,11 @@ def start(stream: socket.socket, parent: int) -> None:
             theirs.send(b".")
             if theirs.recv(1):  # the parent lived when the line above was done
                 theirs.close()
-                _Server(stream).serve()
+                _Server(stream, turns).serve()
         finally:
             os._exit(0)
     theirs.close()
+    turns.close()
     ours.recv(1)
     with suppress(OSError):  # whoever asked may be gone
         socket.send_fds(stream, [b"\n"], [os.pidfd_open(child)])
@@ -106,9 +109,11 @@ class _Server:
 
     Args:
         stream: where requests come from; it ends when that is closed.
+        turns: for measurements.
     """
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, turns: Turns) -> None:
+        self.turns = turns
         self.frames = Frames(stream)
         self.answers: dict[str, Callable[..., Any]] = {
             "build": self.build,
@@ -150,7 +155,7 @@ class _Server:
         """Builds the network, and returns when every machine reaches every other one."""
         self.home = NetworkNamespace(new=False)
         self.network = EmulatedNetwork(plan, self.home)
-        self.mesh = Pingmesh(self.network, targets)
+        self.mesh = Pingmesh(self.network, targets, self.turns)
         until = time.monotonic() + WHOLE_S
         while not all(map(all, self.mesh.measure())):
             if time.monotonic() > until:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from .mininet_network import EmulatedNetwork, Machine
 from .namespaces import current_cpu
 from .netlink import ROUTE, RTM_GETLINK, Attributes, Netlink, attributes
+from .turns import Turns
 
 ROUNDS = 3
 """A pair that does not answer in so many undisturbed rounds is broken."""
@@ -72,9 +73,11 @@ class Pingmesh:
     Args:
         network: whose machines; sources and targets have their order.
         targets: the address that each source pings, by source and target.
+        turns: taken for each measurement.
     """
 
-    def __init__(self, network: EmulatedNetwork, targets: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, network: EmulatedNetwork, targets: Mapping[str, Mapping[str, str]], turns: Turns) -> None:
+        self.turns = turns
         self.machines: list[Machine] = list(network.machines.values())
         names = [machine.name for machine in self.machines]
         self.addresses = [[targets[source].get(target, "") for target in names] for source in names]
@@ -105,8 +108,11 @@ class Pingmesh:
         """
         # Connection tracking takes equal identifiers for one flow, and would translate it as it did before.
         self.identifier = (self.identifier + 1) & 0xFFFF
-        with _one_processor():
-            return _Measurement(self).run()
+        measurement = _Measurement(self)
+        with self.turns.taken(), _one_processor():
+            measurement.run()
+        measurement.wait(LAST_WAIT_S)
+        return measurement.reached()
 
     def received(self) -> Iterator[tuple[int, bytes]]:
         """(machine's number, packet) of all that has arrived, taken out of the sockets.
@@ -170,7 +176,12 @@ class _Measurement:
         self.sent_at: list[float] = []
         """When each batch of requests was begun."""
 
-    def run(self) -> list[list[bool]]:
+    def run(self) -> None:
+        """Asks until every pair has answered, or is known not to.
+
+        Raises:
+            Overloaded: that cannot be known.
+        """
         began = time.monotonic()
         for _ in self.mesh.received():
             pass  # what others have sent meanwhile
@@ -189,11 +200,19 @@ class _Measurement:
                 raise Overloaded(f"after {MEASURE_S:g} s this computer is too busy to tell who reaches whom: {why}")
             else:
                 time.sleep(0.005)
-        if self.missing:
-            self._wait(LAST_WAIT_S)
         self.mesh.forget_neighbours()  # the others need the room
-        count = len(self.mesh.machines)
-        return [[(source, target) not in self.missing for target in range(count)] for source in range(count)]
+
+    def wait(self, seconds: float) -> None:
+        """Gives late replies a chance."""
+        until = time.monotonic() + seconds
+        while self.missing and (left := until - time.monotonic()) > 0:
+            self.mesh.poll.poll(left)
+            self._receive()
+
+    def reached(self) -> list[list[bool]]:
+        """[source][target], the diagonal True."""
+        machines = range(len(self.mesh.machines))
+        return [[(source, target) not in self.missing for target in machines] for source in machines]
 
     def _round(self) -> bool:
         """Asks all that did not answer; returns whether nothing else took the time."""
@@ -241,13 +260,6 @@ class _Measurement:
             elif packet[start] == ECHO_REPLY and machine == source:
                 self.replied.add((source, target))
         self.missing -= self.requested & self.replied
-
-    def _wait(self, seconds: float) -> None:
-        """Gives late replies a chance."""
-        until = time.monotonic() + seconds
-        while self.missing and (left := until - time.monotonic()) > 0:
-            self.mesh.poll.poll(left)
-            self._receive()
 
 
 def _echo_socket(*kinds: int) -> socket.socket:
