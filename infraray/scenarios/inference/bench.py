@@ -81,11 +81,21 @@ class Setting:
     @cached_property
     def space(self) -> SearchSpace:
         """What may be set: one engine's flags, or the engine and its flags."""
-        longest = self.workload.input_tokens + self.workload.output_tokens
-        built = {name: space.build(longest) for name, space in self.spaces.items()}
+        built = {name: space.build(self._context_tokens(name)) for name, space in self.spaces.items()}
         if len(built) == 1:
             return next(iter(built.values()))
         return joint_space("+".join(built), 1, ENGINE, built)
+
+    def _context_tokens(self, name: str) -> int:
+        """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
+        for flag, value in self.flags.get(name, {}).items():
+            if flag.replace("-", "_") in ("max_model_len", "context_length", "max_total_tokens"):
+                return int(value)
+        try:
+            config = json.loads((Path(self.model) / "config.json").read_text())
+            return int(config["max_position_embeddings"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.workload.input_tokens + self.workload.output_tokens
 
     def engine_spec(self, configuration: Configuration) -> EngineSpec:
         """The engine that a configuration launches."""

@@ -25,8 +25,8 @@ class LaunchSpace:
         name: what it is called, such as ``vllm`` or ``vllm-paper``.
         engine: the engine's name in an `EngineSpec`.
         versions: the engine's versions whose flags these are, for the reader.
-        build: makes the space for prompts and answers that have at most so many tokens together,
-            on which depends what must not be combined.
+        build: makes the space for an engine whose sequences have at most so many tokens, on which
+            depends what must not be combined.
         flags: turns a configuration into flags.
     """
 
