@@ -2,12 +2,14 @@
 
 The tasks have the scenario's parameters and level and seeds from `FIRST_SEED` on, one task an
 example, at a step that differs from task to task. They are the same for every episode of an
-entry, so that a server's prefix cache holds them.
+entry, so that a server's prefix cache holds them, and played once in a process: where the scenario
+is a live system, each takes about as long as an episode.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 from functools import lru_cache
 
 from infraray.agents.agent import Briefing
@@ -20,7 +22,11 @@ from infraray.registration import find
 FIRST_SEED = 2**62
 """Seeds from here on are for examples."""
 
-LATEST_STEP = 40
+MAX_STEPS = 40
+"""Steps of each task that are played at most."""
+
+_playing = threading.Lock()
+"""Episodes that begin together wait for one of them to play the tasks."""
 
 
 def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
@@ -34,7 +40,8 @@ def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
     Raises:
         InfrarayError: the scenario has no expert.
     """
-    pairs = _pairs(briefing.scenario, briefing.parameters.model_dump_json(), briefing.level, count, text)
+    with _playing:
+        pairs = _pairs(briefing.scenario, briefing.parameters.model_dump_json(), briefing.level, count, text)
     return [message for seen, said in pairs for message in (user(seen), assistant(said))]
 
 
@@ -48,17 +55,17 @@ def _pairs(scenario: str, parameters: str, level: int, count: int, text: bool) -
     expert = load_agent(environment_class.expert, scenario)
     pairs = []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
-        wanted = random.Random(seed).randrange(1, LATEST_STEP)
+        played: list[tuple[str, str]] = []
         observation, _ = environment.reset(seed=seed)
         expert.reset(Briefing.of(environment, seed))
-        for step in range(wanted + 1):
+        over = False
+        while not over and len(played) < MAX_STEPS:
             action = expert.act(observation)
-            pair = in_words(observation), environment.say_action(action)
-            if step == wanted:
-                break
+            played.append(
+                (in_words(observation), action if isinstance(action, str) else environment.say_action(action))
+            )
             observation, _, terminated, truncated, _ = environment.step(action)
-            if terminated or truncated:
-                break
-        pairs.append(pair)
+            over = terminated or truncated
+        pairs.append(random.Random(seed).choice(played))
     environment.close()
     return tuple(pairs)
