@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import gymnasium
 import numpy as np
@@ -14,6 +14,9 @@ import numpy as np
 from infraray.environment import Environment
 from infraray.observation import Observation
 from infraray.parameters import Parameters
+
+if TYPE_CHECKING:
+    from infraray.tune import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Agent(ABC):
     ``act`` may be a coroutine function (``async def``). Many episodes of such an agent are then in
     flight at once in one worker, each with an agent of its own.
     """
+
+    search_space: ClassVar[SearchSpace | None] = None
+    """Options of the constructor that ``infraray search`` may set, and to what; None where there are none."""
 
     def reset(self, briefing: Briefing) -> None:  # noqa: B027 (most agents keep no state)
         """Called before each episode's first observation; forgets what belongs to the last one."""

@@ -128,13 +128,17 @@ class Objective(ABC):
     def confirm(self, configuration: Configuration) -> Measurement:
         """Measures with the full budget on the evaluation seeds, from a clean start."""
 
-    def confirm_agent(self, agent: str) -> Measurement:
-        """Measures an agent as `confirm` measures a configuration, for the table that both stand in.
+    def check_agent(self, agent: str) -> None:
+        """Refuses an agent that `confirm_agent` cannot measure; is called before the study begins.
 
         Raises:
-            InfrarayError: the scenario's agents are no match for configurations.
+            InfrarayError: there is no such agent, or none can be compared with configurations.
         """
-        raise InfrarayError(f"against: {agent}: {self.space.id} cannot be compared with agents; leave it out")
+        raise InfrarayError(f"{agent}: {self.space.id} cannot be compared with agents; leave it out")
+
+    def confirm_agent(self, agent: str) -> Measurement:
+        """Measures an agent as `confirm` measures a configuration, for the table that both stand in."""
+        raise NotImplementedError
 
     def close(self) -> None:  # noqa: B027 (many objectives own nothing)
         """Ends what `evaluate` and `confirm` started; is called once, at the end, also after a failure."""

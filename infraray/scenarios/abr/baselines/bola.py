@@ -13,6 +13,7 @@ from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
+from infraray.tune import Float, SearchSpace
 
 
 @register_agent("bola", scenario="abr")
@@ -23,6 +24,12 @@ class Bola(ScriptedAgent):
         minimum_buffer_s: buffer above which even the lowest quality would not be worth fetching by itself.
         target_buffer_s: the same for the highest quality.
     """
+
+    search_space = SearchSpace(
+        "bola",
+        1,
+        (Float("minimum_buffer_s", 1.0, 29.0, default=10.0), Float("target_buffer_s", 30.0, 90.0, default=30.0)),
+    )
 
     def __init__(self, minimum_buffer_s: float = 10.0, target_buffer_s: float = 30.0) -> None:
         for name, value in (("minimum_buffer_s", minimum_buffer_s), ("target_buffer_s", target_buffer_s)):

@@ -10,6 +10,7 @@ from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
+from infraray.tune import Float, SearchSpace
 
 
 @register_agent("buffer_based", scenario="abr")
@@ -20,6 +21,12 @@ class BufferBased(ScriptedAgent):
         reservoir_s: seconds of buffer up to which the lowest quality is taken.
         cushion_s: seconds above the reservoir over which quality rises to the highest.
     """
+
+    search_space = SearchSpace(
+        "buffer_based",
+        1,
+        (Float("reservoir_s", 0.0, 30.0, default=5.0), Float("cushion_s", 0.5, 40.0, default=10.0)),
+    )
 
     def __init__(self, reservoir_s: float = 5.0, cushion_s: float = 10.0) -> None:
         for name, value, least in (("reservoir_s", reservoir_s, 0.0), ("cushion_s", cushion_s, 0.001)):

@@ -16,6 +16,7 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.baselines.throughput_prediction import check_window, harmonic_mean
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
+from infraray.tune import Float, Int, SearchSpace
 
 MOST_PLANS = 2_000_000
 
@@ -27,13 +28,27 @@ class Mpc(ScriptedAgent):
     Args:
         plan_chunks: chunks planned ahead (of those whose sizes are observed).
         window: throughputs that the prediction averages (of those that are observed).
+        discount: share of the predicted throughput that the plan counts on.
     """
 
-    def __init__(self, plan_chunks: int = 5, window: int = 5) -> None:
+    search_space = SearchSpace(
+        "mpc",
+        1,
+        (
+            Int("plan_chunks", 1, 5, default=5),
+            Int("window", 1, 8, default=5),
+            Float("discount", 0.2, 2.0, log=True, default=1.0),
+        ),
+    )
+
+    def __init__(self, plan_chunks: int = 5, window: int = 5, discount: float = 1.0) -> None:
         if not isinstance(plan_chunks, int) or isinstance(plan_chunks, bool) or plan_chunks < 1:
             raise InfrarayError(f"plan_chunks={plan_chunks!r}: must be a whole number of at least 1")
+        if isinstance(discount, bool) or not isinstance(discount, int | float) or not 0 < discount <= 10:
+            raise InfrarayError(f"discount={discount!r}: must be a number above 0 and at most 10")
         self.plan_chunks = plan_chunks
         self.window = check_window(window)
+        self.discount = discount
 
     def reset(self, briefing: Briefing) -> None:
         """Reads the qualities and what a viewer minds."""
@@ -52,7 +67,7 @@ class Mpc(ScriptedAgent):
         self.chunk_s = parameters.chunk_s
 
     def predict(self, throughputs: list[float]) -> float | None:
-        """Throughput in Mbit/s that the plan counts on; None where nothing was measured yet."""
+        """Throughput in Mbit/s, before the discount; None where nothing was measured yet."""
         return harmonic_mean(throughputs, self.window)
 
     def act(self, observation: Observation) -> int:
@@ -62,7 +77,7 @@ class Mpc(ScriptedAgent):
         if throughput is None:
             return last_quality
         depth = min(self.depth, int(observation.chunks_left[0]))
-        download_s = observation.chunk_sizes[: depth * self.qualities].reshape(depth, -1) / throughput
+        download_s = observation.chunk_sizes[: depth * self.qualities].reshape(depth, -1) / (self.discount * throughput)
         values = self.plan_values(float(observation.buffer[0]), last_quality, download_s)
         sharing_first_quality = len(values) // self.qualities
         return int(values.argmax()) // sharing_first_quality

@@ -9,6 +9,7 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.baselines.throughput_prediction import check_window, harmonic_mean
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
+from infraray.tune import Float, Int, SearchSpace
 
 
 @register_agent("rate_based", scenario="abr")
@@ -19,6 +20,10 @@ class RateBased(ScriptedAgent):
         window: throughputs that are averaged (of those that are observed).
         safety: share of the predicted throughput that may be used.
     """
+
+    search_space = SearchSpace(
+        "rate_based", 1, (Int("window", 1, 8, default=5), Float("safety", 0.2, 2.0, log=True, default=1.0))
+    )
 
     def __init__(self, window: int = 5, safety: float = 1.0) -> None:
         self.window = check_window(window)

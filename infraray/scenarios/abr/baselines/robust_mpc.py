@@ -9,6 +9,7 @@ from collections import deque
 
 from infraray.agents.agent import Briefing, register_agent
 from infraray.scenarios.abr.baselines.mpc import Mpc
+from infraray.tune import Int, SearchSpace
 
 
 @register_agent("robust_mpc", scenario="abr")
@@ -19,6 +20,8 @@ class RobustMpc(Mpc):
         plan_chunks: chunks planned ahead (of those whose sizes are observed).
         window: throughputs that the prediction averages and errors that the discount looks at.
     """
+
+    search_space = SearchSpace("robust_mpc", 1, (Int("plan_chunks", 1, 5, default=5), Int("window", 1, 8, default=5)))
 
     def __init__(self, plan_chunks: int = 5, window: int = 5) -> None:
         super().__init__(plan_chunks, window)

@@ -3,6 +3,7 @@
 from infraray.agents.agent import Briefing, register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent
 from infraray.scenarios.caching.policies.adaptsize import AdaptSize
+from infraray.tune import Int, SearchSpace
 
 
 @register_agent("adaptsize", scenario="caching")
@@ -12,6 +13,8 @@ class AdaptSizeAgent(PolicyAgent):
     Args:
         tuning_interval: requests between two tunings of the gate.
     """
+
+    search_space = SearchSpace("adaptsize", 1, (Int("tuning_interval", 20, 2000, log=True, default=200),))
 
     def __init__(self, tuning_interval: int = 200) -> None:
         super().__init__(AdaptSize, tuning_interval=tuning_interval)

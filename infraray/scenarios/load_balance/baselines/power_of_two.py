@@ -7,6 +7,7 @@ doubly exponentially shorter than with one choice (Mitzenmacher, 2001).
 from infraray.agents.agent import ScriptedAgent, register_agent
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
+from infraray.tune import Int, SearchSpace
 
 
 @register_agent("power_of_two", scenario="load_balance")
@@ -16,6 +17,8 @@ class PowerOfTwo(ScriptedAgent):
     Args:
         choices: servers that are drawn (without replacement, at most all).
     """
+
+    search_space = SearchSpace("power_of_two", 1, (Int("choices", 1, 10, default=2),))
 
     def __init__(self, choices: int = 2) -> None:
         if not isinstance(choices, int) or choices < 1:

@@ -1,0 +1,53 @@
+"""Progress of a study: a line for each trial."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from infraray.reports.notation import duration, plain, printable, shortened
+from infraray.tune.objective import Measurement
+from infraray.tune.study import Confirmation, Outcome, Study
+
+_LENGTH = 100
+
+
+class StudyProgress:
+    """Says what became of each trial, and how good the best is so far.
+
+    Args:
+        study: the study.
+        console: where to.
+    """
+
+    def __init__(self, study: Study, console: Console) -> None:
+        self.study = study
+        self.console = console
+
+    def finished(self, outcome: Outcome) -> None:
+        """One line a trial."""
+        trial, study = outcome.trial, self.study
+        ranking = study.ranking()
+        best = f", best {plain(ranking[0].measurement.score or 0.0)}" if ranking else ""
+        cheap = f" ({trial.budget} of {study.max_budget} {study.objective.budget_unit})"
+        self._say(
+            f"trial {trial.number}{cheap if trial.budget < study.max_budget else ''}: {_became(outcome.measurement)}"
+            f"{best}, {duration(outcome.ended_s - outcome.began_s)}, at {duration(outcome.ended_s)}: "
+            f"{shortened(study.objective.spell(trial.configuration), _LENGTH)}"
+        )
+
+    def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
+        """One line for each that is measured on the evaluation seeds."""
+        self._say(f"evaluation seeds: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")
+
+    def notice(self, text: str) -> None:
+        """Something worth a line."""
+        self._say(f"note: {text}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _became(measurement: Measurement) -> str:
+    if measurement.failure is None:
+        return plain(measurement.score or 0.0)
+    return f"failed, {measurement.failure} ({printable(measurement.reason or '')[:200]})"

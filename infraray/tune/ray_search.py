@@ -1,0 +1,233 @@
+"""A study on Ray Tune: a `ray.tune` searcher that hands out the study's trials and takes what became of them.
+
+Tune owns the actors, their resources and their reuse. It is given the study as its search algorithm, and
+one Tune trial for each thing to be measured: the preparation, every trial, every confirmation. Tune's
+own checkpoints are not used, since the study's journal says more and is never torn.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import ray
+from ray import tune
+from ray.tune.search import Searcher as TuneSearcher
+
+from infraray.errors import InfrarayError
+from infraray.tune.objective import Measurement
+from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
+from infraray.tune.trial_actor import Order, TrialActor, workplace_of
+from infraray.tune.values import Configuration
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial has for itself.
+
+    Args:
+        cpus: CPU cores, or a share of one.
+        gpus: the same for GPUs.
+        parallel: trials at a time; as many as the cluster holds without one.
+    """
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+    parallel: int | None = None
+
+    def places(self) -> int:
+        """How many trials run at a time on the connected cluster.
+
+        Raises:
+            InfrarayError: it has not enough for one.
+        """
+        found = ray.cluster_resources()
+        room = [
+            int(found.get(name, 0.0) / wanted)
+            for name, wanted in (("CPU", self.cpus), ("GPU", self.gpus))
+            if wanted > 0
+        ]
+        if room and min(room) < 1:
+            raise InfrarayError(
+                f"resources: a trial asks for {self.cpus:g} CPUs and {self.gpus:g} GPUs; "
+                f"the cluster has {found.get('CPU', 0):g} and {found.get('GPU', 0):g}"
+            )
+        fitting = min(room) if room else 1
+        return fitting if self.parallel is None else min(self.parallel, fitting)
+
+
+class StudyWatcher(Protocol):
+    """Is told of a study's progress."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """A trial has ended, however."""
+
+    def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
+        """Something was measured on the evaluation seeds."""
+
+
+def run_study(study: Study, resources: Resources, sources: Mapping[str, str], watcher: StudyWatcher) -> None:
+    """Measures all that a study's budget allows, and confirms what came of it.
+
+    Needs a connected cluster.
+
+    Args:
+        study: the study.
+        resources: of a trial.
+        sources: the user's Python files by path.
+        watcher: is told of the progress.
+
+    Raises:
+        InfrarayError: the objective cannot be prepared, or the cluster is too small.
+    """
+    search = _StudySearch(study, resources.places(), watcher)
+    actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
+    with _quiet_tune(), tempfile.TemporaryDirectory(prefix="infraray-tune-") as folder:
+        tune.Tuner(
+            tune.with_resources(actor, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=search,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=folder,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        ).fit()
+    if search.error is not None:
+        raise InfrarayError(search.error)
+
+
+class _StudySearch(TuneSearcher):  # type: ignore[misc]
+    """Hands out orders: first the preparation, then trials, then confirmations.
+
+    Args:
+        study: the study.
+        places: orders under way at a time.
+        watcher: is told of the progress.
+    """
+
+    def __init__(self, study: Study, places: int, watcher: StudyWatcher) -> None:
+        super().__init__(metric="ended", mode="min")
+        self.study = study
+        self.places = places
+        self.watcher = watcher
+        self.error: str | None = None
+        self.prepared = False
+        self.searching = True
+        self.under_way: dict[str, _Given] = {}
+        """By Tune's trial id."""
+        self.held: Configuration | None = None
+        """What the actor measured that has become free, which Tune uses next."""
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next order; None where it has to wait for one that is under way."""
+        if self.error is not None:
+            return self.FINISHED
+        if len(self.under_way) >= self.places:
+            return None
+        given = self._next()
+        if given is None:
+            return None if self.under_way else self.FINISHED
+        self.under_way[trial_id] = given
+        return {"order": given.order}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Takes the measurement of an order, or its actor's death."""
+        given = self.under_way.pop(trial_id)
+        found = result or {"measurement": _death(given.order), "began": given.at, "ended": time.time()}
+        measurement: Measurement = found["measurement"]
+        if given.subject is None:
+            self._take_preparation(measurement)
+        elif isinstance(given.subject, Confirmation):
+            self.study.confirm(given.subject, measurement)
+            self.watcher.confirmed(given.subject, measurement)
+        else:
+            began_s, ended_s = self.study.elapsed_s(found["began"]), self.study.elapsed_s(found["ended"])
+            self.held = None if error else given.subject.configuration
+            self.watcher.finished(self.study.finish(given.subject, measurement, began_s, ended_s))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Writes nothing: the journal has it all."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Reads nothing."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its search algorithm for a checkpoint that is never read."""
+        return {}
+
+    def _next(self) -> _Given | None:
+        if not self.prepared:
+            return None if self.under_way else _Given(None, Order("prepare"))
+        if self.searching:
+            trial = self.study.next_trial(self.held)
+            if trial is not None:
+                order = Order("evaluate", trial.configuration, trial.budget, deadline=self.study.deadline)
+                return _Given(trial, order)
+            if self.under_way:
+                return None
+            self.searching = False
+        confirming = [given.subject for given in self.under_way.values()]
+        for due in self.study.due_confirmations():
+            if due not in confirming:
+                what = "confirm_agent" if due.configuration is None else "confirm"
+                return _Given(due, Order(what, due.configuration, agent=due.label))
+        return None
+
+    def _take_preparation(self, measurement: Measurement) -> None:
+        if measurement.failure is not None:
+            self.error = f"nothing can be measured: {measurement.reason}"
+            return
+        self.prepared = True
+        self.study.start_clock()
+
+
+@dataclass(frozen=True)
+class _Given:
+    """An order under way, what it is about (None is the preparation), and when it was given."""
+
+    subject: Trial | Confirmation | None
+    order: Order
+    at: float = field(default_factory=time.time)
+
+
+def _death(order: Order) -> Measurement:
+    """What became of an order whose actor died."""
+    if order.deadline is not None and time.time() >= order.deadline:
+        return Measurement(None, failure=DEADLINE, reason="the study's time was up")
+    return Measurement(None, failure="process died", reason="the process that ran the trial died")
+
+
+@contextmanager
+def _quiet_tune() -> Iterator[None]:
+    """Keeps Tune from writing files and reports that nobody reads, and from taking Ctrl-C."""
+    settings = {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+        "RAY_AIR_NEW_OUTPUT": "0",
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    level = logging.getLogger("ray.tune").level
+    os.environ.update(settings)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.getLogger("ray.tune").setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,145 @@
+"""Running a study: its file, its folder, the cluster, the search, and a summary.
+
+runs/NAME/study.json      what is searched, and what its names were resolved to
+runs/NAME/trials.jsonl    the journal: every trial asked for, finished and confirmed (`infraray.tune.journal`)
+runs/NAME/report/         tables and page
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from infraray.actors.cluster import ray_cluster
+from infraray.errors import InfrarayError
+from infraray.tune.journal import Journal
+from infraray.tune.objective import Objective
+from infraray.tune.study import Budget, Study
+from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study, user_files
+from infraray.version import __version__
+
+
+@dataclass(frozen=True)
+class SearchSummary:
+    """What a search came to.
+
+    Args:
+        best: the confirmed best configuration as a person types it; None where none could be confirmed.
+        score: its score on the evaluation seeds.
+        trials: finished trials, those of earlier sessions included.
+        failed: of them, those that failed.
+        seconds: on the study's clock.
+    """
+
+    best: str | None
+    score: float | None
+    trials: int
+    failed: int
+    seconds: float
+
+
+def search(
+    study: StudySpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False
+) -> SearchSummary:
+    """Searches for the best configuration; what was measured already is not measured again.
+
+    Args:
+        study: a `StudySpec`, the same as a mapping, or the path of a YAML file.
+        out: the study's folder; ``runs/NAME`` by default.
+        quiet: show no progress.
+
+    Raises:
+        InfrarayError: the study is not valid, its folder holds another, or Ray cannot be reached.
+    """
+    spec = (
+        study
+        if isinstance(study, StudySpec)
+        else parse_study(study)
+        if isinstance(study, Mapping)
+        else load_study(study)
+    )
+    # A user's module lies where the command is given, as with `python -m`.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    objective = make_objective(spec)
+    folder = Path(out) if out is not None else Path("runs") / spec.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InfrarayError(f"{folder}: cannot be written ({error.strerror})") from None
+    with Journal(folder / "trials.jsonl") as journal:
+        _keep_manifest(folder, spec, objective)
+        budget = Budget(spec.budget.trials, spec.budget.seconds)
+        made = Study(objective, spec.searcher, spec.seed, budget, journal, spec.min_budget, spec.against)
+        _search(spec, made, quiet)
+        return _summary(made)
+
+
+def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
+    from infraray.tune.progress import StudyProgress
+
+    progress = StudyProgress(study, Console(stderr=True, quiet=quiet))
+    if study.outcomes:
+        progress.notice(f"{len(study.outcomes)} trials found from before")
+    if not study.same_proposals:
+        progress.notice(
+            f"this version of {spec.searcher} proposes otherwise than the one before; it is told all trials"
+        )
+    if study.is_spent and not study.due_confirmations():
+        return
+    with ray_cluster():
+        # Ray reads its settings when it is imported, which `ray_cluster` prepares.
+        from infraray.tune.ray_search import Resources, run_study
+
+        resources = Resources(spec.resources.cpus, spec.resources.gpus, spec.parallel)
+        run_study(study, resources, user_files(spec), progress)
+
+
+def _summary(study: Study) -> SearchSummary:
+    best = study.confirmed_best()
+    return SearchSummary(
+        None if best is None else best.label,
+        None if best is None or best.measurement is None else best.measurement.score,
+        len(study.outcomes),
+        sum(outcome.measurement.failure is not None for outcome in study.outcomes.values()),
+        study.searched_s,
+    )
+
+
+def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
+    """Writes ``study.json``; a folder that holds another study is refused."""
+    path = folder / "study.json"
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    before: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        before = json.loads(path.read_text())
+    for field, value in spec.identity().items():
+        found = before.get("study", {}).get(field, value)
+        if found != value:
+            held, wanted = json.dumps(found), json.dumps(value)
+            raise InfrarayError(f"{folder}: holds a study with {field}: {held}, not {wanted}; choose another --out")
+    manifest = {
+        "name": spec.name,
+        "study": spec.model_dump(mode="json"),
+        "objective": objective.identity(),
+        "space": objective.space.to_json(),
+        "score": vars(objective.score),
+        "budget_unit": objective.budget_unit,
+        "max_budget": objective.max_budget,
+        "infraray_version": __version__,
+        "created_at": before.get("created_at", created_at),
+    }
+    if before and before.get("objective") != json.loads(json.dumps(manifest["objective"])):
+        raise InfrarayError(f"{folder}: what is measured has changed since, such as a file; choose another --out")
+    temporary = path.with_suffix(".json.new")
+    temporary.write_text(json.dumps(manifest, indent=2))
+    os.replace(temporary, path)

@@ -1,0 +1,166 @@
+"""A study as a YAML file or the command line's flags ask for it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from infraray.agents import load_file, parse_agent
+from infraray.errors import InfrarayError, explain_validation
+from infraray.registration import find
+from infraray.runs import SeedRange, Seeds
+from infraray.tune.objective import Objective, SearchRequest
+from infraray.tune.searchers import find_searcher
+from infraray.yaml_file import Place, Where, nowhere, read_yaml
+
+MOST_SEEDS = 100_000
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BudgetSection(_Section):
+    """What the search may spend; what comes first ends it."""
+
+    trials: int | None = Field(default=None, ge=1, le=1_000_000, description="full measurements")
+    seconds: float | None = Field(default=None, gt=0, le=31_536_000, description="wall-clock time of all trials")
+
+
+class ResourcesSection(_Section):
+    """What each trial has for itself."""
+
+    cpus: float = Field(default=1.0, ge=0, le=100_000)
+    gpus: float = Field(default=0.0, ge=0, le=100_000)
+
+
+class StudySpec(_Section):
+    """A study, as a YAML file writes it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    scenario: str
+    preset: str | None = None
+    parameters: dict[str, Any] = {}
+    level: int = 1
+    agents: list[str] = []
+    searcher: str = "tpe"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    budget: BudgetSection = BudgetSection(trials=50)
+    min_budget: int | None = Field(default=None, ge=1)
+    seeds: Seeds = SeedRange(0, 20)
+    evaluation_seeds: Seeds = SeedRange(1000, 1020)
+    against: list[str] = []
+    parallel: int | None = Field(default=None, ge=1, le=100_000)
+    resources: ResourcesSection = ResourcesSection()
+    imports: list[str] = []
+    _where: Where = PrivateAttr(default_factory=lambda: nowhere)
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that make it this study; the others may change when it is gone on with."""
+        others = {"budget", "against", "parallel", "resources"}
+        return self.model_dump(mode="json", exclude=others)
+
+    @contextmanager
+    def explaining(self, *place: int | str) -> Iterator[None]:
+        """Puts file, line and field before every line of an error inside."""
+        try:
+            yield
+        except InfrarayError as error:
+            lines = []
+            for line in str(error).splitlines():
+                # "abr: chunk_s=0: ..." and "agents: ..." are about a part whose line is nearer.
+                named = re.match(r"\w+: (\w+)=", line)
+                field = re.match(r"(\w+): ", line)
+                inner: Place = place
+                if named and named[1] in self.parameters:
+                    inner = ("parameters", named[1])
+                elif field and field[1] in type(self).model_fields:
+                    inner = (field[1],)
+                elif place:
+                    line = f"{'.'.join(map(str, place))}: {line}"
+                lines.append(f"{self._where(inner)}{line}")
+            raise InfrarayError("\n".join(lines)) from None
+
+
+def load_study(path: str | Path) -> StudySpec:
+    """Reads a study from a YAML file.
+
+    Raises:
+        InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
+    """
+    data, where = read_yaml(path, "'scenario'")
+    return parse_study(data, where)
+
+
+def parse_study(data: Mapping[str, Any], where: Where = nowhere) -> StudySpec:
+    """Validates a study; ``where`` turns the place of a mistake into the start of its line.
+
+    Raises:
+        InfrarayError: one line a mistake.
+    """
+    try:
+        spec = StudySpec.model_validate(dict(data))
+    except ValidationError as error:
+        lines = [f"{where(place)}{line}" for place, line in explain_validation(error, StudySpec)]
+        raise InfrarayError("\n".join(lines)) from None
+    spec._where = where
+    return spec
+
+
+def make_objective(spec: StudySpec) -> Objective:
+    """Resolves a study: imports the user's files, finds the searcher, makes the objective.
+
+    Raises:
+        InfrarayError: a name is unknown, a parameter is out of range, the scenario has nothing to search.
+    """
+    for position, path in enumerate(spec.imports):
+        with spec.explaining("imports", position):
+            load_file(path)
+    with spec.explaining("searcher"):
+        find_searcher(spec.searcher)
+    with spec.explaining("budget"):
+        if spec.budget.trials is None and spec.budget.seconds is None:
+            raise InfrarayError("says neither trials nor seconds; without either the search has no end")
+    with spec.explaining("evaluation_seeds"):
+        seeds, evaluation_seeds = set(_listed(spec.seeds)), set(_listed(spec.evaluation_seeds))
+        if common := sorted(seeds & evaluation_seeds):
+            raise InfrarayError(f"{common[0]} is among seeds too; what was tuned on a seed proves nothing there")
+    with spec.explaining("scenario"):
+        registration = find(spec.scenario)
+        request = SearchRequest(
+            registration.id,
+            spec.preset,
+            spec.parameters,
+            spec.level,
+            tuple(spec.agents),
+            tuple(_listed(spec.seeds)),
+            tuple(_listed(spec.evaluation_seeds)),
+        )
+        module, _, attribute = registration.environment_class().search_objective.partition(":")
+        objective: Objective = getattr(importlib.import_module(module), attribute)(request)
+    with spec.explaining("min_budget"):
+        if spec.min_budget is not None and not objective.min_budget <= spec.min_budget <= objective.max_budget:
+            allowed = f"from {objective.min_budget} to {objective.max_budget} {objective.budget_unit}"
+            raise InfrarayError(f"{spec.min_budget}: must be {allowed}")
+    for position, agent in enumerate(spec.against):
+        with spec.explaining("against", position):
+            objective.check_agent(agent)
+    return objective
+
+
+def user_files(spec: StudySpec) -> dict[str, str]:
+    """The user's Python files by path, for the machines that do not have them."""
+    paths = {path for agent in (*spec.agents, *spec.against) for path in parse_agent(agent).files()}
+    return {path: Path(path).read_text() for path in paths | set(spec.imports)}
+
+
+def _listed(seeds: SeedRange | tuple[int, ...]) -> list[int]:
+    if len(seeds) > MOST_SEEDS:
+        raise InfrarayError(f"{len(seeds)} seeds: must be at most {MOST_SEEDS}")
+    return list(seeds)

@@ -1,0 +1,157 @@
+"""The actor that runs trials: a Ray Tune `Trainable` with an objective that it keeps from trial to trial."""
+
+from __future__ import annotations
+
+import faulthandler
+import math
+import os
+import pickle
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ray import cloudpickle, tune
+
+from infraray.actors.rollout import import_sources
+from infraray.deadline import TimeLimit, time_limit
+from infraray.episodes import describe_failure
+from infraray.errors import InfrarayError
+from infraray.tune.objective import Measurement, Objective
+from infraray.tune.study import DEADLINE
+from infraray.tune.values import Configuration
+
+GRACE_S = 1.0
+"""What a trial may take beyond the deadline before its process is ended."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an actor is to do.
+
+    Args:
+        what: ``prepare``, ``evaluate``, ``confirm`` or ``confirm_agent``.
+        configuration: None where there is none.
+        budget: of ``evaluate``.
+        agent: of ``confirm_agent``.
+        deadline: seconds since the epoch; None without one.
+    """
+
+    what: str
+    configuration: Configuration | None = None
+    budget: int = 0
+    agent: str = ""
+    deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What an actor's process needs before it can unpickle the objective.
+
+    Args:
+        objective: pickled.
+        folder: the driver's working directory, to which relative paths refer.
+        sources: the user's Python files by path.
+        import_path: folders that the driver imports from.
+    """
+
+    objective: bytes
+    folder: str
+    sources: Mapping[str, str]
+    import_path: Sequence[str]
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """One trial after the other; each is one step of a Tune trial, whose configuration holds an `Order`."""
+
+    def setup(self, config: dict[str, Any], workplace: Workplace) -> None:
+        """Unpickles the objective; why it cannot, the first order's measurement says."""
+        self.order: Order = config["order"]
+        self.objective: Objective | None = None
+        self.problem = ""
+        # Tune moves every actor into a folder of its own.
+        if os.path.isdir(workplace.folder):
+            os.chdir(workplace.folder)
+        try:
+            import_sources(workplace.sources, workplace.import_path)
+            self.objective = pickle.loads(workplace.objective)
+        except Exception as error:
+            self.problem = describe_failure(error)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Takes the next order; the objective stays as it is."""
+        self.order = new_config["order"]
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Carries the order out; an exception is a failure of the trial, not of the actor."""
+        began = time.time()
+        if self.objective is None:
+            measurement = Measurement(None, failure="no objective", reason=self.problem)
+        else:
+            measurement = carry_out(self.objective, self.order)
+        return {"measurement": measurement, "began": began, "ended": time.time(), "done": True}
+
+    def cleanup(self) -> None:
+        """Ends what the objective started."""
+        if self.objective is not None:
+            self.objective.close()
+
+
+def carry_out(objective: Objective, order: Order) -> Measurement:
+    """The measurement of an order; where it is to prepare, one without a score."""
+    try:
+        with _until(order.deadline):
+            if order.what == "prepare":
+                objective.prepare()
+                return Measurement(None)
+            measurement = _checked(_measure(objective, order))
+    except Exception as error:
+        reason = str(error) if isinstance(error, InfrarayError) else describe_failure(error)
+        measurement = Measurement(None, failure=type(error).__name__, reason=" ".join(reason.split()))
+    if measurement.failure is not None and order.deadline is not None and time.time() >= order.deadline:
+        return Measurement(None, failure=DEADLINE, reason="the study's time was up")
+    return measurement
+
+
+def _measure(objective: Objective, order: Order) -> Measurement:
+    if order.what == "confirm_agent":
+        return objective.confirm_agent(order.agent)
+    assert order.configuration is not None
+    if order.what == "confirm":
+        return objective.confirm(order.configuration)
+    return objective.evaluate(order.configuration, order.budget)
+
+
+def _checked(measurement: Measurement) -> Measurement:
+    """The same with finite figures only: a score that is none is a failure."""
+    metrics = {name: value for name, value in measurement.metrics.items() if math.isfinite(value)}
+    if measurement.failure is None and (measurement.score is None or not math.isfinite(measurement.score)):
+        return Measurement(None, metrics=metrics, failure="no score", reason=f"the score is {measurement.score}")
+    return replace(measurement, metrics=metrics)
+
+
+@contextmanager
+def _until(deadline: float | None) -> Iterator[None]:
+    """Raises `TimeLimit` in the code inside at the deadline; native code that does not return ends with the process."""
+    if deadline is None:
+        yield
+        return
+    left_s = deadline - time.time()
+    if left_s <= 0:
+        raise TimeLimit("the study's time was up")
+    # A thread in C, which needs nothing from Python. Nobody needs the traceback that it insists on.
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(left_s + GRACE_S, exit=True, file=nowhere)
+        try:
+            with time_limit(left_s):
+                yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def workplace_of(objective: Objective, sources: Mapping[str, str]) -> Workplace:
+    """What actors need to work for this process."""
+    return Workplace(cloudpickle.dumps(objective), os.getcwd(), sources, sys.path)
