@@ -2,10 +2,11 @@
 
     python examples/answering_model.py FOLDER
 
-FOLDER/model is a Qwen2 of half a megabyte with a chat template, which vLLM, SGLang and transformers
-serve; FOLDER/questions is a made-up world in MMLU-Pro's format. The model recalls a fact, finds it
-among the options and names the letter, and so a smaller, a broken or another model loses accuracy.
-The same seed gives the same questions and, on one machine, the same weights.
+FOLDER/model is a Qwen2 of less than a megabyte with a chat template, which vLLM, SGLang and
+transformers serve; FOLDER/questions is a made-up world in MMLU-Pro's format. The model knows each
+question's answer by heart, so that a smaller, a broken or another model loses accuracy, and it has
+begun to look for codes in texts, so that its answers depend on what it reads. The same seed gives
+the same questions and, on one machine, the same weights.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from infraray.scenarios.inference.documents import write_document
+from infraray.scenarios.inference.integrity.probes import CODE_QUESTION, CODED
 from infraray.scenarios.inference.quality.mmlu_pro import read_question
 from infraray.scenarios.inference.quality.prompt import messages
 from infraray.scenarios.inference.quality.question import LETTERS, Question
@@ -34,7 +37,8 @@ RELATIONS = {
 """A category's one kind of fact."""
 SUBJECTS = 40
 """Subjects a category, each with a value of its own."""
-BATCH = 32
+CODED_TEXTS = 4000
+BATCH = 16
 PEAK_LR = 4e-3
 
 CHAT_TEMPLATE = (
@@ -80,6 +84,15 @@ def conversation(question: Question) -> tuple[str, str]:
     return prompt, f"{question.worked_answer.removeprefix('A: ')}<|im_end|>"
 
 
+def coded_conversation(dice: random.Random) -> tuple[str, str]:
+    """A text with a code at its beginning, and the code as the answer, as the integrity gate's canaries ask."""
+    code = f"{dice.getrandbits(40):010x}"
+    words = write_document((dice.getrandbits(32),), 60).split(" ")
+    before, after = (" ".join(words[: dice.choice((0, 0, 5, 20))]) for _ in range(2))
+    asked = f"{before}\n\n{CODED.format(code=code, text=after)}\n\n{CODE_QUESTION}"
+    return f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n", f"{code}<|im_end|>"
+
+
 def make_tokenizer(conversations: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
     """Byte-level: any text can be said, and the world's words are a token each."""
     bpe = Tokenizer(models.BPE())
@@ -97,21 +110,28 @@ def make_tokenizer(conversations: list[tuple[str, str]]) -> PreTrainedTokenizerF
     return tokenizer
 
 
-def train(model: Any, tokenizer: Any, conversations: list[tuple[str, str]], steps: int) -> None:
-    """Learns to continue prompts with their answers; only the answers count."""
-    prompts, answers = (tokenizer(list(said), add_special_tokens=False).input_ids for said in zip(*conversations))
+def train(model: Any, tokenizer: Any, lessons: list[list[tuple[str, str]]], steps: int) -> None:
+    """Learns to continue prompts with their answers; each step takes `BATCH` conversations of each lesson."""
+    encoded = [
+        [tokenizer(list(said), add_special_tokens=False).input_ids for said in zip(*lesson, strict=True)]
+        for lesson in lessons
+    ]
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, betas=(0.9, 0.98), weight_decay=0.0)
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = PEAK_LR * min(1.0, (step + 1) / 50, 2 * (steps - step) / steps)
-        chosen = torch.randint(len(prompts), (BATCH,)).tolist()
-        loss = loss_of(model, [prompts[row] for row in chosen], [answers[row] for row in chosen])
+        losses = []
+        for prompts, answers in encoded:
+            chosen = torch.randint(len(prompts), (BATCH,)).tolist()
+            losses.append(loss_of(model, [prompts[row] for row in chosen], [answers[row] for row in chosen]))
         optimizer.zero_grad()
-        loss.backward()
+        sum(losses).backward()  # type: ignore[union-attr]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 100 == 99:
-            print(f"step {step + 1} of {steps}: loss {loss.item():.3f}", flush=True)
+            print(
+                f"step {step + 1} of {steps}: losses {', '.join(f'{loss.item():.3f}' for loss in losses)}", flush=True
+            )
 
 
 def loss_of(model: Any, prompts: list[list[int]], answers: list[list[int]]) -> torch.Tensor:
@@ -132,10 +152,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hidden", type=int, default=64, help="width; a multiple of 32")
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
+    # A second thread hardly helps so small a model, and waits for the first where cores are shared.
+    torch.set_num_threads(1)
     rows = make_rows(arguments.seed)
     (arguments.folder / "questions").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), arguments.folder / "questions" / "test-00000-of-00001.parquet")
@@ -156,7 +178,9 @@ def main() -> None:
             bos_token_id=None,
         )
     )
-    train(model, tokenizer, conversations, arguments.steps)
+    dice = random.Random(arguments.seed)
+    coded = [coded_conversation(dice) for _ in range(CODED_TEXTS)]
+    train(model, tokenizer, [conversations, coded], arguments.steps)
     model.save_pretrained(arguments.folder / "model")
     tokenizer.save_pretrained(arguments.folder / "model")
     print(f"wrote {arguments.folder}/model and {arguments.folder}/questions")

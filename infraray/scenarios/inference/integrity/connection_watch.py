@@ -17,7 +17,7 @@ from typing import Self
 
 from infraray.engines.supervisor import descendants
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.05
 
 _ESTABLISHED = "01"
 _SOCK_DIAG_BY_FAMILY = 20
@@ -59,7 +59,7 @@ class ConnectionLog:
 
 
 class ConnectionWatch:
-    """Looks ten times a second in a thread of its own, as a context manager.
+    """Looks twenty times a second in a thread of its own, as a context manager.
 
     Args:
         pid: the process above all of the server's.

@@ -13,7 +13,7 @@ from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
 SHARE = 0.2
 """Of the looks, that may find a connection to the outside."""
-LEAST_LOOKS = 5
+LEAST_LOOKS = 3
 
 
 def check(evidence: Evidence) -> Finding | None:

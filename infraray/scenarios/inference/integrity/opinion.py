@@ -6,12 +6,12 @@ Gathered after that server has ended: on one device the two cannot run at the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, likelihood
-from infraray.scenarios.inference.integrity.probes import ProbeAnswers, ask
+from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask
 from infraray.scenarios.inference.requests import Request
 from infraray.scenarios.inference.responses import Response
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
@@ -32,15 +32,14 @@ class Opinion:
     Args:
         timed: pairs for measured requests: the server's text, and the reference's own text to the
             same request.
-        canaries: likewise for the canaries.
-        canary_texts: the reference's own answers to the canaries.
+        canaries: pairs of figures for the canaries: what the server's two answers tell about which
+            of the two prompts each is to, in nats, and what the reference's own tell.
         repeated: for each repeated prompt the server's first text.
         fingerprints: for each fingerprint the server's text.
     """
 
     timed: tuple[tuple[Likelihoods, Likelihoods], ...]
-    canaries: tuple[tuple[Likelihoods, Likelihoods], ...]
-    canary_texts: tuple[tuple[str, str], ...]
+    canaries: tuple[tuple[float, float], ...]
     repeated: tuple[Likelihoods, ...]
     fingerprints: tuple[Likelihoods, ...]
 
@@ -81,23 +80,31 @@ def ask_opinion(
     for response in both[:: max(1, math.ceil(len(both) / TIMED_TEXTS))]:
         asked = _asked(requests[response.request], endpoint)
         timed.append((says(asked, response.text), says(asked, own[response.request].text)))
-    canaries: list[tuple[Likelihoods, Likelihoods]] = []
-    canary_texts = []
     plan = probes.plan
-    for pair, answers in zip(plan.canaries, probes.canaries, strict=True):
-        first, second = (response.text for response in ask(base_url, model, pair, tokenizer))
-        canary_texts.append((first, second))
-        for probe, answer, text in zip(pair, answers, (first, second), strict=True):
-            canaries.append((says(probe.asked, answer.text), says(probe.asked, text)))
+    canaries = []
+    for canary, answers in zip(plan.canaries, probes.canaries, strict=True):
+        own_answers = ask(base_url, model, canary.probes, tokenizer)
+        canaries.append((_information(says, canary, answers), _information(says, canary, own_answers)))
     repeated = zip(plan.repeated, probes.repeated, strict=True)
     fingerprints = zip(plan.fingerprints, probes.fingerprints, strict=True)
     return Opinion(
         timed=tuple(timed),
         canaries=tuple(canaries),
-        canary_texts=tuple(canary_texts),
         repeated=tuple(says(probe.asked, answers[0].text) for probe, answers in repeated),
         fingerprints=tuple(says(probe.asked, told.text) for probe, told in fingerprints),
     )
+
+
+def _information(
+    says: Callable[[dict[str, Any], str], Likelihoods], canary: Canary, answers: Sequence[Response]
+) -> float:
+    """How much likelier each answer is after its own prompt than after the other, in nats, summed."""
+    sums = 0.0
+    for mine, other, answer in zip(canary.probes, reversed(canary.probes), answers, strict=True):
+        after_mine, after_other = says(mine.asked, answer.text), says(other.asked, answer.text)
+        # As far as both were followed.
+        sums += sum(one.logprob - two.logprob for one, two in zip(after_mine, after_other, strict=False))
+    return sums
 
 
 def _asked(request: Request, endpoint: Endpoint) -> dict[str, Any]:

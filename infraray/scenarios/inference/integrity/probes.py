@@ -22,10 +22,10 @@ from infraray.scenarios.inference.responses import Response, read_response
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
 
-TIMED = 6
+TIMED = 8
 """Prompts of each of two lengths."""
-CANARIES = 8
-"""Documents, each asked with two codes."""
+CANARIES = 16
+"""Pairs for each place of what differs."""
 REPEATED = 4
 """Prompts that are asked twice."""
 FINGERPRINTS = 12
@@ -36,17 +36,23 @@ SHORT_SHARE = 8
 """A long prompt's length over a short one's."""
 PROMPT_TOKENS = 512
 """Of the prompts whose length does not matter."""
-TIMED_OUTPUT = 16
-TEXT_OUTPUT = 48
+TIMED_OUTPUT = 8
+CANARY_OUTPUT = 16
+REPEATED_OUTPUT = 48
 FINGERPRINT_OUTPUT = 8
 """Tokens of the answers."""
 TIMEOUT_S = 600.0
 """For one answer."""
 
-_CODE = "The code of this document is {code}."
-_ASKED = "What is the code of this document? Begin with the code."
-_CODE_FIRST = f"{_CODE}\n\n{{document}}\n\n{_ASKED}"
-_CODE_LAST = f"{{document}}\n\n{_CODE} {_ASKED}"
+PASSAGE_TOKENS = 96
+"""Of a canary, that differ; the code is in them."""
+
+CODED = "The code of this text is {code}.\n\n{text}"
+CODE_QUESTION = "There is a code in this text. What is it? Begin with the code."
+_CANARIES = {
+    "beginning": "{passage}\n\n{document}\n\n" + CODE_QUESTION,
+    "end": "{document}\n\n{passage}\n\n" + CODE_QUESTION,
+}
 
 
 @dataclass(frozen=True)
@@ -75,20 +81,33 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """Two prompts that differ in one passage with a code alone.
+
+    Args:
+        place: of the passage: beginning or end.
+        probes: the two.
+    """
+
+    place: str
+    probes: tuple[Probe, Probe]
+
+
+@dataclass(frozen=True)
 class ProbePlan:
     """All that will be asked.
 
     Args:
         short: new prompts.
         long: new prompts that are `SHORT_SHARE` times as long.
-        canaries: pairs of prompts that differ in a code alone, at their beginning or at their end.
+        canaries: pairs of prompts, answered at temperature 1.
         repeated: prompts to ask twice, at temperature 1 and without a seed.
         fingerprints: prompts whose first answer tokens are compared in their log-probabilities.
     """
 
     short: tuple[Probe, ...]
     long: tuple[Probe, ...]
-    canaries: tuple[tuple[Probe, Probe], ...]
+    canaries: tuple[Canary, ...]
     repeated: tuple[Probe, ...]
     fingerprints: tuple[Probe, ...]
 
@@ -136,8 +155,8 @@ def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
         # One more of each, to warm up.
         short=tuple(documents.probe(short, TIMED_OUTPUT) for _ in range(TIMED + 1)),
         long=tuple(documents.probe(long, TIMED_OUTPUT) for _ in range(TIMED + 1)),
-        canaries=tuple(documents.canaries(_CODE_LAST if number % 2 else _CODE_FIRST) for number in range(CANARIES)),
-        repeated=tuple(documents.probe(PROMPT_TOKENS, TEXT_OUTPUT, 1.0) for _ in range(REPEATED)),
+        canaries=tuple(documents.canary(place) for place in _CANARIES for _ in range(CANARIES)),
+        repeated=tuple(documents.probe(PROMPT_TOKENS, REPEATED_OUTPUT, 1.0) for _ in range(REPEATED)),
         fingerprints=tuple(documents.probe(PROMPT_TOKENS, FINGERPRINT_OUTPUT) for _ in range(FINGERPRINTS)),
     )
 
@@ -162,13 +181,15 @@ class _Documents:
     def probe(self, tokens: int, output_tokens: int, temperature: float = 0.0) -> Probe:
         return Probe(self.text(tokens), tokens, output_tokens, temperature)
 
-    def canaries(self, template: str) -> tuple[Probe, Probe]:
+    def canary(self, place: str) -> Canary:
         document = self.text(PROMPT_TOKENS)
-        first, second = (template.format(document=document, code=secrets.token_hex(5)) for _ in range(2))
-        return self._canary(first), self._canary(second)
 
-    def _canary(self, prompt: str) -> Probe:
-        return Probe(prompt, self.tokenizer.count_prompt(prompt, "chat"), TEXT_OUTPUT)
+        def probe() -> Probe:
+            passage = CODED.format(text=self.text(PASSAGE_TOKENS), code=secrets.token_hex(5))
+            prompt = _CANARIES[place].format(document=document, passage=passage)
+            return Probe(prompt, self.tokenizer.count_prompt(prompt, "chat"), CANARY_OUTPUT, 1.0)
+
+        return Canary(place, (probe(), probe()))
 
 
 def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer) -> ProbeAnswers:
@@ -186,7 +207,7 @@ def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelToken
         InfrarayError: the URL is none.
     """
     timed = tuple(chain.from_iterable(zip(plan.short, plan.long, strict=True)))
-    canaries = tuple(chain.from_iterable(plan.canaries))
+    canaries = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))
     responses = iter(ask(base_url, model, (*timed, *canaries, *plan.repeated, *plan.repeated), tokenizer))
     timed_answers, canary_answers = ([next(responses) for _ in group] for group in (timed, canaries))
     first, second = ([next(responses) for _ in plan.repeated] for _ in range(2))

@@ -34,6 +34,11 @@ class QualityResult:
         return self._obstacle() is None and self._accurate_enough()
 
     @property
+    def too_inaccurate(self) -> bool:
+        """Whether the check could be made and the server failed it."""
+        return self._obstacle() is None and not self._accurate_enough()
+
+    @property
     def changed(self) -> int | None:
         """How many letters differ from the reference's, None without a comparison."""
         if self.answers is None or self.reference is None or self.answers.quiz != self.reference.quiz:

@@ -1,0 +1,117 @@
+"""Why a configuration was not measured, and what went wrong in a run.
+
+`FailureClass` is of one launch: read from the engine's own reason, as `EngineProcess` gives it in
+one line. `FailureMode` is of one run: the diagnostic labels of InferenceBench (appendix E.1, Table
+14), of which a run may have several. Both are rules; no model is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from infraray.scenarios.inference.integrity.gate import IntegrityResult
+from infraray.scenarios.inference.quality.gate import QualityResult
+from infraray.scenarios.inference.scoring import Outcome
+
+
+class FailureClass(StrEnum):
+    """Why a launched configuration gave no measurement."""
+
+    RESOURCE_EXHAUSTED = "resource_exhausted"
+    """Memory, disk or files ran out, or the cache does not hold one request."""
+    INCOMPATIBLE_FLAGS = "incompatible_flags"
+    """The engine refuses a flag, a value, or several together on this model and device."""
+    START_TIMEOUT = "start_timeout"
+    """Not ready in time."""
+    START_FAILED = "start_failed"
+    """It ended before it was ready, for another reason."""
+    SERVER_DIED = "server_died"
+    """It was ready, and ended under load."""
+    REQUESTS_FAILED = "requests_failed"
+    """It runs, and requests fail."""
+
+
+_EXHAUSTED = re.compile(
+    r"out ?of ?memory|MemoryError|cannot allocate memory|failed to allocate|no available memory|not enough \w* ?memory"
+    r"|insufficient (memory|resources)|(free|available) memory on|was memory short|no space left|too many open files"
+    r"|KV cache is needed|larger than the available KV cache|exceeds? .{0,40}\bmemory\b",
+    re.IGNORECASE,
+)
+_INCOMPATIBLE = re.compile(
+    r"unrecognized argument|unexpected argument|invalid (choice|value|argument|int|float)|argument --?\w"
+    r"|the following arguments|expected (one|at least one) argument|validation ?error|not supported|unsupported"
+    r"|does ?n[o']t support|incompatible|not compatible|cannot be (used|combined|set|both|split)|mutually exclusive"
+    r"|\bmust (be|not|have|match|divide|contain)|\bshould be\b|\brequires?\b|not ?implemented|only (supports?|works)"
+    r"|(unknown|invalid|no valid) .{0,30}(backend|quantization|dtype|option)|(not|no common) .{0,20}(divisible|block size)",
+    re.IGNORECASE,
+)
+
+
+def classify(failure: str) -> FailureClass:
+    """The class of a failure, from its one line.
+
+    What ran out comes first: engines tell it and add advice about flags.
+
+    Args:
+        failure: as `EngineProcess` or a measurement tells it.
+    """
+    if _EXHAUSTED.search(failure):
+        return FailureClass.RESOURCE_EXHAUSTED
+    for kind, mark in (
+        (FailureClass.START_TIMEOUT, r"not ready after"),
+        (FailureClass.SERVER_DIED, r"the server died"),
+        (FailureClass.REQUESTS_FAILED, r"requests? failed\b|no request succeeded"),
+    ):
+        if re.search(mark, failure):
+            return kind
+    return FailureClass.INCOMPATIBLE_FLAGS if _INCOMPATIBLE.search(failure) else FailureClass.START_FAILED
+
+
+class FailureMode(StrEnum):
+    """How a run fell short (InferenceBench, Table 14)."""
+
+    FIRST_WORKING_CONFIG = "first_working_config"
+    """It passed, with at most one set of flags beyond the defaults in the whole run."""
+    QUALITY_GATE_FAILURE = "quality_gate_failure"
+    """The check of the quality was complete, and the accuracy too low."""
+    MULTI_VARIABLE_EDITS = "multi_variable_edits"
+    """It failed a gate after three or more different sets of flags beyond the defaults."""
+    INTEGRITY_TRIGGER = "integrity_trigger"
+    """A check of the integrity gate found something; the judge is not asked here."""
+    SERVER_FAILED_TO_START = "server_failed_to_start"
+    """There was no server for the final measurement, or it served nothing."""
+
+
+@dataclass(frozen=True)
+class RunTrace:
+    """What of a run the modes are read from.
+
+    Args:
+        launches: the flags of each launch beyond the engine's defaults, in order, with the engine's name.
+        outcome: what became of the run.
+        quality: the quality gate's result.
+        integrity: the integrity gate's; None where there was no server to look at.
+    """
+
+    launches: Sequence[tuple[str, Mapping[str, Any]]]
+    outcome: Outcome
+    quality: QualityResult
+    integrity: IntegrityResult | None
+
+
+def failure_modes(run: RunTrace) -> frozenset[FailureMode]:
+    """All modes of a run."""
+    tuned = [launch for number, launch in enumerate(run.launches) if launch[1] and launch not in run.launches[:number]]
+    gate_failed = run.outcome in (Outcome.QUALITY_FAILED, Outcome.INTEGRITY_FLAGGED)
+    rules = {
+        FailureMode.FIRST_WORKING_CONFIG: run.outcome is Outcome.PASSED and len(tuned) <= 1,
+        FailureMode.QUALITY_GATE_FAILURE: run.quality.too_inaccurate,
+        FailureMode.MULTI_VARIABLE_EDITS: gate_failed and len(tuned) >= 3,
+        FailureMode.INTEGRITY_TRIGGER: run.integrity is not None and bool(run.integrity.findings),
+        FailureMode.SERVER_FAILED_TO_START: run.outcome is Outcome.SERVER_FAILED,
+    }
+    return frozenset(mode for mode, holds in rules.items() if holds)

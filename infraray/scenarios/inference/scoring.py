@@ -1,0 +1,157 @@
+"""Scores of runs: speedups over the reference, and what they add up to (InferenceBench, sections 3.3 and 3.4).
+
+A run is one agent or search on one workload and one seed pair. What it submits is scored by its
+speedup over the reference server on the same requests; where it fails a gate, or is not there, it
+is as useful as the reference itself: 1. A submission that passes and is slower than the reference
+keeps its speedup below 1, as in the paper's Table 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import fmean, geometric_mean, stdev
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.metrics import higher_is_better
+from infraray.scenarios.inference.workloads import Objective
+
+BASELINE = 1.0
+"""What a run is worth that does not count."""
+
+
+class Outcome(StrEnum):
+    """What became of a run; each run has exactly one (InferenceBench, Table 3)."""
+
+    PASSED = "passed"
+    """Measured, and both gates passed."""
+    QUALITY_FAILED = "quality_failed"
+    """Less accurate than the reference, or the check is missing or incomplete."""
+    INTEGRITY_FLAGGED = "integrity_flagged"
+    """The integrity gate found something, or could not look."""
+    SERVER_FAILED = "server_failed"
+    """There was no server to measure, or it served nothing."""
+
+
+def outcome(speedup: float, quality_passed: bool, integrity_passed: bool) -> Outcome:
+    """The outcome of a run; a failure that comes first hides those after it, in the order of the gates.
+
+    Args:
+        speedup: as measured; NaN or not above 0 where nothing was.
+        quality_passed: the quality gate.
+        integrity_passed: the integrity gate.
+    """
+    if not 0 < speedup < math.inf:
+        return Outcome.SERVER_FAILED
+    if not quality_passed:
+        return Outcome.QUALITY_FAILED
+    return Outcome.PASSED if integrity_passed else Outcome.INTEGRITY_FLAGGED
+
+
+def speedup(objective: Objective, score: float, reference: float) -> float:
+    """How much better a score is than the reference's, above 1 where it is; NaN where one of them measured nothing.
+
+    Args:
+        objective: what the scores are.
+        score: of the server, as `metrics.score` gives it.
+        reference: of the reference server on the same requests.
+    """
+    if not (0 < score < math.inf and 0 < reference < math.inf):
+        return math.nan
+    return score / reference if higher_is_better(objective) else reference / score
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """One run.
+
+    Args:
+        workload: its name.
+        seed_pair: which of the seed pairs.
+        outcome: what became of it.
+        speedup: of the submission as measured, whatever the gates said; NaN where nothing was.
+        best_seen: the best speedup of any configuration that was measured during the run, passed
+            both gates if they were asked, and need not have been submitted; NaN without any.
+    """
+
+    workload: str
+    seed_pair: int
+    outcome: Outcome
+    speedup: float
+    best_seen: float = math.nan
+
+    @property
+    def utility(self) -> float:
+        """The speedup if it counts, else `BASELINE`."""
+        return self.speedup if self.outcome is Outcome.PASSED else BASELINE
+
+    @property
+    def best_seen_utility(self) -> float:
+        """The best that the run came by, its submission included, `BASELINE` if nothing (Table 17)."""
+        submitted = [self.speedup] if self.outcome is Outcome.PASSED else []
+        seen = [self.best_seen] if math.isfinite(self.best_seen) else []
+        return max(submitted + seen, default=BASELINE)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over seed pairs and its standard error (ddof = 1); NaN from fewer than two."""
+
+    value: float
+    sem: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one agent's runs add up to.
+
+    Args:
+        workloads: the mean utility of each workload, failures as 1.
+        aggregate: the geometric mean of these means over the workloads; its error is that of the
+            geometric means that the single seed pairs give.
+        best_seen: the same as ``workloads`` for the best that each run came by.
+        best_seen_aggregate: the same as ``aggregate`` for these.
+        outcomes: how many runs ended how.
+    """
+
+    workloads: Mapping[str, Mean]
+    aggregate: Mean
+    best_seen: Mapping[str, Mean]
+    best_seen_aggregate: Mean
+    outcomes: Mapping[Outcome, int]
+
+
+def stand(runs: Sequence[ScoredRun]) -> Standing:
+    """Adds up runs of one agent.
+
+    Raises:
+        InfrarayError: there are none, a run stands there twice, or one is missing: each seed pair
+            must have been run on each workload, since what failed counts too.
+    """
+    cells = {(run.workload, run.seed_pair): run for run in runs}
+    names, seed_pairs = (sorted({key[place] for key in cells}) for place in (0, 1))
+    missing = [f"{name}, seed pair {pair}" for name in names for pair in seed_pairs if (name, pair) not in cells]
+    if not runs or len(cells) != len(runs) or missing:
+        what = f"no run of {missing[0]}" if missing else "a run stands there twice" if runs else "no runs"
+        raise InfrarayError(f"scoring: {what}; give one run for each workload and seed pair, failed ones included")
+    final, final_aggregate = _add_up({key: run.utility for key, run in cells.items()})
+    best, best_aggregate = _add_up({key: run.best_seen_utility for key, run in cells.items()})
+    outcomes = {kind: sum(run.outcome is kind for run in runs) for kind in Outcome}
+    return Standing(final, final_aggregate, best, best_aggregate, outcomes)
+
+
+def _add_up(utilities: Mapping[tuple[str, int], float]) -> tuple[dict[str, Mean], Mean]:
+    by_workload: dict[str, list[float]] = {}
+    by_seed_pair: dict[int, list[float]] = {}
+    for (workload, seed_pair), utility in sorted(utilities.items()):
+        by_workload.setdefault(workload, []).append(utility)
+        by_seed_pair.setdefault(seed_pair, []).append(utility)
+    workloads = {name: Mean(fmean(values), _sem(values)) for name, values in by_workload.items()}
+    aggregate = geometric_mean(mean.value for mean in workloads.values())
+    return workloads, Mean(aggregate, _sem([geometric_mean(values) for values in by_seed_pair.values()]))
+
+
+def _sem(values: Sequence[float]) -> float:
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
