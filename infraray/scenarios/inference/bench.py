@@ -28,12 +28,12 @@ from infraray.scenarios.inference.hardware import this_machine
 from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.launching.installed_flags import installed_flags
 from infraray.scenarios.inference.measurement import Measurement, measure
-from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.quality import Quiz, read_mmlu_pro
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
 from infraray.scenarios.inference.reference import Reference, load_reference
 from infraray.scenarios.inference.requests import RequestSet, stored_requests
 from infraray.scenarios.inference.roofline import Roofline, model_size
+from infraray.scenarios.inference.scoring import speedup
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
 from infraray.tune.space import SearchSpace, chosen_part, joint_space
@@ -256,8 +256,7 @@ class Bench:
 
     def speedup(self, score: float, seed: int) -> float:
         """How many times better than the reference's a score is: 1 for equal."""
-        reference = self.reference(seed).score
-        return score / reference if higher_is_better(self.setting.workload.objective) else reference / score
+        return speedup(self.setting.workload.objective, score, self.reference(seed).score)
 
     def roofline(self) -> Roofline | None:
         """The model's limits on this machine's device; None where the device's are not known."""

@@ -18,9 +18,10 @@ from infraray.observation import ObservedField
 from infraray.scenarios.inference.answers import EVALUATE, SUBMIT, VERBS, complete, parse_request
 from infraray.scenarios.inference.bench import Bench, Trial, to_plain
 from infraray.scenarios.inference.bound import best_score
-from infraray.scenarios.inference.failure_classes import classify
+from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
+from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task
 from infraray.scenarios.inference.workloads import PRESETS
@@ -171,7 +172,7 @@ class Inference(Environment):
         self.speedups.append(math.nan if failed else self.bench.speedup(trial.score, self.pair.dev))
         extra: dict[str, Any] = {"trial": to_plain(trial), "speedup": None if failed else self.speedups[-1]}
         if failed:
-            extra["failure"] = classify(trial.failure or "")
+            extra["failure"] = str(classify(trial.failure or "no request succeeded"))
         if self.left_s > 0:
             return Outcome(max(0.0, self._best() - before), extra=extra)
         last = next((trial for trial in reversed(self.trials) if math.isfinite(trial.score)), None)
@@ -243,8 +244,8 @@ class Inference(Environment):
 
     def _failure(self, submission: Submission) -> str:
         if submission.trial.failure is not None:
-            return classify(submission.trial.failure)
-        return "quality_gate" if not submission.quality.passed else "integrity_gate"
+            return str(classify(submission.trial.failure))
+        return str(outcome(submission.speedup, submission.quality.passed, submission.passed))
 
     def floor(self) -> float:
         """The reference server itself."""

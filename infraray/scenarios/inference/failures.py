@@ -46,7 +46,7 @@ _INCOMPATIBLE = re.compile(
     r"|the following arguments|expected (one|at least one) argument|validation ?error|not supported|unsupported"
     r"|does ?n[o']t support|incompatible|not compatible|cannot be (used|combined|set|both|split)|mutually exclusive"
     r"|\bmust (be|not|have|match|divide|contain)|\bshould be\b|\brequires?\b|not ?implemented|only (supports?|works)"
-    r"|(unknown|invalid|no valid) .{0,30}(backend|quantization|dtype|option)|(not|no common) .{0,20}(divisible|block size)",
+    r"|(unknown|invalid|no valid) .{0,30}(backend|quantization|dtype|option)|not divisible|no common block size",
     re.IGNORECASE,
 )
 

@@ -14,8 +14,9 @@ from typing import Any
 from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench, Trial
-from infraray.scenarios.inference.failure_classes import classify
+from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.tune.objective import Measurement, Objective, SearchRequest
 from infraray.tune.values import Configuration
@@ -115,14 +116,14 @@ def make_objective(request: SearchRequest) -> InferenceObjective:
 
 
 def _failed(trial: Trial) -> Measurement:
-    reason = trial.failure or "no score"
-    return Measurement(None, failure=classify(reason), reason=reason, metrics={"start_s": trial.start_s})
+    reason = trial.failure or "no request succeeded"
+    return Measurement(None, failure=str(classify(reason)), reason=reason, metrics={"start_s": trial.start_s})
 
 
 def _class_of(submission: Submission) -> str:
     if submission.trial.failure is not None:
-        return classify(submission.trial.failure)
-    return "integrity gate" if submission.quality.passed else "quality gate"
+        return str(classify(submission.trial.failure))
+    return str(outcome(submission.speedup, submission.quality.passed, submission.passed))
 
 
 def _metrics(trials: Sequence[Trial]) -> dict[str, float]:

@@ -20,8 +20,8 @@ from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_i
 from infraray.scenarios.inference.integrity.judge import judge
 from infraray.scenarios.inference.integrity.opinion import ask_opinion
 from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
-from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.quality import QualityResult
+from infraray.scenarios.inference.scoring import speedup
 from infraray.tune.values import Configuration
 
 
@@ -140,9 +140,8 @@ def submit(
     if judged_by is not None:
         documents = _documents(setting.command_line(configuration), log, transcript, trial, integrity)
         integrity = check_integrity(evidence, asyncio.run(judge(judged_by, documents)))
-    better = higher_is_better(setting.workload.objective)
-    speedup = trial.score / reference.score if better else reference.score / trial.score
-    return Submission(trial, speedup, QualityResult(answers, reference.answers), integrity)
+    gain = speedup(setting.workload.objective, trial.score, reference.score)
+    return Submission(trial, gain, QualityResult(answers, reference.answers), integrity)
 
 
 def _documents(
