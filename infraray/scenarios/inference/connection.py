@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import time
+from contextlib import suppress
 
 from infraray.scenarios.inference.exchange import Exchange, Failure
 
@@ -40,7 +41,8 @@ class Connection:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        with suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         refused = self.socket.connect_ex(address)
         if refused not in (0, errno.EINPROGRESS):
             self.socket.close()

@@ -32,6 +32,7 @@ from infraray.scenarios.inference.exchange import Exchange, Failure
 from infraray.scenarios.inference.workloads import Endpoint
 
 _SPARE_FILES = 128
+_PROBE_S = 2.0
 _EVENTS_AT_ONCE = 64
 """Reads between two looks at what is due: half a millisecond of them."""
 
@@ -79,9 +80,19 @@ def find_target(base_url: str, endpoint: Endpoint) -> Target:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise InfrarayError(f"url={base_url!r}: the host is not known ({error.strerror})") from None
-    family, _, _, _, address = found[0]
+    # A name such as localhost stands for several addresses, of which a server often has but one.
+    family, _, _, _, address = found[0] if len(found) == 1 else next(filter(_accepts, found), found[0])
     path = {"chat": "/chat/completions", "completions": "/completions"}[endpoint]
     return Target(family, address, parts.netloc.rpartition("@")[2], parts.path.rstrip("/") + path)
+
+
+def _accepts(found: tuple[Any, ...]) -> bool:
+    family, kind, protocol, _, address = found
+    with suppress(OSError), socket.socket(family, kind, protocol) as probe:
+        probe.settimeout(_PROBE_S)
+        probe.connect(address)
+        return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -225,6 +236,8 @@ class _Run:
     def _read(self, connection: Connection, exchange: Exchange) -> None:
         try:
             complete = connection.read(self.started)
+        except BlockingIOError:
+            return
         except OSError as error:
             return self._lost(connection, exchange, error)
         except WireError as error:

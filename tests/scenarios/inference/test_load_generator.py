@@ -204,6 +204,12 @@ def test_what_is_no_http_url_is_one_line(url: str) -> None:
         find_target(url, "chat")
 
 
+def test_a_name_of_several_addresses_is_the_one_that_answers() -> None:
+    with Server() as server:
+        target = find_target(server.url.replace("127.0.0.1", "localhost"), "chat")
+    assert target.address[0] == "127.0.0.1" and target.host == f"localhost:{server.port}"
+
+
 def test_an_unknown_host_is_one_line() -> None:
     with pytest.raises(InfrarayError, match="the host is not known"):
         find_target("http://no-such-host.invalid:80/v1", "chat")
