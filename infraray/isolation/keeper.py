@@ -16,9 +16,9 @@ from contextlib import suppress
 _SCRIPT = """
 live=' '
 while read -r event pid; do
-    case $event in
-        begun) live="$live$pid " ;;
-        ended) live="${live%% $pid *} ${live#* $pid }" ;;
+    case "$event$live" in
+        begun*) live="$live$pid " ;;
+        ended*" $pid "*) live="${live%% $pid *} ${live#* $pid }" ;;
     esac
 done
 [ "$live" = ' ' ] || kill -KILL $live

@@ -132,7 +132,7 @@ def children() -> set[int]:
     return found
 
 
-def left_after(before: set[int], patience_s: float = 5.0) -> set[int]:
+def left_after(before: set[int], patience_s: float = 30.0) -> set[int]:
     """Children that were not there before and do not end; those that have ended are taken note of."""
     deadline = time.monotonic() + patience_s
     while left := children() - before:
