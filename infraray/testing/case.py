@@ -38,7 +38,7 @@ class ScenarioCase:
 
     @pytest.fixture(autouse=True)
     def _playable(self) -> None:
-        problem = _problem(self.registration().environment_class())
+        problem = _problem(self.registration().id)
         if problem is not None:
             pytest.skip(problem)
 
@@ -64,6 +64,6 @@ class ScenarioCase:
 
 
 @cache
-def _problem(environment_class: type[Environment]) -> str | None:
+def _problem(scenario: str) -> str | None:
     """Asked once, for it may start processes."""
-    return environment_class.problem()
+    return find(scenario).environment_class().problem()

@@ -78,7 +78,7 @@ def test_duplicates_by_symptom_can_be_excluded(supply: NetworkSupply) -> None:
 
 
 def test_more_distinct_symptoms_than_there_are_is_told(supply: NetworkSupply) -> None:
-    with pytest.raises(InfrarayError, match="distinct=1000: seed [0-9]+ draws no symptom"):
+    with pytest.raises(InfrarayError, match=r"distinct=1000: seed [0-9]+ draws no symptom"):
         made(supply, 1, 999, distinct=1000)
 
 
