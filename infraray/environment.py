@@ -128,7 +128,7 @@ class Environment(gymnasium.Env[Any, Any]):
     measured: ClassVar[bool] = False
     """Whether outcomes are measured on this machine: equal seeds are equal tasks, and no two plays are equal."""
     blocking: ClassVar[bool] = False
-    """Whether a step may wait for something outside, such as an emulator; it then runs in a thread of its own."""
+    """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
 
     search_objective: ClassVar[str] = "infraray.tune.episodes:EpisodeObjective"
     """``module:name`` of what makes the `infraray.tune.Objective` of a study from an `infraray.tune.SearchRequest`."""

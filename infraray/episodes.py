@@ -259,13 +259,17 @@ async def play_steps(
 ) -> None:
     """Plays one episode to its end, appending to ``steps``.
 
-    A blocking environment's step is handed to ``in_thread``, so that it runs beside the event
+    What a blocking environment does is handed to ``in_thread``, so that it runs beside the event
     loop; where no loop runs, ``in_thread`` is None.
     """
-    observation, _ = environment.reset(seed=spec.seed)
-    agent.reset(Briefing.of(environment, spec.agent_seed))
     waits = agent.is_conversational
     blocks = environment.blocking and in_thread is not None
+    if blocks:
+        assert in_thread is not None
+        observation, _ = await in_thread(environment.reset, seed=spec.seed)
+    else:
+        observation, _ = environment.reset(seed=spec.seed)
+    agent.reset(Briefing.of(environment, spec.agent_seed))
     clock = time.perf_counter
     over = False
     while not over:
