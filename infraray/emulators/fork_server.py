@@ -17,14 +17,7 @@ from pathlib import Path
 
 END_S = 5.0
 
-_START = """
-import socket, sys, types
-package = types.ModuleType("infraray")  # without what it imports at its top: a network needs little of it
-package.__path__ = [sys.argv[2]]
-sys.modules["infraray"] = package
-from infraray.emulators.inside.forking import serve
-serve(socket.socket(fileno=int(sys.argv[1])))
-"""
+_INSIDE = Path(__file__).with_name("inside")
 
 
 class ForkServer:
@@ -63,7 +56,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(Path(__file__).parent.parent)],
+                [sys.executable, "-I", str(_INSIDE), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -1,0 +1,16 @@
+"""The fork server's start: ``python -I infraray/emulators/inside DESCRIPTOR`` (of its control socket)."""
+
+import socket
+import sys
+import types
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder
+    package = types.ModuleType("infraray")  # without what it imports at its top: a network needs little of it
+    package.__path__ = [str(Path(__file__).parents[2])]
+    sys.modules["infraray"] = package
+
+    from infraray.emulators.inside.forking import serve
+
+    serve(socket.socket(fileno=int(sys.argv[1])))
