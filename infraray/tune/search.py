@@ -38,6 +38,7 @@ class SearchSummary:
         trials: finished trials, those of earlier sessions included.
         failed: of them, those that failed.
         seconds: on the study's clock.
+        folder: the study's.
     """
 
     best: str | None
@@ -45,6 +46,7 @@ class SearchSummary:
     trials: int
     failed: int
     seconds: float
+    folder: Path
 
 
 def search(
@@ -81,7 +83,7 @@ def search(
         budget = Budget(spec.budget.trials, spec.budget.seconds)
         made = Study(objective, spec.searcher, spec.seed, budget, journal, spec.min_budget, spec.against)
         _search(spec, made, quiet)
-        return _summary(made)
+        return _summary(made, folder)
 
 
 def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
@@ -104,7 +106,7 @@ def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
         run_study(study, resources, user_files(spec), progress)
 
 
-def _summary(study: Study) -> SearchSummary:
+def _summary(study: Study, folder: Path) -> SearchSummary:
     best = study.confirmed_best()
     return SearchSummary(
         None if best is None else best.label,
@@ -112,6 +114,7 @@ def _summary(study: Study) -> SearchSummary:
         len(study.outcomes),
         sum(outcome.measurement.failure is not None for outcome in study.outcomes.values()),
         study.searched_s,
+        folder,
     )
 
 

@@ -212,6 +212,7 @@ class Study:
                 "kind": "asked",
                 "trial": len(self.trials) if known is None else known.number,
                 "configuration": configuration,
+                "label": self.objective.spell(configuration),
                 "budget": proposal.budget,
                 "source": source,
                 "held": None if held is None else dict(held),

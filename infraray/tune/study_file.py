@@ -88,6 +88,25 @@ class StudySpec(_Section):
             raise InfrarayError("\n".join(lines)) from None
 
 
+def read_study(path: Path | None, given: Mapping[str, Any]) -> StudySpec:
+    """The study of a file, or of the command line's flags, or of a file with flags in place of its fields.
+
+    Raises:
+        InfrarayError: see `load_study`.
+    """
+    if path is None:
+        if "scenario" not in given:
+            raise InfrarayError("nothing to search; give a YAML file, or --scenario and --agent")
+        named = re.sub(r"[^A-Za-z0-9._-]", "_", f"search-{given['scenario']}")
+        return parse_study({"name": named, **given}, lambda _: "command line: ")
+    spec = load_study(path)
+    if not given:
+        return spec
+    if "budget" in given:
+        given = {**given, "budget": {**spec.budget.model_dump(), **given["budget"]}}
+    return parse_study({**spec.model_dump(), **given}, lambda _: "command line: ")
+
+
 def load_study(path: str | Path) -> StudySpec:
     """Reads a study from a YAML file.
 

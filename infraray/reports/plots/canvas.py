@@ -16,6 +16,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -78,6 +79,18 @@ def draw_svg(name: str, title: str, width: float, height: float, draw: Callable[
         metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
         FigureCanvasSVG(figure).print_svg(file, metadata=metadata)  # type: ignore[no-untyped-call]
     return _for_page(file.getvalue(), name, title, width)
+
+
+def draw_png(width: float, height: float, draw: Callable[[Figure], None]) -> bytes:
+    """Draws a figure on white and returns it as PNG; the arguments are those of `draw_svg`."""
+    file = io.BytesIO()
+    settings: Any = {**_SETTINGS, "figure.facecolor": "white"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(width, height), layout="constrained", dpi=150)
+        draw(figure)
+        FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
+    return file.getvalue()
 
 
 def _for_page(svg: str, name: str, title: str, width: float) -> str:

@@ -1,0 +1,286 @@
+"""A study's report as data: everything that the table, the page and the picture show."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infraray.environment import Score
+from infraray.errors import InfrarayError
+from infraray.reports.comparisons import Verdict
+from infraray.reports.intervals import Estimate, TaskBootstrap
+from infraray.tune.journal import read_journal
+from infraray.tune.objective import Measurement
+from infraray.tune.report.importance import Importance, find_importance
+from infraray.tune.space import SearchSpace
+from infraray.tune.study import DEADLINE
+from infraray.tune.values import Configuration, canonical_text
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial.
+
+    Args:
+        number: in the order in which they were asked for.
+        label: what a person types to use the configuration.
+        configuration: canonical.
+        budget: in the objective's unit.
+        source: who proposed it.
+        measurement: the score, or the failure.
+        began_s: seconds on the study's clock.
+        ended_s: the same.
+    """
+
+    number: int
+    label: str
+    configuration: Configuration
+    budget: int
+    source: str
+    measurement: Measurement
+    began_s: float
+    ended_s: float
+
+    @property
+    def score(self) -> float:
+        """NaN where the trial failed."""
+        found = self.measurement.score
+        return math.nan if found is None or self.measurement.failure is not None else found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row of the table: a configuration or an agent on the evaluation seeds.
+
+    Args:
+        role: ``best``, ``defaults``, ``refused`` (the best at first, but not confirmed) or ``agent``.
+        label: what a person types to use it.
+        configuration: None for an agent.
+        measurement: on the evaluation seeds.
+        score: mean and interval over the seeds.
+        against_defaults: the score minus the defaults', paired by seed; None where it cannot be said.
+        verdict: of the comparison with the defaults.
+    """
+
+    role: str
+    label: str
+    configuration: Configuration | None
+    measurement: Measurement
+    score: Estimate
+    against_defaults: Estimate | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """A study's report.
+
+    Args:
+        manifest: what ``study.json`` holds.
+        space: what was searched.
+        score: what was measured, its unit, and which way is better.
+        trials: that ended, in the order in which they did.
+        standings: the best first.
+        files: what was written, by kind (html, png); empty before.
+    """
+
+    manifest: Mapping[str, Any]
+    space: SearchSpace
+    score: Score
+    trials: tuple[TrialRow, ...]
+    standings: tuple[Standing, ...]
+    files: Mapping[str, Path]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.manifest["name"])
+
+    @property
+    def max_budget(self) -> int:
+        """The budget of a full measurement."""
+        return int(self.manifest["max_budget"])
+
+    @property
+    def searcher(self) -> str:
+        """Its name."""
+        return str(self.manifest["study"]["searcher"])
+
+    @property
+    def best(self) -> Standing | None:
+        """The best configuration, if one is confirmed."""
+        return next((standing for standing in self.standings if standing.role == "best"), None)
+
+    @property
+    def defaults(self) -> Standing | None:
+        """The defaults on the evaluation seeds."""
+        found = canonical_text(self.space.default)
+        return next(
+            (one for one in self.standings if one.configuration and canonical_text(one.configuration) == found), None
+        )
+
+    @cached_property
+    def scored(self) -> list[TrialRow]:
+        """The trials with a score and the full budget."""
+        return [row for row in self.trials if row.budget == self.max_budget and math.isfinite(row.score)]
+
+    @cached_property
+    def failed(self) -> list[TrialRow]:
+        """The trials that failed, but for those that the deadline cut off."""
+        return [row for row in self.trials if row.measurement.failure not in (None, DEADLINE)]
+
+    @cached_property
+    def cut_off(self) -> list[TrialRow]:
+        """The trials that ran when the time was up."""
+        return [row for row in self.trials if row.measurement.failure == DEADLINE]
+
+    @property
+    def seconds(self) -> float:
+        """On the study's clock."""
+        return max((row.ended_s for row in self.trials), default=0.0)
+
+    @cached_property
+    def importance(self) -> Importance:
+        """How much each hyperparameter matters."""
+        return find_importance(self.space, [(row.configuration, row.budget, row.score) for row in self.trials])
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether a score is better than another; anything is better than NaN."""
+        if math.isnan(other):
+            return not math.isnan(one)
+        return one > other if self.score.higher_is_better else one < other
+
+    @cached_property
+    def best_so_far(self) -> list[float]:
+        """For each trial, the best score with the full budget until then; NaN before the first."""
+        best, found = math.nan, []
+        for row in self.trials:
+            if row.budget == self.max_budget and self.better(row.score, best):
+                best = row.score
+            found.append(best)
+        return found
+
+    @cached_property
+    def spent(self) -> list[float]:
+        """For each trial, full measurements until then; one with a third of the budget counts a third."""
+        shares = [row.budget / self.max_budget for row in self.trials]
+        return [float(total) for total in np.cumsum(shares)]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before believing the table, one sentence each."""
+        found = []
+        if self.best is None:
+            found.append("No best configuration is confirmed: every trial failed, or the search was stopped before.")
+        refused = [standing for standing in self.standings if standing.role == "refused"]
+        for standing in refused:
+            reason = standing.measurement.reason or standing.measurement.failure
+            found.append(f"{standing.label} was the best at first and failed on the evaluation seeds: {reason}.")
+        if self.best is not None and self.best.configuration == self.space.default:
+            found.append("Nothing better than the defaults was found.")
+        return tuple(found)
+
+
+def study_report(folder: str | Path) -> StudyReport:
+    """Evaluates a study.
+
+    Raises:
+        InfrarayError: the folder holds no study, or one in which no trial has ended.
+    """
+    folder = Path(folder)
+    try:
+        manifest = json.loads((folder / "study.json").read_text())
+    except (OSError, ValueError):
+        raise InfrarayError(f"{folder}: holds no study; make one with 'infraray search'") from None
+    asked: dict[int, Mapping[str, Any]] = {}
+    trials: dict[int, TrialRow] = {}
+    confirmed: list[Mapping[str, Any]] = []
+    for event in read_journal(folder / "trials.jsonl"):
+        if event["kind"] == "asked":
+            asked.setdefault(event["trial"], event)
+        elif event["kind"] == "confirmed":
+            confirmed.append(event)
+        else:
+            # A trial that the deadline cut off and that was measured later is the later one, at its place.
+            trials.pop(event["trial"], None)
+            trials[event["trial"]] = _trial_row(asked[event["trial"]], event)
+    if not trials:
+        raise InfrarayError(f"{folder}: nothing to report: no trial has ended")
+    score = Score(**manifest["score"])
+    space = SearchSpace.from_json(manifest["space"])
+    rows = tuple(sorted(trials.values(), key=lambda row: row.ended_s))
+    return StudyReport(manifest, space, score, rows, _standings(space, score, rows, confirmed, manifest), {})
+
+
+def _trial_row(asked: Mapping[str, Any], ended: Mapping[str, Any]) -> TrialRow:
+    return TrialRow(
+        asked["trial"],
+        asked["label"],
+        asked["configuration"],
+        asked["budget"],
+        asked["source"],
+        Measurement.from_json(ended["measurement"]),
+        ended["began_s"],
+        ended["ended_s"],
+    )
+
+
+def _standings(
+    space: SearchSpace,
+    score: Score,
+    trials: tuple[TrialRow, ...],
+    confirmed: list[Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+) -> tuple[Standing, ...]:
+    """The table: who was confirmed, best score first; of earlier bests only the present one is shown."""
+    full = [row for row in trials if row.budget == manifest["max_budget"] and math.isfinite(row.score)]
+    sign = -1 if score.higher_is_better else 1
+    ranking = [
+        canonical_text(row.configuration) for row in sorted(full, key=lambda row: (sign * row.score, row.number))
+    ]
+    measured = {_key(event): event for event in confirmed}
+    defaults = canonical_text(space.default)
+    shown: dict[str, str] = {}
+    for key in ranking:
+        if key not in measured:
+            break
+        failed = measured[key]["measurement"]["failure"] is not None
+        shown[key] = "refused" if failed else "best"
+        if not failed:
+            break
+    if defaults in measured:
+        shown.setdefault(defaults, "defaults")
+    shown |= {_key(event): "agent" for event in confirmed if event["label"] in manifest["study"]["against"]}
+    base = measured[defaults]["measurement"]["samples"] if defaults in measured else []
+    made = [_standing(role, measured[key], base, score) for key, role in shown.items()]
+    return tuple(sorted(made, key=lambda one: (math.isnan(one.score.value), sign * one.score.value)))
+
+
+def _key(event: Mapping[str, Any]) -> str:
+    return str(event["label"]) if event["configuration"] is None else canonical_text(event["configuration"])
+
+
+def _standing(role: str, event: Mapping[str, Any], defaults: list[float], score: Score) -> Standing:
+    measurement = Measurement.from_json(event["measurement"])
+    samples = list(measurement.samples) or ([] if measurement.score is None else [measurement.score])
+    difference: Estimate | None = None
+    verdict: Verdict = "n/a"
+    if defaults and len(defaults) == len(samples):
+        difference = _mean([one - other for one, other in zip(samples, defaults, strict=True)])
+        if not math.isnan(difference.low):
+            better = (difference.value > 0) == score.higher_is_better
+            verdict = "tied" if difference.low <= 0 <= difference.high else "better" if better else "worse"
+    return Standing(role, event["label"], event["configuration"], measurement, _mean(samples), difference, verdict)
+
+
+def _mean(samples: list[float]) -> Estimate:
+    if not samples:
+        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
+    return TaskBootstrap(len(samples)).means(np.array([samples]))[0]
