@@ -25,11 +25,11 @@ ROUTE = {"machine": 2, "command": "ip route"}
         f'First {{"machine": "h1", "command": "ip addr"}}, no: {SAID}',
     ],
 )
-def test_command_is_read(answer):
+def test_command_is_read(answer: str) -> None:
     assert parse_command(answer, MACHINES) == ROUTE
 
 
-def test_braces_quotes_and_lines_within_a_command_are_kept():
+def test_braces_quotes_and_lines_within_a_command_are_kept() -> None:
     command = "ip -o link | awk '{print $2, \"x\"}'\necho {a}"
     answer = f"so: {json.dumps({'machine': 'h2', 'command': command})}"
     assert parse_command(answer, MACHINES) == {"machine": 1, "command": command}
@@ -37,7 +37,7 @@ def test_braces_quotes_and_lines_within_a_command_are_kept():
 
 
 @pytest.mark.parametrize("answer", ["done", " Done. ", "**done**", '"done"', '{"command": "done"}'])
-def test_done_needs_no_machine(answer):
+def test_done_needs_no_machine(answer: str) -> None:
     assert parse_command(answer, MACHINES)["command"] == "done"
 
 
@@ -58,6 +58,6 @@ def test_done_needs_no_machine(answer):
         ('{"machine": "r0", "command": "ip route"', "no command found"),
     ],
 )
-def test_what_is_no_command_is_refused_with_the_reason(answer, reason):
+def test_what_is_no_command_is_refused_with_the_reason(answer: str, reason: str) -> None:
     with pytest.raises(InvalidAction, match=reason):
         parse_command(answer, MACHINES)

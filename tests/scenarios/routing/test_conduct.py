@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from infraray.scenarios.routing.conduct import Conduct, Deed, distance, judge, reward
+from infraray.scenarios.routing.conduct import Conduct, Configuration, Deed, Reaches, distance, judge, reward
 
 HEALTHY = {"r0": {"routes": [{"to": "a"}, {"to": "b"}], "sysctls": {"ip_forward": "1"}}}
 NO_ROUTE = {"r0": {"routes": [{"to": "b"}], "sysctls": {"ip_forward": "1"}}}
@@ -15,11 +15,17 @@ OTHER_HALF = np.array([[1, 0], [1, 1]], bool)
 WHOLE = np.ones((2, 2), bool)
 
 
-def deed(before, after, configured_before, configured_after, failed=False):
+def deed(
+    before: Reaches,
+    after: Reaches,
+    configured_before: Configuration,
+    configured_after: Configuration,
+    failed: bool = False,
+) -> Deed:
     return judge(failed, (before, after), (configured_before, configured_after), HEALTHY)
 
 
-def test_distance_counts_entries_that_differ():
+def test_distance_counts_entries_that_differ() -> None:
     assert distance(HEALTHY, HEALTHY) == 0
     assert distance(HEALTHY, NO_ROUTE) == 1
     assert distance(HEALTHY, NEITHER) == 3
@@ -37,7 +43,7 @@ def test_distance_counts_entries_that_differ():
         (deed(WHOLE, BROKEN, HEALTHY, NO_ROUTE), "unsafe"),
     ],
 )
-def test_command_is_named_after_what_it_did(did, kind):
+def test_command_is_named_after_what_it_did(did: Deed, kind: str) -> None:
     assert did.kind == kind
 
 
@@ -48,7 +54,7 @@ UNSAFE = Deed(failed=False, changed=True, helped=True, gained=1, lost=1)
 FIX = Deed(failed=False, changed=True, helped=True, gained=8, lost=0)
 
 
-def conduct(*deeds, max_commands=10):
+def conduct(*deeds: tuple[Deed, int], max_commands: int = 10) -> Conduct:
     """An episode of 8 broken pairs; pairs are (deed, broken afterwards)."""
     whole = Conduct(8, 8, max_commands)
     for did, broken in deeds:
@@ -56,17 +62,17 @@ def conduct(*deeds, max_commands=10):
     return whole
 
 
-def test_leaving_the_network_as_it_is_scores_the_floor():
+def test_leaving_the_network_as_it_is_scores_the_floor() -> None:
     assert conduct().score == 0.0
     assert conduct((LOOK, 8), (LOOK, 8)).score == 0.0
     assert conduct((UNSAFE, 9)).score == 0.0
 
 
-def test_repair_by_one_command_scores_the_bound():
+def test_repair_by_one_command_scores_the_bound() -> None:
     assert conduct((FIX, 0)).score == 1.0
 
 
-def test_solving_safely_beats_every_other_end():
+def test_solving_safely_beats_every_other_end() -> None:
     slow = conduct(*[(LOOK, 8)] * 5, *[(NEEDLESS, 8)] * 4, (FIX, 0))
     unsafe = conduct((UNSAFE, 0))
     assert slow.score == 0.75
@@ -74,7 +80,7 @@ def test_solving_safely_beats_every_other_end():
     assert conduct((FIX, 2)).score == 0.75 * 1.0
 
 
-def test_looks_and_needless_changes_cost_a_little():
+def test_looks_and_needless_changes_cost_a_little() -> None:
     fewest, one_look, needless = conduct((FIX, 0)), conduct((LOOK, 8), (FIX, 0)), conduct((NEEDLESS, 8), (FIX, 0))
     assert fewest.score > one_look.score > needless.score
 
@@ -91,17 +97,17 @@ def test_looks_and_needless_changes_cost_a_little():
         ([], "no_repair"),
     ],
 )
-def test_failures_are_named_as_in_table_2(deeds, failure):
+def test_failures_are_named_as_in_table_2(deeds: list[tuple[Deed, int]], failure: str | None) -> None:
     assert conduct(*deeds).failure == failure
 
 
 @pytest.mark.parametrize(
     ("did", "earned"), [(FAILED, -100.0), (LOOK, 10.0), (FIX, 100.0), (NEEDLESS, 0.0), (UNSAFE, 0.0)]
 )
-def test_paper_reward(did, earned):
+def test_paper_reward(did: Deed, earned: float) -> None:
     assert reward(did, 8, conduct((did, 8)), "paper") == earned
 
 
-def test_shaped_reward_is_the_share_repaired_less_costs():
+def test_shaped_reward_is_the_share_repaired_less_costs() -> None:
     assert reward(FIX, 8, conduct((FIX, 2)), "shaped") == pytest.approx(0.75 - 0.02)
     assert reward(UNSAFE, 8, conduct((UNSAFE, 8)), "shaped") == pytest.approx(-0.52)

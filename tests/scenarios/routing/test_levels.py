@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from infraray.emulators.network import Topology
-from infraray.scenarios.routing.faults import FAMILIES
+from infraray.scenarios.routing.faults import FAMILIES, Fault
 from infraray.scenarios.routing.levels import LEVELS, draw_faults
 
 TOPOLOGY = Topology(3, 2)
@@ -20,28 +20,30 @@ VARIANTS = {
 }
 
 
-def draws(family, topology=TOPOLOGY, features=ALL_FEATURES, count=400):
+def draws(
+    family: str, topology: Topology = TOPOLOGY, features: frozenset[str] = ALL_FEATURES, count: int = 400
+) -> list[Fault]:
     random = Random(0)
     return [FAMILIES[family](topology, random, features) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("family", "variants"), VARIANTS.items())
-def test_every_variant_of_a_family_is_drawn(family, variants):
+def test_every_variant_of_a_family_is_drawn(family: str, variants: int) -> None:
     faults = draws(family)
     assert {fault.family for fault in faults} == {family}
     assert len({fault.variant for fault in faults}) == variants
 
 
-def test_delays_are_drawn_only_where_the_kernel_has_netem():
+def test_delays_are_drawn_only_where_the_kernel_has_netem() -> None:
     assert "delay" not in {fault.variant for fault in draws("drop_traffic", features=frozenset())}
 
 
-def test_masks_that_break_nothing_are_never_drawn():
+def test_masks_that_break_nothing_are_never_drawn() -> None:
     masks = {fault.place[-1] for fault in draws("remove_ip", Topology(3, 2, 2)) if fault.variant == "wrong_mask"}
     assert masks == {"30", "31", "32"}
 
 
-def test_levels_are_the_five_families_and_their_ten_pairs():
+def test_levels_are_the_five_families_and_their_ten_pairs() -> None:
     assert {families for (families,) in LEVELS[1]} == set(FAMILIES)
     pairs = [frozenset(pair) for level in (2, 3) for pair in LEVELS[level]]
     assert len(pairs) == 10 and set(pairs) == {frozenset(pair) for pair in combinations(FAMILIES, 2)}
@@ -50,7 +52,7 @@ def test_levels_are_the_five_families_and_their_ten_pairs():
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("extra", range(4))
-def test_extra_faults_are_of_further_families(level, extra):
+def test_extra_faults_are_of_further_families(level: int, extra: int) -> None:
     random = Random(1)
     for _ in range(50):
         families = [fault.family for fault in draw_faults(TOPOLOGY, level, extra, ALL_FEATURES, random)]
@@ -58,6 +60,6 @@ def test_extra_faults_are_of_further_families(level, extra):
         assert any(set(named) <= set(families) for named in LEVELS[level])
 
 
-def test_all_routers_of_a_chain_are_drawn():
+def test_all_routers_of_a_chain_are_drawn() -> None:
     for family in FAMILIES:
         assert {fault.machine for fault in draws(family, Topology(2, 1, 4))} == {"r0", "r1", "r2", "r3"}

@@ -1,6 +1,8 @@
 """From a seed to a broken network: equal for equal seeds, proven, and without duplicates where that is asked for."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ def supply() -> Iterator[NetworkSupply]:
     networks.close()
 
 
-def made(supply: NetworkSupply, level: int, seed: int, **parameters: int) -> BrokenNetwork:
+def made(supply: NetworkSupply, level: int, seed: int, **parameters: Any) -> BrokenNetwork:
     """A task whose network was closed again."""
     task = make_task(supply, RoutingParameters(**parameters), level, seed)
     task.network.close()
@@ -51,7 +53,7 @@ def test_tasks_have_the_families_of_their_level_and_fail_pings(supply: NetworkSu
 def test_task_is_handed_out_broken_and_its_repair_makes_it_what_it_was(supply: NetworkSupply) -> None:
     for level in LEVELS:
         task = make_task(supply, RoutingParameters(), level, 3)
-        with task.network as network:
+        with closing(task.network) as network:
             assert np.array_equal(network.pingmesh(), task.reaches)
             assert network.snapshot() != task.healthy
             repair(network, task.faults)
@@ -63,7 +65,7 @@ def test_each_fault_of_a_pair_is_missed_by_the_repair_of_the_other(supply: Netwo
     for level, seed in [(2, 0), (2, 1), (3, 0), (3, 1)]:
         for missed in range(2):
             task = make_task(supply, RoutingParameters(), level, seed)
-            with task.network as network:
+            with closing(task.network) as network:
                 repair(network, [fault for position, fault in enumerate(task.faults) if position != missed])
                 assert not network.pingmesh().all()
 

@@ -1,5 +1,6 @@
 """Faults make a task only where a live network proves it."""
 
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -18,23 +19,23 @@ CHAIN = Topology(2, 1, 3)
 
 
 @pytest.fixture
-def network():
+def network() -> Iterator[NamespaceNetwork]:
     with NamespaceNetwork(TOPOLOGY) as live:
         yield live
 
 
-def drawn(family, variant, topology=TOPOLOGY, **place):
+def drawn(family: str, variant: str) -> Fault:
     """The first fault of a variant that a fixed series draws."""
     random = Random(3)
     while True:
-        fault = FAMILIES[family](topology, random, features())
+        fault = FAMILIES[family](TOPOLOGY, random, features())
         if fault.variant == variant:
             return fault
 
 
-def variants(topology):
+def variants(topology: Topology) -> list[Fault]:
     random = Random(2)
-    found = {}
+    found: dict[tuple[str, str], Fault] = {}
     for family, draw in FAMILIES.items():
         for _ in range(200):
             fault = draw(topology, random, features())
@@ -43,7 +44,7 @@ def variants(topology):
 
 
 @pytest.mark.parametrize("topology", [TOPOLOGY, CHAIN], ids=["router", "chain"])
-def test_every_variant_bites_and_its_repair_restores_every_setting(topology):
+def test_every_variant_bites_and_its_repair_restores_every_setting(topology: Topology) -> None:
     with NamespaceNetwork(topology) as live:
         healthy = live.snapshot()
         for fault in variants(topology):
@@ -52,7 +53,7 @@ def test_every_variant_bites_and_its_repair_restores_every_setting(topology):
             assert live.snapshot() == healthy
 
 
-def test_fault_that_breaks_nothing_is_refused(network):
+def test_fault_that_breaks_nothing_is_refused(network: NamespaceNetwork) -> None:
     wide = Fault(
         "remove_ip",
         "wrong_mask",
@@ -65,7 +66,7 @@ def test_fault_that_breaks_nothing_is_refused(network):
         examine(network, [wide], network.snapshot())
 
 
-def test_fault_that_another_repair_mends_is_refused(network):
+def test_fault_that_another_repair_mends_is_refused(network: NamespaceNetwork) -> None:
     address = drawn("disable_interface", "link_down")
     (name,) = address.place
     route = next(
@@ -78,7 +79,7 @@ def test_fault_that_another_repair_mends_is_refused(network):
         examine(network, [address, route], network.snapshot())
 
 
-def test_repair_that_leaves_something_behind_is_refused(network):
+def test_repair_that_leaves_something_behind_is_refused(network: NamespaceNetwork) -> None:
     careless = Fault(
         "disable_routing",
         "sysctl",
@@ -91,21 +92,21 @@ def test_repair_that_leaves_something_behind_is_refused(network):
         examine(network, [careless], network.snapshot())
 
 
-def test_faults_that_do_not_go_together_are_refused(network):
+def test_faults_that_do_not_go_together_are_refused(network: NamespaceNetwork) -> None:
     prohibited = drawn("disable_routing", "prohibit_rule")
     gateway = drawn("wrong_routing_table", "wrong_gateway")
     with pytest.raises(Unfit, match="one does not go into the other"):
         examine(network, [gateway, prohibited], network.snapshot())
 
 
-def test_lost_network_is_no_verdict_on_the_faults(network):
+def test_lost_network_is_no_verdict_on_the_faults(network: NamespaceNetwork) -> None:
     healthy = network.snapshot()
     network.close()
     with pytest.raises(Exception, match="lost"):
         examine(network, [drawn("disable_routing", "sysctl")], healthy)
 
 
-def test_both_faults_of_a_pair_are_there_at_the_beginning(network):
+def test_both_faults_of_a_pair_are_there_at_the_beginning(network: NamespaceNetwork) -> None:
     faults = [drawn("disable_routing", "sysctl"), drawn("drop_traffic", "drop")]
     healthy = network.snapshot()
     together = examine(network, faults, healthy)
