@@ -22,7 +22,7 @@ class SlowLamp(Lamp):
 
     def advance(self, action: Any) -> Any:
         self.everybody.wait()
-        return super().advance(action)
+        return super().advance(action)  # type: ignore[no-untyped-call]
 
 
 class Talker(Agent):
