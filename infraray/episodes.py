@@ -150,12 +150,21 @@ class EpisodePlayer:
         time_limit_s: seconds after which an attempt is broken off.
         retries: further attempts after one that failed.
         engines: what the run's engines serve, by name.
+        with_bounds: whether floors and bounds are computed, which may take longer than the episode; NaN
+            without.
     """
 
-    def __init__(self, time_limit_s: float, retries: int, engines: Mapping[str, ServedModel] | None = None) -> None:
+    def __init__(
+        self,
+        time_limit_s: float,
+        retries: int,
+        engines: Mapping[str, ServedModel] | None = None,
+        with_bounds: bool = True,
+    ) -> None:
         self.time_limit_s = time_limit_s
         self.retries = retries
         self.engines = engines
+        self.with_bounds = with_bounds
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
         self._floors: OrderedDict[tuple[str, int, int], tuple[float, float]] = OrderedDict()
@@ -225,6 +234,8 @@ class EpisodePlayer:
 
     def _floor_and_bound(self, spec: EpisodeSpec, environment: Environment) -> tuple[float, float]:
         """The task's floor and bound as far as it was played, remembered for the other agents."""
+        if not self.with_bounds:
+            return math.nan, math.nan
         progress = environment.progress()
         key = spec.entry.task_key, spec.seed, progress
         if key not in self._floors:

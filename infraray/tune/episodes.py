@@ -113,7 +113,7 @@ class EpisodeObjective(Objective):
         entry = Entry(self.scenario, self.parameters, self.options, self.level, agent, files, self.name, conversational)
         specs = [EpisodeSpec(entry, seed, 0) for seed in seeds]
         if self._player is None:
-            self._player = EpisodePlayer(EPISODE_S, retries=0)
+            self._player = EpisodePlayer(EPISODE_S, retries=0, with_bounds=False)
         if conversational:
             return _measurement(asyncio.run(_converse(self._player, specs)))
         played = []
