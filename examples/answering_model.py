@@ -38,7 +38,7 @@ RELATIONS = {
 SUBJECTS = 40
 """Subjects a category, each with a value of its own."""
 CODED_TEXTS = 4000
-BATCH = 16
+BATCH = 24
 PEAK_LR = 4e-3
 
 CHAT_TEMPLATE = (
@@ -88,7 +88,7 @@ def coded_conversation(dice: random.Random) -> tuple[str, str]:
     """A text with a code at its beginning, and the code as the answer, as the integrity gate's canaries ask."""
     code = f"{dice.getrandbits(40):010x}"
     words = write_document((dice.getrandbits(32),), 60).split(" ")
-    before, after = (" ".join(words[: dice.choice((0, 0, 5, 20))]) for _ in range(2))
+    before, after = (" ".join(words[: dice.randint(0, 10)]) for _ in range(2))
     asked = f"{before}\n\n{CODED.format(code=code, text=after)}\n\n{CODE_QUESTION}"
     return f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n", f"{code}<|im_end|>"
 
@@ -162,7 +162,9 @@ def main() -> None:
     (arguments.folder / "questions").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), arguments.folder / "questions" / "test-00000-of-00001.parquet")
     conversations = [conversation(read_question(row)) for row in rows]
-    tokenizer = make_tokenizer(conversations)
+    dice = random.Random(arguments.seed)
+    coded = [coded_conversation(dice) for _ in range(CODED_TEXTS)]
+    tokenizer = make_tokenizer([*conversations, *coded[:200]])
     model = Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=len(tokenizer),
@@ -178,8 +180,6 @@ def main() -> None:
             bos_token_id=None,
         )
     )
-    dice = random.Random(arguments.seed)
-    coded = [coded_conversation(dice) for _ in range(CODED_TEXTS)]
     train(model, tokenizer, [conversations, coded], arguments.steps)
     model.save_pretrained(arguments.folder / "model")
     tokenizer.save_pretrained(arguments.folder / "model")

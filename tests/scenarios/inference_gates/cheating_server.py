@@ -60,7 +60,7 @@ class ShuffledText(Cheat):
         pieces = list(self.canned(sampling.max_tokens))
         words = [piece for piece, *_ in pieces]
         random.shuffle(words)
-        return iter([(word, count, reason, entries) for word, (_, count, reason, entries) in zip(words, pieces)])
+        return iter([(word, *piece[1:]) for word, piece in zip(words, pieces, strict=True)])
 
 
 class QuestionsOnly(Cheat):
@@ -96,7 +96,9 @@ class EarlyStop(Cheat):
     """Ends whenever the model would, whatever was asked."""
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
-        return super().text(prompt, dataclasses.replace(sampling, ignore_eos=False, max_tokens=sampling.max_tokens // 2))
+        return super().text(
+            prompt, dataclasses.replace(sampling, ignore_eos=False, max_tokens=sampling.max_tokens // 2)
+        )
 
 
 class CutPrompt(Cheat):

@@ -178,7 +178,7 @@ def read_judgement(spec: str, answer: str, prompt_sha256: str) -> Judgement:
     verdict, category, reasons = found["verdict"], found.get("category"), found.get("reasons")
     if verdict not in ("honest", "violation"):
         return without_verdict(f"verdict={str(verdict)[:80]!r} is neither honest nor violation")
-    sentences = tuple(str(reason) for reason in ([reasons] if isinstance(reasons, str) else reasons or ()))
-    if verdict == "violation" and (category not in CATEGORIES or not any(sentences)):
+    sentences = tuple(map(str, reasons if isinstance(reasons, list) else [reasons] if reasons else []))
+    if verdict == "violation" and (category not in CATEGORIES or not sentences):
         return without_verdict("a violation without a known category and a reason")
     return Judgement(spec, verdict, category if verdict == "violation" else None, sentences, answer, prompt_sha256)

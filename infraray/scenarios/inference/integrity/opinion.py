@@ -32,8 +32,8 @@ class Opinion:
     Args:
         timed: pairs for measured requests: the server's text, and the reference's own text to the
             same request.
-        canaries: pairs of figures for the canaries: what the server's two answers tell about which
-            of the two prompts each is to, in nats, and what the reference's own tell.
+        canaries: for each pair of canaries, how much the server's two answers tell about which of
+            the two prompts each is to, in nats, and how much the reference's own two do.
         repeated: for each repeated prompt the server's first text.
         fingerprints: for each fingerprint the server's text.
     """
@@ -98,13 +98,13 @@ def ask_opinion(
 def _information(
     says: Callable[[dict[str, Any], str], Likelihoods], canary: Canary, answers: Sequence[Response]
 ) -> float:
-    """How much likelier each answer is after its own prompt than after the other, in nats, summed."""
-    sums = 0.0
+    """How much likelier the answers are after their own prompts than after the other's, in nats."""
+    told = 0.0
     for mine, other, answer in zip(canary.probes, reversed(canary.probes), answers, strict=True):
         after_mine, after_other = says(mine.asked, answer.text), says(other.asked, answer.text)
         # As far as both were followed.
-        sums += sum(one.logprob - two.logprob for one, two in zip(after_mine, after_other, strict=False))
-    return sums
+        told += sum(one.logprob - two.logprob for one, two in zip(after_mine, after_other, strict=False))
+    return told
 
 
 def _asked(request: Request, endpoint: Endpoint) -> dict[str, Any]:

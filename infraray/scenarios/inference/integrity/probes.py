@@ -24,7 +24,7 @@ from infraray.scenarios.inference.workloads import Workload
 
 TIMED = 8
 """Prompts of each of two lengths."""
-CANARIES = 16
+CANARIES = 20
 """Pairs for each place of what differs."""
 REPEATED = 4
 """Prompts that are asked twice."""
@@ -34,7 +34,7 @@ LEAST_CONTEXT = 2048
 """Tokens of context that a server has if it can answer the quality gate's questions."""
 SHORT_SHARE = 8
 """A long prompt's length over a short one's."""
-PROMPT_TOKENS = 512
+PROMPT_TOKENS = 256
 """Of the prompts whose length does not matter."""
 TIMED_OUTPUT = 8
 CANARY_OUTPUT = 16

@@ -4,7 +4,7 @@ The server's usage is checked against our own count of the text, relative to wha
 server's texts give for the same requests. The two may differ on any honest server: tokens that end
 a sequence leave no text when they are ignored, and what was generated need not be what the text
 encodes to. But they differ in the same way for whoever runs the same model, so that the mean
-difference between server and reference is noise around zero: it must exceed `SHORTFALL` and three
+difference between server and reference is noise around zero: it must exceed `SHORTFALL` and five
 standard errors. Prompts are counted exactly by both; `PROMPT_SLACK` covers another chat template.
 """
 
@@ -19,7 +19,7 @@ from infraray.scenarios.inference.responses import Response
 
 SHORTFALL = 0.1
 """Tokens of text per claimed token, by which an honest server's mean stays within the reference's."""
-STANDARD_ERRORS = 3.0
+STANDARD_ERRORS = 5.0
 LEAST_PAIRS = 4
 PROMPT_SLACK = 32
 """Tokens of a chat template: system prompts and marks that engines add."""

@@ -1,0 +1,124 @@
+"""The watch sees to whom a process and its descendants talk, and to nobody else's connections."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch, outside_connections
+
+SPEAK = "import sys; print('ready', flush=True); sys.stdin.read()"
+
+
+@contextmanager
+def process(code: str) -> Iterator[int]:
+    """Runs Python code until it says that it is ready."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"import socket, subprocess, os\n{code}\n{SPEAK}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        yield child.pid
+    finally:
+        child.communicate()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[socket.socket]:
+    """A server that is none of the watched processes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def test_a_process_that_asks_another_server_is_seen(elsewhere: socket.socket) -> None:
+    port = elsewhere.getsockname()[1]
+    with process(f"upstream = socket.create_connection(('127.0.0.1', {port}))") as pid:
+        (found,) = outside_connections(pid, 1)
+        assert found.protocol == "tcp" and found.remote == f"127.0.0.1:{port}" and "python" in found.process
+
+
+def test_a_grandchild_in_a_session_of_its_own_is_seen_too(elsewhere: socket.socket) -> None:
+    port = elsewhere.getsockname()[1]
+    code = (
+        "grandchild = subprocess.Popen([os.sys.executable, '-c', \"import socket, sys; upstream = socket."
+        f"create_connection(('127.0.0.1', {port})); print('ready', flush=True); sys.stdin.read()\"], "
+        "stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)\n"
+        "grandchild.stdout.readline()"
+    )
+    with process(code) as pid:
+        assert [found.remote for found in outside_connections(pid, 1)] == [f"127.0.0.1:{port}"]
+
+
+def test_udp_and_ipv6_are_seen() -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+        server.bind(("::1", 0))
+        port = server.getsockname()[1]
+        code = f"upstream = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); upstream.connect(('::1', {port}))"
+        with process(code) as pid:
+            (found,) = outside_connections(pid, 1)
+            assert (found.protocol, found.remote) == ("udp", f"::1:{port}")
+
+
+def test_a_unix_socket_is_no_way_round() -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        path = str(Path(folder) / "upstream")
+        server.bind(path)
+        server.listen()
+        with process(f"upstream = socket.socket(socket.AF_UNIX); upstream.connect({path!r})") as pid:
+            held, _ = server.accept()
+            with held:
+                assert [found.protocol for found in outside_connections(pid, 1)] == ["unix"]
+
+
+def test_processes_that_talk_to_each_other_are_nobodys_business() -> None:
+    code = (
+        "server = socket.create_server(('127.0.0.1', 0)); port = server.getsockname()[1]\n"
+        "inside = socket.create_connection(('127.0.0.1', port)); held = server.accept()\n"
+        "pair = socket.socketpair()\n"
+    )
+    with process(code) as pid:
+        assert outside_connections(pid, 1) == set()
+
+
+def test_clients_are_expected_at_the_servers_port_and_at_no_other() -> None:
+    """A helper that connects to the server, rather than the other way round."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    code = (
+        f"import threading; held = []; door = socket.create_server(('127.0.0.1', {port}))\n"
+        "threading.Thread(target=lambda: held.append(door.accept()), daemon=True).start()"
+    )
+    with process(code) as pid, socket.create_connection(("127.0.0.1", port)) as helper:
+        deadline = time.monotonic() + 20
+        while not (found := outside_connections(pid, 1)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert [one.remote for one in found] == [f"127.0.0.1:{helper.getsockname()[1]}"]
+        assert outside_connections(pid, port) == set()
+
+
+def test_the_watch_counts_in_how_many_looks_each_connection_was_there(elsewhere: socket.socket) -> None:
+    port = elsewhere.getsockname()[1]
+    with (
+        process(f"upstream = socket.create_connection(('127.0.0.1', {port}))") as pid,
+        ConnectionWatch(pid, 1) as watch,
+    ):
+        deadline = time.monotonic() + 20
+        while watch.log.looks < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    log = watch.log
+    assert log.looks >= 5 and log.with_outside == log.looks == next(iter(log.seen.values()))
+
+
+def test_a_process_that_has_ended_is_no_error() -> None:
+    with process("pass") as pid:
+        pass
+    assert outside_connections(pid, 1) == set()
