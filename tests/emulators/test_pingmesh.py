@@ -44,6 +44,10 @@ def without_subnet_1(source: str, target: str) -> bool:
     return (subnet(TOPOLOGY, source) == 1) == (subnet(TOPOLOGY, target) == 1)
 
 
+def without_subnet_3(source: str, target: str) -> bool:
+    return (subnet(TOPOLOGY, source) == 3) == (subnet(TOPOLOGY, target) == 3)
+
+
 def without_forwarding(source: str, target: str) -> bool:
     return in_one_subnet(source, target) or "r0" in (source, target)
 
@@ -168,6 +172,14 @@ def test_a_reply_from_oneself_counts_as_none(network: NamespaceNetwork) -> None:
 def test_a_network_translated_on_the_way_still_reaches(network: NamespaceNetwork) -> None:
     network.apply("r0", ["iptables -t nat -A POSTROUTING -j MASQUERADE"])
     assert network.pingmesh().all()
+
+
+def test_replies_that_a_queue_holds_back_are_waited_for(network: NamespaceNetwork) -> None:
+    # A packet of 98 bytes takes 2 ms, and h1 sends one and answers one for each of the others in each round.
+    network.apply("h1", ["tc qdisc add dev h1-eth0 root tbf rate 400kbit burst 128 latency 1s"])
+    network.apply("r0", ["ip link set r0-eth3 down"])
+    for _ in range(5):
+        assert np.array_equal(network.pingmesh(), table(TOPOLOGY, without_subnet_3))
 
 
 def test_what_was_learned_while_broken_is_forgotten(network: NamespaceNetwork) -> None:

@@ -7,7 +7,8 @@ to be fragmented.
 Nothing here waits for a time-out. A packet passes from one namespace to the next through a queue of the
 processor that sends it, first in, first out. So while this process keeps to one processor, an echo over its
 own loopback interface overtakes no packet: after as many such echoes in a row as the longest path has hops,
-every packet sent before has arrived or is lost, however busy the computer is.
+every packet sent before has arrived or is lost, however busy the computer is. Only queueing disciplines hold
+packets back; where there is one, replies are waited for at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 
 from .mininet_network import EmulatedNetwork, Machine
 from .namespaces import current_cpu
-from .netlink import ROUTE, RTM_GETLINK, Attributes, Netlink, attributes
+from .netlink import ROUTE, RTM_GETLINK, RTM_GETQDISC, Attributes, Netlink, attributes
 from .turns import Turns
 
 ROUNDS = 3
@@ -33,7 +34,7 @@ REPLY_S = 0.5
 """A reply that comes later than this counts as none; NetArena's faults delay by 1 s and more."""
 
 LAST_WAIT_S = 0.1
-"""How long at the end, as NetArena's ``ping -W 0.1``, for replies that a queueing discipline delays."""
+"""How long for replies that a queueing discipline delays, as NetArena's ``ping -W 0.1``."""
 
 TRANSITION_S = 2.0
 """So long an interface that is being switched on is waited for; the kernel takes up to a second."""
@@ -57,6 +58,7 @@ IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_CARRIER = 16, 18, 33
 IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_STATE = 5, 1
 IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN = 2, 7
 BR_STATE_FORWARDING = 3
+TCA_KIND = 1
 
 _HEADER = struct.Struct("!BBHHH")
 _PAYLOAD = struct.Struct("!8sHHI40x")
@@ -111,7 +113,8 @@ class Pingmesh:
         measurement = _Measurement(self)
         with self.turns.taken(), _one_processor():
             measurement.run()
-        measurement.wait(LAST_WAIT_S)
+        if measurement.missing and self.holds_packets():
+            measurement.wait(LAST_WAIT_S)
         return measurement.reached()
 
     def received(self) -> Iterator[tuple[int, bytes]]:
@@ -151,6 +154,11 @@ class Pingmesh:
         """Empties the ARP caches: who did not answer there is not asked again for seconds."""
         for machine in self.machines:
             machine.routing.forget_neighbours()
+
+    def holds_packets(self) -> bool:
+        """Whether a machine has a queueing discipline that may let packets wait; nobody changes the switches'."""
+        disciplines = [found for machine in self.machines for found in machine.routing.dump(RTM_GETQDISC, bytes(20))]
+        return any(discipline[TCA_KIND] != b"noqueue\0" for _, discipline in disciplines)
 
     def in_transition(self) -> bool:
         """Whether an interface has come up that the kernel does not yet send through."""
