@@ -1,4 +1,4 @@
-"""The conformance suite: what any scenario and any agent, ours or a user's, can be held against.
+"""The conformance suite: what any scenario, agent and searcher, ours or a user's, can be held against.
 
 Needs pytest. In a test file of your own::
 
@@ -21,11 +21,12 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"infraray.testing.{module}"
-        for module in ("actions", "agent", "determinism", "interface", "scores", "vector_equality")
+        for module in ("actions", "agent", "determinism", "interface", "scores", "searcher", "vector_equality")
     )
 )
 
 from infraray.testing.agent import AgentConformance  # noqa: E402
 from infraray.testing.scenario import ScenarioConformance  # noqa: E402
+from infraray.testing.searcher import SearcherConformance  # noqa: E402
 
-__all__ = ["AgentConformance", "ScenarioConformance"]
+__all__ = ["AgentConformance", "ScenarioConformance", "SearcherConformance"]

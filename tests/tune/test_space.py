@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraray.errors import InfrarayError
+from infraray.testing.search_problems import BOWL, ENGINE, SWITCHES
 from infraray.tune import (
     Categorical,
     Float,
@@ -21,7 +22,6 @@ from infraray.tune import (
     joint_space,
 )
 from infraray.tune.sampling import configurations, neighbours, sample, size
-from tests.tune.spaces import BOWL, ENGINE, SWITCHES
 
 GOOD = {
     "max_num_seqs": 16,

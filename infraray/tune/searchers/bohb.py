@@ -48,7 +48,8 @@ class Bohb(Searcher):
         self.numpy_state = np.random.RandomState(seed).get_state()
         quiet = logging.getLogger("infraray.tune.bohb")
         quiet.setLevel(logging.CRITICAL)
-        self.model = Model(to_configspace(space, seed), logger=quiet)
+        with self._apart():
+            self.model = Model(to_configspace(space, seed), logger=quiet)
         self.sizes = itertools.cycle(list(bracket_sizes(len(self.budgets))))
         self.open: list[Bracket] = []
 
@@ -75,7 +76,7 @@ class Bohb(Searcher):
 
     def _from_model(self, budget: int) -> Configuration:
         for _ in range(_FORBIDDEN):
-            with self._numpy_of_its_own():
+            with self._apart():
                 suggested, _ = self.model.get_config(budget)
             configuration = decode(self.space, suggested)
             if self.space.broken_rule(configuration) is None:
@@ -85,12 +86,15 @@ class Bohb(Searcher):
 
     def _update_model(self, configuration: Configuration, budget: int, loss: float) -> None:
         kwargs = {"budget": budget, "config": to_values(self.space, configuration)}
-        with self._numpy_of_its_own():
+        with self._apart():
             self.model.new_result(_Job(0, kwargs, {"loss": loss}))
 
     @contextmanager
-    def _numpy_of_its_own(self) -> Iterator[None]:
-        """Draws with NumPy's global generator: it gets a state of its own, and others keep theirs."""
+    def _apart(self) -> Iterator[None]:
+        """The model draws with NumPy's global generator: it gets a state of its own, and others keep theirs.
+
+        What it calls of other libraries was deprecated since; that is nothing that a user could mend.
+        """
         outside = np.random.get_state()
         np.random.set_state(self.numpy_state)
         try:

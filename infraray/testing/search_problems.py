@@ -1,6 +1,19 @@
-"""Search spaces that the tests share: what real ones have, on a small scale."""
+"""Spaces and functions that searchers are tested on: what real ones have, on a small scale."""
 
-from infraray.tune import Categorical, Float, Forbidden, ForbiddenAbove, Int, Ordinal, SearchSpace
+from __future__ import annotations
+
+import math
+
+from infraray.tune import (
+    Categorical,
+    Configuration,
+    Float,
+    Forbidden,
+    ForbiddenAbove,
+    Int,
+    Ordinal,
+    SearchSpace,
+)
 
 ENGINE = SearchSpace(
     "toy-engine",
@@ -10,10 +23,10 @@ ENGINE = SearchSpace(
         Ordinal("max_num_batched_tokens", (256, 2048, 8192), default=2048),
         Float("gpu_memory_utilization", 0.5, 0.95, default=0.9),
         Categorical("quantization", (None, "fp8"), default=None),
-        Categorical("kv_cache_dtype", ("auto", "fp8"), default="auto", when={"quantization": ["fp8"]}),
+        Categorical("kv_cache_dtype", ("auto", "fp8"), default="auto", when={"quantization": ("fp8",)}),
         Categorical("speculative", (False, True), default=False),
-        Int("num_speculative_tokens", 1, 9, step=2, default=5, when={"speculative": [True]}),
-        Float("acceptance", 0.001, 1.0, log=True, default=0.1, when={"num_speculative_tokens": [5, 7, 9]}),
+        Int("num_speculative_tokens", 1, 9, step=2, default=5, when={"speculative": (True,)}),
+        Float("acceptance", 0.001, 1.0, log=True, default=0.1, when={"num_speculative_tokens": (5, 7, 9)}),
     ),
     (
         Forbidden({"quantization": ("fp8",), "num_speculative_tokens": (9,)}, "out of memory"),
@@ -27,7 +40,6 @@ BOWL = SearchSpace(
     1,
     (Float("x", -5.0, 5.0, default=4.0), Float("y", 0.001, 1000.0, log=True, default=500.0)),
 )
-"""For the bowl (x - 1)^2 + log10(y)^2."""
 
 SWITCHES = SearchSpace(
     "switches",
@@ -35,3 +47,10 @@ SWITCHES = SearchSpace(
     (Categorical("mode", ("slow", "fast"), default="slow"), Int("level", 0, 3, default=0)),
 )
 """Eight configurations, so that a search comes to their end."""
+
+
+def bowl(configuration: Configuration) -> float:
+    """(x - 1)^2 + log10(y)^2: 0 at x = 1, y = 1."""
+    x, y = configuration["x"], configuration["y"]
+    assert isinstance(x, int | float) and isinstance(y, int | float)
+    return float((x - 1) ** 2 + math.log10(y) ** 2)

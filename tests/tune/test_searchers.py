@@ -1,0 +1,67 @@
+"""Every registered searcher keeps what the conformance suite asks."""
+
+import pytest
+
+from infraray.errors import InfrarayError, UnknownName
+from infraray.testing import SearcherConformance
+from infraray.tune.searchers import find_searcher, register_searcher, registered_searchers, registry
+from infraray.tune.searchers.brackets import Bracket, bracket_sizes, budget_ladder
+
+
+class TestRandom(SearcherConformance):
+    searcher = "random"
+    beats_random = False
+
+
+class TestTpe(SearcherConformance):
+    searcher = "tpe"
+
+
+class TestBohb(SearcherConformance):
+    searcher = "bohb"
+
+
+class TestSmac(SearcherConformance):
+    searcher = "smac"
+    seeds = range(4)
+
+
+def test_every_registered_searcher_is_held_against_the_suite():
+    tested = {case.searcher for case in SearcherConformance.__subclasses__() if case.__module__ == __name__}
+    assert tested == set(registered_searchers())
+
+
+def test_unknown_searcher_is_told_the_nearest_name():
+    with pytest.raises(UnknownName, match="unknown searcher 'smack'; did you mean smac"):
+        find_searcher("smack")
+
+
+def test_missing_package_names_the_extra(monkeypatch):
+    monkeypatch.setattr(registry, "_searchers", {})
+    register_searcher("far", "package_that_is_not_there:Far")
+    with pytest.raises(InfrarayError, match=r"needs package_that_is_not_there; pip install 'infraray\[search\]'"):
+        find_searcher("far")
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "ladder"),
+    [(1, 9, (1, 3, 9)), (2, 20, (2, 7, 20)), (5, 5, (5,)), (1, 2, (2,)), (100, 512, (171, 512)), (1, 1, (1,))],
+)
+def test_budgets_rise_by_three(smallest, largest, ladder):
+    assert budget_ladder(smallest, largest) == ladder
+
+
+def test_brackets_are_those_of_hyperband():
+    # Li et al. (2018), table 1, for R = 81 and eta = 3: configurations of each rung, the deepest bracket first.
+    assert list(bracket_sizes(5)) == [[81, 27, 9, 3, 1], [34, 11, 3, 1], [15, 5, 1], [8, 2], [5]]
+
+
+def test_best_of_a_rung_are_promoted_and_the_held_one_goes_first():
+    bracket = Bracket((1, 3), (4, 2))
+    configurations = [{"x": float(number)} for number in range(4)]
+    for configuration, loss in zip(configurations, (3.0, 1.0, 2.0, 0.5), strict=True):
+        bracket.proposed += 1
+        bracket.add(configuration, loss)
+    assert bracket.budget == 3 and bracket.has_room
+    assert bracket.promoted(configurations[1]) == configurations[1]
+    assert bracket.promoted(configurations[2]) == configurations[3]
