@@ -70,8 +70,8 @@ def token(logprob: float, *alternatives: tuple[str, float], text: str = "x") -> 
 
 PROBE = Probe("prompt", 512, 8)
 PLAN = ProbePlan(
-    (PROBE,) * 9,
-    (PROBE,) * 9,
+    (PROBE,) * 11,
+    (PROBE,) * 11,
     tuple(Canary(place, (PROBE, PROBE)) for place in ("beginning", "end") for _ in range(16)),
     (PROBE,) * 4,
     (PROBE,) * 12,
@@ -86,8 +86,8 @@ def probed(
 ) -> ProbeAnswers:
     return ProbeAnswers(
         PLAN,
-        tuple(short() for _ in range(8)),
-        tuple(long() for _ in range(8)),
+        tuple(short() for _ in range(10)),
+        tuple(long() for _ in range(10)),
         ((response(), response()),) * 32,
         (repeated,) * 4,
         (told or Told("x", (token(-0.1),) * 8),) * 12,

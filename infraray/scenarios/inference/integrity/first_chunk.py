@@ -6,12 +6,15 @@ prompt costs must pass before the first chunk. Afterwards each step is slower on
 to a longer context, one part in the prompt's length of what reading the prompt costs: for the few
 tokens of an answer, well below a tenth. A finding needs more after the first chunk than before it.
 
-Times are the shortest of several, since whatever else happens on a machine only adds to them.
+Times are the shortest of several, since whatever else happens on a machine only adds to them; and
+the shortest time after a long prompt's first chunk must be longer than three quarters of those
+after a short prompt's, which chance alone gives in one of 2,800 cases with `probes.TIMED` of each.
 Where a longer prompt costs next to nothing, next to nothing can be faked, and nothing is found.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import median
 
@@ -21,7 +24,7 @@ from infraray.scenarios.inference.responses import Response
 
 LEAST_S = 2e-3
 """Below this, the clock, the network and the scheduler of the operating system decide."""
-LEAST_PROBES = 4
+LEAST_PROBES = 8
 
 
 def check(evidence: Evidence) -> Finding | None:
@@ -39,7 +42,8 @@ def check(evidence: Evidence) -> Finding | None:
         return min(map(time_s, long)) - min(map(time_s, short))
 
     before, after = costs(_first_s), costs(_rest_s)
-    if after <= max(LEAST_S, before):
+    rests = sorted(map(_rest_s, short))
+    if after <= max(LEAST_S, before) or min(map(_rest_s, long)) <= rests[math.ceil(0.75 * len(rests)) - 1]:
         return None
     tokens = [round(median(response.prompt_tokens or 0 for response in group)) for group in (short, long)]
     return Finding(

@@ -22,7 +22,7 @@ from infraray.scenarios.inference.responses import Response, read_response
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
 
-TIMED = 8
+TIMED = 10
 """Prompts of each of two lengths."""
 CANARIES = 20
 """Pairs for each place of what differs."""
