@@ -10,10 +10,10 @@ import json
 import math
 import string
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.observation import Observation, ObservationLayout, ObservedField
 from infraray.parameters import Parameters
+
+if TYPE_CHECKING:
+    from infraray.tune import Objective, SearchRequest
 
 InvalidActionPolicy = Literal["retry", "default", "penalty", "end"]
 MAX_RETRIES = 3
@@ -130,8 +133,8 @@ class Environment(gymnasium.Env[Any, Any]):
     blocking: ClassVar[bool] = False
     """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
 
-    search_objective: ClassVar[str] = "infraray.tune.episodes:EpisodeObjective"
-    """``module:name`` of what makes the `infraray.tune.Objective` of a study from an `infraray.tune.SearchRequest`."""
+    search_objective: ClassVar[str | Callable[[SearchRequest], Objective]] = "infraray.tune.episodes:EpisodeObjective"
+    """What makes the objective of a study from what its file asks for, or ``module:name`` of it."""
 
     def __init__(
         self,

@@ -117,7 +117,8 @@ def _parse(line: bytes) -> Event | None:
 
 
 def _text(event: Event) -> str:
-    return json.dumps(event, sort_keys=True, separators=(",", ":"))
+    # In the order as given, which is that of the space in a configuration.
+    return json.dumps(event, separators=(",", ":"))
 
 
 def _checksum(text: str) -> str:

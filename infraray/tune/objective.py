@@ -1,8 +1,8 @@
 """What is searched for: an objective measures configurations.
 
 Where it comes from: `infraray.environment.Environment.search_objective` of the scenario that a study
-names is ``module:name`` of what makes an `Objective` from a `SearchRequest`. The one that every
-scenario has unless it names its own plays episodes with agents that have parameters.
+names makes an `Objective` from a `SearchRequest`. The one that every scenario has unless it names its
+own plays episodes with agents that have parameters (`infraray.tune.episodes`).
 
 What becomes of it: a study sends the objective to the actors that run its trials, one objective an
 actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a

@@ -161,8 +161,11 @@ def make_objective(spec: StudySpec) -> Objective:
             tuple(_listed(spec.seeds)),
             tuple(_listed(spec.evaluation_seeds)),
         )
-        module, _, attribute = registration.environment_class().search_objective.partition(":")
-        objective: Objective = getattr(importlib.import_module(module), attribute)(request)
+        make = registration.environment_class().search_objective
+        if isinstance(make, str):
+            module, _, attribute = make.partition(":")
+            make = getattr(importlib.import_module(module), attribute)
+        objective: Objective = make(request)
     with spec.explaining("min_budget"):
         if spec.min_budget is not None and not objective.min_budget <= spec.min_budget <= objective.max_budget:
             allowed = f"from {objective.min_budget} to {objective.max_budget} {objective.budget_unit}"

@@ -1,0 +1,318 @@
+"""A study follows from its journal alone: cut it anywhere, and it goes on as if nothing had happened."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infraray.errors import InfrarayError
+from infraray.testing.search_problems import SWITCHES
+from infraray.tune import Measurement, Objective, SearchRequest
+from infraray.tune.journal import Journal, read_journal
+from infraray.tune.searchers import Searcher, registry
+from infraray.tune.study import DEADLINE, Budget, Study
+from infraray.tune.trial_actor import Order, carry_out
+from tests.tune.bowls import SPACE, Bowl
+
+
+def request(**parameters):
+    return SearchRequest("tests/Bowls-v0", None, parameters, 1, (), (0, 1, 2), (10, 11, 12, 13))
+
+
+_open: list[Journal] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_journals():
+    yield
+    while _open:
+        _open.pop().close()
+
+
+def journal_at(path: Path) -> Journal:
+    _open.append(Journal(path))
+    return _open[-1]
+
+
+def make(path: Path, searcher="random", trials=10, objective=None, **options) -> Study:
+    objective = objective or Bowl(request(cracked="raises"))
+    return Study(objective, searcher, 5, Budget(trials), journal_at(path), **options)
+
+
+def drive(study: Study, at_a_time=1, stop_after=None) -> None:
+    """Measures all that is due in this process, the oldest of several open trials last."""
+    study.start_clock()
+    open_trials, finished = [], 0
+    while True:
+        while len(open_trials) < at_a_time and (trial := study.next_trial()) is not None:
+            open_trials.append(trial)
+        if not open_trials or finished == stop_after:
+            break
+        trial = open_trials.pop()
+        measurement = carry_out(study.objective, Order("evaluate", trial.configuration, trial.budget))
+        study.finish(trial, measurement, 0.0, 0.0)
+        finished += 1
+    if finished != stop_after:
+        for due in study.due_confirmations():
+            study.confirm(due, carry_out(study.objective, Order("confirm", due.configuration)))
+    study.journal.close()
+
+
+def history(path: Path):
+    """What happened, but for when."""
+    return [
+        {name: value for name, value in event.items() if name not in ("at_s", "began_s", "ended_s")}
+        for event in read_journal(path)
+    ]
+
+
+def test_defaults_are_trial_0_and_the_best_is_confirmed_on_the_evaluation_seeds(tmp_path):
+    study = make(tmp_path / "trials.jsonl", "tpe", trials=15)
+    drive(study)
+    assert study.trials[0].configuration == SPACE.default and study.trials[0].source == "defaults"
+    best = study.confirmed_best()
+    assert best is not None and best.configuration == study.ranking()[0].trial.configuration
+    assert len(best.measurement.samples) == 4
+    assert {found.configuration["x"] for found in study.confirmations.values()} == {4.0, best.configuration["x"]}
+
+
+@pytest.mark.parametrize(
+    ("searcher", "trials", "cuts"), [("random", 12, None), ("tpe", 14, None), ("bohb", 5, 12), ("smac", 15, 3)]
+)
+def test_a_study_cut_off_anywhere_ends_as_the_undisturbed_one(searcher, trials, cuts, tmp_path):
+    whole = tmp_path / "whole.jsonl"
+    drive(make(whole, searcher, trials))
+    content, expected = whole.read_bytes(), history(whole)
+    assert any(event.get("measurement", {}).get("failure") == "MemoryError" for event in expected)
+    lines = content.splitlines(keepends=True)
+    places = range(len(lines)) if cuts is None else range(1, len(lines), max(1, len(lines) // cuts))
+    for number in places:
+        cut = tmp_path / f"cut-{number}.jsonl"
+        # In the middle of a line, as a crash tears it.
+        cut.write_bytes(b"".join(lines[:number]) + lines[number][: len(lines[number]) // 2])
+        again = make(cut, searcher, trials)
+        assert again.same_proposals
+        drive(again)
+        assert history(cut) == expected
+
+
+@pytest.mark.parametrize("searcher", ["random", "tpe", "bohb", "smac"])
+def test_several_trials_under_way_are_taken_up_again(searcher, tmp_path):
+    path = tmp_path / "trials.jsonl"
+    drive(make(path, searcher, 6), at_a_time=3, stop_after=4)
+    before = history(path)
+    open_trials = {event["trial"] for event in before if event["kind"] == "asked"}
+    open_trials -= {event["trial"] for event in before if event["kind"] == "finished"}
+    again = make(path, searcher, 6)
+    assert {trial.number for trial in again.owed} == open_trials
+    assert again.same_proposals and len(again.outcomes) == 4
+    drive(again, at_a_time=3)
+    after = history(path)
+    assert after[: len(before)] == before
+    finished = [event["id"] for event in after if event["kind"] == "finished"]
+    assert len(finished) == len(set(finished)) == len(again.trials)
+
+
+def test_larger_budget_goes_on_where_the_smaller_one_ended(tmp_path):
+    drive(make(tmp_path / "at-once.jsonl", "tpe", 16))
+    drive(make(tmp_path / "later.jsonl", "tpe", 9))
+    drive(make(tmp_path / "later.jsonl", "tpe", 16))
+    asked = [
+        [event for event in history(tmp_path / name) if event["kind"] == "asked"]
+        for name in ("at-once.jsonl", "later.jsonl")
+    ]
+    assert asked[0] == asked[1]
+
+
+def test_searcher_that_proposes_otherwise_is_told_what_was_measured(tmp_path, monkeypatch):
+    path = tmp_path / "trials.jsonl"
+    drive(make(path, "tpe", 8))
+    # As another version of the package would.
+    monkeypatch.setitem(registry._searchers, "tpe", "infraray.tune.searchers.random:RandomSearch")
+    again = make(path, "tpe", 12)
+    assert not again.same_proposals and len(again.outcomes) == 8
+    drive(again)
+    assert len(again.outcomes) == 12
+
+
+def test_smaller_budgets_count_as_shares_of_a_trial(tmp_path):
+    study = make(tmp_path / "trials.jsonl", "bohb", trials=6)
+    drive(study)
+    assert {trial.budget for trial in study.trials} == {1, 3, 9}
+    spent = sum(trial.budget for trial in study.trials) / 9
+    assert 6 <= spent < 7
+
+
+def test_smallest_budget_may_be_raised(tmp_path):
+    study = make(tmp_path / "trials.jsonl", "bohb", trials=4, min_budget=3)
+    drive(study)
+    assert {trial.budget for trial in study.trials} == {3, 9}
+
+
+class Told(Searcher):
+    """Proposes what the test lists, and keeps what it is told."""
+
+    def __init__(self, space, budgets, seed):
+        super().__init__(space, budgets, seed)
+        self.told = []
+        self.xs = iter([1.0, 2.0, 1.0, 3.0, 3.0, -4.0])
+
+    def ask(self, held=None):
+        from infraray.tune.searchers import Proposal
+
+        x = next(self.xs, None)
+        return None if x is None else Proposal({"x": x, "y": 1.0, "glaze": "plain"}, 9, x)
+
+    def tell(self, proposal, loss):
+        self.told.append((proposal.configuration["x"], loss))
+
+
+@pytest.fixture
+def told(monkeypatch):
+    monkeypatch.setitem(registry._searchers, "told", Told)
+
+
+def measured(score, failure=None):
+    return Measurement(score, failure=failure, reason="why" if failure else None)
+
+
+def run(study: Study, scores: dict) -> None:
+    study.start_clock()
+    while (trial := study.next_trial()) is not None:
+        study.finish(trial, scores[trial.configuration["x"]], 0.0, 0.0)
+
+
+def test_what_was_measured_is_told_and_not_measured_again(told, tmp_path):
+    study = make(tmp_path / "trials.jsonl", "told", trials=4)
+    run(study, {4.0: measured(9.0), 1.0: measured(0.5), 2.0: measured(1.0), 3.0: measured(4.0)})
+    assert len(study.trials) == 4
+    assert study.searcher.told == [(4.0, 9.0), (1.0, 0.5), (2.0, 1.0), (1.0, 0.5), (3.0, 4.0)]
+
+
+def test_failure_is_a_finite_penalty_behind_the_worst(told, tmp_path):
+    study = make(tmp_path / "trials.jsonl", "told", trials=4)
+    failed = measured(None, "server start failed")
+    run(study, {4.0: measured(9.0), 1.0: measured(1.0), 2.0: failed, 3.0: measured(4.0)})
+    # As far behind the worst (9) as that is behind the best (1).
+    assert (2.0, 17.0) in study.searcher.told
+    event = next(event for event in study.journal.events if event.get("trial") == 2 and event["kind"] == "finished")
+    assert event["measurement"]["failure"] == "server start failed" and event["measurement"]["reason"] == "why"
+
+
+def test_failures_before_the_first_score_are_told_after_it(told, tmp_path):
+    study = make(tmp_path / "trials.jsonl", "told", trials=4)
+    failed = measured(None, "server start failed")
+    run(study, {4.0: failed, 1.0: failed, 2.0: measured(5.0), 3.0: measured(4.0)})
+    assert study.searcher.told[:3] == [(2.0, 5.0), (4.0, 10.0), (1.0, 10.0)]
+
+
+def test_trial_that_the_deadline_cut_off_teaches_nothing_and_is_owed(told, tmp_path):
+    path = tmp_path / "trials.jsonl"
+    study = make(path, "told", trials=3)
+    run(study, {4.0: measured(9.0), 1.0: measured(None, DEADLINE), 2.0: measured(3.0)})
+    assert study.searcher.told == [(4.0, 9.0), (2.0, 3.0)]
+    study.journal.close()
+    again = make(path, "told", trials=3)
+    assert [trial.configuration["x"] for trial in again.owed] == [1.0]
+    run(again, {1.0: measured(2.0)})
+    assert again.searcher.told == [(4.0, 9.0), (2.0, 3.0), (1.0, 2.0)]
+
+
+def test_end_of_a_small_space_ends_the_study(tmp_path):
+    class Switches(Bowl):
+        space = SWITCHES
+
+        def evaluate(self, configuration, budget):
+            return Measurement(float(configuration["level"]))
+
+    for searcher in ("random", "tpe", "bohb", "smac"):
+        study = make(tmp_path / f"{searcher}.jsonl", searcher, 100, Switches(request()))
+        drive(study)
+        full = {SWITCHES.key(trial.configuration) for trial in study.trials if trial.budget == 9}
+        assert len(full) == 8
+
+
+def test_confirmation_tries_the_next_best_when_one_is_refused(tmp_path):
+    study = make(tmp_path / "trials.jsonl", "random", 8, Bowl(request(unconfirmed=True)))
+    study.start_clock()
+    while (trial := study.next_trial()) is not None:
+        study.finish(trial, carry_out(study.objective, Order("evaluate", trial.configuration, 9)), 0.0, 0.0)
+    ranking = [outcome.trial.configuration for outcome in study.ranking()]
+    tried = []
+    while due := study.due_confirmations():
+        tried.append(due[-1].configuration)
+        for one in due:
+            study.confirm(one, carry_out(study.objective, Order("confirm", one.configuration)))
+    assert tried == ranking[:3]
+    assert study.confirmed_best() is None
+
+
+def test_clock_counts_what_earlier_sessions_took(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("infraray.tune.study.time.time", lambda: now[0])
+    path = tmp_path / "trials.jsonl"
+    for expected in (0.0, 30.0, 60.0):
+        study = Study(Bowl(request()), "random", 5, Budget(seconds=100.0), journal_at(path))
+        study.start_clock()
+        assert study.elapsed_s() == expected
+        assert study.deadline == now[0] + 100.0 - expected
+        trial = study.next_trial()
+        now[0] += 30.0
+        study.finish(trial, measured(1.0), study.elapsed_s(now[0] - 30.0), study.elapsed_s())
+        study.journal.close()
+        now[0] += 500.0
+    study = Study(Bowl(request()), "random", 5, Budget(seconds=90.0), journal_at(path))
+    assert study.is_spent and study.next_trial() is None
+
+
+def test_exception_is_a_failure_with_its_class():
+    objective: Objective = Bowl(request(cracked="raises"))
+    cracked = {**SPACE.default, "glaze": "cracked"}
+    found = carry_out(objective, Order("evaluate", cracked, 9))
+    assert (found.score, found.failure, found.reason) == (None, "MemoryError", "MemoryError: no more clay")
+
+
+def test_score_that_is_none_is_a_failure():
+    class Nowhere(Bowl):
+        def evaluate(self, configuration, budget):
+            return Measurement(float("nan"), metrics={"kept": 1.0, "lost": float("inf")})
+
+    found = carry_out(Nowhere(request()), Order("evaluate", SPACE.default, 9))
+    assert (found.failure, dict(found.metrics)) == ("no score", {"kept": 1.0})
+
+
+def test_journal_drops_what_a_crash_tore_off(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    with Journal(path) as journal:
+        for number in range(3):
+            journal.append({"kind": "finished", "trial": number})
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        kept = whole[:length].count(b"\n")
+        with Journal(path) as journal:
+            assert [event["trial"] for event in journal.events] == list(range(kept))
+            journal.append({"kind": "finished", "trial": 9})
+        assert [event["trial"] for event in read_journal(path)] == [*range(kept), 9]
+
+
+def test_line_that_was_changed_is_told(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    with Journal(path) as journal:
+        for number in range(3):
+            journal.append({"kind": "finished", "trial": number, "score": 1.5})
+    path.write_text(path.read_text().replace("1.5", "9.5", 1))
+    with pytest.raises(InfrarayError, match=r"trials.jsonl:1: was changed after it was written"):
+        Journal(path)
+
+
+def test_two_searches_do_not_write_to_one_journal(tmp_path):
+    with Journal(tmp_path / "trials.jsonl"):
+        with pytest.raises(InfrarayError, match="another search is writing to it"):
+            Journal(tmp_path / "trials.jsonl")
+
+
+def test_journal_is_json_lines(tmp_path):
+    drive(make(tmp_path / "trials.jsonl", trials=3))
+    lines = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_text().splitlines()]
+    assert {line["event"]["kind"] for line in lines} == {"asked", "finished", "confirmed"}
