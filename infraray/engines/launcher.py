@@ -32,6 +32,8 @@ class Launcher:
         ready_path: answers 200 once requests are served.
         false_flag: what a flag that is False becomes: ``"--no-{flag}"``, or nothing.
         symptoms: patterns of errors that only report another one that stands before them.
+        preload: modules that its processes import, for launches from a process that has them; those that
+            a version does not have are left out. Empty where the engine is always started plainly.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Launcher:
     ready_path: str = "/health"
     false_flag: str = ""
     symptoms: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
 
     def command_line(self, template: Sequence[str], places: Mapping[str, str], flags: Mapping[str, Any]) -> list[str]:
         """Fills a template in and appends the flags."""

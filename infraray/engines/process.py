@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from infraray.engines import launchers
+from infraray.engines.preloaded import PreloadedLauncher, PreloadedServer
 from infraray.engines.spec import EngineSpec
+from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S, descendants
 from infraray.errors import InfrarayError
 
@@ -29,7 +30,6 @@ PROBE_TIMEOUT_S = 10.0
 
 TAIL_BYTES = 256 * 1024
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PORT_TAKEN = ("address already in use", "Address already in use", "Errno 98", "EADDRINUSE")
 
 
@@ -39,14 +39,17 @@ class EngineProcess:
     Args:
         spec: what to start.
         host: the address that it listens on and is reached at.
+        preloaded: starts it from a process that has imported the engine, where there is such for the engine;
+            without it, and for a command of the user's, the start is a plain one.
     """
 
-    def __init__(self, spec: EngineSpec, host: str = "127.0.0.1") -> None:
+    def __init__(self, spec: EngineSpec, host: str = "127.0.0.1", preloaded: PreloadedLauncher | None = None) -> None:
         self.spec = spec
         self.host = host
         self.launcher = launchers()[spec.engine]
         self.port = 0
-        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._preloaded = preloaded
+        self._server: SupervisedCommand | PreloadedServer | None = None
         self._folder = Path(tempfile.mkdtemp(prefix=f"infraray-{spec.name}-"))
         self._stopped = False
         self._launching = threading.Lock()
@@ -59,7 +62,7 @@ class EngineProcess:
     @property
     def pid(self) -> int | None:
         """The process that stands above all of the server's; None where none was started."""
-        return None if self._supervisor is None else self._supervisor.pid
+        return None if self._server is None else self._server.pid
 
     def start(self) -> None:
         """Starts the server on a free port and waits until it serves requests.
@@ -72,7 +75,7 @@ class EngineProcess:
             self._launch()
             if self._wait_until_ready(deadline):
                 return
-            self._end_supervisor()
+            self._end_server()
         raise InfrarayError(f"{self._who()}: found no free port in {PORT_ATTEMPTS} attempts")
 
     def alive(self) -> bool:
@@ -120,17 +123,11 @@ class EngineProcess:
         """Ends the server and all that it started; returns when nothing is left. May be called twice."""
         with self._launching:
             self._stopped = True
-        self._end_supervisor()
+        self._end_server()
 
-    def _end_supervisor(self) -> None:
-        if self._supervisor is None:
-            return
-        assert self._supervisor.stdin is not None
-        self._supervisor.stdin.close()
-        try:
-            self._supervisor.wait(GRACE_S + 2 * KILL_S)
-        except subprocess.TimeoutExpired:
-            raise InfrarayError(f"{self._who()}: process {self._supervisor.pid} cannot be killed") from None
+    def _end_server(self) -> None:
+        if self._server is not None and not self._server.end(GRACE_S + 2 * KILL_S):
+            raise InfrarayError(f"{self._who()}: process {self._server.pid} cannot be killed")
 
     def remove_log(self) -> None:
         """Deletes the log."""
@@ -158,14 +155,10 @@ class EngineProcess:
         with self._launching:
             if self._stopped:
                 raise InfrarayError(f"{self._who()}: was stopped while it started")
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_SUPERVISOR), str(GRACE_S), str(self._log), *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=self._environment(),
-                start_new_session=True,
-            )
+            if self._preloaded is not None and self.launcher.preload and not self.spec.command:
+                self._server = self._preloaded.launch(self.launcher, command, self._environment(), self._log, GRACE_S)
+            else:
+                self._server = SupervisedCommand(command, self._environment(), self._log, GRACE_S)
 
     def _environment(self) -> dict[str, str]:
         environment = dict(os.environ)
@@ -194,7 +187,7 @@ class EngineProcess:
                 return self._port_is_ours()
             if time.monotonic() > deadline:
                 reason = self.launcher.reason(self.log_tail(10_000)) or self.log_tail(1).strip()[:300]
-                self._end_supervisor()
+                self._end_server()
                 raise InfrarayError(
                     f"{self._who()}: not ready after {self.spec.ready_timeout_s:g} s (ready_timeout_s)"
                     + (f": {reason}" if reason else "")
@@ -203,14 +196,14 @@ class EngineProcess:
             pause_s = min(0.5, pause_s * 1.3)
 
     def _exit_status(self) -> int | None:
-        return None if self._supervisor is None else self._supervisor.poll()
+        return None if self._server is None else self._server.status()
 
     def _port_is_ours(self) -> bool:
-        """Whether what listens there is below the supervisor; a user's command may start it elsewhere."""
-        if self._supervisor is None or self.spec.command:
+        """Whether what listens there is below the supervisors; a user's command may start it elsewhere."""
+        if self.pid is None or self.spec.command:
             return True
         listening = _listening_inodes(self.port)
-        for pid in descendants(self._supervisor.pid):
+        for pid in descendants(self.pid):
             with suppress(OSError):
                 for entry in os.scandir(f"/proc/{pid}/fd"):
                     with suppress(OSError):

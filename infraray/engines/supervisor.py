@@ -11,7 +11,8 @@ either watcher is killed, the other one does the same. The outer one ends last, 
 exit status, when nothing is left.
 
 What the command prints goes to LOG, of which the last `LOG_BYTES` to twice that are kept
-(LOG.1 holds what came before). It imports the standard library alone and needs Linux.
+(LOG.1 holds what came before). Descriptors that the owner passes on reach the command. It imports
+the standard library alone and needs Linux.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 LOG_BYTES = 8 * 2**20
 KILL_S = 30.0
@@ -148,26 +151,39 @@ def adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
-def run_inner(lifeline: int, grace_s: float, log_path: str, command: list[str]) -> int:
-    """Starts the command and returns its exit status when nothing of it is left."""
+def start_command(command: list[str], output: int) -> int:
+    """Starts the command, which prints to ``output``, and returns its process id."""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        close_fds=False,
+        start_new_session=True,
+    )
+    # The watcher takes the exit status; this object must not take it first when it is deleted.
+    child.returncode = 0
+    return child.pid
+
+
+def run_inner(lifeline: int, grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
+    """Starts what is to be watched and returns its exit status when nothing of it is left."""
     os.setsid()
     adopt_orphans()
     log = Log(log_path)
+    output, printed = os.pipe()
     try:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        child = start(printed)
     except OSError as error:
-        log.write(f"{type(error).__name__}: cannot run {command[0]}: {error.strerror}\n".encode())
+        log.write(f"{type(error).__name__}: cannot run {error.filename}: {error.strerror}\n".encode())
         return 127
-    assert child.stdout is not None
-    output = child.stdout.fileno()
+    os.close(printed)
     os.set_blocking(output, False)
-    watch = Watch(child.pid, output, log)
+    watch = Watch(child, output, log)
     watch.wait(lifeline)
     if watch.status is None:
         with suppress(ProcessLookupError):
-            os.kill(child.pid, signal.SIGTERM)
+            os.kill(child, signal.SIGTERM)
         watch.wait(None, grace_s)
     watch.kill_everything()
     while watch.pump():
@@ -175,15 +191,21 @@ def run_inner(lifeline: int, grace_s: float, log_path: str, command: list[str]) 
     return 143 if watch.status is None else watch.status
 
 
-def run_outer(grace_s: float, log_path: str, command: list[str]) -> int:
-    """Starts the inner watcher and returns the command's exit status when nothing is left."""
+def run_outer(grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
+    """Starts the inner watcher and returns the exit status of what it watches when nothing is left.
+
+    Args:
+        grace_s: how long it may take to end by itself once it is asked to.
+        log_path: where what it prints goes.
+        start: starts it as a child that prints to the given descriptor, and returns its process id.
+    """
     adopt_orphans()
     lifeline, held = os.pipe()
     inner = os.fork()
     if inner == 0:
         os.close(held)
         os.dup2(lifeline, 0)
-        os._exit(run_inner(0, grace_s, log_path, command))
+        os._exit(run_inner(0, grace_s, log_path, start))
     os.close(lifeline)
     watch = Watch(inner)
     watch.wait(0)
@@ -194,4 +216,4 @@ def run_outer(grace_s: float, log_path: str, command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_outer(float(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    sys.exit(run_outer(float(sys.argv[1]), sys.argv[2], partial(start_command, sys.argv[3:])))

@@ -11,4 +11,5 @@ TRANSFORMERS = Launcher(
         *("{python}", "-P", str(Path(__file__).with_name("transformers_server.py"))),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
     ),
+    preload=("torch", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto"),
 )

@@ -16,4 +16,16 @@ VLLM = Launcher(
         r"cancelled|CancelledError",
         r"EngineDeadError",
     ),
+    preload=(
+        "vllm.entrypoints.openai.api_server",
+        "vllm.v1.engine.async_llm",
+        "vllm.v1.engine.core",
+        "vllm.v1.executor.multiproc_executor",
+        "vllm.v1.executor.uniproc_executor",
+        "vllm.v1.worker.gpu_worker",
+        "vllm.v1.worker.gpu_model_runner",
+        "vllm.model_executor.model_loader",
+        "vllm.model_executor.models.transformers",
+        "torch._inductor.compile_fx",
+    ),
 )
