@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, likelihood
-from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask
+from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask_canaries
 from infraray.scenarios.inference.requests import Request
 from infraray.scenarios.inference.responses import Response
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
@@ -81,10 +81,11 @@ def ask_opinion(
         asked = _asked(requests[response.request], endpoint)
         timed.append((says(asked, response.text), says(asked, own[response.request].text)))
     plan = probes.plan
-    canaries = []
-    for canary, answers in zip(plan.canaries, probes.canaries, strict=True):
-        own_answers = ask(base_url, model, canary.probes, tokenizer)
-        canaries.append((_information(says, canary, answers), _information(says, canary, own_answers)))
+    own_canaries = ask_canaries(base_url, model, plan, tokenizer)
+    canaries = [
+        (_information(says, canary, mine), _information(says, canary, theirs))
+        for canary, mine, theirs in zip(plan.canaries, probes.canaries, own_canaries, strict=True)
+    ]
     repeated = zip(plan.repeated, probes.repeated, strict=True)
     fingerprints = zip(plan.fingerprints, probes.fingerprints, strict=True)
     return Opinion(

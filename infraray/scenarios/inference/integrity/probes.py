@@ -1,14 +1,13 @@
 """What is asked of a server besides the workload, while it runs alone.
 
 All prompts are documents that no server has seen: they are made from a seed that is drawn when
-the server already runs. All but the fingerprint go out exactly as the workload's requests do, one
-at a time.
+the server already runs. All but the fingerprint go out exactly as the workload's requests do.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -24,8 +23,10 @@ from infraray.scenarios.inference.workloads import Workload
 
 TIMED = 10
 """Prompts of each of two lengths."""
-CANARIES = 20
+CANARIES = 12
 """Pairs for each place of what differs."""
+CONCURRENCY = 8
+"""Of the canaries, whose times do not matter."""
 REPEATED = 4
 """Prompts that are asked twice."""
 FINGERPRINTS = 12
@@ -146,11 +147,14 @@ def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
     """Makes prompts that no server can know.
 
     Raises:
-        InfrarayError: the model has no chat template.
+        InfrarayError: the model has no chat template, or one that alone is longer than a probe.
     """
     documents = _Documents(tokenizer)
     long = max(workload.input_tokens + workload.output_tokens, LEAST_CONTEXT) - TIMED_OUTPUT
     short = long // SHORT_SHARE
+    bare = tokenizer.count_prompt("", "chat")
+    if bare >= min(short, PROMPT_TOKENS):
+        raise InfrarayError(f"integrity: the chat template alone is {bare} tokens, longer than what is asked with it")
     return ProbePlan(
         # One more of each, to warm up.
         short=tuple(documents.probe(short, TIMED_OUTPUT) for _ in range(TIMED + 1)),
@@ -169,31 +173,34 @@ class _Documents:
         self.seed = secrets.randbits(60)
         self.written = 0
 
-    def text(self, tokens: int) -> str:
-        """A document of so many tokens, template included."""
+    def text(self, tokens: int, count: Callable[[str], int]) -> str:
+        """A document of which ``count`` says so many tokens."""
         while True:
             self.written += 1
-            document = write_document((self.seed, self.written), tokens)
-            cut = fit_to_length(document, tokens, lambda text: self.tokenizer.count_prompt(text, "chat"))
+            cut = fit_to_length(write_document((self.seed, self.written), tokens), tokens, count)
             if cut is not None:
                 return cut
 
     def probe(self, tokens: int, output_tokens: int, temperature: float = 0.0) -> Probe:
-        return Probe(self.text(tokens), tokens, output_tokens, temperature)
+        return Probe(self.text(tokens, self._count), tokens, output_tokens, temperature)
 
     def canary(self, place: str) -> Canary:
-        document = self.text(PROMPT_TOKENS)
+        document = self.text(PROMPT_TOKENS, self._count)
 
         def probe() -> Probe:
-            passage = CODED.format(text=self.text(PASSAGE_TOKENS), code=secrets.token_hex(5))
+            text = self.text(PASSAGE_TOKENS, self.tokenizer.count_text)
+            passage = CODED.format(text=text, code=secrets.token_hex(5))
             prompt = _CANARIES[place].format(document=document, passage=passage)
-            return Probe(prompt, self.tokenizer.count_prompt(prompt, "chat"), CANARY_OUTPUT, 1.0)
+            return Probe(prompt, self._count(prompt), CANARY_OUTPUT, 1.0)
 
         return Canary(place, (probe(), probe()))
 
+    def _count(self, prompt: str) -> int:
+        return self.tokenizer.count_prompt(prompt, "chat")
+
 
 def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer) -> ProbeAnswers:
-    """Asks a server all of a plan, one after the other.
+    """Asks a server all of a plan, first what is timed, one after the other.
 
     What it does not answer stands as a failure in the answers.
 
@@ -207,27 +214,35 @@ def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelToken
         InfrarayError: the URL is none.
     """
     timed = tuple(chain.from_iterable(zip(plan.short, plan.long, strict=True)))
-    canaries = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))
-    responses = iter(ask(base_url, model, (*timed, *canaries, *plan.repeated, *plan.repeated), tokenizer))
-    timed_answers, canary_answers = ([next(responses) for _ in group] for group in (timed, canaries))
-    first, second = ([next(responses) for _ in plan.repeated] for _ in range(2))
+    alone = iter(ask(base_url, model, (*timed, *plan.repeated, *plan.repeated), tokenizer))
+    timed_answers, first, second = ([next(alone) for _ in group] for group in (timed, plan.repeated, plan.repeated))
     return ProbeAnswers(
         plan,
         short=tuple(timed_answers[2::2]),
         long=tuple(timed_answers[3::2]),
-        canaries=tuple(zip(canary_answers[::2], canary_answers[1::2], strict=True)),
+        canaries=ask_canaries(base_url, model, plan, tokenizer),
         repeated=tuple(zip(first, second, strict=True)),
         fingerprints=tuple(_tell(base_url, model, probe) for probe in plan.fingerprints),
     )
 
 
-def ask(base_url: str, model: str, probes: Iterable[Probe], tokenizer: ModelTokenizer) -> list[Response]:
-    """Asks a server some probes, one after the other, streamed as the workload's requests are."""
-    probes = tuple(probes)
+def ask_canaries(
+    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer
+) -> tuple[tuple[Response, Response], ...]:
+    """Asks a server the canaries of a plan; returns the answers to each pair."""
+    probes = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))
+    answers = ask(base_url, model, probes, tokenizer, CONCURRENCY)
+    return tuple(zip(answers[::2], answers[1::2], strict=True))
+
+
+def ask(
+    base_url: str, model: str, probes: Sequence[Probe], tokenizer: ModelTokenizer, concurrency: int = 1
+) -> list[Response]:
+    """Asks a server some probes, streamed as the workload's requests are."""
     target = find_target(base_url, "chat")
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     messages = [target.message({**probe.body(model), **streamed}) for probe in probes]
-    load = Load(messages, [0.0] * len(messages), 1, closed_loop=True, request_timeout_s=TIMEOUT_S)
+    load = Load(messages, [0.0] * len(messages), concurrency, closed_loop=True, request_timeout_s=TIMEOUT_S)
     return [
         read_response(
             exchange,

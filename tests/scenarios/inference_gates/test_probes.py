@@ -1,0 +1,91 @@
+"""Probes are new each time, have their lengths, and go to real servers."""
+
+import json
+
+import pytest
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.integrity import ask_probes, plan_probes
+from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Workload
+from tests.scenarios.inference.sse_server import Server
+from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
+
+WORKLOAD = Workload(input_tokens=2048, output_tokens=512, num_requests=4)
+
+
+@pytest.fixture(scope="module", params=[make_byte_level_bpe, make_metaspace_bpe])
+def tokenizer(request, tmp_path_factory):
+    return ModelTokenizer(request.param(tmp_path_factory.mktemp("tokenizer")))
+
+
+def test_prompts_have_their_lengths_and_are_never_the_same(tokenizer):
+    first, second = (plan_probes(WORKLOAD, tokenizer) for _ in range(2))
+    lengths = {(group, probe.prompt_tokens) for group in ("short", "long") for probe in getattr(first, group)}
+    assert lengths == {("short", 319), ("long", 2552)}
+    assert all(tokenizer.count_prompt(probe.prompt, "chat") == probe.prompt_tokens for probe in first.long)
+    prompts = [probe.prompt for plan in (first, second) for probe in (*plan.short, *plan.repeated, *plan.fingerprints)]
+    assert len(set(prompts)) == len(prompts)
+
+
+def test_a_canarys_prompts_differ_in_one_passage_at_its_place(tokenizer):
+    canaries = plan_probes(WORKLOAD, tokenizer).canaries
+    assert [canary.place for canary in canaries] == ["beginning"] * 12 + ["end"] * 12
+    for canary in canaries:
+        first, second = (probe.prompt for probe in canary.probes)
+        same_end = next(n for n in range(len(first)) if first[-n - 1] != second[-n - 1])
+        same_start = next(n for n in range(len(first)) if first[n] != second[n])
+        assert (same_end > 500) == (canary.place == "beginning")
+        assert (same_start > 500) == (canary.place == "end")
+
+
+def test_a_template_that_is_longer_than_the_probes_is_one_line(tmp_path):
+    folder = make_byte_level_bpe(tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text("rules " * 3000 + template.read_text())
+    with pytest.raises(InfrarayError, match="the chat template alone is"):
+        plan_probes(WORKLOAD, ModelTokenizer(folder))
+
+
+def test_every_probe_looks_like_a_request_of_the_workload(tokenizer):
+    plan = plan_probes(WORKLOAD, tokenizer)
+    with Server() as server:
+        answers = ask_probes(server.url, "model", plan, tokenizer)
+    assert {frozenset(seen.body) for seen in server.seen[:-12]} == {
+        frozenset(("model", "messages", "max_tokens", "temperature", "ignore_eos", "stream", "stream_options"))
+    }
+    assert server.most_in_flight <= 8
+    assert (len(answers.short), len(answers.long), len(answers.canaries), len(answers.repeated)) == (10, 10, 24, 4)
+    assert not any(response.failure for response in (*answers.short, *answers.long))
+    # This server tells no log-probabilities, and says so in its own way.
+    assert all(told.failure for told in answers.fingerprints)
+
+
+def test_a_server_that_fails_leaves_failures_and_no_error(tokenizer):
+    answers = ask_probes("http://127.0.0.1:1/v1", "model", plan_probes(WORKLOAD, tokenizer), tokenizer)
+    assert all(response.failure == "unreachable" for response in (*answers.short, *answers.long))
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["null", "{}", '{"content": 7}', '{"content": [{"token": "a"}]}', '{"content": [{"token": 1, "logprob": "x"}]}'],
+)
+def test_log_probabilities_in_another_form_are_one_line(document):
+    with pytest.raises(InfrarayError, match="not in the form of OpenAI's"):
+        read_logprobs(json.loads(document))
+
+
+def test_alternatives_are_sorted_and_the_gap_is_to_the_likeliest():
+    entry = {
+        "token": "b",
+        "logprob": -2.0,
+        "top_logprobs": [{"token": "b", "logprob": -2.0}, {"token": "a", "logprob": -0.5}],
+    }
+    (token,) = read_logprobs({"content": [entry]})
+    assert token.gap == 1.5 and token.alternatives[0] == ("a", -0.5)
+
+
+def test_a_reference_that_does_not_answer_is_one_line():
+    with pytest.raises(InfrarayError, match=r"/likelihood: .*refused"):
+        likelihood("http://127.0.0.1:1/v1", {"prompt": "a"}, "b")
