@@ -3,7 +3,7 @@
 # as root, or with sudo without a password. Elsewhere it says in one line what to run. Never fails: all
 # that does not need them works without.
 set -u
-packages="bubblewrap iproute2 iptables iputils-ping mininet util-linux"
+packages="bubblewrap iproute2 iptables iputils-ping mininet net-tools nftables procps util-linux"
 
 command -v dpkg-query >/dev/null 2>&1 || {
     echo "note: emulated networks need bubblewrap, iproute2, iptables, ping and Mininet; infraray doctor says what is missing"

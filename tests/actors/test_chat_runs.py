@@ -88,7 +88,8 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
         again = threading.Event()
 
         def die_and_come_back() -> None:
-            time.sleep(2.5)
+            # More episodes than may be under way at once: when the first are over, others have just begun.
+            wait_for(lambda: any((tmp_path / "run").rglob("*.arrows")))
             [os.kill(pid, signal.SIGKILL) for pid in processes(f"{sys.executable}\0{SERVER}\0{port}")]
             time.sleep(2)
             with server(port, 0.05):
@@ -97,15 +98,15 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
         trouble = threading.Thread(target=die_and_come_back)
         trouble.start()
         try:
-            summary = run(asked([f"chat:m@{url}"], seeds=150), tmp_path / "run")
+            summary = run(asked([f"chat:m@{url}"], seeds=1000), tmp_path / "run")
         finally:
             again.set()
             trouble.join()
-    assert (summary.finished, summary.failed) == (150, 0)
+    assert (summary.finished, summary.failed) == (1000, 0)
     told = capsys.readouterr().err
     assert f"endpoint {url} does not answer; waiting" in told
     assert f"endpoint {url} answers again" in told
-    assert len(Run(tmp_path / "run").episodes()["episode_id"].unique()) == 150
+    assert len(Run(tmp_path / "run").episodes()["episode_id"].unique()) == 1000
 
 
 @pytest.mark.parametrize("model", ["m", "other"])
