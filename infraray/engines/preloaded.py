@@ -153,6 +153,7 @@ class PreloadedServer:
         self._lifeline.close()
         if self.pid is None:
             # Not forked yet: the imports need not be waited for.
+            self._told.close()
             return self._zygote.end()
         deadline = time.monotonic() + timeout_s
         while self.status() is None:
@@ -169,6 +170,6 @@ class PreloadedServer:
         """What the zygote told so far: the process id, then the exit status."""
         while not self._told.closed and (data := self._told.read(4096)) is not None:
             self._text += data
-            if not data:
+            if not data or len(self._text.split()) > 1:
                 self._told.close()
         return self._text.split()

@@ -375,20 +375,22 @@ def load_supervisor() -> ModuleType:
     return module
 
 
-def main(control: str, learned: str, *modules: str) -> Callable[[], object]:
-    """Serves; returns in forks alone, with what they become."""
+def main(control: str, learned: str, *modules: str) -> None:
+    """Imports the modules and serves."""
     # This file's folder has modules that are named as the engines'.
     with suppress(ValueError):
         sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
     supervisor = load_supervisor()
     channel = socket.socket(fileno=int(control))
     os.set_inheritable(channel.fileno(), False)
-    try:
-        serve(Image(channel, json.loads(learned), modules), supervisor)
-    except Child as child:
-        return child.become
-    sys.exit(0)
+    serve(Image(channel, json.loads(learned), modules), supervisor)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])()
+    run: Callable[[], object] | None = partial(main, *sys.argv[1:])
+    while run is not None:
+        try:
+            run()
+            run = None
+        except Child as child:
+            run = child.become
