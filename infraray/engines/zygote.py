@@ -5,8 +5,8 @@
 CONTROL is the descriptor of a socket. Each request on it is a JSON object (``command``: the words after
 the interpreter, ``log``, ``grace_s``) with two descriptors: the server's lifeline, and a pipe that gets
 the process id of its outer supervisor and, when nothing is left, the exit status. Between the zygote
-and a server stand the two watchers of `supervisor.py`. When the socket closes, the zygote ends after
-the last server.
+and a server stand the two watchers of `supervisor.py`. When the socket closes, the zygote ends
+its servers and itself.
 
 A server starts its worker processes by multiprocessing's method "spawn", each a new interpreter with all
 imports again. Here they are forks as well, of a process that the server left behind before it did
@@ -91,7 +91,9 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 
 def open_descriptors() -> set[int]:
     """Descriptors of this process beside the standard ones."""
-    return {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2}
+    listed = {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2}
+    # One of them was the listing's own.
+    return {descriptor for descriptor in listed if os.path.lexists(f"/proc/self/fd/{descriptor}")}
 
 
 class Image:
@@ -172,6 +174,8 @@ def serve(image: Image, supervisor: ModuleType) -> None:
             request, descriptors = receive(image.control)
             if request is None:
                 listening.pop()
+                for pid in told:
+                    os.kill(pid, signal.SIGTERM)
                 continue
             lifeline, tells = descriptors
             pid = fork()

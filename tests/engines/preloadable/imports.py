@@ -9,5 +9,7 @@ UNDER = os.environ.get("SET_FOR_WORKERS")
 
 if "IMPORTS_TAKE_S" in os.environ:
     time.sleep(float(os.environ["IMPORTS_TAKE_S"]))
+if "IMPORTS_NUMPY" in os.environ:
+    import numpy  # noqa: F401
 if "IMPORTS_START_A_THREAD" in os.environ:
     threading.Thread(target=time.sleep, args=(600,), name="sleeper", daemon=True).start()
