@@ -64,7 +64,7 @@ def test_whichever_process_is_killed_nothing_is_left(
         inner, server = descendants(outer)[:2]
         os.kill({"server": server, "inner supervisor": inner, "outer supervisor": outer}[victim], signal.SIGKILL)
         assert eventually(lambda: not any(map(exists, [inner, *noted(tmp_path)])))
-        assert not engine.alive() and not listens(engine.url)
+        assert eventually(lambda: not engine.alive(), 2.0) and not listens(engine.url)
 
 
 def test_the_owner_killed_leaves_nothing(tmp_path: Path) -> None:
