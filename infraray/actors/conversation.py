@@ -44,11 +44,9 @@ class ConversationWorker:
         """Answers once the worker can play; returns its process id."""
         return os.getpid()
 
-    async def notices(self) -> list[str]:
-        """What a person may want to know, since the last call."""
-        told = list(dict.fromkeys(self.told))
-        self.told.clear()
-        return told
+    async def notices(self, heard: int) -> list[str]:
+        """What a person may want to know, after the first ``heard`` of it."""
+        return self.told[heard:]
 
     async def play(self, specs: Sequence[EpisodeSpec]) -> BatchReport:
         """Plays episodes side by side; when it returns, they are collected."""

@@ -97,6 +97,8 @@ class _Worker:
     actor: Any
     sent: dict[Any, tuple[list[EpisodeSpec], float]] = field(default_factory=dict)
     ready: bool = False
+    heard: int = 0
+    """How many of its notices were passed on: an answer that comes too late is asked for again."""
 
 
 @dataclass(eq=False)
@@ -245,10 +247,12 @@ class Scheduler:
                 if not worker.ready:
                     continue
                 try:
-                    for notice in ray.get(worker.actor.notices.remote(), timeout=NOTICES_S):
-                        self.watcher.notice(notice)
+                    notices = ray.get(worker.actor.notices.remote(worker.heard), timeout=NOTICES_S)
                 except (RayError, TimeoutError):
                     continue  # its death or its block shows in its batches
+                worker.heard += len(notices)
+                for notice in dict.fromkeys(notices):
+                    self.watcher.notice(notice)
 
     def _batches(self) -> Iterator[list[EpisodeSpec]]:
         """Owed episodes of agents that answer at once, in batches of about `BATCH_S`."""

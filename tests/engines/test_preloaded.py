@@ -169,8 +169,9 @@ def test_the_owner_killed_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_launcher_ended_leaves_nothing(preloaded: PreloadedLauncher) -> None:
+    others = set(descendants(os.getpid()))
     with started(spec_of(), preloaded) as engine:
-        pids = descendants(os.getpid())
+        pids = set(descendants(os.getpid())) - others
         preloaded.end()
         assert not any(map(exists, pids)) and not engine.alive()
 
