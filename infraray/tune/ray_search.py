@@ -8,6 +8,7 @@ own checkpoints are not used, since the study's journal says more and is never t
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 import time
@@ -152,6 +153,9 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         elif isinstance(given.subject, Confirmation):
             self.study.confirm(given.subject, measurement)
             self.watcher.confirmed(given.subject, measurement)
+        elif measurement.failure == DEADLINE and found["began"] >= (given.order.deadline or math.inf):
+            # Its actor was not there in time: it did not run, and is still owed.
+            self.held = None
         else:
             began_s, ended_s = self.study.elapsed_s(found["began"]), self.study.elapsed_s(found["ended"])
             self.held = None if error else given.subject.configuration

@@ -26,7 +26,8 @@ SPACE = SearchSpace(
 class Bowl(Objective):
     """The bowl, a little noisy by seed.
 
-    Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long one takes;
+    Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long one takes; ``actors``:
+    how many must be there before the first one goes on;
     ``cracked``: what becomes of a cracked one: ``raises``, ``dies``, ``sleeps``, ``spins``, ``nan``.
     """
 
@@ -54,6 +55,7 @@ class Bowl(Objective):
 
     def evaluate(self, configuration, budget):
         self.write(f"evaluate {self.spell(configuration)} budget={budget}")
+        self.wait_for_others()
         time.sleep(self.parameters.get("trial_s", 0.0) * budget / self.max_budget)
         if configuration["glaze"] == "cracked":
             self.crack()
@@ -96,6 +98,15 @@ class Bowl(Objective):
                     pass
         if kind == "nan":
             raise ZeroDivisionError
+
+    def wait_for_others(self):
+        """Until as many processes as ``actors`` says measure."""
+        limit = time.monotonic() + 60
+        while (wanted := self.parameters.get("actors", 0)) and time.monotonic() < limit:
+            lines = Path(self.parameters["log"]).read_text().splitlines()
+            if len({line.split()[0] for line in lines}) >= wanted:
+                break
+            time.sleep(0.02)
 
     def write(self, line):
         if path := self.parameters.get("log"):

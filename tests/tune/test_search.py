@@ -1,0 +1,234 @@
+"""Searches on real Ray Tune: actors, deadlines, deaths, kill -9, and the command line."""
+
+import collections
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray
+import yaml
+
+from infraray.errors import InfrarayError
+from infraray.testing.search_problems import bowl
+from infraray.tune.journal import read_journal
+from infraray.tune.search import search
+from infraray.tune.study import DEADLINE
+
+BOWLS = str(Path(__file__).with_name("bowls.py"))
+
+
+def study(**changes):
+    made = {
+        "name": "bowls",
+        "scenario": "bowls",
+        "imports": [BOWLS],
+        "searcher": "random",
+        "budget": {"trials": 6},
+        "seeds": 3,
+        "evaluation_seeds": "100:104",
+        "resources": {"cpus": 1},
+    }
+    return {**made, **changes}
+
+
+def finished(folder: Path):
+    return [event for event in read_journal(folder / "trials.jsonl") if event["kind"] == "finished"]
+
+
+def measured(log: Path):
+    """(process id, what was done) of every line that the objectives wrote."""
+    return [tuple(line.split(" ", 1)) for line in log.read_text().splitlines()]
+
+
+def test_search_measures_in_as_many_actors_as_fit_and_keeps_them(ray_session, tmp_path):
+    parameters = {"log": str(tmp_path / "log"), "trial_s": 0.2, "actors": 2}
+    summary = search(study(searcher="tpe", budget={"trials": 10}, parameters=parameters), tmp_path / "run", quiet=True)
+    assert (summary.trials, summary.failed) == (10, 0)
+    lines = measured(tmp_path / "log")
+    # Two CPUs: two actors, each with its objective from the first trial to the last, closed once.
+    actors = {pid for pid, _ in lines}
+    assert len(actors) == 2
+    assert sorted(pid for pid, what in lines if what == "close") == sorted(actors)
+    assert len([what for _, what in lines if what.startswith("evaluate")]) == 10
+    spans = [(event["began_s"], event["ended_s"]) for event in finished(tmp_path / "run")]
+    assert any(one[0] < other[0] < one[1] for one in spans for other in spans), "never two at a time"
+
+
+def test_the_best_is_confirmed_beside_the_defaults_and_the_agents(ray_session, tmp_path):
+    spec = study(budget={"trials": 8}, against=["scripted:potter"])
+    summary = search(spec, tmp_path / "run", quiet=True)
+    events = read_journal(tmp_path / "run" / "trials.jsonl")
+    best = min(finished(tmp_path / "run"), key=lambda event: event["measurement"]["score"])
+    asked = {event["trial"]: event for event in events if event["kind"] == "asked"}
+    assert summary.best == asked[best["trial"]]["label"]
+    # The score that counts is the one on the evaluation seeds.
+    configuration = asked[best["trial"]]["configuration"]
+    assert summary.score == pytest.approx(bowl(configuration) + 0.001 * (100 + 101 + 102 + 103) / 4)
+    assert {event["label"] for event in events if event["kind"] == "confirmed"} == {
+        "x=4.0 y=500.0 glaze=plain",
+        summary.best,
+        "scripted:potter",
+    }
+
+
+def test_parallel_bounds_the_trials_at_a_time(ray_session, tmp_path):
+    parameters = {"log": str(tmp_path / "log"), "trial_s": 0.1}
+    search(study(parallel=1, parameters=parameters), tmp_path / "run", quiet=True)
+    assert len({pid for pid, _ in measured(tmp_path / "log")}) == 1
+
+
+def test_successive_halving_measures_each_budget_as_a_trial_of_its_own(ray_session, tmp_path):
+    parameters = {"log": str(tmp_path / "log")}
+    summary = search(study(searcher="bohb", budget={"trials": 5}, parameters=parameters), tmp_path / "run", quiet=True)
+    asked = [event for event in read_journal(tmp_path / "run" / "trials.jsonl") if event["kind"] == "asked"]
+    assert collections.Counter(event["budget"] for event in asked)[1] >= 9
+    assert len(finished(tmp_path / "run")) == summary.trials == len({event["trial"] for event in asked})
+
+
+@pytest.mark.parametrize("kind", ["raises", "dies"])
+def test_failed_trial_is_kept_with_its_class_and_the_search_goes_on(kind, ray_session, tmp_path):
+    parameters = {"cracked": kind, "log": str(tmp_path / "log")}
+    summary = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "run", quiet=True)
+    failures = [event["measurement"] for event in finished(tmp_path / "run") if event["measurement"]["failure"]]
+    assert summary.trials == 8 and 0 < summary.failed == len(failures) < 8
+    expected = {"raises": ("MemoryError", "no more clay"), "dies": ("process died", "died")}[kind]
+    for failure in failures:
+        assert failure["failure"] == expected[0] and expected[1] in failure["reason"]
+        assert failure["score"] is None
+    assert summary.best is not None and "cracked" not in summary.best
+
+
+@pytest.mark.parametrize("kind", ["sleeps", "spins"])
+def test_time_budget_is_obeyed_to_the_second(kind, ray_session, tmp_path):
+    parameters = {"cracked": kind, "trial_s": 0.1, "log": str(tmp_path / "log")}
+    spec = study(budget={"seconds": 3}, parallel=1, parameters=parameters)
+    search(spec, tmp_path / "run", quiet=True)
+    *others, cut = finished(tmp_path / "run")
+    # A second later where the trial cannot be interrupted, and what Ray takes to notice.
+    assert cut["measurement"]["failure"] == DEADLINE
+    assert 3.0 <= cut["ended_s"] < (4.0 if kind == "sleeps" else 5.5)
+    assert all(event["ended_s"] < 3.0 and event["measurement"]["failure"] is None for event in others)
+
+
+def test_trials_that_were_cut_off_are_measured_first_when_there_is_more_time(ray_session, tmp_path):
+    parameters = {"trial_s": 1.0, "log": str(tmp_path / "log")}
+    search(study(budget={"seconds": 2.5, "trials": 20}, parameters=parameters), tmp_path / "run", quiet=True)
+    cut = [event["trial"] for event in finished(tmp_path / "run") if event["measurement"]["failure"] == DEADLINE]
+    assert cut
+    before = len(finished(tmp_path / "run"))
+    search(study(budget={"seconds": 5.5, "trials": 20}, parameters=parameters), tmp_path / "run", quiet=True)
+    assert {event["trial"] for event in finished(tmp_path / "run")[before : before + len(cut)]} == set(cut)
+
+
+def test_finished_study_measures_nothing_again(ray_session, tmp_path):
+    parameters = {"log": str(tmp_path / "log")}
+    first = search(study(parameters=parameters), tmp_path / "run", quiet=True)
+    lines = measured(tmp_path / "log")
+    assert search(study(parameters=parameters), tmp_path / "run", quiet=True) == first
+    assert measured(tmp_path / "log") == lines
+
+
+def test_other_study_in_the_folder_is_refused(ray_session, tmp_path):
+    search(study(budget={"trials": 2}), tmp_path / "run", quiet=True)
+    with pytest.raises(InfrarayError, match='holds a study with searcher: "random", not "tpe"; choose another --out'):
+        search(study(searcher="tpe"), tmp_path / "run", quiet=True)
+
+
+def test_preparation_that_fails_ends_the_search_in_one_line(ray_session, tmp_path):
+    with pytest.raises(InfrarayError, match=r"^nothing can be measured: bowls: there is no clay$"):
+        search(study(parameters={"unprepared": True}), tmp_path / "run", quiet=True)
+
+
+def test_trial_larger_than_the_cluster_is_refused(ray_session, tmp_path):
+    with pytest.raises(InfrarayError, match="a trial asks for 1 CPUs and 3 GPUs; the cluster has 2 and 0"):
+        search(study(resources={"gpus": 3}), tmp_path / "run", quiet=True)
+
+
+def start(spec: Path, folder: Path) -> subprocess.Popen:
+    environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    return subprocess.Popen(
+        [sys.executable, "-m", "infraray", "search", str(spec), "--out", str(folder)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("searcher", ["random", "tpe", "bohb", "smac"])
+def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path):
+    trials = {"random": 20, "tpe": 20, "bohb": 6, "smac": 18}[searcher]
+    parameters = {"log": str(tmp_path / "log"), "trial_s": 0.1, "cracked": "raises"}
+    spec = study(searcher=searcher, budget={"trials": trials}, parameters=parameters)
+    (tmp_path / "bowls.yaml").write_text(yaml.safe_dump(spec))
+    folder = tmp_path / "run"
+    driver = start(tmp_path / "bowls.yaml", folder)
+    limit = time.monotonic() + 60
+    while not (folder / "trials.jsonl").exists() or len(finished(folder)) < 6:
+        assert time.monotonic() < limit and driver.poll() is None, driver.communicate()
+        time.sleep(0.02)
+    time.sleep(random.uniform(0, 0.3))
+    driver.kill()
+    driver.communicate()
+    before = read_journal(folder / "trials.jsonl")
+    open_trials = {event["trial"] for event in before if event["kind"] == "asked"}
+    open_trials -= {event["trial"] for event in before if event["kind"] == "finished"}
+    assert not any(event["kind"] == "confirmed" for event in before)
+
+    again = start(tmp_path / "bowls.yaml", folder)
+    output, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert "trials found from before" in errors and "proposes otherwise" not in errors
+    after = read_journal(folder / "trials.jsonl")
+    assert after[: len(before)] == before
+    done = [event["id"] for event in after if event["kind"] == "finished"]
+    assert len(done) == len(set(done)) == len({event["trial"] for event in after if event["kind"] == "asked"})
+    # Nothing that was finished was measured again; what was open was, once.
+    evaluated = collections.Counter(what for _, what in measured(tmp_path / "log") if what.startswith("evaluate"))
+    assert len(evaluated) == len(done)
+    assert sum(evaluated.values()) <= len(done) + len(open_trials)
+    assert "best" in output and "defaults" in output
+
+
+def command_line(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "infraray", "search", *map(str, arguments)], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("searcher: smack", "3: searcher: unknown searcher 'smack'; did you mean smac?"),
+        ("sercher: tpe", "3: sercher: no such field; did you mean searcher or searches"),
+        ("agents: [scripted:round_robin]", "3: agents: scripted:round_robin: has no search_space; those with one are"),
+        ("agents: [scripted:power_of_tow]", "unknown agent scripted:power_of_tow for load_balance; did you mean"),
+        ("parameters: {num_servers: 0}", "3: load_balance: num_servers=0: input should be"),
+        ("budget: {trials: 0}", "3: budget.trials=0: "),
+        ("budget: {}", "3: budget: says neither trials nor seconds"),
+        ("evaluation_seeds: 19:25", "3: evaluation_seeds: 19 is among seeds too"),
+        ("min_budget: 21", "3: min_budget: 21: must be from 2 to 20 episodes"),
+        ("against: [scripted:nobody]", "3: against.0: unknown agent scripted:nobody"),
+    ],
+)
+def test_mistake_in_the_file_is_one_line_with_its_line(change, line, tmp_path):
+    from infraray.tune.study_file import load_study, make_objective
+
+    agents = "" if change.startswith("agents") else "agents: [scripted:power_of_two]"
+    (tmp_path / "s.yaml").write_text(f"scenario: load_balance\n# a study\n{change}\n{agents}\n")
+    with pytest.raises(InfrarayError) as caught:
+        make_objective(load_study(tmp_path / "s.yaml"))
+    assert len(str(caught.value).splitlines()) == 1
+    assert line.split(" or searches")[0] in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/s.yaml:")
+
+
+def test_command_line_says_a_mistake_without_a_traceback(tmp_path):
+    done = command_line("--scenario", "load_balance", "--agent", "scripted:round_robin", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: command line: agents: scripted:round_robin: has no search_space")
+    assert len(done.stderr.splitlines()) == 1
