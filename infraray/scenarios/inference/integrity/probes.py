@@ -101,7 +101,7 @@ class ProbePlan:
     Args:
         short: new prompts.
         long: new prompts that are `SHORT_SHARE` times as long.
-        canaries: pairs of prompts, answered at temperature 1.
+        canaries: pairs of prompts.
         repeated: prompts to ask twice, at temperature 1 and without a seed.
         fingerprints: prompts whose first answer tokens are compared in their log-probabilities.
     """
@@ -191,7 +191,7 @@ class _Documents:
             text = self.text(PASSAGE_TOKENS, self.tokenizer.count_text)
             passage = CODED.format(text=text, code=secrets.token_hex(5))
             prompt = _CANARIES[place].format(document=document, passage=passage)
-            return Probe(prompt, self._count(prompt), CANARY_OUTPUT, 1.0)
+            return Probe(prompt, self._count(prompt), CANARY_OUTPUT)
 
         return Canary(place, (probe(), probe()))
 
