@@ -26,6 +26,9 @@ from benchmarks.table import Row, print_table
 LATE_S = 0.005
 TOKENS = 50
 SECONDS = 4.0
+WARM_UPS = 5
+"""Requests that a client sends before, one by one: what it imports and makes at its first is not counted."""
+
 TRIES = 3
 """Of which one has to succeed: other processes of the machine may hold up any."""
 
@@ -37,6 +40,9 @@ def prompts(count: int) -> list[str]:
     return [f"request {number}" for number in range(count)]
 
 
+WARM_UP = "to warm up"
+
+
 def ours(url: str, rate: float, count: int) -> list[float]:
     """Our load generator."""
     from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
@@ -46,6 +52,8 @@ def ours(url: str, rate: float, count: int) -> list[float]:
     target = find_target(url, "completions")
     body = {"model": "m", "max_tokens": TOKENS, "stream": True}
     messages = [target.message({**body, "prompt": prompt}) for prompt in prompts(count)]
+    warm_up = [target.message({**body, "prompt": WARM_UP})] * WARM_UPS
+    generate_load(target, Load(warm_up, [0.0] * WARM_UPS, concurrency=1))
     started = time.perf_counter() + 0.2
     exchanges = generate_load(target, Load(messages, [number / rate for number in range(count)]), started)
     asked = Request("", 2, TOKENS, "")
@@ -58,6 +66,8 @@ def on_schedule(rate: float, count: int, send: Callable) -> list[float]:
     """Runs an asyncio client's coroutine ``send(prompt)``, which returns a TTFT, once for each request."""
 
     async def all_of_them() -> list[float]:
+        for _ in range(WARM_UPS):
+            await send(WARM_UP)
         started, tasks = time.perf_counter() + 0.2, []
         for number, prompt in enumerate(prompts(count)):
             await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
@@ -113,7 +123,7 @@ def vllm_bench(url: str, rate: float, count: int) -> list[float]:
 
     with tempfile.TemporaryDirectory() as folder:
         model = str(make_words(Path(folder)))
-        options = ("--request-rate", str(rate), "--burstiness", "1e9")
+        options = ("--request-rate", str(rate), "--burstiness", "1e9", "--num-warmups", str(WARM_UPS))
         return bench_serve(url, model, prompts(count), TOKENS, *options)["ttfts"]
 
 
@@ -127,7 +137,7 @@ CLIENTS: dict[str, Callable[[str, float, int], list[float]]] = {
 
 def lateness_s(client: str, rate: float) -> float:
     """p99 of the lateness of one client at one rate, in s; infinite where a request is lost."""
-    count = max(100, int(rate * SECONDS))
+    count = max(200, int(rate * SECONDS))
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.paced_server"],
         stdin=subprocess.PIPE,
@@ -146,7 +156,9 @@ def lateness_s(client: str, rate: float) -> float:
     if done.returncode or len(notes) < count:
         return float("inf")
     said = np.array(json.loads(done.stdout.splitlines()[-1]))
-    numbers, received, first = np.array(sorted(notes)).T
+    # To warm up, vllm bench sends its first prompt, as the others send prompts without a number: the last counts.
+    last = {number: (received, first) for number, received, first in sorted(notes) if number >= 0}
+    numbers, (received, first) = np.array(list(last)), np.array(list(last.values())).T
     due = numbers / rate
     late = received - due - np.min(received - due)
     return float(np.percentile(np.maximum(late, said - (first - received)), 99))

@@ -107,7 +107,11 @@ def main() -> None:
                 continue
             received += data
             head = received.find(b"\r\n\r\n") + 4
-            if head > 3 and len(received) >= head + int(LENGTH.search(received)[1]):
+            if received.startswith(b"GET") and head > 3:
+                # vllm bench asks what else the server knows: nothing.
+                connection.send(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+                received.clear()
+            elif head > 3 and len(received) >= head + int(LENGTH.search(received)[1]):
                 streams[file] = Stream(connection, bytes(received[head:]))
                 notes.append(streams[file].note)
                 received.clear()
