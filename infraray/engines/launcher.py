@@ -34,6 +34,8 @@ class Launcher:
         symptoms: patterns of errors that only report another one that stands before them.
         preload: modules that its processes import, for launches from a process that has them; those that
             a version does not have are left out. Empty where the engine is always started plainly.
+        caches: environment variables that name the folders in which it keeps from one start to the next
+            what it compiled or measured.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Launcher:
     false_flag: str = ""
     symptoms: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
 
     def command_line(self, template: Sequence[str], places: Mapping[str, str], flags: Mapping[str, Any]) -> list[str]:
         """Fills a template in and appends the flags."""

@@ -26,14 +26,14 @@ _ZYGOTE = Path(__file__).with_name("zygote.py")
 
 
 class PreloadedLauncher:
-    """Keeps one zygote for each engine that it has launched, and replaces one that died.
+    """Keeps one zygote for each engine and interpreter that it has launched, and replaces one that died.
 
-    What a zygote imported depends on the interpreter and on the environment variables, so that a
-    launch with others gets another zygote.
+    What a zygote imported depends on the environment variables, so that a launch with others replaces
+    it as well.
     """
 
     def __init__(self) -> None:
-        self._zygotes: dict[str, _Zygote] = {}
+        self._zygotes: dict[tuple[str, str], _Zygote] = {}
 
     def launch(
         self, engine: Launcher, command: Sequence[str], environment: Mapping[str, str], log: Path, grace_s: float
@@ -47,15 +47,16 @@ class PreloadedLauncher:
             log: the file that gets what it prints.
             grace_s: how long it may take to end by itself once it is asked to.
         """
-        zygote = self._zygotes.get(engine.name)
-        if zygote is None or not zygote.fits(command[0], environment):
+        kind = engine.name, command[0]
+        zygote = self._zygotes.get(kind)
+        if zygote is None or not zygote.fits(environment):
             if zygote is not None:
                 zygote.end()
-            zygote = self._zygotes[engine.name] = _Zygote(command[0], engine.preload, environment, grace_s)
+            zygote = self._zygotes[kind] = _Zygote(command[0], engine.preload, environment, grace_s)
         return PreloadedServer(zygote, command[1:], log, grace_s)
 
     def end(self) -> None:
-        """Ends every zygote and what was launched from it. May be called twice."""
+        """Ends every zygote and what was launched from it. May be called twice; a later launch starts others."""
         while self._zygotes:
             self._zygotes.popitem()[1].end()
 
@@ -64,7 +65,6 @@ class _Zygote:
     """A process that has imported an engine."""
 
     def __init__(self, python: str, modules: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
-        self._python = python
         self._environment = dict(environment)
         self._folder = Path(tempfile.mkdtemp(prefix="infraray-preloaded-"))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -78,9 +78,9 @@ class _Zygote:
                 [theirs.fileno()],
             )
 
-    def fits(self, python: str, environment: Mapping[str, str]) -> bool:
-        """Whether it lives, and was started by the same interpreter in the same environment."""
-        return self.status() is None and (self._python, self._environment) == (python, dict(environment))
+    def fits(self, environment: Mapping[str, str]) -> bool:
+        """Whether it lives, and was started in the same environment."""
+        return self.status() is None and self._environment == dict(environment)
 
     def status(self) -> int | None:
         """The exit status once it and all servers are gone."""
@@ -125,7 +125,7 @@ class PreloadedServer:
         told, tells = os.pipe()
         os.set_blocking(told, False)
         self._lifeline, self._told = os.fdopen(held, "wb"), os.fdopen(told, "rb", buffering=0)
-        with os.fdopen(lifeline), os.fdopen(tells, "wb"), suppress(BrokenPipeError):
+        with os.fdopen(lifeline), os.fdopen(tells, "wb"), suppress(ConnectionError):
             # Where nobody reads the request any more, `status` finds that the zygote is gone.
             zygote.ask({"command": list(command), "log": str(log), "grace_s": grace_s}, [lifeline, tells])
 

@@ -41,14 +41,23 @@ class EngineProcess:
         host: the address that it listens on and is reached at.
         preloaded: starts it from a process that has imported the engine, where there is such for the engine;
             without it, and for a command of the user's, the start is a plain one.
+        scratch: gives it folders of its own, empty ones, for temporary files and for what engines keep from
+            one start to the next; without it, it has those that every start has.
     """
 
-    def __init__(self, spec: EngineSpec, host: str = "127.0.0.1", preloaded: PreloadedLauncher | None = None) -> None:
+    def __init__(
+        self,
+        spec: EngineSpec,
+        host: str = "127.0.0.1",
+        preloaded: PreloadedLauncher | None = None,
+        scratch: bool = False,
+    ) -> None:
         self.spec = spec
         self.host = host
         self.launcher = launchers()[spec.engine]
         self.port = 0
         self._preloaded = preloaded
+        self._scratch = scratch
         self._server: SupervisedCommand | PreloadedServer | None = None
         self._folder = Path(tempfile.mkdtemp(prefix=f"infraray-{spec.name}-"))
         self._stopped = False
@@ -130,7 +139,7 @@ class EngineProcess:
             raise InfrarayError(f"{self._who()}: process {self._server.pid} cannot be killed")
 
     def remove_log(self) -> None:
-        """Deletes the log."""
+        """Deletes the log, and the folders of its own where it has them."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -166,7 +175,16 @@ class EngineProcess:
             # Another environment's Python must not find this one's packages.
             for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
                 environment.pop(name, None)
-        return {**environment, "PYTHONUNBUFFERED": "1", **self.spec.env}
+        return {**environment, "PYTHONUNBUFFERED": "1", **self.spec.env, **self._scratch_folders()}
+
+    def _scratch_folders(self) -> dict[str, str]:
+        """Its own folders by the variables that name them."""
+        if not self._scratch:
+            return {}
+        folders = {name: self._folder / name.lower() for name in ("TMPDIR", *self.launcher.caches)}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
+        return {name: str(folder) for name, folder in folders.items()}
 
     def _wait_until_ready(self, deadline: float) -> bool:
         """Returns False where another process has the port.

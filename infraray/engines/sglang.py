@@ -14,4 +14,5 @@ SGLANG = Launcher(
         r"Initialization failed\. Please see the error messages above",
         r"BrokenPipeError",
     ),
+    caches=("SGLANG_CACHE_DIR", "SGLANG_DG_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
 )

@@ -28,4 +28,5 @@ VLLM = Launcher(
         "vllm.model_executor.models.transformers",
         "torch._inductor.compile_fx",
     ),
+    caches=("VLLM_CACHE_ROOT", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
 )

@@ -121,6 +121,14 @@ def test_other_variables_are_imported_under_anew(preloaded: PreloadedLauncher) -
     assert [one["server"]["imported_under"] for one in said] == ["a", "b"]
 
 
+def test_each_interpreter_keeps_its_import(preloaded: PreloadedLauncher, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.symlink_to(sys.executable)
+    said = [launched(spec_of(python=python), preloaded) for python in (sys.executable, str(other), sys.executable)]
+    by = [one["server"]["imported_by"] for one in said]
+    assert by[0] == by[2] != by[1]
+
+
 def test_what_has_threads_is_not_forked(preloaded: PreloadedLauncher) -> None:
     said = launched(spec_of(env={"IMPORTS_START_A_THREAD": "1"}), preloaded)
     assert said["server"]["imported_by"] == said["server"]["pid"]

@@ -1,5 +1,9 @@
 """The test bench: launches an engine with a configuration, sends a workload's requests, and tells what came of it.
 
+Trials are launched from a process that has imported the engine, with the engine's caches as the trial
+before left them, which saves most of a start. What decides a score is started plainly: the reference
+server, and what is submitted, the latter with empty caches.
+
 Search and agents use the same bench, on the same requests, so that their results can stand in one
 table. Only one measurement at a time is made on the same devices, also of different processes:
 two servers side by side would measure each other.
@@ -19,8 +23,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError
@@ -41,6 +46,10 @@ from infraray.tune.values import Configuration
 
 ENGINE = "engine"
 """The hyperparameter that chooses between several engines."""
+
+Start = Literal["preloaded", "plain", "clean"]
+"""How a server is started: from a process that has imported the engine, as anybody would, or that and with
+empty folders of its own. Only a clean start never uses a server that runs."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ class Trial:
         configuration: what was launched.
         measurement: the figures; None where there are none.
         failure: the engine's own reason or the load's, in one line; None where there is none.
-        start_s: seconds from launch to ready; 0 where a server that ran was used again.
+        start_s: seconds from launch to ready, once the server before is gone; 0 where a server that ran was used again.
         measure_s: seconds of load.
     """
 
@@ -158,7 +167,7 @@ class Trial:
 
 
 class Bench:
-    """Owns at most one running server.
+    """Owns at most one running server, and the processes that have imported engines, until `close`.
 
     Args:
         setting: what is the same for every configuration.
@@ -167,6 +176,7 @@ class Bench:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.process: EngineProcess | None = None
+        self._preloaded = PreloadedLauncher()
         self._requests: dict[int, RequestSet] = {}
         self._references: dict[int, Reference] = {}
 
@@ -217,7 +227,7 @@ class Bench:
         """Measures a configuration.
 
         A server that runs with the same launch is used again, unless a clean start is asked for:
-        then there is a new process group with a scratch folder of its own.
+        then there is a new process group with scratch folders of its own, started plainly.
 
         Args:
             configuration: canonical.
@@ -226,9 +236,9 @@ class Bench:
             time_limit_s: for the start and the load; what is not done then failed.
             clean: whether to start anew.
         """
-        return self._evaluate(
-            self.setting.engine_spec(configuration), configuration, seed, num_requests, time_limit_s, clean
-        )
+        spec = self.setting.engine_spec(configuration)
+        start: Start = "clean" if clean else "preloaded"
+        return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start)
 
     def reference(self, seed: int) -> Reference:
         """What the reference server does on a seed's requests: measured once on this machine, and kept.
@@ -252,7 +262,8 @@ class Bench:
         Raises:
             InfrarayError: it does not start.
         """
-        return self._start(self.setting.reference_spec(), math.inf, False)
+        spec = self.setting.reference_spec()
+        return self._running(spec, "plain") or self._launch(spec, math.inf, "plain")
 
     def speedup(self, score: float, seed: int) -> float:
         """How many times better than the reference's a score is: 1 for equal."""
@@ -281,7 +292,7 @@ class Bench:
     def _measure_reference(self, seed: int) -> Reference:
         spec = self.setting.reference_spec()
         with devices():
-            trial = self._evaluate(spec, {}, seed, None, math.inf, False)
+            trial = self._evaluate(spec, {}, seed, None, math.inf, "plain")
             if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
                 raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
             quiz = self.quiz(seed)
@@ -295,6 +306,13 @@ class Bench:
             self.process.remove_log()
             self.process = None
 
+    def close(self) -> None:
+        """Ends the server and all else that runs. May be called twice; what is asked afterwards starts it again."""
+        try:
+            self.stop()
+        finally:
+            self._preloaded.end()
+
     def _evaluate(
         self,
         spec: EngineSpec,
@@ -302,7 +320,7 @@ class Bench:
         seed: int,
         num_requests: int | None,
         time_limit_s: float,
-        clean: bool,
+        start: Start,
     ) -> Trial:
         deadline = time.monotonic() + time_limit_s
         requests = self.requests(seed)
@@ -311,9 +329,10 @@ class Bench:
             count = max(num_requests, workload.peak_concurrency)
             requests = RequestSet(requests.requests[:count], requests.warmup, requests.endpoint)
         with devices():
+            running = self._running(spec, start)
             began = time.monotonic()
             try:
-                process = self._start(spec, deadline, clean)
+                process = running or self._launch(spec, deadline, start)
             except InfrarayError as error:
                 self.stop()
                 return Trial(configuration, None, str(error), time.monotonic() - began, 0.0)
@@ -331,12 +350,20 @@ class Bench:
             self.stop()
         return Trial(configuration, measurement, failure, ready - began, measure_s)
 
-    def _start(self, spec: EngineSpec, deadline: float, clean: bool) -> EngineProcess:
-        if self.process is not None and not clean and self.process.spec == spec and self.process.alive():
+    def _running(self, spec: EngineSpec, start: Start) -> EngineProcess | None:
+        """The server that runs, where it can be used; otherwise it is ended."""
+        if self.process is not None and start != "clean" and self.process.spec == spec and self.process.alive():
             return self.process
         self.stop()
+        return None
+
+    def _launch(self, spec: EngineSpec, deadline: float, start: Start) -> EngineProcess:
         left_s = max(0.1, min(spec.ready_timeout_s, deadline - time.monotonic()))
-        process = EngineProcess(spec.model_copy(update={"ready_timeout_s": left_s}))
+        process = EngineProcess(
+            spec.model_copy(update={"ready_timeout_s": left_s}),
+            preloaded=self._preloaded if start == "preloaded" else None,
+            scratch=start == "clean",
+        )
         self.process = process
         process.start()
         # For the comparison with what is asked next: the limit is no part of the launch.

@@ -262,9 +262,9 @@ class Inference(Environment):
         return best / reference if higher_is_better(workload.objective) else reference / best
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the server and all else that the bench runs."""
         if self._bench is not None:
-            self._bench.stop()
+            self._bench.close()
         super().close()
 
     def _best(self) -> float:

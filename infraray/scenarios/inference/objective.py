@@ -94,9 +94,9 @@ class InferenceObjective(Objective):
         )
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the server and all else that the bench runs."""
         if self._bench is not None:
-            self._bench.stop()
+            self._bench.close()
 
 
 def make_objective(request: SearchRequest) -> InferenceObjective:

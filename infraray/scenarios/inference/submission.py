@@ -1,7 +1,7 @@
 """The final measurement of a configuration: a clean start on the evaluation seed, and both gates.
 
 What was tuned in place does not count: the configuration is launched again, in a fresh process
-group with a scratch folder of its own, by a plain start.
+group with scratch folders of its own, by a plain start.
 """
 
 from __future__ import annotations

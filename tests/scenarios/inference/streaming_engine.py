@@ -1,0 +1,48 @@
+"""An engine that a bench launches: python -P streaming_engine.py --port PORT [--mem-fraction-static X].
+
+Streams the word "one" as often as it is asked to. What its process imported, and where it may write,
+it prints at the start. A memory fraction of 0.9 is too much for it.
+"""
+
+import argparse
+import http.server
+import json
+import os
+import tempfile
+
+import imports
+
+from tests.scenarios.inference.sse_server import WORD, event
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        usage = {"prompt_tokens": 1, "completion_tokens": body["max_tokens"]}
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for _ in range(body["max_tokens"]):
+            self.wfile.write(event("messages" in body, WORD, None))
+        self.wfile.write(event("messages" in body, None, "length"))
+        self.wfile.write(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--mem-fraction-static", type=float)
+    given, _ = parser.parse_known_args()
+    if given.mem_fraction_static == 0.9:
+        raise RuntimeError("the weights are made of cheese")
+    cache = os.environ.get("ENGINE_CACHE", "")
+    written = {"temporary": tempfile.gettempdir(), "cache": cache}
+    print(json.dumps({"pid": os.getpid(), "imported_by": imports.BY, **written}), flush=True)
+    http.server.ThreadingHTTPServer(("127.0.0.1", given.port), Handler).serve_forever()

@@ -1,0 +1,132 @@
+"""What a bench launches how: trials from one import, what counts as anybody would; and nothing is left."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infraray.engines import process
+from infraray.engines.launcher import Launcher
+from infraray.engines.supervisor import descendants
+from infraray.scenarios.inference.bench import Bench
+from infraray.scenarios.inference.objective import InferenceObjective
+from infraray.scenarios.inference.parameters import InferenceParameters
+from tests.engines.fakes import eventually, exists
+from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+
+ROOT = Path(__file__).parents[3]
+COMMAND = ("{python}", "-P", str(Path(__file__).with_name("streaming_engine.py")), "--port", "{port}")
+SMALL = {"mem_fraction_static": 0.8}
+SMALLER = {"mem_fraction_static": 0.85}
+FAILS = {"mem_fraction_static": 0.9}
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferenceParameters:
+    engines = {
+        name: Launcher(name, COMMAND, preload=("imports",), caches=("ENGINE_CACHE",))
+        for name in ("sglang", "transformers")
+    }
+    monkeypatch.setattr(process, "launchers", lambda: engines)
+    (tmp_path / "temporary").mkdir()
+    # Also where benches wait for each other, of which others may run on this machine.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "model").mkdir()
+    one_traffic = {"preset": "C-cpu", "num_requests": 4, "input_tokens": 20, "output_tokens": 4, "traffic": [{}]}
+    given = {
+        "model": str(make_words(tmp_path / "model")),
+        "workload": one_traffic,
+        "engines": ["sglang"],
+        "env": {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'engines' / 'preloadable'}", "ENGINE_CACHE": "kept"},
+        "folder": str(tmp_path / "figures"),
+        "ready_timeout_s": 60.0,
+    }
+    return InferenceParameters.parse("inference", given)
+
+
+@pytest.fixture
+def bench(parameters: InferenceParameters) -> Iterator[Bench]:
+    made = Bench(parameters.setting())
+    yield made
+    made.close()
+
+
+def server(bench: Bench) -> dict[str, Any]:
+    """What the server that runs printed of itself."""
+    assert bench.process is not None
+    said: dict[str, Any] = json.loads(bench.process.log_tail())
+    return said
+
+
+def measured(bench: Bench, configuration: dict[str, Any], **how: Any) -> dict[str, Any]:
+    trial = bench.evaluate(configuration, 21, **how)
+    assert trial.failure is None
+    return server(bench)
+
+
+def test_trials_share_one_import(bench: Bench) -> None:
+    first, second = measured(bench, SMALL), measured(bench, SMALLER)
+    assert first["pid"] != second["pid"] and not exists(first["pid"])
+    assert first["imported_by"] == second["imported_by"] not in (first["pid"], second["pid"])
+    assert measured(bench, SMALLER)["pid"] == second["pid"]
+    bench.stop()
+    assert exists(first["imported_by"]) and measured(bench, SMALL)["imported_by"] == first["imported_by"]
+
+
+def test_what_is_submitted_is_started_plainly_with_empty_folders(bench: Bench) -> None:
+    trial, submitted = measured(bench, SMALL), measured(bench, SMALL, clean=True)
+    assert submitted["imported_by"] == submitted["pid"]
+    own = [Path(submitted["temporary"]), Path(submitted["cache"])]
+    assert trial["cache"] == "kept" and Path(trial["temporary"]) not in own
+    assert all(folder.is_dir() and not list(folder.iterdir()) for folder in own)
+    assert measured(bench, SMALL, clean=True)["cache"] != submitted["cache"]
+    assert not any(folder.exists() for folder in own)
+
+
+def test_the_reference_is_started_plainly(bench: Bench) -> None:
+    bench.reference(21)
+    measured_on = server(bench)
+    assert measured_on["imported_by"] == measured_on["pid"] and measured_on["cache"] == "kept"
+    bench.start_reference()
+    assert server(bench) == measured_on
+
+
+@pytest.mark.parametrize("victim", ["pid", "imported_by"])
+def test_a_trial_after_a_death_is_measured(bench: Bench, victim: str) -> None:
+    before = measured(bench, SMALL)
+    os.kill(before[victim], signal.SIGKILL)
+    assert eventually(lambda: bench.process is not None and not bench.process.alive())
+    after = measured(bench, SMALL)
+    assert (after["imported_by"] == before["imported_by"]) == (victim == "pid")
+
+
+def test_a_launch_that_fails_says_the_same_as_a_plain_one(bench: Bench) -> None:
+    assert measured(bench, SMALL)
+    failures = [bench.evaluate(FAILS, 21, clean=clean).failure for clean in (False, True)]
+    assert failures[0] == failures[1] is not None and failures[0].endswith(
+        "RuntimeError: the weights are made of cheese"
+    )
+    assert bench.process is None
+
+
+@pytest.mark.parametrize("owner", ["bench", "objective"])
+def test_after_the_close_nothing_is_left(parameters: InferenceParameters, owner: str) -> None:
+    others = set(descendants(os.getpid()))
+    if owner == "bench":
+        bench = Bench(parameters.setting())
+        measured(bench, SMALL)
+        close = bench.close
+    else:
+        objective = InferenceObjective(parameters, (21,), (1337,))
+        assert objective.evaluate({**objective.space.default, **SMALL}, 4).failure is None
+        close = objective.close
+    assert len(set(descendants(os.getpid())) - others) >= 5
+    close()
+    assert not set(descendants(os.getpid())) - others
+    assert [path.suffix for path in Path(tempfile.gettempdir()).iterdir()] == [".lock"]
+    close()
