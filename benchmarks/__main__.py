@@ -1,7 +1,9 @@
-"""Every figure of the README: `python -m benchmarks`, some minutes."""
+"""Every figure of the README that needs no engine: `python -m benchmarks`, some twenty minutes."""
 
-from benchmarks import abr, caching, chat, collector, load_balance, scheduler
+from benchmarks import abr, caching, chat, collector, emulator, load_balance, routing, scheduler
 from benchmarks.table import print_table
 
+MEASURED = (load_balance, caching, abr, scheduler, collector, chat, emulator, routing)
+
 if __name__ == "__main__":
-    print_table([row for module in (load_balance, caching, abr, scheduler, collector, chat) for row in module.main()])
+    print_table([row for module in MEASURED for row in module.main()])

@@ -48,6 +48,8 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
         from infraray.progress import RunProgress
 
         with RunProgress(plan, Console(stderr=True, quiet=quiet)) as progress:
+            for line in plan.left_out:
+                progress.notice(line)
             return Scheduler(plan, run_dir, progress).run()
 
 

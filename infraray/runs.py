@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -29,9 +28,7 @@ from infraray.episodes import Entry, EpisodeSpec
 from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
-
-Place = tuple[int | str, ...]
-"""Where in a run something stands: ``("scenarios", 0, "parameters")``."""
+from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
 
 @dataclass(frozen=True)
@@ -98,6 +95,7 @@ class ScenarioSection(_Section):
     invalid_penalty: float = 1.0
     max_episode_steps: int | None = None
     reward_scale: float = 1.0
+    optional: bool = Field(default=False, description="leave it out, and say so, where this machine cannot play it")
 
 
 def _read_section(value: Any) -> Any:
@@ -145,24 +143,7 @@ class RunSpec(_Section):
     limits: Limits = Limits()
     imports: list[str] = []
     workers: int | None = Field(default=None, ge=1, le=100_000)
-    _where: Callable[[Place], str] = PrivateAttr(default_factory=lambda: _nowhere)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without numbers to the base of 60: ``10:30`` is a range of seeds, not 630."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's form)
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float"))]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9_]*)$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^([-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?|[-+]?\.(inf|nan))$"),
-    list("-+0123456789."),
-)
+    _where: Where = PrivateAttr(default_factory=lambda: nowhere)
 
 
 def load_run(path: str | Path) -> RunSpec:
@@ -171,27 +152,11 @@ def load_run(path: str | Path) -> RunSpec:
     Raises:
         InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
     """
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise InfrarayError(f"{path}: cannot be read ({reason})") from None
-    try:
-        root = yaml.compose(text, Loader=_Loader)
-        data = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        raise InfrarayError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
-    except RecursionError:
-        raise InfrarayError(f"{path}: is nested too deeply") from None
-    if not isinstance(data, dict):
-        raise InfrarayError(f"{path}: must be a mapping with at least 'scenarios' and 'agents'")
-    data.setdefault("name", Path(path).stem)
-    return parse_run(data, lambda place: f"{path}:{_line(root, place)}: ")
+    data, where = read_yaml(path, "'scenarios' and 'agents'")
+    return parse_run(data, where)
 
 
-def parse_run(data: Mapping[str, Any], where: Callable[[Place], str] | None = None) -> RunSpec:
+def parse_run(data: Mapping[str, Any], where: Where = nowhere) -> RunSpec:
     """Validates a run; ``where`` turns the place of a mistake into the start of its line.
 
     Raises:
@@ -200,32 +165,10 @@ def parse_run(data: Mapping[str, Any], where: Callable[[Place], str] | None = No
     try:
         spec = RunSpec.model_validate(dict(data))
     except ValidationError as error:
-        lines = [f"{(where or _nowhere)(place)}{line}" for place, line in explain_validation(error, RunSpec)]
+        lines = [f"{where(place)}{line}" for place, line in explain_validation(error, RunSpec)]
         raise InfrarayError("\n".join(lines)) from None
-    if where is not None:
-        spec._where = where
+    spec._where = where
     return spec
-
-
-def _nowhere(place: Place) -> str:
-    """The start of an error's line about a run that is no file."""
-    return ""
-
-
-def _line(node: yaml.Node | None, place: Place) -> int:
-    """The line of the innermost part of the file that a place leads to."""
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            matching = [(key, value) for key, value in node.value if key.value == part]
-            if not matching:
-                break
-            key, node = matching[0]
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
 
 
 @dataclass(frozen=True)
@@ -249,6 +192,8 @@ class Plan:
     """The user's files by path, for the machines that do not have them."""
     engines: Mapping[str, EngineSpec]
     """The engines that agents play on, by the name in the agents' specs."""
+    left_out: tuple[str, ...] = ()
+    """A line for each optional scenario that this machine cannot play."""
 
     @property
     def total(self) -> int:
@@ -303,15 +248,24 @@ def make_plan(spec: RunSpec) -> Plan:
             load_file(path)
     lineups: list[Lineup] = []
     engines: dict[str, EngineSpec] = {}
+    left_out = []
     for position, section in enumerate(spec.scenarios):
+        if section.optional:
+            with _explaining(spec, "scenarios", position):
+                problem = find(section.scenario).environment_class().problem()
+            if problem is not None:
+                left_out.append(f"{section.label or section.scenario} is left out: {problem}")
+                continue
         lineup = _resolve(spec, position, section, engines)
         if lineup.label in (earlier.label for earlier in lineups):
             with _explaining(spec, "scenarios", position):
                 raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
         lineups.append(lineup)
+    if not lineups:
+        raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
     paths = {path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py")}
     sources = {path: Path(path).read_text() for path in paths | set(spec.imports)}
-    return Plan(spec, tuple(lineups), sources, engines)
+    return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
 
 
 def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: dict[str, EngineSpec]) -> Lineup:
@@ -319,7 +273,7 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: di
     place = "scenarios", position
     with _explaining(spec, *place):
         registration = find(section.scenario)
-        given = section.model_dump(exclude={"scenario", "label", "parameters", "agents", "seeds"})
+        given = section.model_dump(exclude={"scenario", "label", "parameters", "agents", "seeds", "optional"})
         for name in section.parameters:
             if name in given:
                 raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")

@@ -7,6 +7,7 @@ import pytest
 
 from infraray.errors import InfrarayError
 from infraray.runs import load_run, make_plan, parse_run
+from infraray.scenarios.routing.environment import Routing
 
 GOOD = "scenarios: [load_balance]\nagents: ['scripted:random']\n"
 
@@ -23,6 +24,21 @@ def test_a_good_file_has_a_plan(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
     plan = make_plan(load_run(tmp_path / "good.yaml"))
     assert (plan.spec.name, plan.total) == ("good", 10)
+
+
+def test_an_optional_scenario_is_left_out_where_it_cannot_be_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optional = {"scenario": "routing", "optional": True}
+    asked = {"name": "some", "agents": ["scripted:random"], "scenarios": ["load_balance", optional]}
+    monkeypatch.setattr(Routing, "problem", lambda: None)
+    plan = make_plan(parse_run(asked))
+    assert (plan.total, plan.left_out) == (20, ())
+    monkeypatch.setattr(Routing, "problem", lambda: "apt-get install mininet (not installed)")
+    plan = make_plan(parse_run(asked))
+    assert (plan.total, plan.left_out) == (10, ("routing is left out: apt-get install mininet (not installed)",))
+    with pytest.raises(InfrarayError, match="scenarios: nothing is left to play; routing is left out: apt-get"):
+        make_plan(parse_run({**asked, "scenarios": [optional]}))
 
 
 @pytest.mark.parametrize(
