@@ -224,6 +224,12 @@ class EpisodePlayer:
                 spec, steps, measures, floor, bound, better, attempts, started_at, wall_s, measures.failure
             )
 
+    def close(self) -> None:
+        """Closes the environments that are idle."""
+        while self._environments:
+            for environment in self._environments.popitem()[1]:
+                environment.close()
+
     def _borrow_environment(self, entry: Entry) -> Environment:
         idle = self._environments[entry.task_key]
         return idle.pop() if idle else entry.make_environment()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infraray.runs import load_run, make_plan
+from infraray.tune.study_file import load_study, make_objective
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,10 +23,19 @@ def test_links_lead_somewhere(page: str) -> None:
         assert (ROOT / page).parent.joinpath(target).exists(), target
 
 
-@pytest.mark.parametrize("example", sorted(path.name for path in (ROOT / "examples").glob("*.yaml")))
+STUDIES = {"search.yaml", "tuning.yaml"}
+
+
+@pytest.mark.parametrize("example", sorted({path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES))
 def test_examples_are_valid_runs(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert make_plan(load_run(Path("examples", example))).total > 0
+
+
+@pytest.mark.parametrize("example", sorted(STUDIES))
+def test_examples_are_valid_studies(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert make_objective(load_study(Path("examples", example))).space.hyperparameters
 
 
 def test_the_run_in_the_documents_is_valid(tmp_path: Path) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-
-import pytest
 
 from infraray.testing.search_problems import BOWL, ENGINE, SWITCHES, bowl
 from infraray.tune import Configuration, SearchSpace
@@ -118,12 +117,14 @@ class SearcherConformance:
         assert len(found) >= 4
 
     def test_beats_random_search_on_average(self) -> None:
-        """On a bowl, half of the time with losses below 0: mean logarithm of the best loss at equal budget."""
-        if not self.beats_random:
-            pytest.skip(f"{self.searcher} does not learn")
+        """On a bowl, half of the time with losses below 0: mean logarithm of the best loss at equal budget.
+
+        One that does not learn is only to be as good, within three standard errors of the difference.
+        """
         own = [best_of(self.make(BOWL, seed), shift=-100.0 * (seed % 2)) for seed in self.seeds]
         random = [best_of(make_searcher("random", BOWL, BUDGETS, seed)) for seed in range(40)]
-        assert sum(own) / len(own) < sum(random) / len(random)
+        error = statistics.stdev(random) * math.sqrt(1 / len(own) + 1 / len(random))
+        assert statistics.mean(own) < statistics.mean(random) + (0.0 if self.beats_random else 3 * error)
 
 
 def explore(

@@ -8,7 +8,7 @@ does. With several agents, the agent is searched as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -107,21 +107,31 @@ class EpisodeObjective(Objective):
         """Plays the evaluation seeds."""
         return self._play(agent, self.evaluation_seeds)
 
+    def close(self) -> None:
+        """Closes the environments."""
+        if self._player is not None:
+            self._player.close()
+
     def _play(self, agent: str, seeds: tuple[int, ...]) -> Measurement:
         conversational = load_agent(agent, self.name).is_conversational
         files = {**self.files, **parse_agent(agent).files()}
         entry = Entry(self.scenario, self.parameters, self.options, self.level, agent, files, self.name, conversational)
-        specs = [EpisodeSpec(entry, seed, 0) for seed in seeds]
         if self._player is None:
             self._player = EpisodePlayer(EPISODE_S, retries=0, with_bounds=False)
-        if conversational:
-            return _measurement(asyncio.run(_converse(self._player, specs)))
-        played = []
-        for spec in specs:
-            played.append(self._player.play(spec))
-            if played[-1].measures is None:
-                break
-        return _measurement(played)
+        return measure_agent(self._player, entry, seeds)
+
+
+def measure_agent(player: EpisodePlayer, entry: Entry, seeds: Sequence[int]) -> Measurement:
+    """The mean score of an agent over seeds; of one that answers at once, the first failure ends it."""
+    specs = [EpisodeSpec(entry, seed, 0) for seed in seeds]
+    if entry.conversational:
+        return _measurement(asyncio.run(_converse(player, specs)))
+    played = []
+    for spec in specs:
+        played.append(player.play(spec))
+        if played[-1].measures is None:
+            break
+    return _measurement(played)
 
 
 async def _converse(player: EpisodePlayer, specs: list[EpisodeSpec]) -> list[Trajectory]:

@@ -11,15 +11,26 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infraray.agents import load_agent, parse_agent
 from infraray.environment import Score
+from infraray.episodes import Entry, EpisodePlayer
 from infraray.errors import InfrarayError
+from infraray.registration import find
 from infraray.scenarios.inference.bench import Bench, Trial
+from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
-from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
 from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
+from infraray.scenarios.inference.workloads import SEED_PAIRS
+from infraray.tune.episodes import measure_agent
 from infraray.tune.objective import Measurement, Objective, SearchRequest
 from infraray.tune.values import Configuration
+
+SCENARIO = "inference"
+
+AGENT_S = 86_400.0
+"""Time limit of an agent's episode: its budget ends it long before."""
 
 
 class InferenceObjective(Objective):
@@ -93,6 +104,47 @@ class InferenceObjective(Objective):
             reason=None if refused is None else refused.reason,
         )
 
+    def check_agent(self, agent: str) -> None:
+        """Refuses one that cannot be made, and any where no task has the study's seeds."""
+        self._tasks()
+        if load_agent(agent, SCENARIO).is_conversational and parse_agent(agent).kind == "engine":
+            raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
+
+    def confirm_agent(self, agent: str) -> Measurement:
+        """Plays the tasks whose evaluation seeds are the study's, with the scenario's own budget of wall-clock time."""
+        self.bench.stop()
+        environment = Inference(**self.parameters.model_dump(mode="json"))
+        conversational = load_agent(agent, SCENARIO).is_conversational
+        entry = Entry(
+            find(SCENARIO).id,
+            self.parameters.model_dump(mode="json"),
+            environment.options(),
+            environment.level,
+            agent,
+            parse_agent(agent).files(),
+            SCENARIO,
+            conversational,
+        )
+        player = EpisodePlayer(AGENT_S, retries=0, with_bounds=False)
+        try:
+            return measure_agent(player, entry, self._tasks())
+        finally:
+            player.close()
+
+    def _tasks(self) -> list[int]:
+        """The tasks of the environment that have these seeds."""
+        tasks = []
+        for seed in self.evaluation_seeds:
+            task = task_of(seed)
+            if task is None or seed_pair(task).dev not in self.seeds:
+                pairs = [list(seeds) for seeds in zip(*SEED_PAIRS, strict=True)]
+                raise InfrarayError(
+                    f"evaluation seed {seed} and a development seed are not those of a task that agents can play; "
+                    f"take seeds from {pairs[0]} and evaluation_seeds from {pairs[1]}, at the same places"
+                )
+            tasks.append(task)
+        return tasks
+
     def close(self) -> None:
         """Ends the server and all else that the bench runs."""
         if self._bench is not None:
@@ -105,8 +157,6 @@ def make_objective(request: SearchRequest) -> InferenceObjective:
     Raises:
         InfrarayError: a parameter is wrong, there is no model, or agents are given.
     """
-    from infraray.scenarios.inference.environment import Inference
-
     if request.agents:
         raise InfrarayError(f"agent {request.agents[0]}: launch configurations are searched, not agents; leave it out")
     environment = Inference(preset=request.preset, level=request.level, **request.parameters)

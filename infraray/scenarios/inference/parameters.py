@@ -87,3 +87,12 @@ class InferenceParameters(Parameters):
 def seed_pair(seed: int) -> SeedPair:
     """The seeds of a task: the paper's three pairs for 0, 1 and 2, then pairs of our own."""
     return SEED_PAIRS[seed] if seed < len(SEED_PAIRS) else SeedPair(2 * seed + 10_000, 2 * seed + 10_001)
+
+
+def task_of(evaluation_seed: int) -> int | None:
+    """The seed of the task whose pair has this evaluation seed; None where no task has it."""
+    for seed, pair in enumerate(SEED_PAIRS):
+        if pair.eval == evaluation_seed:
+            return seed
+    seed = (evaluation_seed - 10_001) // 2
+    return seed if seed >= len(SEED_PAIRS) and seed_pair(seed).eval == evaluation_seed else None

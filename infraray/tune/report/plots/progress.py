@@ -18,7 +18,7 @@ def draw_progress(report: StudyReport, figure: FigureBase) -> None:
     _draw_panel(report, panels[0], report.spent, "full measurements")
     _draw_panel(report, panels[1], [row.ended_s for row in report.trials], "seconds")
     unit = f" ({report.score.unit})" if report.score.unit not in ("", "1") else ""
-    panels[0].set_ylabel(f"{report.score.name}{unit} on the development seeds", parse_math=False)
+    panels[0].set_ylabel(f"{report.score.name}{unit}\non the development seeds", parse_math=False)
     panels[0].legend(loc="best", frameon=False, fontsize=8)
 
 
