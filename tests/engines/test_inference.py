@@ -1,6 +1,7 @@
 """The inference scenario on real engines: a small model that answers questions, vLLM and the reference server."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 import infraray
 from infraray.agents import Briefing, load_agent
+from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.parameters import InferenceParameters
@@ -47,8 +49,25 @@ def test_a_server_is_used_again_for_the_same_launch_and_replaced_for_another(arg
         assert other.failure is None and bench.process is not None and bench.process.pid != pid
         assert 0.5 < bench.speedup(first.score, 1) < 2
     finally:
-        bench.stop()
+        bench.close()
     assert bench.process is None
+
+
+def test_launches_of_vllm_share_one_import_and_leave_nothing(arguments: dict[str, Any]) -> None:
+    others = set(descendants(os.getpid()))
+    bench = Bench(InferenceParameters.parse("inference", arguments).setting())
+    try:
+        starts = []
+        for number in (2, 4, 8):
+            trial = bench.evaluate({"engine": "vllm-cpu", "vllm-cpu.max_num_seqs": number}, 1, num_requests=4)
+            assert trial.failure is None and bench.process is not None
+            starts.append(trial.start_s)
+            log = bench.process.log_tail(10_000)
+        # The first one imports; the second one's process is told under which variables vLLM starts its workers.
+        assert "started anew" not in log and starts[2] < 0.7 * starts[0]
+    finally:
+        bench.close()
+    assert not set(descendants(os.getpid())) - others
 
 
 def test_an_episode_measures_submits_and_passes_the_gates(arguments: dict[str, Any]) -> None:
@@ -83,7 +102,7 @@ def test_a_configuration_that_answers_worse_or_does_not_start_is_worth_the_refer
     try:
         failed = submit(bench, parameters.setting().space.default, 1337)
     finally:
-        bench.stop()
+        bench.close()
     assert failed.score == 1.0 and not failed.passed
     assert failed.trial.failure is not None and "\n" not in failed.reason
 
