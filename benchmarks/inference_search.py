@@ -1,154 +1,98 @@
-r"""What tuning an inference server gains: `python -m benchmarks.inference_search`, where an engine is installed.
+r"""What tuning an inference server gains: `python -m benchmarks.inference_search STUDY.yaml`, beside an engine.
 
-For each workload: the reference server, the engine's defaults, and the best configuration that each
-searcher finds in the same wall-clock time on the development seed. The defaults and the best are
-then launched anew and measured on the evaluation seeds; the table gives mean and 95 % interval
-(Student's t) of the score, the speedup over the reference on the same requests, and the roofline.
-Without quality gate: random weights answer no questions.
+Runs the study (such as examples/tuning.yaml) for each workload with each searcher, all with the same
+budget, through `infraray search`: real launches, clean starts on the evaluation seeds, both gates.
+Prints a table with the score in its own unit, the speedup over the reference server on the same
+requests with its 95 % interval over the evaluation seeds, and the roofline of the model as stored.
+What was measured already is not measured again. On two cores, about an hour in all:
 
-    python -m benchmarks.inference_search --model DIR --workload A-cpu --workload C-cpu \
-        --engine vllm-cpu --engine transformers --searcher random --searcher tpe --seconds 300
+    python examples/answering_model.py runs/answering
+    python -m benchmarks.inference_search examples/tuning.yaml --out runs/tuning --workload C-cpu \
+        --searcher random --searcher tpe --searcher bohb --searcher smac
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import time
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from infraray.scenarios.inference.bench import Bench, Trial
 from infraray.scenarios.inference.bound import best_score
-from infraray.scenarios.inference.metrics import higher_is_better
-from infraray.scenarios.inference.parameters import InferenceParameters
-from infraray.scenarios.inference.workloads import SEED_PAIRS
-from infraray.tune.searchers.registry import make_searcher
-from infraray.tune.values import Configuration
-
-T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-"""Student's t, by the number of samples."""
-
-DEV = SEED_PAIRS[0].dev
-PENALTY = 1e6
+from infraray.scenarios.inference.objective import InferenceObjective
+from infraray.tune.report import StudyReport, study_report
+from infraray.tune.report.study_report import Standing
+from infraray.tune.search import search
+from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study
 
 
-def interval(samples: Sequence[float]) -> str:
-    """Mean and half width of the 95 % interval."""
-    mean = sum(samples) / len(samples)
-    if len(samples) < 2:
-        return f"{mean:.4g}"
-    deviation = math.sqrt(sum((sample - mean) ** 2 for sample in samples) / (len(samples) - 1))
-    return f"{mean:.4g} ± {T_975[len(samples)] * deviation / math.sqrt(len(samples)):.2g}"
+def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict[str, list[StudySpec]]:
+    """By workload, the study with each searcher."""
+    found: dict[str, list[StudySpec]] = {}
+    for workload in workloads:
+        for searcher in searchers:
+            changed: dict[str, Any] = {
+                "name": f"{workload}-{searcher}",
+                "searcher": searcher,
+                "parameters": {**base.parameters, "workload": workload},
+            }
+            found.setdefault(workload, []).append(parse_study({**base.model_dump(), **changed}))
+    return found
 
 
-def search(bench: Bench, searcher_name: str, seconds: float, seed: int) -> tuple[Configuration, int, int]:
-    """The best configuration on the development seed, and how many were measured and failed."""
-    setting = bench.setting
-    more = higher_is_better(setting.workload.objective)
-    searcher = make_searcher(searcher_name, setting.space, (setting.workload.num_requests,), seed)
-    best, best_loss = setting.space.default, math.inf
-    measured = failed = 0
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        proposal = searcher.ask()
-        if proposal is None:
-            break
-        trial = bench.evaluate(proposal.configuration, DEV, time_limit_s=max(1.0, deadline - time.monotonic()))
-        if time.monotonic() >= deadline and trial.failure is not None:
-            break
-        measured += 1
-        failed += not math.isfinite(trial.score)
-        loss = PENALTY if not math.isfinite(trial.score) else -trial.score if more else trial.score
-        print(
-            f"  {searcher_name} {measured}: {trial.score:.4g} {trial.failure or ''} start {trial.start_s:.0f} s",
-            flush=True,
-        )
-        print(f"    {setting.command_line(proposal.configuration)}", flush=True)
-        searcher.tell(proposal, loss)
-        if loss < best_loss:
-            best, best_loss = proposal.configuration, loss
-    bench.stop()
-    return best, measured, failed
+def reference_row(workload: str, spec: StudySpec) -> list[str]:
+    """The reference server's mean score, and the roofline's where the device is known."""
+    objective = make_objective(spec)
+    assert isinstance(objective, InferenceObjective)
+    bench, seeds = objective.bench, objective.evaluation_seeds
+    reference = sum(bench.reference(seed).score for seed in seeds) / len(seeds)
+    roofline, limit = bench.roofline(), ""
+    if roofline is not None:
+        limit = f"{best_score(bench.setting.workload, bench.requests(seeds[0]), roofline, None, seeds[0]):.4g}"
+    return [workload, "reference (transformers)", f"{reference:.4g}", "1", "", limit, ""]
 
 
-def confirmed(bench: Bench, configuration: Configuration, seeds: Sequence[int]) -> list[Trial]:
-    """A clean start, measured on the evaluation seeds."""
-    return [bench.evaluate(configuration, seed, clean=seed == seeds[0]) for seed in seeds]
+def row(who: str, standing: Standing) -> list[str]:
+    """One that was measured on the evaluation seeds."""
+    score, metrics = standing.score, standing.measurement.metrics
+    speedup = f"{score.value:.3g} [{score.low:.3g}, {score.high:.3g}]"
+    if standing.measurement.failure is not None:
+        speedup = f"{metrics.get('speedup_before_gates', math.nan):.3g}, but {standing.measurement.reason}"
+    return ["", who, f"{metrics['score_native']:.4g}", speedup, standing.verdict, "", f"`{standing.label}`"]
+
+
+def rows(report: StudyReport, first: bool) -> list[list[str]]:
+    """What a study found, after the defaults where it is the workload's first."""
+    counts = f"{len(report.trials)} trials, {len(report.failed)} failed"
+    found = [row("defaults", report.defaults)] if first and report.defaults is not None else []
+    for standing in report.standings:
+        if standing.role in ("best", "refused") and standing is not report.defaults:
+            found.append(row(f"{report.searcher}, {counts}", standing))
+    if len(found) == first:
+        found.append(["", f"{report.searcher}, {counts}", "", "nothing better than the defaults", "", "", ""])
+    return found
 
 
 def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a folder in Hugging Face's format")
-    parser.add_argument(
-        "--workload", action="append", required=True, help="a preset, or YAML such as {preset: A-quick}"
-    )
-    parser.add_argument("--engine", action="append", required=True, help="a launch space; several are searched jointly")
-    parser.add_argument("--searcher", action="append", required=True, help="random, tpe, bohb or smac")
-    parser.add_argument("--seconds", type=float, default=300.0, help="for each search (%(default)s)")
-    parser.add_argument("--seeds", type=int, default=3, help="evaluation seeds (%(default)s)")
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for the engines")
-    parser.add_argument("--flag", action="append", default=[], metavar="SPACE:NAME=VALUE", help="given to every launch")
-    parser.add_argument("--folder", default="runs/inference", help="keeps requests and the reference (%(default)s)")
+    parser.add_argument("study", type=Path, help="a study of the scenario inference")
+    parser.add_argument("--workload", action="append", required=True, help="a preset; may be given again")
+    parser.add_argument("--searcher", action="append", required=True, help="may be given again")
+    parser.add_argument("--out", type=Path, default=Path("runs/tuning"), help="the studies' folders (%(default)s)")
     given = parser.parse_args()
-    flags: dict[str, dict[str, Any]] = {}
-    for flag in given.flag:
-        space, _, rest = flag.partition(":")
-        name, _, value = rest.partition("=")
-        flags.setdefault(space, {})[name] = yaml.safe_load(value)
-    rows = []
-    for workload in given.workload:
-        parameters = InferenceParameters.parse(
-            "inference",
-            {
-                "model": given.model,
-                "workload": yaml.safe_load(workload),
-                "engines": given.engine,
-                "env": dict(pair.split("=", 1) for pair in given.env),
-                "flags": flags,
-                "folder": given.folder,
-            },
-        )
-        bench = Bench(parameters.setting())
-        seeds = [pair.eval for pair in SEED_PAIRS][: given.seeds]
-        try:
-            references = [bench.reference(seed).score for seed in seeds]
-            print(f"{workload}: reference {interval(references)}", flush=True)
-            roofline = bench.roofline()
-            space = bench.setting.space
-            limit = (
-                best_score(parameters.workload, bench.requests(seeds[0]), roofline, space, seeds[0])
-                if roofline
-                else math.nan
-            )
-            plain = (
-                best_score(parameters.workload, bench.requests(seeds[0]), roofline, None, seeds[0])
-                if roofline
-                else math.nan
-            )
-            rows.append([workload, "reference (transformers)", interval(references), "1", f"{plain:.3g}", ""])
-            candidates: list[tuple[str, Configuration, str]] = [("defaults", space.default, "")]
-            for searcher in given.searcher:
-                best, measured, failed = search(bench, searcher, given.seconds, seed=0)
-                candidates.append((f"{searcher}, {measured} trials, {failed} failed", best, searcher))
-            for name, configuration, _ in candidates:
-                trials = confirmed(bench, configuration, seeds)
-                scores = [trial.score for trial in trials]
-                speedups = [bench.speedup(trial.score, seed) for trial, seed in zip(trials, seeds, strict=True)]
-                print(f"  {name}: {scores} {[trial.failure for trial in trials]}", flush=True)
-                line = bench.setting.command_line(configuration)
-                rows.append([workload, name, interval(scores), interval(speedups), f"{limit:.3g}", f"`{line}`"])
-        finally:
-            bench.stop()
-    print("| workload | who | score | speedup | roofline | launch |")
-    print("|---|---|---|---|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-    print(json.dumps(rows))
+    table: list[list[str]] = []
+    for workload, specs in studies(load_study(given.study), given.workload, given.searcher).items():
+        for number, spec in enumerate(specs):
+            folder = given.out / spec.name
+            search(spec, folder)
+            if number == 0:
+                table.append(reference_row(workload, spec))
+            table += rows(study_report(folder), number == 0)
+    print("| workload | who | score | speedup, 95 % interval | against defaults | roofline | launch |")
+    print("|---|---|---|---|---|---|---|")
+    for cells in table:
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
