@@ -73,6 +73,11 @@ class EngineProcess:
         """The process that stands above all of the server's; None where none was started."""
         return None if self._server is None else self._server.pid
 
+    @property
+    def is_preloaded(self) -> bool:
+        """Whether it is started from a process that has imported the engine."""
+        return self._preloaded is not None and bool(self.launcher.preload) and not self.spec.command
+
     def start(self) -> None:
         """Starts the server on a free port and waits until it serves requests.
 
@@ -164,7 +169,7 @@ class EngineProcess:
         with self._launching:
             if self._stopped:
                 raise InfrarayError(f"{self._who()}: was stopped while it started")
-            if self._preloaded is not None and self.launcher.preload and not self.spec.command:
+            if self._preloaded is not None and self.is_preloaded:
                 self._server = self._preloaded.launch(self.launcher, command, self._environment(), self._log, GRACE_S)
             else:
                 self._server = SupervisedCommand(command, self._environment(), self._log, GRACE_S)

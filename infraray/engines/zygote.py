@@ -49,7 +49,10 @@ from typing import Any
 ANYTIME = ("VLLM_", "SGLANG_", "CUDA_VISIBLE_DEVICES", "LOCAL_", "OMP_NUM_THREADS")
 """Variables, by how they begin, that are read when they are needed: a fork sees them as well."""
 
-DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri")
+DEVICES = ("/dev/nvidia-uvm", "/dev/kfd", "/dev/dri")
+"""What is open in a process that computes on a GPU. NVIDIA's other files are also open where devices were only
+counted (by NVML, which PyTorch uses for just that, so that a fork can follow)."""
+
 PR_SET_CHILD_SUBREAPER = 36
 
 Learned = dict[str, list[str | None]]

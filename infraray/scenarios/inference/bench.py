@@ -177,6 +177,8 @@ class Bench:
         self.setting = setting
         self.process: EngineProcess | None = None
         self._preloaded = PreloadedLauncher()
+        self._serves_preloaded: dict[str, bool] = {}
+        """By engine, once one was started so: whether it serves, or only when started plainly."""
         self._requests: dict[int, RequestSet] = {}
         self._references: dict[int, Reference] = {}
 
@@ -358,6 +360,23 @@ class Bench:
         return None
 
     def _launch(self, spec: EngineSpec, deadline: float, start: Start) -> EngineProcess:
+        if start == "preloaded" and self._serves_preloaded.get(spec.engine) is False:
+            start = "plain"
+        try:
+            process = self._start(spec, deadline, start)
+        except InfrarayError:
+            if self.process is None or not self.process.is_preloaded or spec.engine in self._serves_preloaded:
+                raise
+            # None has served yet that was started so, which may be why: an engine may not bear it, on this device.
+            self.stop()
+            process = self._start(spec, deadline, "plain")
+            self._serves_preloaded[spec.engine] = False
+        else:
+            if process.is_preloaded:
+                self._serves_preloaded[spec.engine] = True
+        return process
+
+    def _start(self, spec: EngineSpec, deadline: float, start: Start) -> EngineProcess:
         left_s = max(0.1, min(spec.ready_timeout_s, deadline - time.monotonic()))
         process = EngineProcess(
             spec.model_copy(update={"ready_timeout_s": left_s}),

@@ -1,7 +1,7 @@
 """An engine that a bench launches: python -P streaming_engine.py --port PORT [--mem-fraction-static X].
 
 Streams the word "one" as often as it is asked to. What its process imported, and where it may write,
-it prints at the start. A memory fraction of 0.9 is too much for it.
+it prints at the start. A memory fraction of 0.9 is too much for it, and NOT_WHEN_FORKED makes it fail as a fork.
 """
 
 import argparse
@@ -42,6 +42,8 @@ if __name__ == "__main__":
     given, _ = parser.parse_known_args()
     if given.mem_fraction_static == 0.9:
         raise RuntimeError("the weights are made of cheese")
+    if os.environ.get("NOT_WHEN_FORKED") and os.getpid() != imports.BY:
+        raise RuntimeError("the device does not outlive a fork")
     cache = os.environ.get("ENGINE_CACHE", "")
     written = {"temporary": tempfile.gettempdir(), "cache": cache}
     print(json.dumps({"pid": os.getpid(), "imported_by": imports.BY, **written}), flush=True)

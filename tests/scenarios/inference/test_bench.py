@@ -114,6 +114,22 @@ def test_a_launch_that_fails_says_the_same_as_a_plain_one(bench: Bench) -> None:
     assert bench.process is None
 
 
+def test_an_engine_that_does_not_bear_it_is_started_plainly(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "NOT_WHEN_FORKED", "1")
+    for configuration in (SMALL, SMALLER):
+        said = measured(bench, configuration)
+        assert said["imported_by"] == said["pid"]
+    failed = bench.evaluate(FAILS, 21).failure
+    assert failed is not None and failed.endswith("the weights are made of cheese")
+
+
+def test_a_configuration_at_fault_does_not_make_all_starts_plain(bench: Bench) -> None:
+    failed = bench.evaluate(FAILS, 21).failure
+    assert failed is not None and failed.endswith("the weights are made of cheese")
+    said = measured(bench, SMALL)
+    assert said["imported_by"] != said["pid"]
+
+
 @pytest.mark.parametrize("owner", ["bench", "objective"])
 def test_after_the_close_nothing_is_left(parameters: InferenceParameters, owner: str) -> None:
     others = set(descendants(os.getpid()))
