@@ -16,7 +16,7 @@ read during the imports, or by the dynamic linker. Where such a one differs from
 imported under, the worker is started anew; once no server is left, the zygote starts itself again
 with the variable (LEARNED), and the next worker is a fork.
 
-The zygote itself never touches a GPU, and forks only while it has one thread and no device is open;
+The zygote itself never computes on a GPU, and forks only while it has one thread and does not;
 otherwise servers are started anew, which is no faster than without it.
 
 It imports the standard library and `supervisor.py` alone, needs Linux, and runs in any environment.
