@@ -10,6 +10,8 @@ INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
 VENV_ENGINES ?= .venv-engines
 INSTALLED_ENGINES = $(VENV_ENGINES)/.installed
+# By what they are marked with: the others need packages that the engines' environment does not have.
+ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-engines lint benchmarks system-packages clean
@@ -24,7 +26,7 @@ test: system-packages lint  ## set up and run lint, types and tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-engines: $(INSTALLED_ENGINES)  ## set up vLLM for the CPU and run the tests that need an engine
-	$(VENV_ENGINES)/bin/python -m pytest -m engine tests/engines $(PYTEST_ARGS)
+	$(VENV_ENGINES)/bin/python -m pytest -m engine $(ENGINE_TESTS) $(PYTEST_ARGS)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

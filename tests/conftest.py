@@ -1,7 +1,10 @@
 """Settings for all tests, and one small Ray cluster for those that do not kill it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,3 +21,12 @@ def ray_session() -> Iterator[None]:
     os.environ.pop("RAY_ADDRESS", None)
     with ray_cluster(2):
         yield
+
+
+@pytest.fixture(scope="session")
+def answering_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``model``, which really answers, and ``questions`` in MMLU-Pro's format."""
+    folder = tmp_path_factory.mktemp("answering")
+    script = Path(__file__).parents[1] / "examples" / "answering_model.py"
+    subprocess.run([sys.executable, str(script), str(folder)], check=True)
+    return folder

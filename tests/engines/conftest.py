@@ -15,12 +15,3 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("model")
     subprocess.run([sys.executable, str(Path(__file__).with_name("tiny_model.py")), str(folder)], check=True)
     return str(folder)
-
-
-@pytest.fixture(scope="session")
-def answering_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``model``, which really answers, and ``questions`` in MMLU-Pro's format."""
-    folder = tmp_path_factory.mktemp("answering")
-    script = Path(__file__).parents[2] / "examples" / "answering_model.py"
-    subprocess.run([sys.executable, str(script), str(folder)], check=True)
-    return folder

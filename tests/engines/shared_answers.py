@@ -40,8 +40,13 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
+        self.stop()
         self._thread.join(10)
+
+    def stop(self) -> None:
+        """Ends every connection: one client without the other would wait for ever."""
+        with suppress(RuntimeError):  # Of a loop that has ended already.
+            self._loop.call_soon_threadsafe(self._over.set)
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()

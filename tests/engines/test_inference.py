@@ -86,7 +86,7 @@ def test_an_episode_measures_submits_and_passes_the_gates(arguments: dict[str, A
     verdict = environment.verdict()
     submission = info["extra"]["submission"]
     assert submission["passed"], submission["reason"]
-    assert verdict.correct and verdict.score == submission["speedup"] == reward + 1
+    assert verdict.correct and verdict.score == submission["speedup"] == pytest.approx(reward + 1)
     assert environment.bound() > verdict.score > 0
     json.dumps(info["extra"])
     environment.close()

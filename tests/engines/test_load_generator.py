@@ -93,6 +93,7 @@ def test_both_agree_on_vllm(vllm: str, model: str) -> None:
     prompts = [request.prompt for request in requests.requests]
     with Relay(vllm) as relay, ThreadPoolExecutor(1) as beside:
         waiting = beside.submit(measure_theirs, relay.url, model, asked, prompts, "--max-concurrency", "1")
+        waiting.add_done_callback(lambda done: relay.stop() if done.exception() else None)
         ours = measure_ours(relay.url, model, asked, requests)
         theirs = waiting.result()
     assert_agree(ours, theirs)

@@ -1,4 +1,4 @@
-"""A small model that answers questions, a smaller one, and the reference server of the first."""
+"""A smaller model than the one that answers questions, and the reference server of that one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ QUESTIONS = 100
 
 
 @pytest.fixture(scope="session")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the model and its questions."""
-    folder = tmp_path_factory.mktemp("answering")
-    subprocess.run([sys.executable, str(TRAIN), str(folder)], check=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def smaller(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of half the width and one layer, with the same tokenizer."""
     folder = tmp_path_factory.mktemp("smaller")
@@ -35,13 +27,13 @@ def smaller(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def inspector(answering: Path) -> Iterator[Inspector]:
+def inspector(answering_model: Path) -> Iterator[Inspector]:
     """Whoever looks at servers of the answering model, beside its reference server."""
-    model = str(answering / "model")
+    model = str(answering_model / "model")
     reference = EngineProcess(EngineSpec(engine="transformers", model=model, flags={"dtype": "float32"}))
     try:
         reference.start()
-        yield Inspector.beside(reference.url, answering, QUESTIONS)
+        yield Inspector.beside(reference.url, answering_model, QUESTIONS)
     finally:
         reference.end()
         reference.remove_log()
