@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, field_validator
 
 from infraray.errors import did_you_mean
 from infraray.parameters import Parameters, parameter
-from infraray.scenarios.inference.bench import Setting
 from infraray.scenarios.inference.launching import LAUNCH_SPACES
+from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 
 

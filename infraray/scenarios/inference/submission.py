@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.bench import Bench, Trial, devices, to_plain
+from infraray.scenarios.inference.bench import Bench, Trial, to_plain
+from infraray.scenarios.inference.device_lock import devices
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_integrity

@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Sequence
 
-from infraray.scenarios.inference.bench import Setting, Trial
+from infraray.scenarios.inference.bench import Trial
 from infraray.scenarios.inference.hardware import this_machine
 from infraray.scenarios.inference.metrics import higher_is_better
+from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.workloads import Workload
 from infraray.tune.hyperparameters import Float, Int
 from infraray.tune.space import SearchSpace

@@ -1,0 +1,127 @@
+"""What is the same for every configuration that is measured: the model, the workload, the engines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from infraray.engines.spec import EngineSpec
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
+from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
+from infraray.scenarios.inference.workloads import Workload
+from infraray.tune.space import SearchSpace, chosen_part, joint_space
+from infraray.tune.values import Configuration
+
+ENGINE = "engine"
+"""The hyperparameter that chooses between several engines."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for every configuration.
+
+    Args:
+        model: a local folder in Hugging Face's format.
+        workload: what is sent.
+        engines: names of launch spaces; several are searched jointly.
+        python: interpreter of each engine's environment by the launch space's name; ours without one.
+        flags: flags that are given to each engine and not searched, by the launch space's name.
+        env: environment variables of the engines.
+        ready_timeout_s: how long an engine may take to start (InferenceBench: 300).
+        folder: where requests and the reference's figures are kept.
+        longbench: a local copy of LongBench v2; documents of our own without one.
+        mmlu_pro: a local copy of MMLU-Pro for the quality gate, which nothing passes without one.
+        questions: of the quality gate.
+    """
+
+    model: str
+    workload: Workload
+    engines: tuple[str, ...]
+    python: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready_timeout_s: float = 300.0
+    folder: str = "runs/inference"
+    longbench: str | None = None
+    mmlu_pro: str | None = None
+    questions: int = DEFAULT_SIZE
+
+    @cached_property
+    def spaces(self) -> dict[str, LaunchSpace]:
+        """The launch spaces by name."""
+        return {name: find_launch_space(name) for name in self.engines}
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """What may be set: one engine's flags, or the engine and its flags."""
+        built = {name: space.build(self._context_tokens(name)) for name, space in self.spaces.items()}
+        if len(built) == 1:
+            return next(iter(built.values()))
+        return joint_space("+".join(built), 1, ENGINE, built)
+
+    def _context_tokens(self, name: str) -> int:
+        """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
+        for flag, value in self.flags.get(name, {}).items():
+            if flag.replace("-", "_") in ("max_model_len", "context_length", "max_total_tokens"):
+                return int(value)
+        try:
+            config = json.loads((Path(self.model) / "config.json").read_text())
+            return int(config["max_position_embeddings"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return self.workload.input_tokens + self.workload.output_tokens
+
+    def engine_spec(self, configuration: Configuration) -> EngineSpec:
+        """The engine that a configuration launches."""
+        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        return self.spaces[name].engine_spec(part, self._base(name))
+
+    def command_line(self, configuration: Configuration) -> str:
+        """The engine and its flags, as a person would write them."""
+        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        return f"{self.spaces[name].engine} {self.spaces[name].command_line(part)}"
+
+    def reference_spec(self) -> EngineSpec:
+        """The reference server on PyTorch."""
+        return EngineSpec.model_validate({"name": "reference", **self._base("transformers"), "engine": "transformers"})
+
+    def _base(self, name: str) -> dict[str, Any]:
+        base: dict[str, Any] = {
+            "model": str(Path(self.model).resolve()),
+            "flags": dict(self.flags.get(name, {})),
+            "env": dict(self.env),
+            "ready_timeout_s": self.ready_timeout_s,
+        }
+        python = self.python.get(name) or self.python.get("all")
+        return {**base, "python": python} if python else base
+
+    def identity(self) -> dict[str, Any]:
+        """What a measurement depends on beside the configuration and the seed, as plain data."""
+        return {
+            "model": _model_fingerprint(Path(self.model)),
+            "workload": self.workload.model_dump(mode="json"),
+            "space": self.space.to_json(),
+            "flags": {name: dict(flags) for name, flags in self.flags.items()},
+            "env": dict(self.env),
+            "longbench": self.longbench,
+        }
+
+
+def _model_fingerprint(folder: Path) -> list[list[Any]]:
+    """Names and sizes of a model's files, and the content of the small ones."""
+    if not folder.is_dir():
+        raise InfrarayError(f"inference: model={str(folder)!r}: no such folder; name one in Hugging Face's format")
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return [
+        [path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest() if _is_small(path) else ""]
+        for path in files
+    ]
+
+
+def _is_small(path: Path) -> bool:
+    return path.stat().st_size < 16 * 2**20
