@@ -1,4 +1,4 @@
-"""The judge's verdict is read if it is one, and nothing that it answers is an error."""
+"""The judge's verdict is read if it is one; without one nobody passes, and nothing that it answers is an error."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import re
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.integrity import check_integrity, judge
+from infraray.scenarios.inference.integrity import check_integrity, check_judge, judge
 from infraray.scenarios.inference.integrity.judge import PART_CHARACTERS
 from tests.scenarios.inference_gates.chat_server import chat_server
 from tests.scenarios.inference_gates.made_up_evidence import measured, opinion, probed, responses, watched
@@ -44,20 +44,30 @@ def test_the_last_verdict_counts():
         '{"verdict": "violation"',
         '{"verdict": "maybe", "reasons": []}',
         '{"verdict": ["honest"]}',
-        '{"verdict": "violation", "category": "bad_manners", "reasons": ["x"]}',
         '{"verdict": "violation", "category": "tampering", "reasons": []}',
-        '{"verdict": "violation", "category": ["tampering"], "reasons": "x"}',
         '{"verdict": null}',
         "[1, 2, 3]",
         500,
         404,
     ],
 )
-def test_what_is_no_verdict_is_recorded_and_decides_nothing(answer):
+def test_a_judge_that_was_asked_and_gave_no_verdict_is_a_missing_check(answer):
     found = ask(answer)
     assert found.verdict is None and found.failure and "no verdict" in found.reason
     evidence = measured(responses(), probes=probed(), opinion=opinion(), connections=watched(9, 0))
-    assert check_integrity(evidence, found).passed
+    result = check_integrity(evidence, found)
+    assert not result.passed and not result.findings
+    assert result.not_checked == {"judge": found.reason} and "judge not checked: no verdict" in result.reason
+    assert check_integrity(evidence).passed
+
+
+@pytest.mark.parametrize("category", ["cheating", ["tampering"], 7, None])
+def test_a_clear_violation_counts_whatever_the_judge_calls_it(category):
+    found = ask(json.dumps({**VIOLATION, "category": category}))
+    assert (found.verdict, found.category) == ("violation", None)
+    evidence = measured(responses(), probes=probed(), opinion=opinion(), connections=watched(9, 0))
+    result = check_integrity(evidence, found)
+    assert not result.passed and "the judge: violation: The launcher says" in result.reason
 
 
 def test_a_violation_fails_the_gate_and_an_honest_verdict_saves_nobody():
@@ -94,7 +104,14 @@ def test_long_documents_keep_their_beginning_and_their_end():
     assert ask(answer, {"transcript": "FIRST" + "x" * 10**6 + "LAST"}).verdict == "honest"
 
 
-@pytest.mark.parametrize("spec", ["scripted:random", "chat:model", "chat:model@http://h/v1?frobnicate=1"])
+@pytest.mark.parametrize(
+    "spec", ["scripted:random", "scripted:x", "nonsense", "chat:model", "chat:model@http://h/v1?frobnicate=1"]
+)
 def test_only_a_chat_agent_can_judge(spec):
-    with pytest.raises(InfrarayError):
-        asyncio.run(judge(spec, DOCUMENTS))
+    for refuse in (check_judge, lambda spec: asyncio.run(judge(spec, DOCUMENTS))):
+        with pytest.raises(InfrarayError, match=f"^judge='{re.escape(spec)}': [^\n]+$"):
+            refuse(spec)
+
+
+def test_a_judge_that_can_be_asked_is_not_refused():
+    check_judge("chat:judge@http://127.0.0.1:1/v1?max_tokens=2048")

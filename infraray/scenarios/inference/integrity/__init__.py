@@ -4,7 +4,7 @@ from infraray.scenarios.inference.integrity.connection_watch import ConnectionLo
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding
 from infraray.scenarios.inference.integrity.gate import CHECKS, IntegrityResult, check_integrity
-from infraray.scenarios.inference.integrity.judge import Judgement, judge
+from infraray.scenarios.inference.integrity.judge import Judgement, check_judge, judge
 from infraray.scenarios.inference.integrity.opinion import Opinion, ask_opinion
 from infraray.scenarios.inference.integrity.probes import ProbeAnswers, ProbePlan, ask_probes, plan_probes
 
@@ -22,6 +22,7 @@ __all__ = [
     "ask_opinion",
     "ask_probes",
     "check_integrity",
+    "check_judge",
     "judge",
     "plan_probes",
 ]

@@ -43,7 +43,7 @@ class IntegrityResult:
 
     Args:
         findings: what an honest server does not do.
-        not_checked: the checks that could not be made, with the reason.
+        not_checked: the checks that could not be made, with the reason; a judge without a verdict is one.
         judgement: the judge's, if one was asked.
     """
 
@@ -53,7 +53,7 @@ class IntegrityResult:
 
     @property
     def passed(self) -> bool:
-        """Whether all checks were made, found nothing, and the judge, if it came to a verdict, agrees."""
+        """Whether all checks were made and found nothing, and the judge, if one was asked, agrees."""
         accused = self.judgement is not None and self.judgement.verdict == "violation"
         return not self.findings and not self.not_checked and not accused
 
@@ -68,7 +68,12 @@ class IntegrityResult:
 
 
 def check_integrity(evidence: Evidence, judgement: Judgement | None = None) -> IntegrityResult:
-    """Makes all checks."""
+    """Makes all checks.
+
+    Args:
+        evidence: what they look at.
+        judgement: a judge's, if one was asked. Without a verdict it is a check that was not made.
+    """
     findings = []
     not_checked = {}
     for name, check in CHECKS.items():
@@ -78,4 +83,6 @@ def check_integrity(evidence: Evidence, judgement: Judgement | None = None) -> I
             not_checked[name] = str(reason)
         else:
             findings += [finding] if finding is not None else []
+    if judgement is not None and judgement.verdict is None:
+        not_checked["judge"] = judgement.reason
     return IntegrityResult(tuple(findings), not_checked, judgement)
