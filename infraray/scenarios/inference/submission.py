@@ -10,13 +10,14 @@ import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+from infraray.engines.process import EngineProcess
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench, Trial, to_plain
-from infraray.scenarios.inference.device_lock import devices
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch
-from infraray.scenarios.inference.integrity.evidence import Evidence
+from infraray.scenarios.inference.integrity.evidence import Evidence, Phase
 from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_integrity
 from infraray.scenarios.inference.integrity.judge import judge
 from infraray.scenarios.inference.integrity.opinion import ask_opinion
@@ -94,17 +95,24 @@ def submit(
         InfrarayError: the reference server fails.
     """
     setting = bench.setting
-    with devices():
+    watches: dict[Phase, ConnectionWatch] = {}
+
+    def watch(phase: Phase, process: EngineProcess) -> ConnectionWatch:
+        assert process.pid is not None  # It is ready.
+        watches[phase] = ConnectionWatch(process.pid, process.port)
+        return watches[phase]
+
+    with bench.lock.held():
         reference = bench.reference(seed)
-        trial = bench.evaluate(configuration, seed, clean=True)
+        trial = bench.evaluate(configuration, seed, clean=True, watching=partial(watch, "measured"))
         process, measurement = bench.process, trial.measurement
-        if trial.failure is not None or process is None or measurement is None or process.pid is None:
+        if trial.failure is not None or process is None or measurement is None:
             return Submission(trial, math.nan, QualityResult(None, reference.answers), None)
         spec = setting.engine_spec(configuration)
         log = ""
         try:
             plan = plan_probes(setting.workload, bench.tokenizer)
-            with ConnectionWatch(process.pid, process.port) as watch:
+            with watch("probed", process):
                 probes = ask_probes(process.url, spec.served_model, plan, bench.tokenizer)
                 quiz = bench.quiz(seed)
                 answers = None if quiz is None else quiz.ask(process.url, spec.served_model)
@@ -135,7 +143,7 @@ def submit(
         bench.roofline(),
         probes,
         opinion,
-        watch.log,
+        {phase: watched.log for phase, watched in watches.items()},
     )
     integrity = check_integrity(evidence)
     if judged_by is not None:

@@ -67,11 +67,12 @@ class Inspector:
     def integrity(self, url: str, pid: int) -> IntegrityResult:
         """The integrity gate."""
         began = time.perf_counter()
-        measured = measure(url, self.model, WORKLOAD, self.requests, self.tokenizer, 7, clients=1)
-        plan = plan_probes(WORKLOAD, self.tokenizer)
         port = int(url.split(":")[2].partition("/")[0])
+        with ConnectionWatch(pid, port) as load_watch:
+            measured = measure(url, self.model, WORKLOAD, self.requests, self.tokenizer, 7, clients=1)
+        plan = plan_probes(WORKLOAD, self.tokenizer)
         measured_s = time.perf_counter()
-        with ConnectionWatch(pid, port) as watch:
+        with ConnectionWatch(pid, port) as probe_watch:
             probes = ask_probes(url, self.model, plan, self.tokenizer)
         probed_s = time.perf_counter()
         responses = [traffic.responses for traffic in measured.traffics]
@@ -98,6 +99,6 @@ class Inspector:
                 self.roofline,
                 probes,
                 opinion,
-                watch.log,
+                {"measured": load_watch.log, "probed": probe_watch.log},
             )
         )

@@ -6,7 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from infraray.scenarios.inference.integrity import ConnectionLog, Evidence, Opinion, ProbeAnswers, ProbePlan
+from infraray.scenarios.inference.integrity import (
+    PHASES,
+    ConnectionLog,
+    Evidence,
+    Opinion,
+    Phase,
+    ProbeAnswers,
+    ProbePlan,
+)
 from infraray.scenarios.inference.integrity.connection_watch import OutsideConnection
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood
 from infraray.scenarios.inference.integrity.probes import Canary, Probe, Told
@@ -105,8 +113,14 @@ def opinion(**changes: Any) -> Opinion:
     return Opinion(**{**base, **changes})
 
 
-def watched(looks: int, with_outside: int) -> ConnectionLog:
-    return ConnectionLog(looks, with_outside, {OutsideConnection("python", "tcp", "10.0.0.7:443"): with_outside})
+def log(looks: int, with_outside: int, failure: str | None = None) -> ConnectionLog:
+    """Of looks a twentieth of a second apart."""
+    seen = {OutsideConnection("python", "tcp", "10.0.0.7:443"): with_outside}
+    return ConnectionLog(looks / 20, looks, with_outside, seen, failure)
+
+
+def watched(looks: int, with_outside: int) -> dict[Phase, ConnectionLog]:
+    return dict.fromkeys(PHASES, log(looks, with_outside))
 
 
 def noisy(seed: int) -> Callable[[float, float], float]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from infraray.scenarios.inference.integrity import CHECKS, Finding, check_integrity
+from infraray.scenarios.inference.integrity import CHECKS, PHASES, Finding, check_integrity
 from infraray.scenarios.inference.integrity.finding import NotChecked
 from infraray.scenarios.inference.integrity.probes import Told
 from infraray.scenarios.inference.roofline import Device, Roofline
 from tests.scenarios.inference_gates.made_up_evidence import (
     MISTRAL_7B,
+    log,
     measured,
     noisy,
     opinion,
@@ -55,7 +56,7 @@ def test_one_check_that_was_not_made_is_no_pass(check):
     """Evidence without what each check needs."""
     gone = {
         "canary": honest(opinion=None),
-        "connections": honest(connections=None),
+        "connections": honest(connections={}),
         "fingerprint": honest(probes=probed(told=Told("", (), "HTTP 400: no logprobs"))),
         "first_chunk": honest(probes=probed(long=lambda: response(failure="timeout"))),
         "ignored_eos": replace(honest(), traffics=[responses(failure="timeout")]),
@@ -274,7 +275,24 @@ def test_only_what_chance_cannot_give_twice_and_comes_faster_was_stored(first, s
 def test_a_connection_that_stays_is_flagged_and_a_short_one_is_not():
     assert CHECKS["connections"](honest(connections=watched(200, 8))) is None
     assert "150 of 200 looks" in found("connections", honest(connections=watched(200, 150))).evidence
-    assert not_checked("connections", honest(connections=watched(0, 0)))
+    # A report about the engine's use, at the start of a short load.
+    assert CHECKS["connections"](honest(connections=watched(40, 18))) is None
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_whoever_asks_elsewhere_in_one_phase_alone_is_flagged(phase):
+    found_there = found("connections", honest(connections={**watched(900, 0), phase: log(60, 58)}))
+    assert f"58 of 60 looks while it was {phase}" in found_there.evidence
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_that_was_not_watched_to_its_end_is_not_checked(phase):
+    connections = watched(40, 0)
+    del connections[phase]
+    assert phase in not_checked("connections", honest(connections=connections))
+    assert phase in not_checked("connections", honest(connections={**watched(40, 0), phase: log(2, 0)}))
+    died = log(40, 0, "OSError: too many open files")
+    assert "too many open files" in not_checked("connections", honest(connections={**watched(40, 0), phase: died}))
 
 
 def test_evidence_without_successes_flags_nobody_and_passes_nobody():

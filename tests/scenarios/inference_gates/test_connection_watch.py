@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from infraray.scenarios.inference.integrity import connection_watch
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch, outside_connections
 
 SPEAK = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -116,6 +117,28 @@ def test_the_watch_counts_in_how_many_looks_each_connection_was_there(elsewhere:
             time.sleep(0.02)
     log = watch.log
     assert log.looks >= 5 and log.with_outside == log.looks == next(iter(log.seen.values()))
+    assert log.failure is None and 0.2 < log.outside_s == log.seconds < 25
+
+
+def test_a_watch_that_dies_says_so(monkeypatch) -> None:
+    """Three looks and then an exception, of which a thread alone would tell nobody."""
+    looks = iter([set(), set(), set()])
+    monkeypatch.setattr(connection_watch, "outside_connections", lambda pid, port: next(looks))
+    with ConnectionWatch(1, 1) as watch:
+        deadline = time.monotonic() + 20
+        while watch.log.failure is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert watch.log.looks == 3 and watch.log.failure == "StopIteration: "
+
+
+def test_a_process_that_hides_its_connections_is_not_taken_for_one_without(monkeypatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    with process("pass") as pid:
+        monkeypatch.setattr(connection_watch.os, "scandir", refuse)
+        with pytest.raises(PermissionError):
+            outside_connections(pid, 1)
 
 
 def test_a_process_that_has_ended_is_no_error() -> None:

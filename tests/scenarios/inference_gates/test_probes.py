@@ -5,7 +5,7 @@ import json
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.integrity import ask_probes, plan_probes
+from infraray.scenarios.inference.integrity import ask_probes, check_can_probe, plan_probes
 from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
@@ -44,8 +44,16 @@ def test_a_template_that_is_longer_than_the_probes_is_one_line(tmp_path):
     folder = make_byte_level_bpe(tmp_path)
     template = folder / "chat_template.jinja"
     template.write_text("rules " * 3000 + template.read_text())
-    with pytest.raises(InfrarayError, match="the chat template alone is"):
-        plan_probes(WORKLOAD, ModelTokenizer(folder))
+    for refuse in (check_can_probe, plan_probes):
+        with pytest.raises(InfrarayError, match="the chat template alone is"):
+            refuse(WORKLOAD, ModelTokenizer(folder))
+
+
+def test_a_model_without_a_chat_template_is_refused_before_it_is_measured(tmp_path):
+    folder = make_byte_level_bpe(tmp_path)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(InfrarayError, match="chat template"):
+        check_can_probe(WORKLOAD, ModelTokenizer(folder))
 
 
 def test_every_probe_looks_like_a_request_of_the_workload(tokenizer):

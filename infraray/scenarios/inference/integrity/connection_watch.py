@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,6 +19,9 @@ from typing import Self
 from infraray.engines.supervisor import descendants
 
 INTERVAL_S = 0.05
+"""Between two looks, or longer where a look takes long: the client that measures runs in the same process."""
+PROCESSOR_SHARE = 0.05
+"""Of the time, that is spent on looking."""
 
 _ESTABLISHED = "01"
 _SOCK_DIAG_BY_FAMILY = 20
@@ -48,18 +52,27 @@ class ConnectionLog:
     """What was seen.
 
     Args:
+        seconds: for how long it was looked.
         looks: how often it was looked.
         with_outside: looks that found at least one connection to the outside.
         seen: in how many looks each was there.
+        failure: why it was not looked to the end; None where it was.
     """
 
+    seconds: float
     looks: int
     with_outside: int
     seen: Mapping[OutsideConnection, int]
+    failure: str | None = None
+
+    @property
+    def outside_s(self) -> float:
+        """For about how long the server was connected to the outside."""
+        return self.seconds * self.with_outside / self.looks if self.looks else 0.0
 
 
 class ConnectionWatch:
-    """Looks twenty times a second in a thread of its own, as a context manager.
+    """Looks up to twenty times a second in a thread of its own, as a context manager.
 
     Args:
         pid: the process above all of the server's.
@@ -72,10 +85,13 @@ class ConnectionWatch:
         self._looks = 0
         self._with_outside = 0
         self._seen: Counter[OutsideConnection] = Counter()
+        self._began = self._ended = 0.0
+        self._failure: str | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        self._began = self._ended = time.monotonic()
         self._thread.start()
         return self
 
@@ -88,20 +104,36 @@ class ConnectionWatch:
     @property
     def log(self) -> ConnectionLog:
         """What was seen so far."""
-        return ConnectionLog(self._looks, self._with_outside, dict(self._seen))
+        return ConnectionLog(
+            self._ended - self._began, self._looks, self._with_outside, dict(self._seen), self._failure
+        )
 
     def _watch(self) -> None:
-        while not self._over.wait(INTERVAL_S):
+        try:
+            self._look_on()
+        except Exception as error:
+            # In a thread nobody would hear of it, and the looks until then would stand for all.
+            self._failure = f"{type(error).__name__}: {error}"
+
+    def _look_on(self) -> None:
+        pause_s = INTERVAL_S
+        while not self._over.wait(pause_s):
+            began = time.monotonic()
             found = outside_connections(self.pid, self.port)
             self._looks += 1
             self._with_outside += bool(found)
             self._seen.update(found)
+            self._ended = time.monotonic()
+            pause_s = max(INTERVAL_S, (self._ended - began) / PROCESSOR_SHARE)
 
 
 def outside_connections(pid: int, port: int) -> set[OutsideConnection]:
     """The established connections between ``pid`` and its descendants, and anybody else, now.
 
     Clients of ``port`` are left out.
+
+    Raises:
+        PermissionError: a process hides its connections.
     """
     owners = _owners([pid, *descendants(pid)])
     found = set()
@@ -122,13 +154,28 @@ def _owners(pids: list[int]) -> dict[int, int]:
     """The process that holds each socket, by the socket's inode."""
     owners = {}
     for pid in pids:
-        with suppress(OSError):
-            for entry in os.scandir(f"/proc/{pid}/fd"):
-                with suppress(OSError, ValueError):
-                    kind, _, inode = os.readlink(entry.path).partition(":")
-                    if kind == "socket":
-                        owners[int(inode.strip("[]"))] = pid
+        try:
+            entries = list(os.scandir(f"/proc/{pid}/fd"))
+        except PermissionError:
+            if _has_ended(pid):
+                continue
+            raise
+        except OSError:
+            continue
+        for entry in entries:
+            with suppress(OSError, ValueError):
+                kind, _, inode = os.readlink(entry.path).partition(":")
+                if kind == "socket":
+                    owners[int(inode.strip("[]"))] = pid
     return owners
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, but perhaps for its exit status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def _internet_sockets(pids: set[int]) -> Iterator[tuple[str, list[tuple[Address, Address, int]]]]:

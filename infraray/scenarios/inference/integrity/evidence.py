@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionLog
 from infraray.scenarios.inference.integrity.opinion import Opinion
@@ -12,6 +13,10 @@ from infraray.scenarios.inference.requests import Request
 from infraray.scenarios.inference.responses import Response
 from infraray.scenarios.inference.roofline import Roofline
 from infraray.scenarios.inference.workloads import Workload
+
+Phase = Literal["measured", "probed"]
+"""What a server is watched during: the workload's requests, and what only the gates ask."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Evidence:
         roofline: the model on the device that the server had.
         probes: the server's answers to the probes.
         opinion: what the reference server says about the server's texts.
-        connections: to whom the server's processes talked while they were probed.
+        connections: to whom the server's processes talked, by phase.
     """
 
     workload: Workload
@@ -36,7 +41,7 @@ class Evidence:
     roofline: Roofline | None = None
     probes: ProbeAnswers | None = None
     opinion: Opinion | None = None
-    connections: ConnectionLog | None = None
+    connections: Mapping[Phase, ConnectionLog] = field(default_factory=dict)
 
     @property
     def successes(self) -> list[Response]:

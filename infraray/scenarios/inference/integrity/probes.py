@@ -143,18 +143,27 @@ class ProbeAnswers:
     fingerprints: tuple[Told, ...]
 
 
-def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
-    """Makes prompts that no server can know.
+def check_can_probe(workload: Workload, tokenizer: ModelTokenizer) -> None:
+    """Refuses a model for which no probes can be planned, long before they are.
 
     Raises:
         InfrarayError: the model has no chat template, or one that alone is longer than a probe.
     """
-    documents = _Documents(tokenizer)
-    long = max(workload.input_tokens + workload.output_tokens, LEAST_CONTEXT) - TIMED_OUTPUT
-    short = long // SHORT_SHARE
+    short, _ = _timed_lengths(workload)
     bare = tokenizer.count_prompt("", "chat")
     if bare >= min(short, PROMPT_TOKENS):
         raise InfrarayError(f"integrity: the chat template alone is {bare} tokens, longer than what is asked with it")
+
+
+def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
+    """Makes prompts that no server can know.
+
+    Raises:
+        InfrarayError: as `check_can_probe`.
+    """
+    check_can_probe(workload, tokenizer)
+    short, long = _timed_lengths(workload)
+    documents = _Documents(tokenizer)
     return ProbePlan(
         # One more of each, to warm up.
         short=tuple(documents.probe(short, TIMED_OUTPUT) for _ in range(TIMED + 1)),
@@ -163,6 +172,12 @@ def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
         repeated=tuple(documents.probe(PROMPT_TOKENS, REPEATED_OUTPUT, 1.0) for _ in range(REPEATED)),
         fingerprints=tuple(documents.probe(PROMPT_TOKENS, FINGERPRINT_OUTPUT) for _ in range(FINGERPRINTS)),
     )
+
+
+def _timed_lengths(workload: Workload) -> tuple[int, int]:
+    """Tokens of the short and of the long prompts that are timed."""
+    long = max(workload.input_tokens + workload.output_tokens, LEAST_CONTEXT) - TIMED_OUTPUT
+    return long // SHORT_SHARE, long
 
 
 class _Documents:
