@@ -6,13 +6,22 @@ import shlex
 import sys
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from infraray.errors import InfrarayError, explain_validation
 
 EngineName = Literal["vllm", "sglang", "tgi", "transformers", "url"]
 
-_OURS = {"model", "model-path", "host", "port"}
+_OURS = {"model", "model-path", "model-id", "host", "hostname", "port"}
 """Flags that infraray sets."""
 
 
@@ -48,6 +57,17 @@ def _read_command(value: Any) -> Any:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
+def _check_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    for flag in flags:
+        if flag.lstrip("-").replace("_", "-") in _OURS:
+            raise ValueError(f"{flag} is set by infraray; leave it out")
+    return flags
+
+
+Flags = Annotated[dict[str, Any], AfterValidator(_check_flags)]
+"""An engine's own flags, without those that say what it serves where."""
+
+
 class EngineSpec(_Section):
     """One engine. Only ``engine`` and ``model`` are needed, or ``url`` for one that runs already.
 
@@ -57,7 +77,7 @@ class EngineSpec(_Section):
     name: str = Field(default="engine", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     engine: EngineName = "vllm"
     model: str = Field(default="", description="a folder, or a name on the Hugging Face hub")
-    flags: dict[str, Any] = Field(default={}, description="the engine's own flags, e.g. max_model_len: 8192")
+    flags: Flags = Field(default={}, description="the engine's own flags, e.g. max_model_len: 8192")
     env: dict[str, str] = {}
     python: str = Field(default=sys.executable, description="interpreter of the environment that has the engine")
     command: Annotated[tuple[str, ...], BeforeValidator(_read_command)] = ()
@@ -92,15 +112,8 @@ class EngineSpec(_Section):
             )
         elif not self.model:
             raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
-        elif self.engine == "tgi" and not self.command:
-            raise ValueError(
-                "engine 'tgi' needs command, such as 'text-generation-launcher --model-id {model} --port {port}'"
-            )
         if self.url and not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url={self.url!r}: must begin with http:// or https://")
-        for flag in self.flags:
-            if flag.lstrip("-").replace("_", "-") in _OURS:
-                raise ValueError(f"flags: {flag} is set by infraray; leave it out")
         return self
 
     @property

@@ -19,7 +19,7 @@ from infraray.errors import InfrarayError
         ({"engine": "url"}, "needs url"),
         ({"engine": "url", "url": "host:8000"}, "must begin with http://"),
         ({"engine": "vllm", "model": "m", "url": "http://h/v1"}, "leave url out to start vllm"),
-        ({"engine": "tgi", "model": "m"}, "needs command"),
+        ({"engine": "tgi", "model": "m", "flags": {"model-id": "n"}}, "model-id is set by infraray"),
         ({"model": "m", "flags": {"port": 8000}}, "port is set by infraray"),
         ({"model": "m", "ready_timeout_s": 0}, "greater than 0"),
     ],
@@ -46,12 +46,13 @@ def test_flags_become_words() -> None:
     assert "--no-enable-prefix-caching" not in launchers()["sglang"].flag_words(flags)
 
 
-@pytest.mark.parametrize("name", ["vllm", "sglang", "transformers"])
+@pytest.mark.parametrize("name", ["vllm", "sglang", "tgi", "transformers"])
 def test_every_engine_gets_its_model_and_port(name: str) -> None:
     launcher = launchers()[name]
     places = {"python": "py", "model": "m", "host": "h", "port": "1"}
     command = launcher.command_line(launcher.command, places, {})
-    assert command[0] == "py" and {"m", "h", "1"} < set(command) and "{" not in "".join(command)
+    assert command[0] == ("text-generation-launcher" if name == "tgi" else "py")
+    assert {"m", "h", "1"} < set(command) and "{" not in "".join(command)
 
 
 @pytest.mark.parametrize(

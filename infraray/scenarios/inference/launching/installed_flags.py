@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 
 from infraray.engines import launchers
+from infraray.engines.launcher import fill
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, did_you_mean
 
@@ -18,7 +21,10 @@ HELP_S = 300.0
 _HELP = {"vllm": "--help=all"}
 """What shows all flags, where ``--help`` does not."""
 
-_FLAG = re.compile(r"^\s{1,8}(?:-\w+, )?(--[a-z][\w-]*)((?:,? +--?[a-z][\w-]*)*)(?: +\{([^}]*)\})?", re.MULTILINE)
+_OPTION = re.compile(r"^ {1,8}(-.*?)(?: {2}|$)", re.MULTILINE)
+"""The words of one option, before what it is for."""
+
+_FLAG = re.compile(r"--([a-z][\w-]*)(?: \{([^}]*)\})?")
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def installed_flags(spec: EngineSpec) -> InstalledFlags | None:
     Raises:
         InfrarayError: the engine is not installed, or its help cannot be read.
     """
-    if spec.engine not in ("vllm", "sglang", "transformers") or spec.command:
+    if spec.command or not launchers()[spec.engine].command:
         return None
     environment = tuple(sorted({**os.environ, **spec.env}.items()))
     return _ask(spec.engine, spec.python, environment)
@@ -64,32 +70,42 @@ def installed_flags(spec: EngineSpec) -> InstalledFlags | None:
 
 @cache
 def _ask(engine: str, python: str, environment: tuple[tuple[str, str], ...]) -> InstalledFlags:
-    template = launchers()[engine].command
-    program = [word.replace("{python}", python) for word in template[: template.index("--model")]]
+    words = takewhile(lambda word: not word.startswith("--"), launchers()[engine].command)
+    program = [fill(word, {"python": python}) for word in words]
     try:
-        asked = subprocess.run(
+        asked = subprocess.Popen(
             [*program, _HELP.get(engine, "--help")],
-            capture_output=True,
-            text=True,
-            timeout=HELP_S,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
             env={**dict(environment), "COLUMNS": "200"},
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InfrarayError(f"engine {engine}: its help cannot be read ({error})") from None
-    flags = read_help(asked.stdout)
+    except OSError as error:
+        raise InfrarayError(f"engine {engine}: not installed: {program[0]}: {error.strerror}") from None
+    try:
+        printed, complaints = asked.communicate(timeout=HELP_S)
+    except subprocess.TimeoutExpired:
+        raise InfrarayError(f"engine {engine}: did not print its help within {HELP_S:g} s") from None
+    finally:
+        if asked.returncode is None:
+            # With all that it has started, which may hold the pipes open.
+            os.killpg(asked.pid, signal.SIGKILL)
+            asked.communicate()
+    flags = read_help(printed)
     if not flags.choices:
-        last = (asked.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise InfrarayError(f"engine {engine}: not installed in {python} ({last[:200]})")
+        last = (complaints.strip().splitlines() or ["it printed no flags"])[-1]
+        raise InfrarayError(f"engine {engine}: not installed in {program[0]} ({last[:200]})")
     return flags
 
 
 def read_help(text: str) -> InstalledFlags:
-    """The flags in what argparse prints, their opposites (``--no-``) left out."""
+    """The flags in what argparse prints, or clap for TGI, their opposites (``--no-``) left out."""
     choices: dict[str, tuple[str, ...]] = {}
-    for match in _FLAG.finditer(text):
-        listed = tuple(value.strip() for value in match[3].split(",")) if match[3] else ()
-        for flag in re.findall(r"--([a-z][\w-]*)", match[1] + match[2]):
+    for option in _OPTION.findall(text):
+        for flag, listed in _FLAG.findall(option):
             if not flag.startswith("no-"):
-                choices[flag] = listed
+                choices[flag] = tuple(value.strip() for value in listed.split(",")) if listed else ()
     return InstalledFlags(choices)

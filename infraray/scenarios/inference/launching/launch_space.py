@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.engines import EngineSpec
+from infraray.engines import EngineSpec, read_engine_spec
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration
 
@@ -42,9 +42,12 @@ class LaunchSpace:
         Args:
             configuration: of this space.
             base: the fields that are the same for all: model, python, flags that are not searched, ...
+
+        Raises:
+            InfrarayError: the engine cannot be launched so.
         """
         flags = {**base.get("flags", {}), **self.flags(configuration)}
-        return EngineSpec.model_validate({"name": self.name, **base, "engine": self.engine, "flags": flags})
+        return read_engine_spec({"name": self.name, **base, "engine": self.engine, "flags": flags})
 
     def command_line(self, configuration: Configuration) -> str:
         """The flags as a person would write them."""

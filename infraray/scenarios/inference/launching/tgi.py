@@ -1,4 +1,7 @@
-"""TGI's launch configurations: the space of InferenceBench (appendix B.4), 324,000 of them."""
+"""TGI's launch configurations: the space of InferenceBench (appendix B.4).
+
+324,000 combinations, of which 311,040 have a batch that holds a prefill.
+"""
 
 from __future__ import annotations
 

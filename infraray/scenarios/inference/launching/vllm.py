@@ -1,8 +1,9 @@
 """vLLM's launch configurations.
 
-``vllm-paper`` is the space of InferenceBench (appendix B.4): 92,160 configurations. ``vllm`` is
-wider, names what came since, and has the engine's own default (null) everywhere. ``vllm-cpu`` is what
-of it has a meaning on a CPU.
+``vllm-paper`` is the space of InferenceBench (appendix B.4): 92,160 combinations, all of them valid up
+to a context of 1,024 tokens; a longer one does not fit every batch uncut, and beyond 16,384 tokens
+46,080 are left. ``vllm`` is wider, names what came since, and has the engine's own default (null)
+everywhere. ``vllm-cpu`` is what of it has a meaning on a CPU.
 """
 
 from __future__ import annotations

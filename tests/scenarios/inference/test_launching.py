@@ -1,0 +1,174 @@
+"""Launch configurations: the paper's spaces, their command lines, and what an engine's own help says."""
+
+import itertools
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infraray.engines import EngineSpec, launchers
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.launching import LAUNCH_SPACES, find_launch_space, installed_flags
+from infraray.scenarios.inference.launching.installed_flags import read_help
+from infraray.tune.space import SearchSpace
+from tests.engines.fakes import eventually, exists
+
+PRINTS_ITS_HELP = """
+import argparse
+
+parser = argparse.ArgumentParser(add_help=False)
+parser.add_argument("--help", help="what --this-is-not a flag")
+parser.add_argument("--max-model-len", help="such as 8k")
+parser.add_argument("--tensor-parallel-size", "-tp", "--tp-size", type=int)
+parser.add_argument("-q", "--quantization", choices=["fp8", "awq"], help="of the weights")
+parser.add_argument("--enforce-eager", action=argparse.BooleanOptionalAction)
+parser.add_argument("--a-flag-whose-name-is-longer-than-its-column", help="begins on a line of its own: --not-this")
+parser.print_help()
+"""
+
+
+STARTS_ANOTHER = "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\n"
+
+
+def valid(space: SearchSpace) -> int:
+    """How many configurations there are, counted one by one; none of these spaces has conditions."""
+    names = [one.name for one in space.hyperparameters]
+    combinations = itertools.product(*(one.values for one in space.hyperparameters))
+    return sum(space.broken_rule(dict(zip(names, values, strict=True))) is None for values in combinations)
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "size"),
+    [
+        ("vllm-paper", 1024, 92_160),
+        ("vllm-paper", 16_384, 55_296),
+        ("vllm-paper", 32_768, 46_080),
+        ("sglang-paper", 32_768, 90),
+        ("tgi-paper", 32_768, 311_040),
+    ],
+)
+def test_the_papers_spaces_have_their_sizes(name: str, context: int, size: int) -> None:
+    assert valid(find_launch_space(name).build(context)) == size
+
+
+@pytest.mark.parametrize("name", LAUNCH_SPACES)
+def test_configurations_become_engines(name: str) -> None:
+    launch = LAUNCH_SPACES[name]
+    space = launch.build(32_768)
+    drawn = random.Random(5)
+    sample = [{one.name: drawn.choice(one.values) for one in space.hyperparameters if one.values} for _ in range(300)]
+    for configuration in [space.default, *(one for one in sample if space.broken_rule(one) is None)]:
+        spec = launch.engine_spec(space.canonical(configuration), {"model": "m", "flags": {"seed": 3}})
+        assert spec.engine == launch.engine and spec.flags["seed"] == 3 and None not in spec.flags.values()
+        launcher = launchers()[spec.engine]
+        places = {"python": "py", "model": "m", "host": "h", "port": "1"}
+        words = launcher.command_line(launcher.command, places, spec.flags)
+        assert words[:1] == [launcher.command[0].replace("{python}", "py")] and {"m", "h", "1"} < set(words)
+        assert not {"none", "None", "False", "True"} & set(words)
+
+
+def test_what_cannot_be_launched_is_one_line() -> None:
+    with pytest.raises(InfrarayError) as refused:
+        LAUNCH_SPACES["sglang"].engine_spec({}, {"model": "m", "flags": {"port": 8000}})
+    assert "port is set by infraray; leave it out" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_tgi_needs_nothing_but_its_launcher_on_the_path() -> None:
+    spec = LAUNCH_SPACES["tgi-paper"].engine_spec({"max_batch_size": "none", "quantize": "fp8"}, {"model": "/m"})
+    places = {"model": spec.model, "host": "127.0.0.1", "port": "8080"}
+    launcher = launchers()["tgi"]
+    said = "text-generation-launcher --model-id /m --hostname 127.0.0.1 --port 8080 --quantize fp8"
+    assert launcher.command_line(spec.command or launcher.command, places, spec.flags) == said.split()
+
+
+def program(path: Path, text: str) -> str:
+    path.write_text(f"#!{sys.executable}\n{text}")
+    path.chmod(0o755)
+    return str(path)
+
+
+def ask(python: str, engine: str = "vllm", **fields: Any) -> dict[str, tuple[str, ...]]:
+    flags = installed_flags.installed_flags(
+        EngineSpec.model_validate({"engine": engine, "model": "m", "python": python, **fields})
+    )
+    assert flags is not None
+    return flags.choices
+
+
+EXPECTED = {
+    "help": (),
+    "max-model-len": (),
+    "tensor-parallel-size": (),
+    "tp-size": (),
+    "quantization": ("fp8", "awq"),
+    "enforce-eager": (),
+    "a-flag-whose-name-is-longer-than-its-column": (),
+}
+
+
+def test_flags_are_those_of_the_installed_engine(tmp_path: Path) -> None:
+    fake = program(tmp_path / "python", PRINTS_ITS_HELP)
+    assert ask(fake) == EXPECTED
+    flags = installed_flags.installed_flags(EngineSpec(model="m", python=fake))
+    assert flags is not None
+    flags.check(EngineSpec(model="m", flags={"max_model_len": 9, "--tp-size": 2, "quantization": "awq"}))
+    with pytest.raises(InfrarayError) as refused:
+        flags.check(EngineSpec(model="m", flags={"max_model_length": 9, "quantization": "gptq"}))
+    assert str(refused.value).splitlines() == [
+        "max_model_length: the installed vllm has no such flag; did you mean max-model-len?",
+        "quantization='gptq': the installed vllm takes fp8, awq",
+    ]
+
+
+def test_sglang_is_asked_by_its_module(tmp_path: Path) -> None:
+    (tmp_path / "sglang").mkdir()
+    (tmp_path / "sglang" / "__init__.py").touch()
+    (tmp_path / "sglang" / "launch_server.py").write_text(PRINTS_ITS_HELP)
+    assert ask(sys.executable, "sglang", env={"PYTHONPATH": str(tmp_path)}) == EXPECTED
+
+
+def test_tgi_is_asked_by_its_name(tmp_path: Path) -> None:
+    text = "Usage: it [OPTIONS]\n\nOptions:\n      --quantize <QUANTIZE>\n          Not --this\n\n  -p, --port <PORT>\n"
+    program(tmp_path / "text-generation-launcher", f"print({text!r})")
+    assert ask("unused", "tgi", env={"PATH": str(tmp_path)}) == {"quantize": (), "port": ()}
+
+
+@pytest.mark.parametrize("fields", [{"command": "serve {port}", "model": "m"}, {"engine": "url", "url": "http://h/v1"}])
+def test_a_command_of_the_users_is_not_asked(fields: dict[str, Any]) -> None:
+    assert installed_flags.installed_flags(EngineSpec.model_validate(fields)) is None
+
+
+def test_an_engine_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    silent = program(tmp_path / "silent", "import sys\nsys.exit('a\\nNo module named vllm')")
+    with pytest.raises(InfrarayError, match=f"^engine vllm: not installed in {silent} \\(No module named vllm\\)$"):
+        ask(silent)
+    with pytest.raises(InfrarayError, match=r"^engine vllm: not installed in \S+ \(it printed no flags\)$"):
+        ask(program(tmp_path / "mute", ""))
+    with pytest.raises(
+        InfrarayError, match=r"^engine vllm: not installed: /nowhere/python: No such file or directory$"
+    ):
+        ask("/nowhere/python")
+
+
+def test_an_engine_that_hangs_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installed_flags, "HELP_S", 2.0)
+    began = time.monotonic()
+    with pytest.raises(InfrarayError, match=r"^engine vllm: did not print its help within 2 s$"):
+        ask(
+            program(
+                tmp_path / "slow",
+                f"{STARTS_ANOTHER}open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\nchild.wait()",
+            )
+        )
+    pid = int((tmp_path / "pid").read_text())
+    assert eventually(lambda: not exists(pid))
+    assert time.monotonic() - began < 20
+
+
+def test_opposites_and_texts_are_no_flags() -> None:
+    assert read_help("  --a, --no-a   see --b\n            --c\nusage: [--d]\n").choices == {"a": ()}
