@@ -30,7 +30,7 @@ class Parameters(BaseModel):
             InfrarayError: one line a wrong field, each with the field, the value and the fix.
         """
         try:
-            return cls(**values)
+            return cls.model_validate(dict(values))
         except ValidationError as error:
             lines = [line for _, line in explain_validation(error, cls)]
             raise InfrarayError("\n".join(f"{owner}: {line}" for line in lines)) from None

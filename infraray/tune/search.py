@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,15 +117,26 @@ def _summary(study: Study, folder: Path) -> SearchSummary:
     )
 
 
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """What a search before has written; nothing where there was none."""
+    try:
+        before = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict) or not isinstance(before.get("study"), dict):
+        raise InfrarayError(f"{path}: does not describe a study; choose another --out")
+    return before
+
+
 def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
     """Writes ``study.json``; a folder that holds another study is refused."""
     path = folder / "study.json"
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    before: dict[str, Any] = {}
-    with suppress(OSError, ValueError):
-        before = json.loads(path.read_text())
+    before = _read_manifest(path)
     for field, value in spec.identity().items():
-        found = before.get("study", {}).get(field, value)
+        found = before["study"].get(field, value) if before else value
         if found != value:
             held, wanted = json.dumps(found), json.dumps(value)
             raise InfrarayError(f"{folder}: holds a study with {field}: {held}, not {wanted}; choose another --out")

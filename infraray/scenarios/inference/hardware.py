@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infraray.scenarios.inference.roofline import Device, find_device, measure_cpu
 
-_QUERY = "--query-gpu=name,memory.total"
+_QUERY = "--query-gpu=name,memory.total,uuid"
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,26 @@ def _gpus() -> tuple[tuple[str, ...], float]:
     """Names and memory, as far as CUDA_VISIBLE_DEVICES shows them."""
     try:
         asked = subprocess.run(
-            ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=30
+            ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return (), 0.0
-    found = [line.rpartition(",") for line in asked.stdout.splitlines() if "," in line]
+    lines = [[field.strip() for field in line.split(",")] for line in asked.stdout.splitlines()]
+    found = [line for line in lines if len(line) == 3]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        numbers = [int(part) for part in visible.split(",") if part.strip().isdigit()]
-        found = [found[number] for number in numbers if number < len(found)]
-    return tuple(name.strip() for name, _, _ in found), float(found[0][2]) / 1024 if found else 0.0
+        found = [
+            gpu
+            for said in map(str.strip, visible.split(","))
+            for number, gpu in enumerate(found)
+            if said == str(number) or (said.startswith("GPU-") and gpu[2].startswith(said))
+        ]
+    memory_mib = 0.0
+    # A GPU that shares the machine's memory says that it has none to tell of.
+    with suppress(ValueError, IndexError):
+        memory_mib = float(found[0][1])
+    return tuple(name for name, _, _ in found), memory_mib / 1024

@@ -19,6 +19,9 @@ from infraray.scenarios.inference.workloads import Workload
 STREAMS_PER_CLIENT = 256
 """Concurrent answers that one core reads on time (`benchmarks/load_generator.py`)."""
 
+READY_S = 120.0
+"""How long clients may wait for their cores, and take to load the tokenizer."""
+
 _LEAD_S = 0.5
 """What actors have to get a load before it starts."""
 
@@ -40,7 +43,7 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
     """Makes ``count`` clients ready; one is this process, more are actors that end with the context.
 
     Raises:
-        InfrarayError: Ray is needed and not connected.
+        InfrarayError: Ray is needed and not connected, or has no core for each client.
     """
     if count == 1:
 
@@ -57,7 +60,8 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
 
     if not ray.is_initialized():
         raise InfrarayError(f"load: {count} clients run as Ray actors; connect to a cluster first or set clients: 1")
-    actor = ray.remote(num_cpus=1, max_restarts=0)(_LoadClient)
+    # The strategy is named so that they do not have to fit into what a trial of Ray Tune holds for itself.
+    actor = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="DEFAULT")(_LoadClient)
     clients = [actor.remote(target, str(tokenizer.folder), ignore_eos) for _ in range(count)]
 
     def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
@@ -70,7 +74,14 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
         return sorted((one for part in ray.get(waiting) for one in part), key=lambda one: one.request)
 
     try:
-        ray.get([client.ready.remote() for client in clients])
+        try:
+            ray.get([client.ready.remote() for client in clients], timeout=READY_S)
+        except ray.exceptions.GetTimeoutError:
+            raise InfrarayError(
+                f"load: {count} clients need {count} CPUs and were not ready after {READY_S:g} s; "
+                f"Ray has {ray.cluster_resources().get('CPU', 0):g} CPUs, of which "
+                f"{ray.available_resources().get('CPU', 0):g} are free; add some or lower the workload's concurrency"
+            ) from None
         yield play_on_actors
     finally:
         for client in clients:

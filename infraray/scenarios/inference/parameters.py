@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator
 
+from infraray.engines.spec import Flags
 from infraray.errors import did_you_mean
 from infraray.parameters import Parameters, parameter
 from infraray.scenarios.inference.launching import LAUNCH_SPACES
@@ -21,7 +22,7 @@ def _read_workload(value: Any) -> Any:
         return value
     own = dict(value)
     name = own.pop("preset")
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"no workload {name!r}; {did_you_mean(str(name), PRESETS)}")
     return {**PRESETS[name], **own}
 
@@ -42,9 +43,7 @@ class InferenceParameters(Parameters):
     python: dict[str, str] = parameter(
         {}, unit="", description="interpreter of a launch space's engine, or of 'all'; infraray's own without one"
     )
-    flags: dict[str, dict[str, Any]] = parameter(
-        {}, unit="", description="flags that are always given, by launch space"
-    )
+    flags: dict[str, Flags] = parameter({}, unit="", description="flags that are always given, by launch space")
     env: dict[str, str] = parameter({}, unit="", description="environment variables of the engines")
     ready_timeout_s: float = parameter(300.0, gt=0, le=86_400, unit="s", description="time that a start may take")
     longbench: str | None = parameter(None, unit="", description="a local copy of LongBench v2 for the documents")
@@ -66,6 +65,16 @@ class InferenceParameters(Parameters):
         if len(set(engines)) != len(engines):
             raise ValueError("must name each launch space once")
         return engines
+
+    @field_validator("python", "flags")
+    @classmethod
+    def _for_engines_that_are_launched(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        engines = info.data.get("engines", LAUNCH_SPACES)
+        known = {*engines, "transformers", *(["all"] if info.field_name == "python" else [])}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"{name!r} is not in engines; {did_you_mean(name, known)}")
+        return given
 
     def setting(self) -> Setting:
         """The same for the bench."""

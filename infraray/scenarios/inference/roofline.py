@@ -14,6 +14,7 @@ prompts lower the bounds: they are asked for.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -53,13 +54,20 @@ DEVICES = {
         Device("A10", 600e9, 6e6, {16: 125e12, 8: 250e12}),
         Device("A100-40GB", 1.555e12, 40e6, {16: 312e12, 8: 624e12}),
         Device("A100-80GB", 2.039e12, 40e6, {16: 312e12, 8: 624e12}),
+        Device("A10G", 600e9, 6e6, {16: 70e12, 8: 140e12}),
+        Device("A30", 933e9, 24e6, {16: 165e12, 8: 330e12}),
+        Device("A6000", 768e9, 6e6, {16: 154.8e12, 8: 309.7e12}),
         Device("B200", 8e12, 126e6, {16: 2250e12, 8: 4500e12, 4: 9000e12}),
+        Device("H100-NVL", 3.9e12, 50e6, {16: 835e12, 8: 1671e12}),
         Device("H100-PCIe", 2e12, 50e6, {16: 756e12, 8: 1513e12}),
         Device("H100-SXM", 3.35e12, 50e6, {16: 989e12, 8: 1979e12}),
+        Device("H20", 4e12, 60e6, {16: 148e12, 8: 296e12}),
         Device("H200", 4.8e12, 50e6, {16: 989e12, 8: 1979e12}),
         Device("L4", 300e9, 48e6, {16: 121e12, 8: 242e12}),
+        Device("L40", 864e9, 96e6, {16: 181e12, 8: 362e12}),
         Device("L40S", 864e9, 96e6, {16: 362e12, 8: 733e12}),
         Device("MI300X", 5.3e12, 256e6, {16: 1307e12, 8: 2615e12}),
+        Device("RTX-4090", 1.008e12, 72e6, {16: 330.3e12, 8: 660.6e12}),
         Device("T4", 320e9, 4e6, {16: 65e12, 8: 130e12}),
         Device("V100", 900e9, 6e6, {16: 125e12}),
     )
@@ -71,10 +79,10 @@ _NVIDIA_NAMES = {
     "A100-PCIE-40GB": "A100-40GB",
     "A100 80GB PCIe": "A100-80GB",
     "A100-SXM4-80GB": "A100-80GB",
+    "H100 NVL": "H100-NVL",
     "H100 PCIe": "H100-PCIe",
     "H100 80GB HBM3": "H100-SXM",
-    "Tesla T4": "T4",
-    "Tesla V100": "V100",
+    "RTX 4090": "RTX-4090",
 }
 """Parts of what nvidia-smi calls a device, where that differs from the name here."""
 
@@ -82,11 +90,15 @@ _NVIDIA_NAMES = {
 def find_device(name: str) -> Device:
     """The device of a name: one of `DEVICES`, or what nvidia-smi calls it.
 
+    A name is found as whole words: an A10G or a GH200 is no A10 and no H200. What follows as a word of
+    its own (``H200 NVL``) is a slower form, for which the bounds hold as well; a number behind a hyphen
+    is another device (``H20-3e``) or a share of one (``A10-24Q``).
+
     Raises:
         InfrarayError: it is not known.
     """
     for part, known in (*_NVIDIA_NAMES.items(), *((known, known) for known in sorted(DEVICES, key=len, reverse=True))):
-        if part.lower() in name.lower():
+        if re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9]|-\d)", name, re.IGNORECASE):
             return DEVICES[known]
     raise InfrarayError(f"roofline: device={name!r}: not known; {did_you_mean(name, DEVICES)}")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from infraray.engines.spec import EngineSpec
+from infraray.engines.spec import EngineSpec, read_engine_spec
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
@@ -20,6 +21,12 @@ from infraray.tune.values import Configuration
 
 ENGINE = "engine"
 """The hyperparameter that chooses between several engines."""
+
+_CONTEXT_FLAGS = ("max-model-len", "context-length", "max-total-tokens")
+"""What the engines call the longest sequence."""
+
+_MULTIPLES = {"k": 10**3, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
+"""As vLLM reads ``8k`` and ``8K``."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ class Setting:
     def _context_tokens(self, name: str) -> int:
         """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
         for flag, value in self.flags.get(name, {}).items():
-            if flag.replace("-", "_") in ("max_model_len", "context_length", "max_total_tokens"):
-                return int(value)
+            if flag.lstrip("-").replace("_", "-") in _CONTEXT_FLAGS and (told := _tokens(value)) is not None:
+                return told
         try:
             config = json.loads((Path(self.model) / "config.json").read_text())
             return int(config["max_position_embeddings"])
@@ -88,7 +95,7 @@ class Setting:
 
     def reference_spec(self) -> EngineSpec:
         """The reference server on PyTorch."""
-        return EngineSpec.model_validate({"name": "reference", **self._base("transformers"), "engine": "transformers"})
+        return read_engine_spec({"name": "reference", **self._base("transformers"), "engine": "transformers"})
 
     def _base(self, name: str) -> dict[str, Any]:
         base: dict[str, Any] = {
@@ -110,6 +117,12 @@ class Setting:
             "env": dict(self.env),
             "longbench": self.longbench,
         }
+
+
+def _tokens(value: Any) -> int | None:
+    """The number of tokens that a flag says; None where it says none, such as ``auto``."""
+    said = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgKMG]?)", str(value).strip())
+    return None if said is None else int(float(said[1]) * _MULTIPLES.get(said[2], 1)) or None
 
 
 def _model_fingerprint(folder: Path) -> list[list[Any]]:
