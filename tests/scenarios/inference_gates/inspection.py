@@ -57,12 +57,12 @@ class Inspector:
             Roofline(model_size(model), measure_cpu(0.3)),
             reference_url,
             measured.traffics[0].responses,
-            quiz.ask(reference_url, model, 300),
+            quiz.ask(reference_url, model),
         )
 
     def quality(self, url: str) -> QualityResult:
         """The quality gate."""
-        return QualityResult(self.quiz.ask(url, self.model, 300), self.reference_answers)
+        return QualityResult(self.quiz.ask(url, self.model), self.reference_answers)
 
     def integrity(self, url: str, pid: int) -> IntegrityResult:
         """The integrity gate."""

@@ -26,7 +26,7 @@ def ask(inspector: Inspector, folder: Path) -> Answers:
     process = EngineProcess(EngineSpec(engine="transformers", model=str(folder), flags={"dtype": "float32"}))
     try:
         process.start()
-        return inspector.quiz.ask(process.url, str(folder), 300)
+        return inspector.quiz.ask(process.url, str(folder))
     finally:
         process.end()
         process.remove_log()

@@ -8,7 +8,7 @@ import pytest
 
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.quality import read_mmlu_pro
-from infraray.scenarios.inference.quality.prompt import examples_for, messages
+from infraray.scenarios.inference.quality.prompt import messages
 
 
 def row(number, **changes):
@@ -40,16 +40,15 @@ def write(folder, suffix, rows):
 def test_every_format_gives_the_same_questions(tmp_path, suffix, place):
     write(tmp_path / place, suffix, [row(1), row(2)])
     questions = read_mmlu_pro(tmp_path)
-    assert [question.question for question in questions.test] == ["What is 1 + 1?", "What is 2 + 1?"]
-    assert questions.test[0].options == ("1", "2", "3") and questions.test[0].answer == "B"
-    assert questions.validation == ()
+    assert [question.question for question in questions] == ["What is 1 + 1?", "What is 2 + 1?"]
+    assert questions[0].options == ("1", "2", "3") and questions[0].answer == "B"
     file = next((tmp_path / place).glob("test*"))
-    assert read_mmlu_pro(file).test == questions.test
+    assert read_mmlu_pro(file) == questions
 
 
 def test_options_that_are_none_are_left_out_and_letters_move_up(tmp_path):
     write(tmp_path, "json", [row(1, options=["N/A", "2", "3", "N/A"])])
-    question = read_mmlu_pro(tmp_path).test[0]
+    question = read_mmlu_pro(tmp_path)[0]
     assert question.options == ("2", "3") and question.answer == "A"
 
 
@@ -87,12 +86,11 @@ def test_a_missing_field_a_missing_folder_and_a_torn_file_are_one_line(tmp_path)
         read_mmlu_pro(tmp_path / "c")
 
 
-def test_examples_are_of_the_same_category_and_end_in_their_answers(tmp_path):
+def test_a_question_is_asked_without_its_answer_and_without_examples(tmp_path):
     write(tmp_path, "json", [row(number) for number in range(1, 5)])
     (tmp_path / "validation.json").write_text(json.dumps([row(number) for number in range(10, 20)]))
     questions = read_mmlu_pro(tmp_path)
-    shown = examples_for(questions.test[0], questions.validation, 5)
-    assert [example.question_id for example in shown] == [11, 13, 15, 17, 19]
-    prompt = messages(questions.test[0], shown)[0]["content"]
-    assert prompt.count("The answer is (B).") == 5 and "A: Let's" not in prompt
+    assert [question.question_id for question in questions] == [1, 2, 3, 4]
+    prompt = messages(questions[0])[0]["content"]
+    assert "The answer is (B)" not in prompt and prompt.count("Question: ") == 1
     assert prompt.endswith("Question: What is 1 + 1?\nOptions:\nA. 1\nB. 2\nC. 3")

@@ -1,6 +1,8 @@
 """Probes are new each time, have their lengths, and go to real servers."""
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -11,6 +13,7 @@ from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
 from tests.scenarios.inference.sse_server import Server
 from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
+from tests.scenarios.inference_gates.chat_server import chat_server
 
 WORKLOAD = Workload(input_tokens=2048, output_tokens=512, num_requests=4)
 
@@ -73,6 +76,24 @@ def test_every_probe_looks_like_a_request_of_the_workload(tokenizer):
 def test_a_server_that_fails_leaves_failures_and_no_error(tokenizer):
     answers = ask_probes("http://127.0.0.1:1/v1", "model", plan_probes(WORKLOAD, tokenizer), tokenizer)
     assert all(response.failure == "unreachable" for response in (*answers.short, *answers.long))
+
+
+def test_a_server_that_hangs_is_not_waited_for_beyond_the_time(tokenizer):
+    plan = plan_probes(WORKLOAD, tokenizer)
+    over, began = threading.Event(), time.monotonic()
+
+    def answer(body):
+        over.wait(60)
+        return "late"
+
+    with chat_server(answer) as url:
+        try:
+            answers = ask_probes(url, "model", plan, tokenizer, time_limit_s=0.5)
+        finally:
+            over.set()
+    assert time.monotonic() - began < 10
+    assert {response.failure for response in (*answers.short, *answers.long)} == {"unfinished"}
+    assert {told.failure for told in answers.fingerprints} == {"the time for the probes is over"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The quality gate passes what is nearly as accurate as the reference, and nothing that was not checked."""
 
+import threading
+import time
 from itertools import count
 
 import pytest
@@ -73,15 +75,55 @@ def test_a_quiz_counts_right_wrong_and_mute_answers_and_failures():
     assert "500" in next(iter(found.failures))
 
 
-def test_a_server_that_is_not_there_or_hangs_leaves_everything_unanswered():
+def test_a_server_that_is_not_there_or_breaks_down_leaves_questions_unanswered():
     assert Quiz(QUESTIONS).ask("http://127.0.0.1:1/v1", "model").failures.total() == 60
     calls = count()
     with chat_server(lambda body: "A" if next(calls) < 10 else 503) as url:
         assert Quiz(QUESTIONS).ask(url, "model").failures.total() == 50
 
 
+@pytest.mark.parametrize("answered", [0, 40])
+def test_a_server_that_stops_answering_fails_the_gate_in_one_line_and_in_time(answered):
+    """At once, where the first ones already wait in vain."""
+    calls, over, began = count(), threading.Event(), time.monotonic()
+
+    def answer(body):
+        if next(calls) >= answered:
+            over.wait(60)
+        return "A"
+
+    with chat_server(answer) as url:
+        try:
+            found = Quiz(QUESTIONS).ask(url, "model", request_timeout_s=0.5)
+        finally:
+            over.set()
+    assert time.monotonic() - began < 10
+    assert len(found.answers) == 60 and found.failures.total() >= 20
+    assert next(calls) <= (32 if answered == 0 else 60)
+    result = QualityResult(found, answers(60, 60))
+    assert not result.passed and "\n" not in result.reason
+    assert "unanswered" in result.reason and "no end within 0.5 s" in result.reason
+
+
+def test_questions_are_asked_one_at_a_time_where_that_is_asked_for():
+    under_way, most, lock = [0], [0], threading.Lock()
+
+    def answer(body):
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        time.sleep(0.002)
+        with lock:
+            under_way[0] -= 1
+        return "A"
+
+    with chat_server(answer) as url:
+        assert Quiz(QUESTIONS).ask(url, "model", concurrency=1).complete
+    assert most[0] == 1
+
+
 def test_quizzes_are_equal_only_if_all_that_is_asked_is():
     quiz = Quiz(QUESTIONS)
-    others = (Quiz(QUESTIONS[1:]), Quiz(QUESTIONS, max_tokens=5), Quiz(QUESTIONS, QUESTIONS, shots=2))
-    assert len({quiz.sha256, *(other.sha256 for other in others)}) == 4
-    assert quiz.sha256 == Quiz(QUESTIONS, QUESTIONS).sha256
+    others = (Quiz(QUESTIONS[1:]), Quiz(QUESTIONS, max_tokens=5))
+    assert len({quiz.sha256, *(other.sha256 for other in others)}) == 3
+    assert quiz.sha256 == Quiz(QUESTIONS).sha256

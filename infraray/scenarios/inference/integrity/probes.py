@@ -6,7 +6,9 @@ the server already runs. All but the fingerprint go out exactly as the workload'
 
 from __future__ import annotations
 
+import math
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -44,6 +46,8 @@ FINGERPRINT_OUTPUT = 8
 """Tokens of the answers."""
 TIMEOUT_S = 600.0
 """For one answer."""
+TIME_LIMIT_S = 1800.0
+"""For all answers: half a minute for each that is asked alone, and a server that hangs is known as such."""
 
 PASSAGE_TOKENS = 96
 """Of a canary, that differ; the code is in them."""
@@ -214,50 +218,59 @@ class _Documents:
         return self.tokenizer.count_prompt(prompt, "chat")
 
 
-def ask_probes(base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer) -> ProbeAnswers:
+def ask_probes(
+    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer, time_limit_s: float = TIME_LIMIT_S
+) -> ProbeAnswers:
     """Asks a server all of a plan, first what is timed, one after the other.
 
-    What it does not answer stands as a failure in the answers.
+    What it does not answer, or not in time, stands as a failure in the answers.
 
     Args:
         base_url: such as ``http://host:8000/v1``.
         model: the name under which the server serves the model.
         plan: what to ask.
         tokenizer: the model's own.
+        time_limit_s: for all of it; no longer is waited than that and the answer under way.
 
     Raises:
         InfrarayError: the URL is none.
     """
+    deadline = time.monotonic() + time_limit_s
     timed = tuple(chain.from_iterable(zip(plan.short, plan.long, strict=True)))
-    alone = iter(ask(base_url, model, (*timed, *plan.repeated, *plan.repeated), tokenizer))
+    alone = iter(ask(base_url, model, (*timed, *plan.repeated, *plan.repeated), tokenizer, time_limit_s=time_limit_s))
     timed_answers, first, second = ([next(alone) for _ in group] for group in (timed, plan.repeated, plan.repeated))
     return ProbeAnswers(
         plan,
         short=tuple(timed_answers[2::2]),
         long=tuple(timed_answers[3::2]),
-        canaries=ask_canaries(base_url, model, plan, tokenizer),
+        canaries=ask_canaries(base_url, model, plan, tokenizer, deadline - time.monotonic()),
         repeated=tuple(zip(first, second, strict=True)),
-        fingerprints=tuple(_tell(base_url, model, probe) for probe in plan.fingerprints),
+        fingerprints=tuple(_tell(base_url, model, probe, deadline) for probe in plan.fingerprints),
     )
 
 
 def ask_canaries(
-    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer
+    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer, time_limit_s: float = math.inf
 ) -> tuple[tuple[Response, Response], ...]:
     """Asks a server the canaries of a plan; returns the answers to each pair."""
     probes = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))
-    answers = ask(base_url, model, probes, tokenizer, CONCURRENCY)
+    answers = ask(base_url, model, probes, tokenizer, CONCURRENCY, time_limit_s)
     return tuple(zip(answers[::2], answers[1::2], strict=True))
 
 
 def ask(
-    base_url: str, model: str, probes: Sequence[Probe], tokenizer: ModelTokenizer, concurrency: int = 1
+    base_url: str,
+    model: str,
+    probes: Sequence[Probe],
+    tokenizer: ModelTokenizer,
+    concurrency: int = 1,
+    time_limit_s: float = math.inf,
 ) -> list[Response]:
     """Asks a server some probes, streamed as the workload's requests are."""
     target = find_target(base_url, "chat")
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     messages = [target.message({**probe.body(model), **streamed}) for probe in probes]
-    load = Load(messages, [0.0] * len(messages), concurrency, closed_loop=True, request_timeout_s=TIMEOUT_S)
+    load = Load(messages, [0.0] * len(messages), concurrency, True, TIMEOUT_S, max(0.0, time_limit_s))
     return [
         read_response(
             exchange,
@@ -269,7 +282,9 @@ def ask(
     ]
 
 
-def _tell(base_url: str, model: str, probe: Probe) -> Told:
+def _tell(base_url: str, model: str, probe: Probe, deadline: float) -> Told:
+    if time.monotonic() > deadline:
+        return Told("", (), "the time for the probes is over")
     try:
         return Told(*told_likelihood(base_url, probe.body(model)))
     except InfrarayError as error:

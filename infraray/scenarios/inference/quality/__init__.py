@@ -2,8 +2,8 @@
 
 from infraray.scenarios.inference.quality.answers import Answer, Answers
 from infraray.scenarios.inference.quality.gate import TAU, QualityResult
-from infraray.scenarios.inference.quality.mmlu_pro import QuestionSet, read_mmlu_pro
+from infraray.scenarios.inference.quality.mmlu_pro import read_mmlu_pro
 from infraray.scenarios.inference.quality.question import Question
 from infraray.scenarios.inference.quality.quiz import Quiz
 
-__all__ = ["TAU", "Answer", "Answers", "QualityResult", "Question", "QuestionSet", "Quiz", "read_mmlu_pro"]
+__all__ = ["TAU", "Answer", "Answers", "QualityResult", "Question", "Quiz", "read_mmlu_pro"]

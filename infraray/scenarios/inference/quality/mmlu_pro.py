@@ -1,15 +1,14 @@
 """Reads a local copy of MMLU-Pro as the hub keeps it (Wang et al., NeurIPS 2024, TIGER-Lab/MMLU-Pro).
 
 A row holds ``question_id``, ``question``, ``options``, ``answer`` (a letter), ``answer_index``,
-``cot_content``, ``category`` and ``src``. The split ``test`` is asked; ``validation`` has five worked
-examples a category. Files are Parquet, JSON or JSON lines; nothing is downloaded.
+``cot_content``, ``category`` and ``src``. The split ``test`` is asked. Files are Parquet, JSON or JSON
+lines; nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,39 +25,21 @@ NOT_AN_OPTION = "N/A"
 _HOW_TO_GET_ONE = "get one with 'hf download TIGER-Lab/MMLU-Pro --repo-type dataset --local-dir FOLDER'"
 
 
-@dataclass(frozen=True)
-class QuestionSet:
-    """What a copy holds.
-
-    Args:
-        test: the questions to ask, in the files' order.
-        validation: questions with worked answers; empty where the copy has none.
-    """
-
-    test: tuple[Question, ...]
-    validation: tuple[Question, ...] = ()
-
-
-def read_mmlu_pro(path: str | Path) -> QuestionSet:
-    """Reads a folder (its files ``test*`` and ``validation*``, also below ``data/``), or one file of questions.
+def read_mmlu_pro(path: str | Path) -> tuple[Question, ...]:
+    """Reads a folder (its files ``test*``, also below ``data/``), or one file of questions, in the files' order.
 
     Raises:
         InfrarayError: one line with the file, the row and what is wrong.
     """
     path = Path(path)
     if path.is_file():
-        return QuestionSet(tuple(_questions([path])))
+        return tuple(_questions([path]))
     if not path.is_dir():
         raise InfrarayError(f"quality: {path}: no such file or folder; {_HOW_TO_GET_ONE}")
-    splits = {split: _files(path, split) for split in ("test", "validation")}
-    if not splits["test"]:
+    files = [file for file in (*path.glob("test*"), *path.glob("data/test*")) if file.suffix in SUFFIXES]
+    if not files:
         raise InfrarayError(f"quality: {path}: holds no file test*.parquet, .jsonl or .json; {_HOW_TO_GET_ONE}")
-    return QuestionSet(*(tuple(_questions(files)) for files in splits.values()))
-
-
-def _files(folder: Path, split: str) -> list[Path]:
-    found = [*folder.glob(f"{split}*"), *folder.glob(f"data/{split}*")]
-    return sorted(file for file in found if file.suffix in SUFFIXES)
+    return tuple(_questions(sorted(files)))
 
 
 def _questions(files: Iterable[Path]) -> Iterable[Question]:
@@ -111,7 +92,6 @@ def read_question(row: Mapping[str, Any]) -> Question:
             options=tuple(options[place] for place in kept),
             answer=LETTERS[kept.index(index)],
             category=str(row["category"]),
-            worked_answer=str(row.get("cot_content") or ""),
         )
     except KeyError as error:
         raise ValueError(f"has no field {error.args[0]!r}") from None

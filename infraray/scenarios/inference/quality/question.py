@@ -17,7 +17,6 @@ class Question:
         options: two to ten answers, lettered from A.
         answer: the right one's letter.
         category: the subject; subsets are stratified by it.
-        worked_answer: reasoning that ends in the answer, for examples in a prompt; may be empty.
     """
 
     question_id: int
@@ -25,4 +24,3 @@ class Question:
     options: tuple[str, ...]
     answer: str
     category: str
-    worked_answer: str = ""

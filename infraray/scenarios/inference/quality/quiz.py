@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
 from infraray.scenarios.inference.quality.answers import Answer, Answers
 from infraray.scenarios.inference.quality.extraction import extract_answer
-from infraray.scenarios.inference.quality.mmlu_pro import QuestionSet
-from infraray.scenarios.inference.quality.prompt import examples_for, messages
+from infraray.scenarios.inference.quality.prompt import messages
 from infraray.scenarios.inference.quality.question import Question
 from infraray.scenarios.inference.quality.subset import stratified_subset
 from infraray.scenarios.inference.requests import Request
@@ -21,6 +20,8 @@ from infraray.scenarios.inference.responses import Response, read_response
 DEFAULT_SIZE = 500
 """Questions, as in InferenceBench (section 3.3)."""
 CONCURRENCY = 32
+REQUEST_TIMEOUT_S = 600.0
+"""For one answer: many times what one takes on any server worth measuring, yet an end to waiting for one that hangs."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +30,25 @@ class Quiz:
 
     Args:
         questions: what is asked.
-        validation: where examples are taken from.
-        shots: worked examples before each question; 0 as InferenceBench, 5 as MMLU-Pro.
         max_tokens: what one answer may take.
     """
 
     questions: tuple[Question, ...]
-    validation: tuple[Question, ...] = ()
-    shots: int = 0
     max_tokens: int = 1024
 
     @classmethod
-    def draw(cls, source: QuestionSet, seed: int, size: int = DEFAULT_SIZE, shots: int = 0) -> Quiz:
+    def draw(cls, questions: Sequence[Question], seed: int, size: int = DEFAULT_SIZE) -> Quiz:
         """The quiz of a seed: a stratified subset of ``size`` questions.
 
         Raises:
             InfrarayError: there are fewer questions.
         """
-        return cls(stratified_subset(source.test, size, seed), source.validation, shots)
+        return cls(stratified_subset(questions, size, seed))
 
     def requests(self) -> list[dict[str, Any]]:
         """The chat requests, without the model's name."""
         return [
-            {
-                "messages": messages(question, examples_for(question, self.validation, self.shots)),
-                "temperature": 0,
-                "max_tokens": self.max_tokens,
-            }
+            {"messages": messages(question), "temperature": 0, "max_tokens": self.max_tokens}
             for question in self.questions
         ]
 
@@ -65,16 +58,24 @@ class Quiz:
         asked = [self.requests(), [(question.question_id, question.answer) for question in self.questions]]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
-    def ask(self, base_url: str, model: str, timeout_s: float = math.inf) -> Answers:
-        """Asks a server, `CONCURRENCY` questions at a time.
+    def ask(
+        self,
+        base_url: str,
+        model: str,
+        concurrency: int = CONCURRENCY,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> Answers:
+        """Asks a server, some questions at a time.
 
         A request that fails is not repeated: the question counts as unanswered, and the result as
-        incomplete.
+        incomplete. Where all of the first ones fail, no more are asked.
 
         Args:
             base_url: such as ``http://host:8000/v1``.
             model: the name under which the server serves the model.
-            timeout_s: for all questions together.
+            concurrency: questions at a time; 1 for a server that computes one answer after the other
+                and would let the others wait beyond their time.
+            request_timeout_s: for one answer.
 
         Raises:
             InfrarayError: the URL is none.
@@ -82,10 +83,19 @@ class Quiz:
         target = find_target(base_url, "chat")
         streamed = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
         messages = [target.message({**request, **streamed}) for request in self.requests()]
-        load = Load(messages, [0.0] * len(messages), CONCURRENCY, closed_loop=True, time_limit_s=timeout_s)
         asked = Request(prompt="", prompt_tokens=0, output_tokens=self.max_tokens, document="")
-        responses = [read_response(exchange, asked, len, ignore_eos=False) for exchange in generate_load(target, load)]
-        return Answers(self.sha256, tuple(map(_answer, self.questions, responses)))
+
+        def send(some: Sequence[bytes]) -> list[Response]:
+            load = Load(some, [0.0] * len(some), concurrency, closed_loop=True, request_timeout_s=request_timeout_s)
+            return [read_response(exchange, asked, len, ignore_eos=False) for exchange in generate_load(target, load)]
+
+        answers = list(map(_answer, self.questions, send(messages[:CONCURRENCY])))
+        if all(answer.failure for answer in answers):
+            why = f"not asked after {len(answers)} others failed, the last with: {answers[-1].failure}"
+            answers += [Answer(one.question_id, False, failure=why) for one in self.questions[CONCURRENCY:]]
+        else:
+            answers += map(_answer, self.questions[CONCURRENCY:], send(messages[CONCURRENCY:]))
+        return Answers(self.sha256, tuple(answers))
 
 
 def _answer(question: Question, response: Response) -> Answer:
