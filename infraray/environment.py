@@ -10,7 +10,8 @@ import json
 import math
 import string
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
@@ -129,12 +130,15 @@ class Environment(gymnasium.Env[Any, Any]):
     expert: ClassVar[str | None] = None
     """The spec of an agent that plays well; its answers are the examples that language models are shown."""
     measured: ClassVar[bool] = False
-    """Whether outcomes are measured on this machine: equal seeds are equal tasks, and no two plays are equal."""
+    """Whether outcomes are measured on this machine: equal seeds are equal tasks, no two plays are equal, and two
+    at a time would measure each other: see `turn`."""
     blocking: ClassVar[bool] = False
     """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
 
     search_objective: ClassVar[str | Callable[[SearchRequest], Objective]] = "infraray.tune.episodes:EpisodeObjective"
     """What makes the objective of a study from what its file asks for, or ``module:name`` of it."""
+    search_seeds: ClassVar[tuple[Sequence[int], Sequence[int]]] = (range(20), range(1000, 1020))
+    """Development and evaluation seeds of a study that names none."""
 
     def __init__(
         self,
@@ -254,6 +258,10 @@ class Environment(gymnasium.Env[Any, Any]):
         The actions played, unless an action takes the task further at one time than at another.
         """
         return self.played
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Is held by whoever plays an episode from before its reset to its end; in it, a measured scenario waits."""
+        return nullcontext()
 
     def floor(self) -> float | None:
         """A fixed floor; None (the default) means the score that the ``random`` agent gets."""

@@ -8,7 +8,8 @@ import json
 import math
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -167,6 +168,7 @@ class EpisodePlayer:
         self.with_bounds = with_bounds
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
+        self._one_at_a_time = asyncio.Lock()
         self._floors: OrderedDict[tuple[str, int, int], tuple[float, float]] = OrderedDict()
 
     def play(self, spec: EpisodeSpec) -> Trajectory:
@@ -194,10 +196,12 @@ class EpisodePlayer:
             agent: Agent | None = None
             try:
                 environment, agent = self._borrow_environment(spec.entry), self._borrow_agent(spec.entry)
-                async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
-                    await play_steps(environment, agent, spec, steps, in_thread)
-                    measures = environment.verdict()
-                wall_s = time.perf_counter() - before
+                async with self._turn(environment, in_thread):
+                    before = time.perf_counter()
+                    async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
+                        await play_steps(environment, agent, spec, steps, in_thread)
+                        measures = environment.verdict()
+                    wall_s = time.perf_counter() - before
                 if in_thread is None:
                     floor, bound = self._floor_and_bound(spec, environment)
                 else:
@@ -223,6 +227,20 @@ class EpisodePlayer:
             return Trajectory(
                 spec, steps, measures, floor, bound, better, attempts, started_at, wall_s, measures.failure
             )
+
+    @asynccontextmanager
+    async def _turn(self, environment: Environment, in_thread: InThread | None) -> AsyncIterator[None]:
+        """The environment's turn; in an event loop one waits in a thread, the others before that."""
+        if in_thread is None or not environment.measured:
+            with environment.turn():
+                yield
+            return
+        async with self._one_at_a_time:
+            turn = environment.turn()
+            await in_thread(turn.__enter__)
+            with ExitStack() as entered:
+                entered.push(turn)
+                yield
 
     def close(self) -> None:
         """Closes the environments that are idle."""

@@ -17,9 +17,9 @@ server that the next configuration can use again, it keeps until `Objective.clos
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from infraray.environment import Score
 from infraray.errors import InfrarayError
@@ -40,6 +40,7 @@ class SearchRequest:
             has what is searched.
         seeds: development seeds, on which trials are measured.
         evaluation_seeds: seeds on which `Objective.confirm` measures; none of them is among ``seeds``.
+        seconds: the study's budget of wall-clock time; None without one.
     """
 
     scenario: str
@@ -49,6 +50,7 @@ class SearchRequest:
     agents: tuple[str, ...]
     seeds: tuple[int, ...]
     evaluation_seeds: tuple[int, ...]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Objective(ABC):
     score: Score
     """What is measured, its unit, and which way is better."""
 
+    alone_on_devices: ClassVar[bool] = False
+    """Whether trials side by side on the same devices would measure each other."""
+
     budget_unit: str
     """What a trial's budget counts, such as ``episodes`` or ``requests``."""
 
@@ -109,8 +114,13 @@ class Objective(ABC):
     def spell(self, configuration: Configuration) -> str:
         """The configuration in one line that a person can use: an agent's spec, an engine's command line."""
 
-    def prepare(self) -> None:  # noqa: B027 (many objectives need nothing)
-        """Makes and keeps on disk what all trials need, such as a reference's figures; may take its time."""
+    def prepare(self) -> Sequence[str]:
+        """Makes and keeps on disk what all trials need, such as a reference's figures; may take its time.
+
+        Returns:
+            What the user should know before the search begins, one line each.
+        """
+        return ()
 
     @abstractmethod
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:

@@ -35,15 +35,18 @@ class Resources:
     Args:
         cpus: CPU cores, or a share of one.
         gpus: the same for GPUs.
-        parallel: trials at a time; as many as the cluster holds without one.
+        parallel: trials at a time; without one, as many as the cluster holds.
     """
 
     cpus: float = 1.0
     gpus: float = 0.0
     parallel: int | None = None
 
-    def places(self) -> int:
+    def places(self, alone_on_devices: bool) -> int:
         """How many trials run at a time on the connected cluster.
+
+        Args:
+            alone_on_devices: of the objective: without GPUs of their own, one at a time unless more are asked for.
 
         Raises:
             InfrarayError: it has not enough for one.
@@ -60,7 +63,9 @@ class Resources:
                 f"the cluster has {found.get('CPU', 0):g} and {found.get('GPU', 0):g}"
             )
         fitting = min(room) if room else 1
-        return fitting if self.parallel is None else min(self.parallel, fitting)
+        if self.parallel is not None:
+            return min(self.parallel, fitting)
+        return 1 if alone_on_devices and self.gpus == 0 else fitting
 
 
 class StudyWatcher(Protocol):
@@ -71,6 +76,9 @@ class StudyWatcher(Protocol):
 
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """Something was measured on the evaluation seeds."""
+
+    def notice(self, text: str) -> None:
+        """Something worth a line."""
 
 
 def run_study(study: Study, resources: Resources, sources: Mapping[str, str], watcher: StudyWatcher) -> None:
@@ -87,7 +95,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
     Raises:
         InfrarayError: the objective cannot be prepared, or the cluster is too small.
     """
-    search = _StudySearch(study, resources.places(), watcher)
+    search = _StudySearch(study, resources.places(study.objective.alone_on_devices), watcher)
     actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
     with _quiet_tune(), tempfile.TemporaryDirectory(prefix="infraray-tune-") as folder:
         tune.Tuner(
@@ -193,6 +201,8 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         if measurement.failure is not None:
             self.error = f"nothing can be measured: {measurement.reason}"
             return
+        for line in (measurement.reason or "").splitlines():
+            self.watcher.notice(line)
         self.prepared = True
         self.study.start_clock()
 

@@ -53,8 +53,8 @@ class StudySpec(_Section):
     seed: int = Field(default=0, ge=0, lt=2**31)
     budget: BudgetSection = BudgetSection(trials=50)
     min_budget: int | None = Field(default=None, ge=1)
-    seeds: Seeds = SeedRange(0, 20)
-    evaluation_seeds: Seeds = SeedRange(1000, 1020)
+    seeds: Seeds | None = None
+    evaluation_seeds: Seeds | None = None
     against: list[str] = []
     parallel: int | None = Field(default=None, ge=1, le=100_000)
     resources: ResourcesSection = ResourcesSection()
@@ -146,22 +146,28 @@ def make_objective(spec: StudySpec) -> Objective:
     with spec.explaining("budget"):
         if spec.budget.trials is None and spec.budget.seconds is None:
             raise InfrarayError("says neither trials nor seconds; without either the search has no end")
-    with spec.explaining("evaluation_seeds"):
-        seeds, evaluation_seeds = set(_listed(spec.seeds)), set(_listed(spec.evaluation_seeds))
-        if common := sorted(seeds & evaluation_seeds):
-            raise InfrarayError(f"{common[0]} is among seeds too; what was tuned on a seed proves nothing there")
     with spec.explaining("scenario"):
         registration = find(spec.scenario)
+        environment_class = registration.environment_class()
+    seeds, evaluation_seeds = map(tuple, environment_class.search_seeds)
+    with spec.explaining("seeds"):
+        seeds = seeds if spec.seeds is None else _listed(spec.seeds)
+    with spec.explaining("evaluation_seeds"):
+        evaluation_seeds = evaluation_seeds if spec.evaluation_seeds is None else _listed(spec.evaluation_seeds)
+        if common := sorted({*seeds} & {*evaluation_seeds}):
+            raise InfrarayError(f"{common[0]} is among seeds too; what was tuned on a seed proves nothing there")
+    with spec.explaining("scenario"):
         request = SearchRequest(
             registration.id,
             spec.preset,
             spec.parameters,
             spec.level,
             tuple(spec.agents),
-            tuple(_listed(spec.seeds)),
-            tuple(_listed(spec.evaluation_seeds)),
+            seeds,
+            evaluation_seeds,
+            spec.budget.seconds,
         )
-        make = registration.environment_class().search_objective
+        make = environment_class.search_objective
         if isinstance(make, str):
             module, _, attribute = make.partition(":")
             make = getattr(importlib.import_module(module), attribute)
@@ -182,7 +188,7 @@ def user_files(spec: StudySpec) -> dict[str, str]:
     return {path: Path(path).read_text() for path in paths | set(spec.imports)}
 
 
-def _listed(seeds: SeedRange | tuple[int, ...]) -> list[int]:
+def _listed(seeds: SeedRange | tuple[int, ...]) -> tuple[int, ...]:
     if len(seeds) > MOST_SEEDS:
         raise InfrarayError(f"{len(seeds)} seeds: must be at most {MOST_SEEDS}")
-    return list(seeds)
+    return tuple(seeds)

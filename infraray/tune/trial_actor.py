@@ -101,12 +101,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
 
 def carry_out(objective: Objective, order: Order) -> Measurement:
-    """The measurement of an order; where it is to prepare, one without a score."""
+    """The measurement of an order; where it is to prepare, one without a score, whose reason is what to know."""
     try:
         with _until(order.deadline):
             if order.what == "prepare":
-                objective.prepare()
-                return Measurement(None)
+                return Measurement(None, reason="\n".join(objective.prepare()) or None)
             measurement = _checked(_measure(objective, order))
     except Exception as error:
         reason = str(error) if isinstance(error, InfrarayError) else describe_failure(error)

@@ -85,7 +85,8 @@ RESOURCES = [
         """),
         ended=("processes",),
     ),
-    Attack("children that nobody waits for", "import os\nwhile os.fork(): pass", ended=("processes",)),
+    # The kernel refuses one process more whether or not the count was seen before the program gave up.
+    Attack("children that nobody waits for", "import os\nwhile os.fork(): pass", ended=("processes", None)),
     Attack(
         "memory, bit by bit",
         python("""

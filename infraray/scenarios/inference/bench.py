@@ -5,8 +5,9 @@ before left them, which saves most of a start. What decides a score is started p
 server, and what is submitted, the latter with empty caches.
 
 Search and agents use the same bench, on the same requests, so that their results can stand in one
-table. Only one measurement at a time is made on the same devices, also of different processes:
-two servers side by side would measure each other.
+table. Only one measurement at a time is made on the same devices, whoever makes it: two servers side
+by side would measure each other. No running server is sent the same prompts twice, since it may have kept
+what it computed of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import hashlib
 import json
 import math
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +27,12 @@ from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.device_lock import devices
+from infraray.scenarios.inference.answers import complete
+from infraray.scenarios.inference.device_lock import DeviceLock
 from infraray.scenarios.inference.hardware import this_machine
+from infraray.scenarios.inference.installed_versions import installed_versions
+from infraray.scenarios.inference.integrity.judge import check_judge
+from infraray.scenarios.inference.integrity.probes import check_can_probe
 from infraray.scenarios.inference.launching.installed_flags import installed_flags
 from infraray.scenarios.inference.measurement import Measurement, measure
 from infraray.scenarios.inference.quality import Quiz, read_mmlu_pro
@@ -33,13 +40,20 @@ from infraray.scenarios.inference.reference import Reference, load_reference
 from infraray.scenarios.inference.requests import RequestSet, stored_requests
 from infraray.scenarios.inference.roofline import Roofline, model_size
 from infraray.scenarios.inference.scoring import speedup
-from infraray.scenarios.inference.setting import Setting
+from infraray.scenarios.inference.setting import ENGINE, Setting
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.tune.values import Configuration
 
 Start = Literal["preloaded", "plain", "clean"]
 """How a server is started: from a process that has imported the engine, as anybody would, or that and with
 empty folders of its own. Only a clean start never uses a server that runs."""
+
+LEAST_COMPLETED = 0.99
+"""Of the requests of each traffic, how many must succeed for the figures to count: latencies are those of successes,
+and a server that refuses what would be slow looks fast."""
+
+Watching = Callable[[EngineProcess], AbstractContextManager[object]]
+"""Makes what stands around the load on a server, such as a watch on its connections."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +89,15 @@ class Bench:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
+        self.lock = DeviceLock()
         self.process: EngineProcess | None = None
+        self._sent: set[tuple[int, int]] = set()
+        """Seed and number of the requests that the server that runs has seen."""
+        self._closed = False
         self._preloaded = PreloadedLauncher()
         self._serves_preloaded: dict[str, bool] = {}
         """By engine, once one was started so: whether it serves, or only when started plainly."""
-        self._requests: dict[int, RequestSet] = {}
+        self._requests: dict[tuple[int, int], RequestSet] = {}
         self._references: dict[int, Reference] = {}
 
     def quiz(self, seed: int) -> Quiz | None:
@@ -98,14 +116,24 @@ class Bench:
         """The model's own."""
         return ModelTokenizer(self.setting.model)
 
-    def requests(self, seed: int) -> RequestSet:
-        """The workload's requests on a seed, made once."""
-        if seed not in self._requests:
-            setting = self.setting
-            self._requests[seed] = stored_requests(
-                Path(setting.folder), setting.workload, seed, self.tokenizer, setting.longbench
-            )
-        return self._requests[seed]
+    def requests(self, seed: int, count: int | None = None) -> RequestSet:
+        """The workload's requests on a seed, made once.
+
+        Args:
+            seed: one of a `SeedPair`.
+            count: how many; all that the workload has without. Fewer have prompts of their own, so that a server
+                that has seen them can be sent all afterwards.
+        """
+        setting = self.setting
+        workload = setting.workload
+        if count is not None and count < workload.num_requests:
+            workload = workload.model_copy(update={"num_requests": count})
+            seed += count << 64
+        key = seed, workload.num_requests
+        if key not in self._requests:
+            folder = Path(setting.folder)
+            self._requests[key] = stored_requests(folder, workload, seed, self.tokenizer, setting.longbench)
+        return self._requests[key]
 
     def check(self, configuration: Configuration) -> None:
         """Refuses a configuration that the installed engine does not know.
@@ -118,6 +146,31 @@ class Bench:
         if flags is not None:
             flags.check(spec)
 
+    def check_all(self, judged_by: str | None = None) -> list[str]:
+        """Refuses early what would fail late: an engine that is not there, a judge that is none.
+
+        Returns:
+            Why no configuration can pass the gates, one line each.
+
+        Raises:
+            InfrarayError: one line for every mistake.
+        """
+        setting = self.setting
+        for engine in setting.engines:
+            self.check(complete({ENGINE: engine} if len(setting.engines) > 1 else {}, setting.space))
+        check_can_probe(setting.workload, self.tokenizer)
+        if judged_by is not None:
+            check_judge(judged_by)
+        missing = []
+        if setting.mmlu_pro is None:
+            missing.append("mmlu_pro is not given: nothing can pass the quality gate, and all counts as the reference")
+        if self.roofline() is None:
+            missing.append(
+                f"the limits of {this_machine()} or of the model are not known: nothing can pass the integrity gate, "
+                "and all counts as the reference"
+            )
+        return missing
+
     def evaluate(
         self,
         configuration: Configuration,
@@ -125,22 +178,29 @@ class Bench:
         num_requests: int | None = None,
         time_limit_s: float = math.inf,
         clean: bool = False,
+        watching: Watching | None = None,
     ) -> Trial:
         """Measures a configuration.
 
-        A server that runs with the same launch is used again, unless a clean start is asked for:
-        then there is a new process group with scratch folders of its own, started plainly.
+        A server that runs with the same launch is used again where it has not seen the requests, unless a
+        clean start is asked for: then there is a new process group with scratch folders of its own, started
+        plainly.
 
         Args:
             configuration: canonical.
             seed: of the requests and their arrival.
-            num_requests: the first so many; all without. Never fewer than are in flight at a time.
+            num_requests: so many; all without. Never fewer than are in flight at a time.
             time_limit_s: for the start and the load; what is not done then failed.
             clean: whether to start anew.
+            watching: stands around the load.
         """
+        try:
+            self.check(configuration)
+        except InfrarayError as error:
+            return Trial(configuration, None, "; ".join(str(error).splitlines()), 0.0, 0.0)
         spec = self.setting.engine_spec(configuration)
         start: Start = "clean" if clean else "preloaded"
-        return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start)
+        return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, watching)
 
     def reference(self, seed: int) -> Reference:
         """What the reference server does on a seed's requests: measured once on this machine, and kept.
@@ -165,7 +225,7 @@ class Bench:
             InfrarayError: it does not start.
         """
         spec = self.setting.reference_spec()
-        return self._running(spec, "plain") or self._launch(spec, math.inf, "plain")
+        return self._running(spec, "plain", None) or self._launch(spec, math.inf, "plain")
 
     def speedup(self, score: float, seed: int) -> float:
         """How many times better than the reference's a score is: 1 for equal."""
@@ -186,6 +246,7 @@ class Bench:
             "seed": seed,
             "machine": this_machine().identity,
             "reference": self.setting.reference_spec().identity,
+            "versions": installed_versions(self.setting.reference_spec().python),
             "quiz": quiz.sha256 if quiz is not None else None,
         }
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -193,7 +254,7 @@ class Bench:
 
     def _measure_reference(self, seed: int) -> Reference:
         spec = self.setting.reference_spec()
-        with devices():
+        with self.lock.held():
             trial = self._evaluate(spec, {}, seed, None, math.inf, "plain")
             if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
                 raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
@@ -207,9 +268,11 @@ class Bench:
             self.process.end()
             self.process.remove_log()
             self.process = None
+            self._sent.clear()
 
     def close(self) -> None:
-        """Ends the server and all else that runs. May be called twice; what is asked afterwards starts it again."""
+        """Ends the server and all else that runs, also under a measurement in another thread. May be called twice."""
+        self._closed = True
         try:
             self.stop()
         finally:
@@ -223,38 +286,47 @@ class Bench:
         num_requests: int | None,
         time_limit_s: float,
         start: Start,
+        watching: Watching | None = None,
     ) -> Trial:
         deadline = time.monotonic() + time_limit_s
-        requests = self.requests(seed)
         workload = self.setting.workload
-        if num_requests is not None and num_requests < len(requests.requests):
-            count = max(num_requests, workload.peak_concurrency)
-            requests = RequestSet(requests.requests[:count], requests.warmup, requests.endpoint)
-        with devices():
-            running = self._running(spec, start)
+        count = workload.num_requests
+        if num_requests is not None:
+            count = min(count, max(num_requests, workload.peak_concurrency))
+        requests = self.requests(seed, count)
+        with self.lock.held():
+            running = self._running(spec, start, (seed, count))
             began = time.monotonic()
             try:
                 process = running or self._launch(spec, deadline, start)
             except InfrarayError as error:
                 self.stop()
                 return Trial(configuration, None, str(error), time.monotonic() - began, 0.0)
+            self._sent.add((seed, count))
             ready = time.monotonic()
-            left_s = deadline - ready
-            measurement = measure(
-                process.url, spec.served_model, workload, requests, self.tokenizer, seed, time_limit_s=left_s
-            )
+            with nullcontext() if watching is None else watching(process):
+                measurement = measure(
+                    process.url,
+                    spec.served_model,
+                    workload,
+                    requests,
+                    self.tokenizer,
+                    seed,
+                    time_limit_s=deadline - time.monotonic(),
+                )
             measure_s = time.monotonic() - ready
             failure = None if process.alive() else f"the server died: {process.why_it_ended()}"
-        completed = [one.metrics.completed for one in measurement.traffics]
-        if failure is None and not all(completed):
-            failure = next((warning for warning in measurement.warnings if "failed" in warning), "no request succeeded")
+        few = [one for one in measurement.traffics if one.metrics.completed < LEAST_COMPLETED * one.metrics.requests]
+        if failure is None and few:
+            failure = next(warning for warning in few[0].warnings if "requests failed" in warning)
         if failure is not None:
             self.stop()
         return Trial(configuration, measurement, failure, ready - began, measure_s)
 
-    def _running(self, spec: EngineSpec, start: Start) -> EngineProcess | None:
-        """The server that runs, where it can be used; otherwise it is ended."""
-        if self.process is not None and start != "clean" and self.process.spec == spec and self.process.alive():
+    def _running(self, spec: EngineSpec, start: Start, asked: tuple[int, int] | None) -> EngineProcess | None:
+        """The server that runs, where it can be used for what it is asked; otherwise it is ended."""
+        fits = start != "clean" and asked not in self._sent
+        if self.process is not None and fits and self.process.spec == spec and self.process.alive():
             return self.process
         self.stop()
         return None
@@ -265,7 +337,8 @@ class Bench:
         try:
             process = self._start(spec, deadline, start)
         except InfrarayError:
-            if self.process is None or not self.process.is_preloaded or spec.engine in self._serves_preloaded:
+            tried = self.process is None or not self.process.is_preloaded or spec.engine in self._serves_preloaded
+            if tried or self._closed:
                 raise
             # None has served yet that was started so, which may be why: an engine may not bear it, on this device.
             self.stop()

@@ -1,35 +1,37 @@
-"""One measurement at a time on the same devices, whichever thread or process makes it."""
+"""One measurement at a time on the same devices, whoever makes it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-_threads = threading.RLock()
-_held = False
 
+class DeviceLock:
+    """Keeps all others, in this process and in others, from measuring on the devices that this process sees."""
 
-@contextmanager
-def devices() -> Iterator[None]:
-    """Waits until nobody else measures on the devices that this process sees, and keeps them; may be nested."""
-    global _held
-    with _threads, ExitStack() as locks:
-        if _held:
-            yield
-            return
-        for name in _visible():
-            path = Path(tempfile.gettempdir()) / f"infraray-bench-{os.getuid()}-{name}.lock"
-            fcntl.flock(locks.enter_context(path.open("w")), fcntl.LOCK_EX)
-        _held = True
+    def __init__(self) -> None:
+        self._depth = 0
+        self._locks = ExitStack()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Waits until nobody else has any of the devices, and keeps them; who has them may ask again."""
+        if self._depth == 0:
+            for name in _visible():
+                # A lock belongs to what was opened here, not to the process: threads exclude each other too.
+                path = Path(tempfile.gettempdir()) / f"infraray-bench-{os.getuid()}-{name}.lock"
+                fcntl.flock(self._locks.enter_context(path.open("w")), fcntl.LOCK_EX)
+        self._depth += 1
         try:
             yield
         finally:
-            _held = False
+            self._depth -= 1
+            if self._depth == 0:
+                self._locks.close()
 
 
 def _visible() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import gymnasium
@@ -23,9 +24,12 @@ from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
 from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
-from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task
-from infraray.scenarios.inference.workloads import PRESETS
+from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
+from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS
 from infraray.tune.values import Configuration
+
+SAID = 4000
+"""Characters of an agent's answer that stand in the transcript."""
 
 
 class Inference(Environment):
@@ -90,6 +94,7 @@ class Inference(Environment):
     blocking: ClassVar[bool] = True
     measured: ClassVar[bool] = True
     search_objective = "infraray.scenarios.inference.objective:make_objective"
+    search_seeds = tuple(zip(*SEED_PAIRS, strict=True))  # type: ignore[assignment]
     _bench: Bench | None = None
 
     @property
@@ -135,9 +140,10 @@ class Inference(Environment):
         self.speedups: list[float] = []
         self.submission: Submission | None = None
         self.transcript: list[str] = []
+        self._said: str | None = None
         self.bench.stop()
-        # What is the same for everyone is made before the clock starts.
-        self.bench.check(self.space.default)
+        # What is the same for everyone is made before the clock starts, and what can never pass is said.
+        self.bench.check_all(self.parameters.judge)
         self.bench.reference(self.pair.dev)
         self.bench.reference(self.pair.eval)
         self.began = time.monotonic()
@@ -162,19 +168,27 @@ class Inference(Environment):
     def advance(self, action: dict[str, Configuration]) -> Outcome:
         """Measures or submits."""
         verb, configuration = next(iter(action.items()))
-        self.transcript.append(json.dumps(action))
+        self.transcript.append(f"agent: {json.dumps(action) if self._said is None else self._said[:SAID]}")
+        self._said = None
+        if self.left_s <= 0:
+            return self._submit_last({})
         if verb == SUBMIT:
             return self._submit(configuration)
         before = max(self._best(), 1.0)
-        trial = self.bench.evaluate(configuration, self.pair.dev, time_limit_s=max(1.0, self.left_s))
+        trial = self.bench.evaluate(configuration, self.pair.dev, time_limit_s=self.left_s)
         self.trials.append(trial)
         failed = trial.failure is not None or not math.isfinite(trial.score)
         self.speedups.append(math.nan if failed else self.bench.speedup(trial.score, self.pair.dev))
+        self.transcript.append(f"bench: {describe_trial(self.bench.setting, trial, self.speedups[-1])}")
         extra: dict[str, Any] = {"trial": to_plain(trial), "speedup": None if failed else self.speedups[-1]}
         if failed:
             extra["failure"] = str(classify(trial.failure or "no request succeeded"))
         if self.left_s > 0:
             return Outcome(max(0.0, self._best() - before), extra=extra)
+        return self._submit_last(extra)
+
+    def _submit_last(self, extra: dict[str, Any]) -> Outcome:
+        """What happens when the time is up."""
         last = next((trial for trial in reversed(self.trials) if math.isfinite(trial.score)), None)
         if last is None:
             return Outcome(0.0, terminated=True, extra=extra)
@@ -190,7 +204,9 @@ class Inference(Environment):
 
     def parse_action(self, text: str) -> dict[str, Configuration]:
         """Reads JSON in a text and checks its settings."""
-        return self._checked(parse_request(text, self.space))
+        request = self._checked(parse_request(text, self.space))
+        self._said = text
+        return request
 
     def check_action(self, action: Any) -> dict[str, Configuration]:
         """Takes the native form and the form that texts have."""
@@ -260,6 +276,10 @@ class Inference(Environment):
         best = best_score(workload, self.bench.requests(seed), roofline, self.space, seed)
         reference = self.bench.reference(seed).score
         return best / reference if higher_is_better(workload.objective) else reference / best
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Keeps the devices for a whole episode: while others measured there, its budget would run out."""
+        return self.bench.lock.held()
 
     def close(self) -> None:
         """Ends the server and all else that the bench runs."""

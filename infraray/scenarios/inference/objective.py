@@ -44,6 +44,7 @@ class InferenceObjective(Objective):
 
     score = Score("speedup", "1", higher_is_better=True)
     budget_unit = "requests"
+    alone_on_devices = True
 
     def __init__(self, parameters: InferenceParameters, seeds: Sequence[int], evaluation_seeds: Sequence[int]) -> None:
         self.parameters = parameters
@@ -57,19 +58,28 @@ class InferenceObjective(Objective):
         self._bench: Bench | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The setting and the seeds."""
-        seeds = {"seeds": list(self.seeds), "evaluation_seeds": list(self.evaluation_seeds)}
-        return {**self.setting.identity(), **seeds}
+        """The setting, the seeds, and what the gates ask."""
+        # A bench of its own: this one's goes to other processes.
+        bench = Bench(self.setting)
+        quizzes = [bench.quiz(seed) for seed in self.evaluation_seeds]
+        return {
+            **self.setting.identity(),
+            "seeds": list(self.seeds),
+            "evaluation_seeds": list(self.evaluation_seeds),
+            "quizzes": [None if quiz is None else quiz.sha256 for quiz in quizzes],
+            "judge": self.parameters.judge,
+        }
 
     def spell(self, configuration: Configuration) -> str:
         """The engine and its flags."""
         return self.setting.command_line(configuration)
 
-    def prepare(self) -> None:
-        """Makes the requests and measures the reference server on them."""
-        self.bench.check(self.space.default)
+    def prepare(self) -> Sequence[str]:
+        """Makes the requests and measures the reference server on them; says what no configuration can pass."""
+        missing = self.bench.check_all(self.parameters.judge)
         for seed in (*self.seeds, *self.evaluation_seeds):
             self.bench.reference(seed)
+        return missing
 
     @property
     def bench(self) -> Bench:
@@ -90,7 +100,8 @@ class InferenceObjective(Objective):
 
     def confirm(self, configuration: Configuration) -> Measurement:
         """Submits on each evaluation seed; what fails a gate has the speedup 1."""
-        submissions = [submit(self.bench, configuration, seed) for seed in self.evaluation_seeds]
+        judge = self.parameters.judge
+        submissions = [submit(self.bench, configuration, seed, judge) for seed in self.evaluation_seeds]
         samples = tuple(submission.score for submission in submissions)
         refused = next((submission for submission in submissions if not submission.passed), None)
         return Measurement(
@@ -111,7 +122,7 @@ class InferenceObjective(Objective):
             raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
 
     def confirm_agent(self, agent: str) -> Measurement:
-        """Plays the tasks whose evaluation seeds are the study's, with the scenario's own budget of wall-clock time."""
+        """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
         self.bench.stop()
         environment = Inference(**self.parameters.model_dump(mode="json"))
         conversational = load_agent(agent, SCENARIO).is_conversational
@@ -160,9 +171,17 @@ def make_objective(request: SearchRequest) -> InferenceObjective:
     if request.agents:
         raise InfrarayError(f"agent {request.agents[0]}: launch configurations are searched, not agents; leave it out")
     environment = Inference(preset=request.preset, level=request.level, **request.parameters)
-    if not environment.parameters.model:
+    parameters = environment.parameters
+    if not parameters.model:
         raise InfrarayError("inference: model='': name a local folder with a model in Hugging Face's format")
-    return InferenceObjective(environment.parameters, request.seeds, request.evaluation_seeds)
+    if request.seconds is not None:
+        if request.parameters.get("budget_s", request.seconds) != request.seconds:
+            raise InfrarayError(
+                f"inference: budget_s={parameters.budget_s:g}: agents have the study's {request.seconds:g} s; "
+                "leave it out"
+            )
+        parameters = parameters.model_copy(update={"budget_s": request.seconds})
+    return InferenceObjective(parameters, request.seeds, request.evaluation_seeds)
 
 
 def _failed(trial: Trial) -> Measurement:
@@ -182,7 +201,7 @@ def _metrics(trials: Sequence[Trial]) -> dict[str, float]:
     for trial in trials:
         if trial.measurement is None:
             continue
-        metrics = trial.measurement.traffics[0].metrics
+        metrics, lag = trial.measurement.traffics[0].metrics, trial.measurement.traffics[0].client_lag
         for name, value in (
             ("score_native", trial.score),
             ("ttft_mean_s", metrics.ttft_s.mean),
@@ -190,6 +209,9 @@ def _metrics(trials: Sequence[Trial]) -> dict[str, float]:
             ("tpot_mean_s", metrics.tpot_s.mean),
             ("request_throughput_per_s", metrics.request_throughput),
             ("output_throughput_tokens_per_s", metrics.output_throughput),
+            ("client_send_lag_p99_s", lag.send_s.p99),
+            ("client_receive_lag_p99_s", lag.receive_s.p99),
+            ("warnings", float(len(trial.measurement.warnings))),
             ("start_s", trial.start_s),
             ("measure_s", trial.measure_s),
         ):

@@ -103,7 +103,8 @@ def describe_trial(setting: Setting, trial: Trial, speedup: float) -> str:
             f"{metrics.output_throughput:.0f} tokens/s"
         )
     unit = "" if higher_is_better(setting.workload.objective) else " s"
-    return f"{what}: speedup {speedup:.3f} ({trial.score:.4g}{unit}); {'; '.join(figures)}; start {trial.start_s:.0f} s"
+    said = f"{what}: speedup {speedup:.3f} ({trial.score:.4g}{unit}); {'; '.join(figures)}; start {trial.start_s:.0f} s"
+    return said + "".join(f"; note: {warning}" for warning in trial.measurement.warnings)
 
 
 def _changed(space: SearchSpace, configuration: Configuration) -> Configuration:

@@ -1,7 +1,8 @@
 """An engine that a bench launches: python -P streaming_engine.py --port PORT [--mem-fraction-static X].
 
 Streams the word "one" as often as it is asked to. What its process imported, and where it may write,
-it prints at the start. A memory fraction of 0.9 is too much for it, and NOT_WHEN_FORKED makes it fail as a fork.
+it prints at the start. A memory fraction of 0.9 is too much for it, NOT_WHEN_FORKED makes it fail as a fork, and
+with ANSWERS it answers so many requests and refuses the others.
 """
 
 import argparse
@@ -16,14 +17,24 @@ from tests.scenarios.inference.sse_server import WORD, event
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    asked = 0
+
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
 
     def do_POST(self) -> None:
+        Handler.asked += 1
+        if Handler.asked > int(os.environ.get("ANSWERS", "1000000")):
+            self.send_error(429)
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        usage = {"prompt_tokens": 1, "completion_tokens": body["max_tokens"]}
+        usage = {"prompt_tokens": 1, "completion_tokens": body.get("max_tokens", 0)}
         self.send_response(200)
+        if self.path.endswith("/likelihood"):
+            self.end_headers()
+            self.wfile.write(b'{"content": []}')
+            return
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         for _ in range(body["max_tokens"]):
@@ -39,6 +50,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int)
     parser.add_argument("--mem-fraction-static", type=float)
+    for flag in (
+        "max-running-requests",
+        "chunked-prefill-size",
+        "schedule-policy",
+        "kv-cache-dtype",
+        "stream-interval",
+    ):
+        parser.add_argument(f"--{flag}")
+    parser.add_argument("--disable-radix-cache", action="store_true")
     given, _ = parser.parse_known_args()
     if given.mem_fraction_static == 0.9:
         raise RuntimeError("the weights are made of cheese")

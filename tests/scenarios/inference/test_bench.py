@@ -1,59 +1,30 @@
 """What a bench launches how: trials from one import, what counts as anybody would; and nothing is left."""
 
 import json
+import math
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infraray.engines import process
-from infraray.engines.launcher import Launcher
+from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
 from infraray.scenarios.inference.bench import Bench
+from infraray.scenarios.inference.device_lock import DeviceLock
 from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.parameters import InferenceParameters
 from tests.engines.fakes import eventually, exists
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
 
-ROOT = Path(__file__).parents[3]
-COMMAND = ("{python}", "-P", str(Path(__file__).with_name("streaming_engine.py")), "--port", "{port}")
 SMALL = {"mem_fraction_static": 0.8}
 SMALLER = {"mem_fraction_static": 0.85}
 FAILS = {"mem_fraction_static": 0.9}
-
-
-@pytest.fixture
-def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferenceParameters:
-    engines = {
-        name: Launcher(name, COMMAND, preload=("imports",), caches=("ENGINE_CACHE",))
-        for name in ("sglang", "transformers")
-    }
-    monkeypatch.setattr(process, "launchers", lambda: engines)
-    (tmp_path / "temporary").mkdir()
-    # Also where benches wait for each other, of which others may run on this machine.
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "model").mkdir()
-    one_traffic = {"preset": "C-cpu", "num_requests": 4, "input_tokens": 20, "output_tokens": 4, "traffic": [{}]}
-    given = {
-        "model": str(make_words(tmp_path / "model")),
-        "workload": one_traffic,
-        "engines": ["sglang"],
-        "env": {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'engines' / 'preloadable'}", "ENGINE_CACHE": "kept"},
-        "folder": str(tmp_path / "figures"),
-        "ready_timeout_s": 60.0,
-    }
-    return InferenceParameters.parse("inference", given)
-
-
-@pytest.fixture
-def bench(parameters: InferenceParameters) -> Iterator[Bench]:
-    made = Bench(parameters.setting())
-    yield made
-    made.close()
 
 
 def server(bench: Bench) -> dict[str, Any]:
@@ -63,8 +34,8 @@ def server(bench: Bench) -> dict[str, Any]:
     return said
 
 
-def measured(bench: Bench, configuration: dict[str, Any], **how: Any) -> dict[str, Any]:
-    trial = bench.evaluate(configuration, 21, **how)
+def measured(bench: Bench, configuration: dict[str, Any], seed: int = 21, **how: Any) -> dict[str, Any]:
+    trial = bench.evaluate(configuration, seed, **how)
     assert trial.failure is None
     return server(bench)
 
@@ -73,9 +44,57 @@ def test_trials_share_one_import(bench: Bench) -> None:
     first, second = measured(bench, SMALL), measured(bench, SMALLER)
     assert first["pid"] != second["pid"] and not exists(first["pid"])
     assert first["imported_by"] == second["imported_by"] not in (first["pid"], second["pid"])
-    assert measured(bench, SMALLER)["pid"] == second["pid"]
     bench.stop()
     assert exists(first["imported_by"]) and measured(bench, SMALL)["imported_by"] == first["imported_by"]
+
+
+def test_a_server_that_runs_is_used_again_for_requests_that_it_has_not_seen(bench: Bench) -> None:
+    few = bench.requests(21, 2).requests
+    assert len(few) == 2 and not {one.prompt for one in few} & {one.prompt for one in bench.requests(21).requests}
+    first = measured(bench, SMALL, num_requests=2)
+    assert measured(bench, SMALL)["pid"] == measured(bench, SMALL, 22)["pid"] == first["pid"]
+    assert measured(bench, SMALL, num_requests=2)["pid"] != first["pid"]
+
+
+def test_a_server_that_answers_some_requests_alone_has_failed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "ANSWERS", "5")
+    trial = bench.evaluate(SMALL, 21)
+    assert trial.failure is not None and "1 of 4 requests failed" in trial.failure
+    assert math.isnan(trial.score) and bench.process is None
+
+
+def test_what_the_installed_engine_does_not_know_is_not_launched(bench: Bench) -> None:
+    trial = bench.evaluate({"attention_backend": "fa3"}, 21)
+    assert trial.failure is not None and "attention_backend: the installed sglang has no such flag" in trial.failure
+    assert bench.process is None
+
+
+def test_a_watch_stands_around_the_load_alone(bench: Bench) -> None:
+    seen = []
+
+    @contextmanager
+    def watching(process: EngineProcess) -> Iterator[None]:
+        seen.append(process.healthy())
+        yield
+        seen.append(process.alive())
+
+    measured(bench, SMALL, watching=watching)
+    assert seen == [True, True]
+
+
+def test_two_benches_of_one_process_do_not_measure_at_the_same_time() -> None:
+    held: list[int] = []
+
+    def hold(lock: DeviceLock) -> None:
+        with lock.held(), lock.held():
+            held.append(1)
+            time.sleep(0.05)
+            assert sum(held) == 1
+            held.append(-1)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(hold, [DeviceLock() for _ in range(8)]))
+    assert len(held) == 16
 
 
 def test_what_is_submitted_is_started_plainly_with_empty_folders(bench: Bench) -> None:

@@ -37,7 +37,7 @@ class MeasuringAgent(ScriptedAgent):
 
     def act(self, observation: Observation) -> dict[str, Any]:
         """Needs budget_left and last_speedup."""
-        left_s, speedup = float(observation.budget_left), float(observation.last_speedup)
+        left_s, speedup = observation.budget_left[0].item(), observation.last_speedup[0].item()
         if self._asked is not None:
             self._longest_s = max(self._longest_s, self._left_s - left_s)
             if speedup > self.best_speedup:

@@ -1,0 +1,35 @@
+"""Which versions an interpreter's environment has of what decides the reference server's speed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+
+from infraray.errors import InfrarayError
+
+_ASK = """
+import importlib.metadata, json
+found = {}
+for name in ("torch", "transformers"):
+    try:
+        found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        found[name] = ""
+print(json.dumps(found))
+"""
+
+
+@cache
+def installed_versions(python: str) -> dict[str, str]:
+    """The versions by package; empty for one that is not installed.
+
+    Raises:
+        InfrarayError: the interpreter cannot be run.
+    """
+    try:
+        asked = subprocess.run([python, "-c", _ASK], capture_output=True, text=True, timeout=60, check=True)
+        found: dict[str, str] = json.loads(asked.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise InfrarayError(f"python={python!r}: cannot be run ({error})") from None
+    return found

@@ -1,0 +1,54 @@
+"""A bench whose engines are a small streaming server, and the scenario's parameters for it."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infraray.engines import process
+from infraray.engines.launcher import Launcher
+from infraray.scenarios.inference.bench import Bench
+from infraray.scenarios.inference.launching import installed_flags
+from infraray.scenarios.inference.parameters import InferenceParameters
+from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+
+ROOT = Path(__file__).parents[3]
+COMMAND = ("{python}", "-P", str(Path(__file__).with_name("streaming_engine.py")), "--port", "{port}")
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferenceParameters:
+    engines = {
+        name: Launcher(name, COMMAND, preload=("imports",), caches=("ENGINE_CACHE",))
+        for name in ("sglang", "transformers")
+    }
+    for module in (process, installed_flags):
+        monkeypatch.setattr(module, "launchers", lambda: engines)
+    (tmp_path / "temporary").mkdir()
+    # Also where benches wait for each other, of which others may run on this machine.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "model").mkdir()
+    one_traffic = {
+        "preset": "C-cpu",
+        "num_requests": 4,
+        "input_tokens": 20,
+        "output_tokens": 4,
+        "traffic": [{"concurrency": 2}],
+    }
+    given = {
+        "model": str(make_words(tmp_path / "model")),
+        "workload": one_traffic,
+        "engines": ["sglang"],
+        "env": {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'engines' / 'preloadable'}", "ENGINE_CACHE": "kept"},
+        "folder": str(tmp_path / "figures"),
+        "ready_timeout_s": 60.0,
+    }
+    return InferenceParameters.parse("inference", given)
+
+
+@pytest.fixture
+def bench(parameters: InferenceParameters) -> Iterator[Bench]:
+    made = Bench(parameters.setting())
+    yield made
+    made.close()
