@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,55 @@ def test_a_model_that_fits_the_cache_is_bound_by_operations(tmp_path: Path) -> N
         ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
         ("NVIDIA L40S", "L40S"),
         ("NVIDIA L4", "L4"),
+        ("NVIDIA L40", "L40"),
+        ("NVIDIA A10", "A10"),
+        ("NVIDIA A10G", "A10G"),
+        ("NVIDIA A30", "A30"),
+        ("NVIDIA RTX A6000", "A6000"),
+        ("NVIDIA GeForce RTX 4090", "RTX-4090"),
+        ("NVIDIA H100 NVL", "H100-NVL"),
+        ("NVIDIA H20", "H20"),
+        ("NVIDIA H200 NVL", "H200"),
+        ("NVIDIA A100-SXM4-40GB MIG 1g.5gb", "A100-40GB"),
+        ("Tesla T4", "T4"),
+        ("Tesla V100-SXM2-16GB", "V100"),
+        ("AMD Instinct MI300X", "MI300X"),
         ("h200", "H200"),
     ],
 )
 def test_devices_are_found_by_the_names_that_they_give_themselves(said: str, name: str) -> None:
     assert find_device(said).name == name
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_device_is_found_by_its_own_name_and_is_one(name: str) -> None:
+    device = find_device(name)
+    assert device.name == name
+    # Of all: 0.3 to 8 TB/s, 4 to 256 MB, and the rate doubles where operands are half as wide.
+    assert 0.2e12 < device.memory_bytes_per_s < 10e12 and 4e6 <= device.cache_bytes <= 256e6
+    widths = sorted(device.flops)
+    for narrow, wide in pairwise(widths):
+        assert device.flops[narrow] == pytest.approx(2 * device.flops[wide], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("NVIDIA A100X", "NVIDIA RTX A1000", "NVIDIA T400 4GB", "Tesla T40", "NVIDIA T4G", "NVIDIA L40G"),
+        *(
+            "NVIDIA GH200 480GB",
+            "NVIDIA GB200",
+            "NVIDIA H20-3e",
+            "NVIDIA A10-24Q",
+            "NVIDIA A10M",
+            "Tesla V100S-PCIE-32GB",
+        ),
+        *("NVIDIA RTX 6000 Ada Generation", "NVIDIA GeForce RTX 4090Ti", ""),
+    ],
+)
+def test_a_name_that_only_begins_or_ends_like_a_devices_is_not_known(said: str) -> None:
+    with pytest.raises(InfrarayError, match="not known"):
+        find_device(said)
 
 
 def test_an_unknown_device_is_one_line() -> None:

@@ -1,0 +1,56 @@
+"""Clients as Ray actors: where they find their cores, and what is said where there are none."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import ray
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference import load_clients as module
+from infraray.scenarios.inference.load_generator import Load, Target
+from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+
+NOWHERE = Target(socket.AF_INET, ("127.0.0.1", 1), "nowhere", "/")
+
+
+def test_clients_need_no_place_in_the_group_of_the_trial_that_makes_them(ray_session: None, tmp_path: Path) -> None:
+    folder = str(make_words(tmp_path))
+    # As Ray Tune has it: a trial is in a group without a core to spare, and what it starts is to fit in there too.
+    group = placement_group([{"memory": 1}])
+    try:
+        strategy = PlacementGroupSchedulingStrategy(group, placement_group_capture_child_tasks=True)
+
+        def trial() -> str:
+            with module.load_clients(2, NOWHERE, ModelTokenizer(folder), True):
+                return "ready"
+
+        started = ray.remote(num_cpus=0, scheduling_strategy=strategy)(trial).remote()
+        assert ray.get(started, timeout=60) == "ready"
+    finally:
+        remove_placement_group(group)
+
+
+def test_too_few_cores_are_one_line_in_time_and_leave_none_taken(
+    ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = ModelTokenizer(make_words(tmp_path))
+    monkeypatch.setattr(module, "READY_S", 1.0)
+    with pytest.raises(
+        InfrarayError, match=r"^load: 3 clients need 3 CPUs and were not ready after 1 s; Ray has 2 CPUs, "
+    ):
+        with module.load_clients(3, NOWHERE, tokenizer, True):
+            pass
+    monkeypatch.setattr(module, "READY_S", 60.0)
+    with module.load_clients(2, NOWHERE, tokenizer, True) as play:
+        assert play(Load((), ()), ()) == []
+
+
+def test_without_ray_one_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(InfrarayError, match=r"^load: 2 clients run as Ray actors; connect to a cluster first"):
+        with module.load_clients(2, NOWHERE, ModelTokenizer(make_words(tmp_path)), True):
+            pass

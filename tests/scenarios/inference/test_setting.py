@@ -1,0 +1,96 @@
+"""What is the same for every configuration: the context that is read from flags, and mistakes in one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.setting import Setting
+from infraray.scenarios.inference.workloads import PRESETS, Workload
+
+UNCUT = {2048, 4096, 8192, 16384, 32768}
+"""The batches of the space ``vllm``."""
+
+
+def too_small(flags: dict[str, Any], folder: Path) -> set[Any]:
+    """The batches that the space of a setting does not let hold a whole prompt."""
+    workload = Workload.parse("inference", PRESETS["C-cpu"])
+    space = Setting(str(folder), workload, ("vllm",), flags={"vllm": flags}).space
+    configuration = {**space.default, "enable_chunked_prefill": False}
+    return {size for size in UNCUT if space.broken_rule({**configuration, "max_num_batched_tokens": size})}
+
+
+@pytest.mark.parametrize(
+    ("flags", "context"),
+    [
+        ({"max_model_len": 8192}, 8192),
+        ({"max-model-len": "8192"}, 8192),
+        ({"--max-model-len": "8k"}, 8000),
+        ({"max_model_len": "8K"}, 8192),
+        ({"max_model_len": "8.2k"}, 8200),
+        ({"max_model_len": "16k"}, 16_000),
+        # What is no number leaves the model's own context.
+        ({"max_model_len": "auto"}, 32_768),
+        ({"max_model_len": -1}, 32_768),
+        ({"max_model_len": None}, 32_768),
+        ({"max_model_len": [4096]}, 32_768),
+        ({}, 32_768),
+    ],
+)
+def test_the_context_is_read_as_vllm_reads_it(flags: dict[str, Any], context: int, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"max_position_embeddings": 32_768}))
+    assert too_small(flags, tmp_path) == {size for size in UNCUT if size < context}
+
+
+def test_without_a_config_the_context_is_the_workloads(tmp_path: Path) -> None:
+    assert too_small({"max_model_len": "auto"}, tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"workload": {"preset": [1]}}, "no workload [1]; known are A,"),
+        ({"workload": {"preset": "C-qick"}}, "did you mean C-quick"),
+        ({"workload": {"preset": "C-cpu", 5: 3}}, "keys should be strings"),
+        ({5: 3}, "keys should be strings"),
+        (
+            {"flags": {"vllm-cpu": {"port": 8000}}},
+            "flags.vllm-cpu={'port': 8000}: port is set by infraray; leave it out",
+        ),
+        ({"flags": {"transformers": {"--model-id": "m"}}}, "--model-id is set by infraray"),
+        ({"flags": {"vllm": {"seed": 1}}}, "'vllm' is not in engines; did you mean vllm-cpu?"),
+        ({"flags": {"all": {"seed": 1}}}, "'all' is not in engines; known are transformers, vllm-cpu"),
+        ({"python": {"vlm-cpu": "/bin/python"}}, "'vlm-cpu' is not in engines; did you mean vllm-cpu?"),
+    ],
+)
+def test_a_mistake_is_one_line(given: dict[Any, Any], words: str) -> None:
+    with pytest.raises(InfrarayError) as refused:
+        InferenceParameters.parse("inference", {"engines": ["vllm-cpu"], **given})
+    assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_engines_the_reference_and_all_of_them_may_be_named() -> None:
+    parameters = InferenceParameters.parse(
+        "inference",
+        {
+            "engines": ["vllm-cpu"],
+            "flags": {"vllm-cpu": {"seed": 1}, "transformers": {"dtype": "float32"}},
+            "python": {"all": "/a", "transformers": "/b"},
+        },
+    )
+    setting = parameters.setting()
+    spec, reference = setting.engine_spec(setting.space.default), setting.reference_spec()
+    assert (spec.python, spec.flags) == ("/a", {"seed": 1})
+    assert (reference.python, reference.flags) == ("/b", {"dtype": "float32"})
+
+
+def test_a_setting_that_cannot_be_launched_is_one_line() -> None:
+    workload = Workload.parse("inference", PRESETS["C-cpu"])
+    setting = Setting("m", workload, ("vllm",), flags={"vllm": {"port": 1}, "transformers": {"host": "h"}})
+    with pytest.raises(InfrarayError, match=r"^engine: flags={'port': 1}: port is set by infraray; leave it out$"):
+        setting.engine_spec(setting.space.default)
+    with pytest.raises(InfrarayError, match=r"^engine: flags={'host': 'h'}: host is set by infraray; leave it out$"):
+        setting.reference_spec()
