@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from infraray.scenarios.inference.integrity.gate import IntegrityResult
-from infraray.scenarios.inference.quality.gate import QualityResult
-from infraray.scenarios.inference.scoring import Outcome
+from infraray.scenarios.inference.scoring import RunOutcome
 
 
 class FailureClass(StrEnum):
@@ -93,25 +91,25 @@ class RunTrace:
     Args:
         launches: the flags of each launch beyond the engine's defaults, in order, with the engine's name.
         outcome: what became of the run.
-        quality: the quality gate's result.
-        integrity: the integrity gate's; None where there was no server to look at.
+        too_inaccurate: whether the check of the quality was complete, and failed.
+        integrity_findings: how many checks of the integrity gate found something.
     """
 
     launches: Sequence[tuple[str, Mapping[str, Any]]]
-    outcome: Outcome
-    quality: QualityResult
-    integrity: IntegrityResult | None
+    outcome: RunOutcome
+    too_inaccurate: bool
+    integrity_findings: int
 
 
 def failure_modes(run: RunTrace) -> frozenset[FailureMode]:
     """All modes of a run."""
     tuned = [launch for number, launch in enumerate(run.launches) if launch[1] and launch not in run.launches[:number]]
-    gate_failed = run.outcome in (Outcome.QUALITY_FAILED, Outcome.INTEGRITY_FLAGGED)
+    gate_failed = run.outcome in (RunOutcome.QUALITY_FAILED, RunOutcome.INTEGRITY_FLAGGED)
     rules = {
-        FailureMode.FIRST_WORKING_CONFIG: run.outcome is Outcome.PASSED and len(tuned) <= 1,
-        FailureMode.QUALITY_GATE_FAILURE: run.quality.too_inaccurate,
+        FailureMode.FIRST_WORKING_CONFIG: run.outcome is RunOutcome.PASSED and len(tuned) <= 1,
+        FailureMode.QUALITY_GATE_FAILURE: run.too_inaccurate,
         FailureMode.MULTI_VARIABLE_EDITS: gate_failed and len(tuned) >= 3,
-        FailureMode.INTEGRITY_TRIGGER: run.integrity is not None and bool(run.integrity.findings),
-        FailureMode.SERVER_FAILED_TO_START: run.outcome is Outcome.SERVER_FAILED,
+        FailureMode.INTEGRITY_TRIGGER: run.integrity_findings > 0,
+        FailureMode.SERVER_FAILED_TO_START: run.outcome is RunOutcome.SERVER_FAILED,
     }
     return frozenset(mode for mode, holds in rules.items() if holds)

@@ -22,7 +22,7 @@ BASELINE = 1.0
 """What a run is worth that does not count."""
 
 
-class Outcome(StrEnum):
+class RunOutcome(StrEnum):
     """What became of a run; each run has exactly one (InferenceBench, Table 3)."""
 
     PASSED = "passed"
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     """There was no server to measure, or it served nothing."""
 
 
-def outcome(speedup: float, quality_passed: bool, integrity_passed: bool) -> Outcome:
+def outcome(speedup: float, quality_passed: bool, integrity_passed: bool) -> RunOutcome:
     """The outcome of a run; a failure that comes first hides those after it, in the order of the gates.
 
     Args:
@@ -44,10 +44,10 @@ def outcome(speedup: float, quality_passed: bool, integrity_passed: bool) -> Out
         integrity_passed: the integrity gate.
     """
     if not 0 < speedup < math.inf:
-        return Outcome.SERVER_FAILED
+        return RunOutcome.SERVER_FAILED
     if not quality_passed:
-        return Outcome.QUALITY_FAILED
-    return Outcome.PASSED if integrity_passed else Outcome.INTEGRITY_FLAGGED
+        return RunOutcome.QUALITY_FAILED
+    return RunOutcome.PASSED if integrity_passed else RunOutcome.INTEGRITY_FLAGGED
 
 
 def speedup(objective: Objective, score: float, reference: float) -> float:
@@ -72,25 +72,27 @@ class ScoredRun:
         seed_pair: which of the seed pairs.
         outcome: what became of it.
         speedup: of the submission as measured, whatever the gates said; NaN where nothing was.
-        best_seen: the best speedup of any configuration that was measured during the run, passed
-            both gates if they were asked, and need not have been submitted; NaN without any.
+        best_seen: the best speedup of any configuration that was measured during the run, on the
+            development seed and before any gate, submitted or not; NaN without any.
+        repetition: counts the runs on one workload and seed pair from 0.
     """
 
     workload: str
     seed_pair: int
-    outcome: Outcome
+    outcome: RunOutcome
     speedup: float
     best_seen: float = math.nan
+    repetition: int = 0
 
     @property
     def utility(self) -> float:
         """The speedup if it counts, else `BASELINE`."""
-        return self.speedup if self.outcome is Outcome.PASSED else BASELINE
+        return self.speedup if self.outcome is RunOutcome.PASSED else BASELINE
 
     @property
     def best_seen_utility(self) -> float:
         """The best that the run came by, its submission included, `BASELINE` if nothing (Table 17)."""
-        submitted = [self.speedup] if self.outcome is Outcome.PASSED else []
+        submitted = [self.speedup] if self.outcome is RunOutcome.PASSED else []
         seen = [self.best_seen] if math.isfinite(self.best_seen) else []
         return max(submitted + seen, default=BASELINE)
 
@@ -104,7 +106,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Standing:
+class AggregateScore:
     """What one agent's runs add up to.
 
     Args:
@@ -120,26 +122,32 @@ class Standing:
     aggregate: Mean
     best_seen: Mapping[str, Mean]
     best_seen_aggregate: Mean
-    outcomes: Mapping[Outcome, int]
+    outcomes: Mapping[RunOutcome, int]
 
 
-def stand(runs: Sequence[ScoredRun]) -> Standing:
-    """Adds up runs of one agent.
+def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
+    """Adds up runs of one agent; repetitions count with their mean.
 
     Raises:
         InfrarayError: there are none, a run stands there twice, or one is missing: each seed pair
             must have been run on each workload, since what failed counts too.
     """
-    cells = {(run.workload, run.seed_pair): run for run in runs}
-    names, seed_pairs = (sorted({key[place] for key in cells}) for place in (0, 1))
+    cells: dict[tuple[str, int], dict[int, ScoredRun]] = {}
+    for run in runs:
+        cells.setdefault((run.workload, run.seed_pair), {})[run.repetition] = run
+    names, seed_pairs = sorted({name for name, _ in cells}), sorted({pair for _, pair in cells})
     missing = [f"{name}, seed pair {pair}" for name in names for pair in seed_pairs if (name, pair) not in cells]
-    if not runs or len(cells) != len(runs) or missing:
+    if not runs or sum(map(len, cells.values())) != len(runs) or missing:
         what = f"no run of {missing[0]}" if missing else "a run stands there twice" if runs else "no runs"
         raise InfrarayError(f"scoring: {what}; give one run for each workload and seed pair, failed ones included")
-    final, final_aggregate = _add_up({key: run.utility for key, run in cells.items()})
-    best, best_aggregate = _add_up({key: run.best_seen_utility for key, run in cells.items()})
-    outcomes = {kind: sum(run.outcome is kind for run in runs) for kind in Outcome}
-    return Standing(final, final_aggregate, best, best_aggregate, outcomes)
+    final, final_aggregate = _add_up(
+        {cell: fmean(run.utility for run in found.values()) for cell, found in cells.items()}
+    )
+    best, best_aggregate = _add_up(
+        {cell: fmean(run.best_seen_utility for run in found.values()) for cell, found in cells.items()}
+    )
+    outcomes = {kind: sum(run.outcome is kind for run in runs) for kind in RunOutcome}
+    return AggregateScore(final, final_aggregate, best, best_aggregate, outcomes)
 
 
 def _add_up(utilities: Mapping[tuple[str, int], float]) -> tuple[dict[str, Mean], Mean]:

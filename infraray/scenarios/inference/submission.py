@@ -23,7 +23,7 @@ from infraray.scenarios.inference.integrity.judge import judge
 from infraray.scenarios.inference.integrity.opinion import ask_opinion
 from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
 from infraray.scenarios.inference.quality import QualityResult
-from infraray.scenarios.inference.scoring import speedup
+from infraray.scenarios.inference.scoring import RunOutcome, outcome, speedup
 from infraray.tune.values import Configuration
 
 
@@ -44,10 +44,14 @@ class Submission:
     integrity: IntegrityResult | None
 
     @property
+    def outcome(self) -> RunOutcome:
+        """What became of it."""
+        return outcome(self.speedup, self.quality.passed, self.integrity is not None and self.integrity.passed)
+
+    @property
     def passed(self) -> bool:
         """Whether it was measured and both gates let it through."""
-        gates = self.quality.passed and self.integrity is not None and self.integrity.passed
-        return gates and math.isfinite(self.speedup)
+        return self.outcome is RunOutcome.PASSED
 
     @property
     def score(self) -> float:
@@ -66,14 +70,15 @@ class Submission:
         return f"passed; quality: {self.quality.reason}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data, without the answers."""
+        """Plain data, without the servers' answers."""
         integrity = asdict(self.integrity) if self.integrity is not None else None
         return {
             "score": self.score,
             "speedup": self.speedup if math.isfinite(self.speedup) else None,
+            "outcome": str(self.outcome),
             "passed": self.passed,
             "reason": self.reason,
-            "quality": {"passed": self.quality.passed, "reason": self.quality.reason},
+            "quality": self.quality.to_json(),
             "integrity": integrity,
             "trial": to_plain(self.trial),
         }

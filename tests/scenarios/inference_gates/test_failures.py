@@ -3,11 +3,7 @@
 import pytest
 
 from infraray.scenarios.inference.failures import FailureClass, FailureMode, RunTrace, classify, failure_modes
-from infraray.scenarios.inference.integrity import check_integrity
-from infraray.scenarios.inference.quality import QualityResult
-from infraray.scenarios.inference.scoring import Outcome
-from tests.scenarios.inference_gates.made_up_evidence import measured, opinion, probed, responses, watched
-from tests.scenarios.inference_gates.test_quality_gate import answers
+from infraray.scenarios.inference.scoring import RunOutcome
 
 WHO = "engine vllm (vllm /models/m): did not start: "
 
@@ -54,11 +50,6 @@ def test_an_engines_own_reason_decides_the_class(failure, kind):
     assert classify(failure) is FailureClass(kind)
 
 
-GOOD, BAD = QualityResult(answers(95, 100), answers(100, 100)), QualityResult(answers(50, 100), answers(100, 100))
-EVIDENCE = {"probes": probed(), "opinion": opinion(), "connections": watched(9, 0)}
-CLEAN, CHEAT = (check_integrity(measured(responses(rest_s=rest), **EVIDENCE)) for rest in (8.0, 1e-6))
-
-
 def launches(*flags):
     return [("vllm", one) for one in flags]
 
@@ -66,17 +57,17 @@ def launches(*flags):
 @pytest.mark.parametrize(
     ("run", "modes"),
     [
-        (RunTrace(launches({}), Outcome.PASSED, GOOD, CLEAN), {"first_working_config"}),
-        (RunTrace(launches({}, {"a": 1}, {"a": 1}), Outcome.PASSED, GOOD, CLEAN), {"first_working_config"}),
-        (RunTrace(launches({"a": 1}, {"a": 2}), Outcome.PASSED, GOOD, CLEAN), set()),
-        (RunTrace(launches({"a": 1}), Outcome.QUALITY_FAILED, BAD, CLEAN), {"quality_gate_failure"}),
+        (RunTrace(launches({}), RunOutcome.PASSED, False, 0), {"first_working_config"}),
+        (RunTrace(launches({}, {"a": 1}, {"a": 1}), RunOutcome.PASSED, False, 0), {"first_working_config"}),
+        (RunTrace(launches({"a": 1}, {"a": 2}), RunOutcome.PASSED, False, 0), set()),
+        (RunTrace(launches({"a": 1}), RunOutcome.QUALITY_FAILED, True, 0), {"quality_gate_failure"}),
         (
-            RunTrace(launches({"a": 1}, {"a": 2}, {"b": 3}), Outcome.QUALITY_FAILED, BAD, CHEAT),
+            RunTrace(launches({"a": 1}, {"a": 2}, {"b": 3}), RunOutcome.QUALITY_FAILED, True, 1),
             {"quality_gate_failure", "multi_variable_edits", "integrity_trigger"},
         ),
         # A check that was not complete is no failure of the quality.
-        (RunTrace((), Outcome.QUALITY_FAILED, QualityResult(None, None), CLEAN), set()),
-        (RunTrace((), Outcome.SERVER_FAILED, QualityResult(None, None), None), {"server_failed_to_start"}),
+        (RunTrace((), RunOutcome.QUALITY_FAILED, False, 0), set()),
+        (RunTrace((), RunOutcome.SERVER_FAILED, False, 0), {"server_failed_to_start"}),
     ],
 )
 def test_modes_are_those_of_the_papers_table(run, modes):

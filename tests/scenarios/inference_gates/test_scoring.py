@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.scoring import Outcome, ScoredRun, outcome, speedup, stand
+from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregate_score, outcome, speedup
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from infraray.scenarios.inference.scoring import Outcome, ScoredRun, outcome, sp
 )
 def test_aggregates_of_the_papers_table_come_out(cells, aggregate):
     """InferenceBench, Tables 2 and 4: the geometric mean of the displayed means."""
-    runs = [ScoredRun("ABCD"[place], 0, Outcome.PASSED, value) for place, value in enumerate(cells)]
-    assert stand(runs).aggregate.value == pytest.approx(aggregate, abs=0.006)
+    runs = [ScoredRun("ABCD"[place], 0, RunOutcome.PASSED, value) for place, value in enumerate(cells)]
+    assert aggregate_score(runs).aggregate.value == pytest.approx(aggregate, abs=0.006)
 
 
 @pytest.mark.parametrize(
@@ -41,50 +41,57 @@ def test_speedups_of_native_units_come_out(objective, score, reference, expected
 @pytest.mark.parametrize(("score", "reference"), [(0.0, 1.0), (math.inf, 1.0), (math.nan, 1.0), (1.0, 0.0)])
 def test_without_a_measurement_there_is_no_speedup_and_the_server_failed(score, reference):
     assert math.isnan(speedup("ttft", score, reference))
-    assert outcome(speedup("ttft", score, reference), True, True) is Outcome.SERVER_FAILED
+    assert outcome(speedup("ttft", score, reference), True, True) is RunOutcome.SERVER_FAILED
 
 
 def test_each_run_has_one_outcome():
-    assert outcome(2.0, True, True) is Outcome.PASSED
-    assert outcome(2.0, False, False) is Outcome.QUALITY_FAILED
-    assert outcome(2.0, True, False) is Outcome.INTEGRITY_FLAGGED
+    assert outcome(2.0, True, True) is RunOutcome.PASSED
+    assert outcome(2.0, False, False) is RunOutcome.QUALITY_FAILED
+    assert outcome(2.0, True, False) is RunOutcome.INTEGRITY_FLAGGED
 
 
 def runs(failed=()):
     values = {("A", 0): 2.0, ("A", 1): 4.0, ("A", 2): 3.0, ("C", 0): 30.0, ("C", 1): 20.0, ("C", 2): 10.0}
-    kinds = {cell: Outcome.QUALITY_FAILED if cell in failed else Outcome.PASSED for cell in values}
+    kinds = {cell: RunOutcome.QUALITY_FAILED if cell in failed else RunOutcome.PASSED for cell in values}
     return [ScoredRun(*cell, kinds[cell], value) for cell, value in values.items()]
 
 
 def test_a_failed_run_counts_as_the_reference_and_is_never_left_out():
-    standing = stand(runs(failed=[("C", 0)]))
-    assert standing.workloads["C"].value == pytest.approx(31 / 3)
-    assert standing.workloads["C"].sem == pytest.approx(5.4874, abs=1e-4)
-    assert standing.outcomes[Outcome.QUALITY_FAILED] == 1 and standing.outcomes[Outcome.PASSED] == 5
+    total = aggregate_score(runs(failed=[("C", 0)]))
+    assert total.workloads["C"].value == pytest.approx(31 / 3)
+    assert total.workloads["C"].sem == pytest.approx(5.4874, abs=1e-4)
+    assert total.outcomes[RunOutcome.QUALITY_FAILED] == 1 and total.outcomes[RunOutcome.PASSED] == 5
     with pytest.raises(InfrarayError, match="no run of C, seed pair 0"):
-        stand(runs()[:3] + runs()[4:])
+        aggregate_score(runs()[:3] + runs()[4:])
     with pytest.raises(InfrarayError, match="stands there twice"):
-        stand([*runs(), runs()[0]])
+        aggregate_score([*runs(), runs()[0]])
     with pytest.raises(InfrarayError, match="no runs"):
-        stand([])
+        aggregate_score([])
 
 
 def test_the_aggregates_error_is_that_of_the_seed_pairs():
     by_seed = [math.sqrt(2 * 30), math.sqrt(4 * 20), math.sqrt(3 * 10)]
     mean = sum(by_seed) / 3
     error = math.sqrt(sum((value - mean) ** 2 for value in by_seed) / 2 / 3)
-    standing = stand(runs())
-    assert standing.aggregate.value == pytest.approx(math.sqrt(3 * 20))
-    assert standing.aggregate.sem == pytest.approx(error)
-    assert math.isnan(stand(runs()[::3]).aggregate.sem)
+    total = aggregate_score(runs())
+    assert total.aggregate.value == pytest.approx(math.sqrt(3 * 20))
+    assert total.aggregate.sem == pytest.approx(error)
+    assert math.isnan(aggregate_score(runs()[::3]).aggregate.sem)
 
 
 def test_the_best_that_was_seen_stands_beside_what_was_submitted():
     """A run that found 25 and submitted what fails was worth 1, and could have been worth 25."""
     lost, *others = runs(failed=[("A", 0)])
-    standing = stand([replace(lost, best_seen=25.0), *others])
-    assert standing.workloads["A"].value == pytest.approx((1 + 4 + 3) / 3)
-    assert standing.best_seen["A"].value == pytest.approx((25 + 4 + 3) / 3)
-    assert standing.best_seen["C"] == standing.workloads["C"]
-    slow = ScoredRun("A", 0, Outcome.PASSED, 0.8)
-    assert stand([slow]).best_seen["A"].value == stand([slow]).workloads["A"].value == 0.8
+    total = aggregate_score([replace(lost, best_seen=25.0), *others])
+    assert total.workloads["A"].value == pytest.approx((1 + 4 + 3) / 3)
+    assert total.best_seen["A"].value == pytest.approx((25 + 4 + 3) / 3)
+    assert total.best_seen["C"] == total.workloads["C"]
+    slow = ScoredRun("A", 0, RunOutcome.PASSED, 0.8)
+    assert aggregate_score([slow]).best_seen["A"].value == aggregate_score([slow]).workloads["A"].value == 0.8
+
+
+def test_repetitions_count_with_their_mean_and_no_seed_pair_counts_twice():
+    again = ScoredRun("A", 0, RunOutcome.PASSED, 4.0, repetition=1)
+    total = aggregate_score([*runs(), again])
+    assert total.workloads["A"].value == pytest.approx((3 + 4 + 3) / 3)
+    assert total.outcomes[RunOutcome.PASSED] == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from infraray.scenarios.inference.quality.extraction import Level
 
@@ -62,6 +63,16 @@ class Answers:
     def levels(self) -> Counter[Level | None]:
         """How often a letter was found on each level; None counts texts without one."""
         return Counter(answer.level for answer in self.answers if answer.failure is None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counts as plain data; ``letters`` by how they were found in the text."""
+        return {
+            "quiz": self.quiz,
+            "asked": self.asked,
+            "correct": self.correct,
+            "letters": {level or "none": count for level, count in self.levels.most_common()},
+            "failures": dict(self.failures),
+        }
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from infraray.scenarios.inference.quality.answers import Answers
 
@@ -60,6 +61,17 @@ class QualityResult:
             f"{'at least' if self._accurate_enough() else 'less than'} {float(TAU):g} of the reference, "
             f"{self.changed} letters changed"
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: the decision, and each server's answers in counts."""
+        return {
+            "passed": self.passed,
+            "too_inaccurate": self.too_inaccurate,
+            "reason": self.reason,
+            "changed": self.changed,
+            "answers": None if self.answers is None else self.answers.to_json(),
+            "reference": None if self.reference is None else self.reference.to_json(),
+        }
 
     def _accurate_enough(self) -> bool:
         assert self.answers is not None and self.reference is not None

@@ -1,0 +1,188 @@
+"""A run's agents as InferenceBench compares them: `python -m infraray.scenarios.inference.paper_table RUN`.
+
+Reads what `infraray run` recorded of this scenario. For each workload the mean speedup over the seed
+pairs, and over all workloads its geometric mean, each with its standard error and, beside it, the same
+for the best that was seen (Tables 2 and 17); how runs ended (Table 3), and how they fell short
+(Table 14). A workload is what the run calls one of its scenarios. An episode that was given up
+counts as 1, as one that submits nothing does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infraray.errors import InfrarayError
+from infraray.reports.notation import printable
+from infraray.reports.selection import Results, select
+from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
+from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
+from infraray.scenarios.inference.setting import ENGINE, Setting
+from infraray.trajectories.reader import Run
+from infraray.tune.space import chosen_part
+from infraray.tune.values import Configuration
+
+SCENARIO = "inference"
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """One agent of a run.
+
+    Args:
+        agent: its spec.
+        score: what its episodes add up to; None where some are owed.
+        remark: which are; None where none is.
+        modes: how many of its episodes fell short how; one episode may in several ways.
+    """
+
+    agent: str
+    score: AggregateScore | None
+    remark: str | None
+    modes: Counter[FailureMode]
+
+
+def paper_table(run_dir: str | Path) -> list[AgentRow]:
+    """The agents of a run, the best first; those with episodes that are owed last.
+
+    Raises:
+        InfrarayError: the folder holds no run, or one that does not play this scenario.
+    """
+    run = Run(run_dir)
+    found = [one for one in select(run.episodes(), run.manifest).results if one.entry["scenario"] == SCENARIO]
+    if not found:
+        raise InfrarayError(f"{run_dir}: does not play the scenario {SCENARIO}")
+    steps = run.steps()
+    scored: dict[str, list[ScoredRun]] = {agent: [] for results in found for agent in results.agents}
+    modes: dict[str, Counter[FailureMode]] = {agent: Counter() for agent in scored}
+    for results in found:
+        setting = InferenceParameters.parse(SCENARIO, results.entry["parameters"]).setting()
+        for episode, extras in _episodes(results, steps):
+            one, trace = read_episode(results.label, setting, episode, extras)
+            scored[episode["agent"]].append(one)
+            modes[episode["agent"]].update(failure_modes(trace))
+    rows = [_row(agent, runs, modes[agent], found) for agent, runs in scored.items()]
+    return sorted(rows, key=lambda row: (row.score is None, -row.score.aggregate.value if row.score else 0.0))
+
+
+def read_episode(
+    workload: str, setting: Setting, episode: Mapping[str, Any], extras: Sequence[Mapping[str, Any]]
+) -> tuple[ScoredRun, RunTrace]:
+    """What a recorded episode counts, and what its failure modes are read from.
+
+    Args:
+        workload: its name.
+        setting: the workload's.
+        episode: its row, schema `infraray.trajectories.schema.EPISODES`.
+        extras: the environment's facts of its steps, in order.
+    """
+    metrics = json.loads(episode["metrics"] or "{}")
+    submission = next((extra["submission"] for extra in extras if "submission" in extra), None)
+    trials = [extra["trial"] for extra in extras if "trial" in extra]
+    ended, speedup, too_inaccurate, findings = RunOutcome.SERVER_FAILED, math.nan, False, 0
+    if submission is not None:
+        trials.append(submission["trial"])
+        ended = RunOutcome(submission["outcome"])
+        speedup = math.nan if submission["speedup"] is None else submission["speedup"]
+        too_inaccurate = submission["quality"]["too_inaccurate"]
+        findings = len((submission["integrity"] or {"findings": ()})["findings"])
+    scored = ScoredRun(
+        workload,
+        episode["seed"],
+        ended,
+        speedup,
+        # The environment says 0 where nothing was measured.
+        metrics.get("best_speedup_seen") or math.nan,
+        episode["repetition"],
+    )
+    launches = [tuned_flags(setting, trial["configuration"]) for trial in trials]
+    return scored, RunTrace(launches, ended, too_inaccurate, findings)
+
+
+def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
+    """A launch's engine, and what of its configuration is not as by default."""
+    name, part = chosen_part(ENGINE, configuration) if len(setting.engines) > 1 else (setting.engines[0], configuration)
+    workload = setting.workload
+    default = setting.spaces[name].build(workload.input_tokens + workload.output_tokens).default
+    return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
+
+
+def _episodes(results: Results, steps: pa.Table) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Each episode with the facts of its steps."""
+    mine = steps.filter(pc.is_in(steps["episode_id"], results.table["episode_id"])).select(
+        ["episode_id", "index", "extra"]
+    )
+    extras: dict[str, list[dict[str, Any]]] = {}
+    for step in mine.sort_by("index").to_pylist():
+        extras.setdefault(step["episode_id"], []).append(json.loads(step["extra"] or "{}"))
+    for episode in results.table.select(["episode_id", "agent", "seed", "repetition", "metrics"]).to_pylist():
+        yield episode, extras.get(episode["episode_id"], [])
+
+
+def _row(agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], found: Sequence[Results]) -> AgentRow:
+    owed = sum(results.planned // len(results.agents) for results in found if agent in results.agents) - len(runs)
+    if owed:
+        return AgentRow(agent, None, f"{owed} of its episodes are owed; give the same command again", modes)
+    try:
+        return AgentRow(agent, aggregate_score(runs), None, modes)
+    except InfrarayError as error:
+        return AgentRow(agent, None, str(error), modes)
+
+
+def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
+    """Prints the table, and below it how runs ended."""
+    scores = [row.score for row in rows if row.score is not None]
+    workloads = list(dict.fromkeys(name for score in scores for name in score.workloads))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("agent", no_wrap=True)
+    for name in (*map(printable, workloads), "geometric mean", "best seen"):
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for row in rows:
+        if row.score is None:
+            continue
+        mine = row.score.workloads
+        cells = [_cell(mine[name]) if name in mine else "" for name in workloads]
+        table.add_row(
+            Text(printable(row.agent)), *cells, _cell(row.score.aggregate), _cell(row.score.best_seen_aggregate)
+        )
+    console.print(
+        "speedup over the reference: mean ± SEM over seed pairs; what fails counts as 1", style="dim", soft_wrap=True
+    )
+    console.print(table, soft_wrap=True)
+    for row in rows:
+        said = [row.remark] if row.remark is not None else []
+        if row.score is not None:
+            said += [f"{count} {outcome}" for outcome, count in row.score.outcomes.items() if count]
+        said += [f"{count} {mode}" for mode, count in sorted(row.modes.items())]
+        console.print(Text(f"{printable(row.agent)}: {', '.join(said)}"), soft_wrap=True)
+
+
+def _cell(mean: Mean) -> str:
+    return f"{mean.value:.2f}" if math.isnan(mean.sem) else f"{mean.value:.2f} ± {mean.sem:.2f}"
+
+
+def main() -> None:
+    """Prints a run's table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the folder that 'infraray run' wrote")
+    try:
+        print_paper_table(paper_table(parser.parse_args().run), Console())
+    except InfrarayError as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

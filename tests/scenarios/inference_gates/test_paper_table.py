@@ -1,0 +1,195 @@
+"""What a run recorded becomes InferenceBench's table: the product's own files, written by its own writers."""
+
+import math
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from infraray.environment import Measures
+from infraray.episodes import Step, Trajectory
+from infraray.errors import InfrarayError
+from infraray.runs import make_plan, parse_run
+from infraray.scenarios.inference.bench import Trial, to_plain
+from infraray.scenarios.inference.failures import FailureMode
+from infraray.scenarios.inference.integrity import Finding, IntegrityResult
+from infraray.scenarios.inference.paper_table import paper_table, print_paper_table
+from infraray.scenarios.inference.quality import QualityResult
+from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.submission import Submission
+from infraray.trajectories.encoding import encode, to_batch
+from infraray.trajectories.store import RunStore, write_manifest
+from infraray.version import __version__
+from tests.scenarios.inference_gates.test_quality_gate import answers
+
+DEFAULTS, TUNED = {"max_num_seqs": 256, "block_size": 16}, {"max_num_seqs": 512, "block_size": 16}
+PASSED, INACCURATE = (
+    QualityResult(answers(95, 100), answers(100, 100)),
+    QualityResult(answers(9, 100), answers(99, 100)),
+)
+HONEST, CHEAT = IntegrityResult((), {}), IntegrityResult((Finding("canary", "it did", {}),), {})
+
+
+def plan(agents, seeds=3, **changes):
+    scenarios = [
+        {
+            "scenario": "inference",
+            "label": label,
+            "parameters": {"model": "/no/such/model", "workload": f"{label}-cpu", "engines": ["vllm-paper"]},
+        }
+        for label in ("A", "C")
+    ]
+    return make_plan(parse_run({"name": "tuning", "scenarios": scenarios, "agents": agents, "seeds": seeds, **changes}))
+
+
+def submission(speedup, quality=PASSED, integrity=HONEST, configuration=TUNED):
+    failure = None if math.isfinite(speedup) else "no request succeeded"
+    return Submission(Trial(configuration, None, failure, 40.0, 20.0), speedup, quality, integrity)
+
+
+def step(extra):
+    return Step(
+        {"text_observation": "..."}, "{}", 0.0, False, False, {"valid": True, "action": {}, "extra": extra}, 1.0
+    )
+
+
+def episode(spec, submitted, seen=(), configurations=(DEFAULTS,)):
+    """As the environment records one; without a submission where it is None."""
+    steps = [step({"trial": to_plain(Trial(one, None, None, 9.0, 9.0)), "speedup": 1.0}) for one in configurations]
+    score, correct, failure = 1.0, False, "not_submitted"
+    if submitted is not None:
+        steps.append(step({"submission": submitted.to_json()}))
+        score, correct = submitted.score, submitted.passed
+        failure = None if submitted.passed else str(submitted.outcome)
+    measures = Measures(score, correct, None, {"best_speedup_seen": max(seen, default=0.0)}, failure)
+    return Trajectory(spec, steps, measures, 1.0, math.nan, True, 1, datetime.now(UTC), 60.0, failure)
+
+
+def given_up(spec):
+    return Trajectory(spec, [], None, math.nan, math.nan, True, 2, datetime.now(UTC), 60.0, "TimeLimit: too slow")
+
+
+def written(folder, plan, play):
+    """A run's folder; ``play`` makes the trajectory of each planned episode, None leaves it owed."""
+    with closing(RunStore(folder)) as store:
+        write_manifest(
+            folder, {**plan.manifest(), "infraray_version": __version__, "created_at": "2026-01-02T03:04:05+00:00"}
+        )
+        for spec in plan.episodes():
+            trajectory = play(spec)
+            if trajectory is not None:
+                store.append(encode(to_batch("tuning", [trajectory]), [spec.id]))
+    return folder
+
+
+def printed(rows):
+    console = Console(width=200, record=True, file=StringIO())
+    print_paper_table(rows, console)
+    return console.export_text()
+
+
+def test_speedups_are_averaged_over_seed_pairs_and_geometrically_over_workloads(tmp_path):
+    values = {("A", 0): 2.0, ("A", 1): 4.0, ("A", 2): 3.0, ("C", 0): 30.0, ("C", 1): 20.0, ("C", 2): 10.0}
+
+    def play(spec):
+        speedup = values[spec.entry.label, spec.seed]
+        return episode(spec, submission(speedup), [speedup / 2])
+
+    (row,) = paper_table(written(tmp_path / "run", plan(["scripted:expert"]), play))
+    assert row.score.workloads["A"].value == pytest.approx(3) and row.score.workloads["C"].value == pytest.approx(20)
+    assert row.score.workloads["A"].sem == pytest.approx(1 / math.sqrt(3))
+    assert row.score.aggregate.value == pytest.approx(math.sqrt(60))
+    assert row.score.best_seen_aggregate == row.score.aggregate
+    text = printed([row])
+    assert "3.00 ± 0.58" in text and "20.00 ± 5.77" in text and "7.75 ± " in text and "6 passed" in text
+
+
+def test_what_fails_or_is_given_up_or_never_submits_counts_as_the_reference_with_its_class(tmp_path):
+    ends = {
+        ("A", 0): lambda spec: episode(
+            spec, submission(50.0, INACCURATE), [8.0], [DEFAULTS, TUNED, {"block_size": 32}]
+        ),
+        ("A", 1): lambda spec: episode(spec, submission(50.0, integrity=CHEAT)),
+        ("A", 2): lambda spec: episode(spec, submission(math.nan, QualityResult(None, None), None)),
+        ("C", 0): lambda spec: episode(spec, None, [5.0]),
+        ("C", 1): given_up,
+        ("C", 2): lambda spec: episode(spec, submission(4.0, configuration=DEFAULTS)),
+    }
+    run = written(tmp_path / "run", plan(["scripted:expert"]), lambda spec: ends[spec.entry.label, spec.seed](spec))
+    (row,) = paper_table(run)
+    assert row.score.workloads["A"].value == 1.0 and row.score.workloads["C"].value == pytest.approx(2.0)
+    assert row.score.best_seen["A"].value == pytest.approx((8 + 1 + 1) / 3)
+    assert row.score.best_seen["C"].value == pytest.approx((5 + 1 + 4) / 3)
+    assert row.score.outcomes == {
+        RunOutcome.PASSED: 1,
+        RunOutcome.QUALITY_FAILED: 1,
+        RunOutcome.INTEGRITY_FLAGGED: 1,
+        RunOutcome.SERVER_FAILED: 3,
+    }
+    assert row.modes == {
+        FailureMode.QUALITY_GATE_FAILURE: 1,
+        FailureMode.INTEGRITY_TRIGGER: 1,
+        FailureMode.SERVER_FAILED_TO_START: 3,
+        FailureMode.FIRST_WORKING_CONFIG: 1,
+    }
+    assert "3 server_failed" in printed([row]) and "1 first_working_config" in printed([row])
+
+
+def test_three_different_sets_of_flags_before_a_failed_gate_are_edits_of_many_variables(tmp_path):
+    tried = [DEFAULTS, TUNED, TUNED, {"block_size": 32}, {"block_size": 8}]
+    run = written(
+        tmp_path / "run",
+        plan(["scripted:expert"], 1),
+        lambda spec: episode(spec, submission(9.0, integrity=CHEAT), configurations=tried),
+    )
+    (row,) = paper_table(run)
+    assert row.modes[FailureMode.MULTI_VARIABLE_EDITS] == 2
+
+
+def test_agents_stand_best_first_and_those_with_owed_episodes_have_no_score(tmp_path):
+    speedups = {"scripted:expert": 6.0, "scripted:defaults": 3.0, "scripted:random": 9.0}
+
+    def play(spec):
+        owed = spec.entry.agent == "scripted:random" and spec.seed == 1
+        return None if owed else episode(spec, submission(speedups[spec.entry.agent]))
+
+    rows = paper_table(
+        written(tmp_path / "run", plan(["scripted:defaults", "scripted:random", "scripted:expert"]), play)
+    )
+    assert [row.agent for row in rows] == ["scripted:expert", "scripted:defaults", "scripted:random"]
+    assert rows[-1].score is None and "2 of its episodes are owed" in printed(rows)
+
+
+def test_repetitions_on_a_seed_pair_are_one_value(tmp_path):
+    run = written(
+        tmp_path / "run",
+        plan(["scripted:expert"], 2, repetitions=2),
+        lambda spec: episode(spec, submission(2.0 + 2 * spec.repetition)),
+    )
+    (row,) = paper_table(run)
+    assert row.score.aggregate.value == pytest.approx(3.0) and row.score.aggregate.sem == 0.0
+
+
+def test_a_run_of_another_scenario_is_refused_in_one_line(tmp_path):
+    other = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"]}))
+    with pytest.raises(InfrarayError, match=r"does not play the scenario inference$"):
+        paper_table(written(tmp_path / "run", other, lambda spec: None))
+
+
+def test_a_submissions_record_tells_how_letters_were_found():
+    told = submission(2.0).to_json()["quality"]
+    assert told["answers"]["correct"] == 95 and sum(told["answers"]["letters"].values()) == 100
+    assert told["passed"] and not told["too_inaccurate"]
+
+
+def test_the_command_prints_the_table_or_one_line(tmp_path):
+    run = written(tmp_path / "run", plan(["scripted:expert"], 1), lambda spec: episode(spec, submission(4.0)))
+    command = [sys.executable, "-m", "infraray.scenarios.inference.paper_table"]
+    done = subprocess.run([*command, run], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "scripted:expert  4.00  4.00            4.00       4.00" in done.stdout
+    done = subprocess.run([*command, tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "holds no run" in done.stderr
