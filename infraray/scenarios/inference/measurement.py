@@ -14,7 +14,6 @@ from infraray.scenarios.inference.arrivals import arrival_times
 from infraray.scenarios.inference.load_clients import clients_needed, load_clients
 from infraray.scenarios.inference.load_generator import Load, Target, find_target
 from infraray.scenarios.inference.metrics import (
-    Convention,
     Distribution,
     Metrics,
     compute_metrics,
@@ -91,32 +90,31 @@ class Measurement:
 
     Args:
         score: by the workload's objective.
+        paper_score: the same as InferenceBench's own summariser has it, beside its published figures.
         traffics: one for each traffic of the workload.
         requests_sha256: the hash of the requests' content.
         seed: of the arrival times.
         clients: processes that sent and read.
-        convention: which formulas.
     """
 
     score: float
+    paper_score: float
     traffics: tuple[TrafficMeasurement, ...]
     requests_sha256: str
     seed: int
     clients: int
-    convention: Convention
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """All traffics' warnings."""
         return tuple(f"{one.traffic.label}: {warning}" for one in self.traffics for warning in one.warnings)
 
-    def to_json(self, responses: bool = False) -> dict[str, Any]:
-        """The same as plain values; what is not a number is null. Without the answers, unless asked for."""
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain values, without the answers; what is not a number is null."""
         traffics = []
         for one in self.traffics:
-            content = asdict(replace(one, responses=one.responses if responses else ()))
-            if not responses:
-                del content["responses"]
+            content = asdict(replace(one, responses=()))
+            del content["responses"]
             traffics.append({**content, "traffic": one.traffic.model_dump()})
         written: dict[str, Any] = plain({**asdict(replace(self, traffics=())), "traffics": traffics})
         return written
@@ -131,7 +129,6 @@ def measure(
     seed: int,
     clients: int | None = None,
     time_limit_s: float = math.inf,
-    convention: Convention = "infraray",
 ) -> Measurement:
     """Measures a server that runs.
 
@@ -145,7 +142,6 @@ def measure(
         clients: processes that send and read; None takes as many as the concurrency needs. More
             than one run as Ray actors with a core each, on a cluster that is connected.
         time_limit_s: for everything, the warm-up included; what is not finished then, failed.
-        convention: which formulas, see `metrics`.
 
     Raises:
         InfrarayError: the URL is none, or Ray is needed and not connected.
@@ -177,15 +173,15 @@ def measure(
                 deadline - time.monotonic(),
             )
             responses = play(load, requests.requests)
-            measured.append(_assess(traffic, workload, requests.requests, responses, convention))
-    figures = [one.metrics for one in measured]
+            measured.append(_assess(traffic, workload, requests.requests, responses))
+    paper = [compute_metrics(one.responses, convention="paper") for one in measured]
     return Measurement(
-        score=score(workload.objective, figures, convention),
+        score=score(workload.objective, [one.metrics for one in measured]),
+        paper_score=score(workload.objective, paper, "paper"),
         traffics=tuple(measured),
         requests_sha256=requests.sha256,
         seed=seed,
         clients=clients,
-        convention=convention,
     )
 
 
@@ -213,9 +209,8 @@ def _assess(
     workload: Workload,
     requests: Sequence[Request],
     responses: Sequence[Response],
-    convention: Convention,
 ) -> TrafficMeasurement:
-    metrics = compute_metrics(responses, workload.service_level, convention)
+    metrics = compute_metrics(responses, workload.service_level)
     lag = ClientLag(
         distribution([one.send_lag_s for one in responses if one.sent_s is not None]),
         distribution([one.receive_lag_s for one in responses if one.receive_lag_s is not None]),

@@ -17,10 +17,10 @@ reason), end e and n output tokens:
 
 Wall time is from the start to the last end, failures included. Only successes count, anywhere.
 
-The convention ``paper`` is what InferenceBench's own summariser does, for comparison with its
-published figures alone: latencies count from the sending; requests that failed count in the
-request throughput, and those of a wrong length as successes everywhere; the balanced score takes
-medians.
+The convention ``paper`` is what InferenceBench's own summariser does; every measurement has its score
+too, for comparison with the published figures alone. Latencies count from the sending; requests that
+failed count in the request throughput, and those of a wrong length as successes everywhere; the
+balanced score takes medians.
 """
 
 from __future__ import annotations

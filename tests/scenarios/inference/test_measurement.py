@@ -128,8 +128,15 @@ def test_a_result_is_json(tokenizer: ModelTokenizer, tmp_path: Path) -> None:
     assert brief["score"] == 0 and brief["traffics"][1]["traffic"]["rate"] == 32.0
     assert brief["traffics"][0]["metrics"]["ttft_s"]["p99"] is None
     assert "responses" not in brief["traffics"][0]
-    full = json.loads(json.dumps(result.to_json(responses=True), allow_nan=False))
-    assert full["traffics"][0]["responses"][0]["failure"] == "refused"
+
+
+def test_the_score_of_the_papers_summariser_stands_beside_ours(tokenizer: ModelTokenizer) -> None:
+    """For which every other answer, that failed at once, was served too."""
+    asked = workload(num_requests=8, objective="request_throughput")
+    with Server(lambda number, body: Script(trouble="429" if number % 2 else "")) as server:
+        result, _ = run(server, asked, tokenizer)
+    assert result.paper_score == pytest.approx(2 * result.score, rel=0.01)
+    assert result.to_json()["paper_score"] == result.paper_score
 
 
 def test_several_clients_are_actors_and_send_what_one_would(tokenizer: ModelTokenizer, ray_session: None) -> None:
