@@ -1,4 +1,4 @@
-"""Points of a search space: drawn at random, next to another one, counted, or all of them."""
+"""Points of a search space: drawn at random, counted, or all of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Container, Iterator
 import numpy as np
 
 from infraray.errors import InfrarayError
-from infraray.tune.hyperparameters import Categorical, Float, Ordinal
 from infraray.tune.space import Forbidden, SearchSpace
-from infraray.tune.values import Configuration, Value, same
+from infraray.tune.values import Configuration, Value
 
 _ATTEMPTS = 10_000
 _BEFORE_LISTING = 1000
-_FLOAT_STEP = 0.1
-"""Standard deviation of a neighbour's distance in a continuous dimension, of the unit interval."""
 
 
 def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
@@ -50,33 +47,6 @@ def sample_untried(space: SearchSpace, random: np.random.Generator, tried: Conta
         return None
     left = [one for one in configurations(space) if space.key(one) not in tried]
     return left[int(random.integers(len(left)))] if left else None
-
-
-def neighbours(space: SearchSpace, configuration: Configuration, random: np.random.Generator) -> list[Configuration]:
-    """The valid configurations that differ in one hyperparameter, in random order.
-
-    An ordered one moves by one value, a categorical one to every other choice, a continuous one to
-    two near values. What a change makes active is drawn at random.
-    """
-    found: dict[str, Configuration] = {}
-    for name, value in configuration.items():
-        dimension = space[name]
-        candidates: list[Value]
-        if isinstance(dimension, Float):
-            steps = dimension.position(value) + _FLOAT_STEP * random.standard_normal(2)
-            candidates = [dimension.at(float(np.clip(step, 0.0, 1.0))) for step in steps]
-        elif isinstance(dimension, Categorical) and not isinstance(dimension, Ordinal):
-            candidates = list(dimension.choices)
-        else:
-            here = dimension.values.index(value)
-            candidates = list(dimension.values[max(here - 1, 0) : here + 2])
-        for candidate in candidates:
-            changed = _with(space, configuration, name, candidate, random)
-            if not same(candidate, value) and space.broken_rule(changed) is None:
-                found[space.key(changed)] = changed
-    order = random.permutation(len(found))
-    listed = list(found.values())
-    return [listed[number] for number in order]
 
 
 def size(space: SearchSpace) -> int | None:
@@ -129,19 +99,3 @@ def configurations(space: SearchSpace) -> Iterator[Configuration]:
             yield from extend(number + 1, {**chosen, dimension.name: value})
 
     return extend(0, {})
-
-
-def _with(
-    space: SearchSpace, configuration: Configuration, name: str, value: Value, random: np.random.Generator
-) -> Configuration:
-    """The configuration with one value changed, and with it what is active."""
-    changed: dict[str, Value] = {}
-    for dimension in space.hyperparameters:
-        if space.is_active(dimension.name, changed):
-            if dimension.name == name:
-                changed[name] = value
-            elif dimension.name in configuration:
-                changed[dimension.name] = configuration[dimension.name]
-            else:
-                changed[dimension.name] = dimension.at(random.random())
-    return changed

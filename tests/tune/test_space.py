@@ -21,7 +21,7 @@ from infraray.tune import (
     chosen_part,
     joint_space,
 )
-from infraray.tune.sampling import configurations, neighbours, sample, size
+from infraray.tune.sampling import configurations, sample, size
 
 GOOD = {
     "max_num_seqs": 16,
@@ -154,13 +154,9 @@ def test_json_that_is_no_space_is_refused():
 
 
 @given(st.integers(0, 2**32))
-def test_samples_and_neighbours_are_canonical(seed):
-    random = np.random.default_rng(seed)
-    drawn = sample(ENGINE, random)
+def test_samples_are_canonical(seed):
+    drawn = sample(ENGINE, np.random.default_rng(seed))
     assert ENGINE.canonical(drawn) == drawn
-    for near in neighbours(ENGINE, drawn, random):
-        assert ENGINE.canonical(near) == near
-        assert ENGINE.key(near) != ENGINE.key(drawn)
 
 
 def test_equal_seeds_draw_equal_samples():

@@ -73,6 +73,7 @@ def make_study_page(report: StudyReport) -> str:
 
 
 def _header(report: StudyReport) -> str:
+    of = "" if report.space_size is None else f" of {report.space_size:,} configurations"
     facts = [
         ("", escape(report.searcher), "searcher"),
         ("", f"{len(report.trials):,}", "trials"),
@@ -88,7 +89,7 @@ def _header(report: StudyReport) -> str:
     scenario = escape(str(report.manifest["study"]["scenario"]))
     return f"""<header>
 <h1>{escape(report.name)}</h1>
-<p class="muted">search in {scenario} over {escape(report.space.id)} · begun {begun} · infraray {version}</p>
+<p class="muted">search in {scenario} over {escape(report.space.id)}{of} · begun {begun} · infraray {version}</p>
 <ul class="facts">{cards}</ul>
 {warnings}</header>"""
 

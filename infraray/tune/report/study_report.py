@@ -19,6 +19,7 @@ from infraray.reports.intervals import Estimate, TaskBootstrap
 from infraray.tune.journal import read_journal
 from infraray.tune.objective import Measurement
 from infraray.tune.report.importance import Importance, find_importance
+from infraray.tune.sampling import size
 from infraray.tune.space import SearchSpace
 from infraray.tune.study import DEADLINE
 from infraray.tune.values import Configuration, canonical_text
@@ -125,6 +126,11 @@ class StudyReport:
         return next(
             (one for one in self.standings if one.configuration and canonical_text(one.configuration) == found), None
         )
+
+    @cached_property
+    def space_size(self) -> int | None:
+        """How many configurations there are; None where a hyperparameter is continuous."""
+        return size(self.space)
 
     @cached_property
     def scored(self) -> list[TrialRow]:
