@@ -52,6 +52,7 @@ class Bowl(Objective):
     def prepare(self):
         if self.parameters.get("unprepared"):
             raise InfrarayError("bowls: there is no clay")
+        return ["the clay is wet"]
 
     def evaluate(self, configuration, budget):
         self.write(f"evaluate {self.spell(configuration)} budget={budget}")
