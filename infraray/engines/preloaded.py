@@ -127,7 +127,8 @@ class PreloadedServer:
         self._lifeline, self._told = os.fdopen(held, "wb"), os.fdopen(told, "rb", buffering=0)
         with os.fdopen(lifeline), os.fdopen(tells, "wb"), suppress(ConnectionError):
             # Where nobody reads the request any more, `status` finds that the zygote is gone.
-            zygote.ask({"command": list(command), "log": str(log), "grace_s": grace_s}, [lifeline, tells])
+            request = {"command": list(command), "owner": os.getpid(), "log": str(log), "grace_s": grace_s}
+            zygote.ask(request, [lifeline, tells])
 
     @property
     def pid(self) -> int | None:

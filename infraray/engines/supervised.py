@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ class SupervisedCommand:
     Args:
         command: the program and its arguments.
         environment: its environment variables.
-        log: the file that gets what it prints.
+        log: the file that gets what it prints, in a folder of its own, which goes when this process is killed.
         grace_s: how long it may take to end by itself once it is asked to.
         pass_fds: descriptors that it inherits.
     """
@@ -30,7 +31,7 @@ class SupervisedCommand:
         pass_fds: Sequence[int] = (),
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(grace_s), str(log), *command],
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(os.getpid()), str(grace_s), str(log), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Runs one command so that nothing of it outlives whoever asked for it.
 
-    python -I -S supervisor.py GRACE_S LOG COMMAND...
+    python -I -S supervisor.py OWNER GRACE_S LOG COMMAND...
 
 Two processes watch: the outer one holds the lifeline, a pipe on its standard input whose other
 end only the owner has, and the inner one holds a pipe to the outer one and starts the command in
@@ -11,8 +11,9 @@ either watcher is killed, the other one does the same. The outer one ends last, 
 exit status, when nothing is left.
 
 What the command prints goes to LOG, of which the last `LOG_BYTES` to twice that are kept
-(LOG.1 holds what came before). Descriptors that the owner passes on reach the command. It imports
-the standard library alone and needs Linux.
+(LOG.1 holds what came before). LOG stands in a folder of the command's own, which is removed where the
+owner, whose process id is OWNER, did not live to do so. Descriptors that the owner passes on reach the
+command. It imports the standard library alone and needs Linux.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -191,10 +193,11 @@ def run_inner(lifeline: int, grace_s: float, log_path: str, start: Callable[[int
     return 143 if watch.status is None else watch.status
 
 
-def run_outer(grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
+def run_outer(owner: int, grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
     """Starts the inner watcher and returns the exit status of what it watches when nothing is left.
 
     Args:
+        owner: the process that asked for it.
         grace_s: how long it may take to end by itself once it is asked to.
         log_path: where what it prints goes.
         start: starts it as a child that prints to the given descriptor, and returns its process id.
@@ -212,8 +215,19 @@ def run_outer(grace_s: float, log_path: str, start: Callable[[int], int]) -> int
     os.close(held)
     watch.wait(None, grace_s + KILL_S)
     watch.kill_everything()
+    if has_ended(owner):
+        shutil.rmtree(os.path.dirname(log_path), ignore_errors=True)
     return 143 if watch.status is None else watch.status
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or has only its exit status left."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        return True
+
+
 if __name__ == "__main__":
-    sys.exit(run_outer(float(sys.argv[1]), sys.argv[2], partial(start_command, sys.argv[3:])))
+    sys.exit(run_outer(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], partial(start_command, sys.argv[4:])))

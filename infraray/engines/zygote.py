@@ -251,7 +251,7 @@ def supervise(image: Image, supervisor: ModuleType, request: dict[str, Any], lif
             raise Child(partial(run_command, image, request["command"]))
         return pid
 
-    os._exit(supervisor.run_outer(request["grace_s"], request["log"], start))
+    os._exit(supervisor.run_outer(request["owner"], request["grace_s"], request["log"], start))
 
 
 def run_command(image: Image, command: list[str]) -> None:

@@ -154,26 +154,32 @@ def test_whichever_process_is_killed_nothing_is_left(
 
 
 def test_the_owner_killed_leaves_nothing(tmp_path: Path) -> None:
+    own, notes = tmp_path / "temporary", tmp_path / "notes"
+    own.mkdir()
+    notes.mkdir()
     owner = subprocess.Popen(
         [
             *(sys.executable, "-c"),
             "import time; from infraray.engines import process; process.GRACE_S = 0.3\n"
             "from tests.engines.test_preloaded import *; process.launchers = lambda: {'sglang': FAKE}\n"
-            f"engine = EngineProcess(spec_of(folder={str(tmp_path)!r}, stubborn=True), preloaded=PreloadedLauncher())\n"
+            f"engine = EngineProcess(spec_of(folder={str(notes)!r}, stubborn=True), preloaded=PreloadedLauncher())\n"
             "engine.start(); print(engine.url, flush=True); time.sleep(600)",
         ],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(own)},
     )
     with owner:
         assert owner.stdout is not None
         url = owner.stdout.readline().strip()
         pids = descendants(owner.pid)
+        assert list(own.iterdir())
         owner.kill()
     # Two supervisors, the zygote, two supervisors, the server and the worker, each with what its workers come from.
-    assert len(pids) >= 9 and set(noted(tmp_path)) < set(pids)
+    assert len(pids) >= 9 and set(noted(notes)) < set(pids)
     assert eventually(lambda: not any(map(exists, pids))) and not listens(url)
+    assert not list(own.iterdir())
 
 
 def test_the_launcher_ended_leaves_nothing(preloaded: PreloadedLauncher) -> None:
