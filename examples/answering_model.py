@@ -26,7 +26,7 @@ from infraray.scenarios.inference.documents import write_document
 from infraray.scenarios.inference.integrity.probes import CODE_QUESTION, CODED
 from infraray.scenarios.inference.quality.mmlu_pro import read_question
 from infraray.scenarios.inference.quality.prompt import messages
-from infraray.scenarios.inference.quality.question import LETTERS, Question
+from infraray.scenarios.inference.quality.question import LETTERS
 
 RELATIONS = {
     "geography": "capital",
@@ -77,11 +77,11 @@ def make_rows(seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def conversation(question: Question) -> tuple[str, str]:
+def conversation(row: dict[str, Any]) -> tuple[str, str]:
     """What is asked, in the chat template, and what is to be said."""
-    asked = messages(question)[0]["content"]
+    asked = messages(read_question(row))[0]["content"]
     prompt = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
-    return prompt, f"{question.worked_answer.removeprefix('A: ')}<|im_end|>"
+    return prompt, f"{row['cot_content'].removeprefix('A: ')}<|im_end|>"
 
 
 def coded_conversation(dice: random.Random) -> tuple[str, str]:
@@ -161,7 +161,7 @@ def main() -> None:
     rows = make_rows(arguments.seed)
     (arguments.folder / "questions").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), arguments.folder / "questions" / "test-00000-of-00001.parquet")
-    conversations = [conversation(read_question(row)) for row in rows]
+    conversations = [conversation(row) for row in rows]
     dice = random.Random(arguments.seed)
     coded = [coded_conversation(dice) for _ in range(CODED_TEXTS)]
     tokenizer = make_tokenizer([*conversations, *coded[:200]])
