@@ -1,0 +1,106 @@
+"""What is submitted is looked at while it is measured and while it is probed, on real servers that stream one word."""
+
+import json
+import math
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infraray.engines import process
+from infraray.scenarios.inference import submission as module
+from infraray.scenarios.inference.bench import Bench
+from infraray.scenarios.inference.integrity import connection_watch
+from infraray.scenarios.inference.integrity.probes import ask_probes
+from infraray.scenarios.inference.launching import installed_flags
+from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.reference import Reference
+from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.submission import Submission, submit
+from tests.scenarios.inference.conftest import bench, parameters
+from tests.scenarios.inference_gates.chat_server import chat_server
+
+__all__ = ["bench", "parameters"]
+
+SEED = 13
+OFFLOADING = ("{python}", "-P", str(Path(__file__).with_name("offloading_engine.py")), "--port", "{port}")
+
+
+@pytest.fixture
+def offloading(parameters: InferenceParameters, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """The bench with an engine that may offload; its reference stays as it is."""
+    engines = process.launchers()
+    engines["sglang"] = replace(engines["sglang"], command=OFFLOADING)
+    for known in (process, installed_flags):
+        monkeypatch.setattr(known, "launchers", lambda: engines)
+    return bench
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def submitted(bench: Bench, judged_by: str | None = None) -> Submission:
+    return submit(bench, bench.setting.space.default, SEED, judged_by)
+
+
+def test_a_server_that_asks_elsewhere_for_the_workload_alone_is_seen(
+    offloading: Bench, elsewhere: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(offloading.setting.env, "OFFLOAD_TO", str(elsewhere))
+    result = submitted(offloading)
+    assert result.integrity is not None, result.reason
+    found = [finding for finding in result.integrity.findings if finding.check == "connections"]
+    assert found and "while it was measured" in found[0].evidence and f":{elsewhere}" in found[0].evidence
+
+
+def test_a_server_that_asks_nobody_is_watched_in_both_phases(offloading: Bench, elsewhere: int) -> None:
+    result = submitted(offloading)
+    assert result.integrity is not None and "connections" not in {one.check for one in result.integrity.findings}
+    assert "probed" not in result.integrity.not_checked.get("connections", "")
+
+
+def test_a_watch_that_dies_while_the_server_is_measured_is_no_pass(
+    offloading: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter(range(3))
+
+    def look(pid: int, port: int) -> set[connection_watch.OutsideConnection]:
+        if next(looks, None) is None:
+            raise OSError("too many open files")
+        return set()
+
+    monkeypatch.setattr(connection_watch, "outside_connections", look)
+    result = submitted(offloading)
+    assert result.integrity is not None and "connections" in result.integrity.not_checked
+    assert not result.passed and result.score == 1.0
+
+
+def test_a_server_that_hangs_after_its_load_does_not_pass_and_does_not_block(
+    offloading: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(offloading.setting.env, "HANGS", "1")
+    monkeypatch.setattr(module, "ask_probes", lambda *asked: ask_probes(*asked, time_limit_s=1.0))
+    result = submitted(offloading)
+    assert result.speedup > 0 and not result.passed and "\n" not in result.reason
+    assert result.integrity is not None and "canary" in result.integrity.not_checked
+
+
+def test_a_judge_that_says_nothing_of_use_stands_in_the_record(bench: Bench) -> None:
+    with chat_server(lambda body: "It seems fine to me.") as url:
+        result = submitted(bench, f"chat:judge@{url}?max_retries=0")
+    told = json.loads(json.dumps(result.to_json()))
+    assert "no verdict" in told["integrity"]["not_checked"]["judge"]
+    assert told["integrity"]["judgement"]["answer"] == "It seems fine to me."
+    assert told["outcome"] == RunOutcome.QUALITY_FAILED and told["score"] == 1.0
+
+
+def test_a_server_that_serves_nothing_is_a_failed_server(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "ANSWERS", "0")
+    monkeypatch.setattr(bench, "reference", lambda seed: Reference(1.0, (), None))
+    result = submitted(bench)
+    assert math.isnan(result.speedup) and result.outcome is RunOutcome.SERVER_FAILED and result.score == 1.0
