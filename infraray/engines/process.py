@@ -180,7 +180,9 @@ class EngineProcess:
             # Another environment's Python must not find this one's packages.
             for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
                 environment.pop(name, None)
-        return {**environment, "PYTHONUNBUFFERED": "1", **self.spec.env, **self._scratch_folders()}
+        # No engine reports home from a measurement, unless the user's own environment says so.
+        own = {"DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+        return {**own, **environment, **self.spec.env, **self._scratch_folders()}
 
     def _scratch_folders(self) -> dict[str, str]:
         """Its own folders by the variables that name them."""

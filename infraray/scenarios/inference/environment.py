@@ -22,7 +22,6 @@ from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
-from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
 from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS
@@ -261,7 +260,7 @@ class Inference(Environment):
     def _failure(self, submission: Submission) -> str:
         if submission.trial.failure is not None:
             return str(classify(submission.trial.failure))
-        return str(outcome(submission.speedup, submission.quality.passed, submission.passed))
+        return str(submission.outcome)
 
     def floor(self) -> float:
         """The reference server itself."""

@@ -20,7 +20,6 @@ from infraray.scenarios.inference.bench import Bench, Trial
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
-from infraray.scenarios.inference.scoring import outcome
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.workloads import SEED_PAIRS
 from infraray.tune.episodes import measure_agent
@@ -192,7 +191,7 @@ def _failed(trial: Trial) -> Measurement:
 def _class_of(submission: Submission) -> str:
     if submission.trial.failure is not None:
         return str(classify(submission.trial.failure))
-    return str(outcome(submission.speedup, submission.quality.passed, submission.passed))
+    return str(submission.outcome)
 
 
 def _metrics(trials: Sequence[Trial]) -> dict[str, float]:
