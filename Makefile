@@ -14,7 +14,7 @@ INSTALLED_ENGINES = $(VENV_ENGINES)/.installed
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-engines lint benchmarks system-packages clean
+.PHONY: help quickstart test test-engines engines-environment lint benchmarks system-packages clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,7 +25,9 @@ quickstart: system-packages $(INSTALLED)  ## set up and run examples/quickstart.
 test: system-packages lint  ## set up and run lint, types and tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-engines: $(INSTALLED_ENGINES)  ## set up vLLM for the CPU and run the tests that need an engine
+engines-environment: $(INSTALLED_ENGINES)
+
+test-engines: engines-environment  ## set up vLLM for the CPU and run the tests that need an engine
 	$(VENV_ENGINES)/bin/python -m pytest -m engine $(ENGINE_TESTS) $(PYTEST_ARGS)
 
 lint: $(INSTALLED_DEV)

@@ -108,22 +108,19 @@ def test_a_configuration_that_answers_worse_or_does_not_start_is_worth_the_refer
     assert failed.trial.failure is not None and "\n" not in failed.reason
 
 
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
+def test_wrong_requests_are_told_in_one_line(arguments: dict[str, Any]) -> None:
+    environment = infraray.make("inference", **arguments)
+    environment.reset(seed=0)
+    for said, reason in (
         ("launch it", "no request in 'launch it'"),
         ('{"evaluate": {"vllm-cpu.max_num_seq": 3}}', "did you mean vllm-cpu.max_num_seqs"),
         ('{"evaluate": {"engine": "tgi"}}', "must be one of"),
         ('{"evaluate": {"engine": "transformers", "vllm-cpu.max_num_seqs": 4}}', "it needs that engine is vllm-cpu"),
         ('{"submit": 3}', "must be an object"),
-    ],
-)
-def test_wrong_requests_are_told_in_one_line(arguments: dict[str, Any], said: str, reason: str) -> None:
-    environment = infraray.make("inference", **arguments)
-    environment.reset(seed=0)
-    _, _, terminated, _, info = environment.step(said)
-    assert not info["valid"] and not terminated
-    assert reason in info["reason"] and "\n" not in info["reason"]
+    ):
+        _, _, terminated, _, info = environment.step(said)
+        assert not info["valid"] and not terminated
+        assert reason in info["reason"] and "\n" not in info["reason"]
     environment.close()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from infraray.engines import EngineSpec
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from tests.scenarios.inference_gates.inspection import Inspector
 
@@ -14,6 +16,14 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
+
+
+@pytest.fixture(scope="module")
+def preloaded() -> Iterator[PreloadedLauncher]:
+    """Imports vLLM once for all."""
+    launcher = PreloadedLauncher()
+    yield launcher
+    launcher.end()
 
 
 @pytest.mark.parametrize(
@@ -35,9 +45,10 @@ NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4,
         pytest.param({"dtype": "bfloat16", "kv_cache_dtype": "fp8"}, id="fp8 cache"),
     ],
 )
-def test_vllm_passes_both_gates(inspector: Inspector, flags: dict[str, Any]) -> None:
+def test_vllm_passes_both_gates(inspector: Inspector, preloaded: PreloadedLauncher, flags: dict[str, Any]) -> None:
     flags = {"max_model_len": 4096, "enforce_eager": True, **flags}
-    process = EngineProcess(EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=ENV, ready_timeout_s=300))
+    spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=ENV, ready_timeout_s=300)
+    process = EngineProcess(spec, preloaded=preloaded)
     try:
         process.start()
         quality = inspector.quality(process.url)
