@@ -21,7 +21,8 @@ from infraray.engines.supervisor import descendants
 INTERVAL_S = 0.05
 """Between two looks, or longer where a look takes long: the client that measures runs in the same process."""
 PROCESSOR_SHARE = 0.05
-"""Of the time, that is spent on looking."""
+"""Of a core, that looking takes at most. Waiting for the core, which the load may have, does not count: looks would be
+too few then."""
 
 _ESTABLISHED = "01"
 _SOCK_DIAG_BY_FAMILY = 20
@@ -118,13 +119,13 @@ class ConnectionWatch:
     def _look_on(self) -> None:
         pause_s = INTERVAL_S
         while not self._over.wait(pause_s):
-            began = time.monotonic()
+            began_s = time.thread_time()
             found = outside_connections(self.pid, self.port)
             self._looks += 1
             self._with_outside += bool(found)
             self._seen.update(found)
             self._ended = time.monotonic()
-            pause_s = max(INTERVAL_S, (self._ended - began) / PROCESSOR_SHARE)
+            pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
 
 
 def outside_connections(pid: int, port: int) -> set[OutsideConnection]:
