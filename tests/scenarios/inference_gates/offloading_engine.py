@@ -1,6 +1,6 @@
 """`streaming_engine`, which asks another server for the workload's requests alone: those of at most four tokens.
 
-For each it holds a connection to OFFLOAD_TO (a port on this machine) for half a second. With HANGS it answers no
+For each it holds a connection to OFFLOAD_TO (a port on this machine) for a second. With HANGS it answers no
 other request, ever.
 """
 
@@ -28,7 +28,7 @@ class Offloading:
         if json.loads(body).get("max_tokens", 100) <= 4:
             if upstream := os.environ.get("OFFLOAD_TO"):
                 with socket.create_connection(("127.0.0.1", int(upstream))):
-                    time.sleep(0.5)
+                    time.sleep(1)
         elif os.environ.get("HANGS"):
             threading.Event().wait()
         self.rfile = io.BytesIO(body)
