@@ -13,6 +13,10 @@ from infraray.tune.hyperparameters import Hyperparameter
 from infraray.tune.space import SearchSpace
 
 
+QUANTISED_BITS = {"fp8": 8, "eetq": 8, "bitsandbytes": 8, "gptq": 4, "awq": 4}
+"""Bits of a weight, at the least, by what the engines' flags for quantisation say."""
+
+
 def best_score(
     workload: Workload, requests: RequestSet, roofline: Roofline, space: SearchSpace | None, seed: int
 ) -> float:
@@ -61,8 +65,9 @@ def _at_once(traffic: Traffic, count: int) -> int:
 
 def _with_everything(roofline: Roofline, space: SearchSpace) -> Roofline:
     model = roofline.model
-    if any("fp8" in map(str, one.values) for one in _named(space, "quantization", "quantize")):
-        model = replace(model, weight_bits=min(8, model.weight_bits))
+    for one in _named(space, "quantization", "quantize"):
+        widths = [QUANTISED_BITS[value] for value in map(str, one.values) if value in QUANTISED_BITS]
+        model = replace(model, weight_bits=min([model.weight_bits, *widths]))
     if any("fp8" in str(value) for one in _named(space, "kv_cache_dtype") for value in one.values):
         model = replace(model, kv_bits=min(8, model.kv_bits))
     if any(str(value) in ("bfloat16", "float16") for one in _named(space, "dtype") for value in one.values):

@@ -95,6 +95,8 @@ def test_every_speculated_token_is_granted() -> None:
 
 def test_the_narrowest_weights_and_caches_are_granted() -> None:
     assert bound("tpot", space=space(NARROW_WEIGHTS)) == pytest.approx((0.124 + 0.144) / 2)
+    four_bits = Categorical("quantize", ("none", "fp8", "awq"), default="none")
+    assert bound("tpot", space=space(four_bits)) == pytest.approx((0.074 + 0.094) / 2)
     assert bound("tpot", space=space(NARROW_CACHE)) == pytest.approx((0.212 + 0.222) / 2)
     # A prompt of 10 still reads for longer, 100 bytes, than its 1,820 operations take at twice the rate.
     assert bound("ttft", space=space(NARROW_WEIGHTS)) == pytest.approx((0.1 + 0.181) / 2)
