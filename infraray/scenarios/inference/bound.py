@@ -12,7 +12,6 @@ from infraray.scenarios.inference.workloads import Traffic, Workload
 from infraray.tune.hyperparameters import Hyperparameter
 from infraray.tune.space import SearchSpace
 
-
 QUANTISED_BITS = {"fp8": 8, "eetq": 8, "bitsandbytes": 8, "gptq": 4, "awq": 4}
 """Bits of a weight, at the least, by what the engines' flags for quantisation say."""
 
