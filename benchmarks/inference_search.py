@@ -4,7 +4,8 @@ Runs the study (such as examples/tuning.yaml) for each workload with each search
 budget, through `infraray search`: real launches, clean starts on the evaluation seeds, both gates.
 Prints a table with the score in its own unit, the speedup over the reference server on the same
 requests with its 95 % interval over the evaluation seeds, and the roofline of the model as stored.
-What was measured already is not measured again. On two cores, about an hour in all:
+What was measured already is not measured again. A workload is a preset or one's own, as a study's file has it:
+``{preset: B-cpu, num_requests: 16}``. On two cores, ten minutes a study:
 
     python examples/answering_model.py runs/answering
     python -m benchmarks.inference_search examples/tuning.yaml --out runs/tuning --workload C-cpu \
@@ -15,8 +16,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.objective import InferenceObjective
@@ -32,9 +36,9 @@ def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict
     for workload in workloads:
         for searcher in searchers:
             changed: dict[str, Any] = {
-                "name": f"{workload}-{searcher}",
+                "name": re.sub(r"[^\w-]+", "_", f"{workload}-{searcher}").strip("_"),
                 "searcher": searcher,
-                "parameters": {**base.parameters, "workload": workload},
+                "parameters": {**base.parameters, "workload": yaml.safe_load(workload)},
             }
             found.setdefault(workload, []).append(parse_study({**base.model_dump(), **changed}))
     return found
@@ -77,7 +81,7 @@ def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="a study of the scenario inference")
-    parser.add_argument("--workload", action="append", required=True, help="a preset; may be given again")
+    parser.add_argument("--workload", action="append", required=True, help="may be given again")
     parser.add_argument("--searcher", action="append", required=True, help="may be given again")
     parser.add_argument("--out", type=Path, default=Path("runs/tuning"), help="the studies' folders (%(default)s)")
     given = parser.parse_args()
