@@ -81,7 +81,7 @@ def main() -> None:
     """Measures and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="a study of the scenario inference")
-    parser.add_argument("--workload", action="append", required=True, help="may be given again")
+    parser.add_argument("--workload", action="append", required=True, help="a preset or one's own; may be given again")
     parser.add_argument("--searcher", action="append", required=True, help="may be given again")
     parser.add_argument("--out", type=Path, default=Path("runs/tuning"), help="the studies' folders (%(default)s)")
     given = parser.parse_args()
