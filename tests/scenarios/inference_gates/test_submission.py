@@ -67,14 +67,13 @@ def test_a_server_that_asks_nobody_is_watched_in_both_phases(offloading: Bench, 
 def test_a_watch_that_dies_while_the_server_is_measured_is_no_pass(
     offloading: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = iter(range(3))
+    def dying(watch: connection_watch.ConnectionWatch) -> connection_watch.ConnectionWatch:
+        enter(watch)
+        watch._process.kill()
+        return watch
 
-    def look(pid: int, port: int) -> set[connection_watch.OutsideConnection]:
-        if next(looks, None) is None:
-            raise OSError("too many open files")
-        return set()
-
-    monkeypatch.setattr(connection_watch, "outside_connections", look)
+    enter = connection_watch.ConnectionWatch.__enter__
+    monkeypatch.setattr(connection_watch.ConnectionWatch, "__enter__", dying)
     result = submitted(offloading)
     assert result.integrity is not None and "connections" in result.integrity.not_checked
     assert not result.passed and result.score == 1.0

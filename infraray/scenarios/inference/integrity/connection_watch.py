@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
+import select
 import socket
 import struct
-import threading
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from infraray.engines.supervisor import descendants
 
 INTERVAL_S = 0.05
-"""Between two looks, or longer where a look takes long: the client that measures runs in the same process."""
+"""Between two looks, or longer where a look takes long."""
 PROCESSOR_SHARE = 0.05
-"""Of a core, that looking takes at most. Waiting for the core, which the load may have, does not count: looks would be
-too few then."""
+"""Of a core, that looking takes at most. Waiting for the core, which the engine may have, does not count: looks would
+be too few then."""
 
 _ESTABLISHED = "01"
 _SOCK_DIAG_BY_FAMILY = 20
@@ -73,7 +76,10 @@ class ConnectionLog:
 
 
 class ConnectionWatch:
-    """Looks up to twenty times a second in a thread of its own, as a context manager.
+    """Looks up to twenty times a second, as a context manager.
+
+    In a process of its own: a thread would wait for a core, which the engine may have, while it holds the interpreter,
+    and the client that measures would wait with it.
 
     Args:
         pid: the process above all of the server's.
@@ -81,51 +87,54 @@ class ConnectionWatch:
     """
 
     def __init__(self, pid: int, port: int) -> None:
-        self.pid = pid
-        self.port = port
-        self._looks = 0
-        self._with_outside = 0
-        self._seen: Counter[OutsideConnection] = Counter()
-        self._began = self._ended = 0.0
-        self._failure: str | None = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.log = ConnectionLog(0.0, 0, 0, {}, "it is not over")
+        """What was seen, once the context is left."""
+        self._command = [sys.executable, "-m", __name__, str(pid), str(port)]
 
     def __enter__(self) -> Self:
-        self._began = self._ended = time.monotonic()
-        self._thread.start()
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # What this process can import, that one can.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def log(self) -> ConnectionLog:
-        """What was seen so far."""
-        return ConnectionLog(
-            self._ended - self._began, self._looks, self._with_outside, dict(self._seen), self._failure
-        )
-
-    def _watch(self) -> None:
+        told, _ = self._process.communicate()
         try:
-            self._look_on()
-        except Exception as error:
-            # In a thread nobody would hear of it, and the looks until then would stand for all.
-            self._failure = f"{type(error).__name__}: {error}"
+            said = json.loads(told)
+            seen = {OutsideConnection(*one): count for one, count in said["seen"]}
+            self.log = ConnectionLog(**{**said, "seen": seen})
+        except (ValueError, LookupError):
+            self.log = replace(self.log, failure=f"exit status {self._process.returncode}")
 
-    def _look_on(self) -> None:
-        pause_s = INTERVAL_S
-        while not self._over.wait(pause_s):
+
+def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
+    """Looks until ``over`` has nothing more to read, or a look fails."""
+    looks, with_outside, failure, pause_s = 0, 0, None, INTERVAL_S
+    seen: Counter[OutsideConnection] = Counter()
+    began = ended = time.monotonic()
+    try:
+        while not select.select([over], [], [], pause_s)[0]:
             began_s = time.thread_time()
-            found = outside_connections(self.pid, self.port)
-            self._looks += 1
-            self._with_outside += bool(found)
-            self._seen.update(found)
-            self._ended = time.monotonic()
+            found = outside_connections(pid, port)
+            looks += 1
+            with_outside += bool(found)
+            seen.update(found)
+            ended = time.monotonic()
             pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
+    except Exception as error:
+        # The looks until then would stand for all.
+        failure = f"{type(error).__name__}: {error}"
+    return ConnectionLog(ended - began, looks, with_outside, dict(seen), failure)
 
 
 def outside_connections(pid: int, port: int) -> set[OutsideConnection]:
@@ -235,3 +244,14 @@ def _name(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return str(pid)
+
+
+def main() -> None:
+    """Looks for a `ConnectionWatch`, which holds the other ends of standard input and output."""
+    print("ready", flush=True)
+    log = look_on(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer)
+    print(json.dumps({**vars(log), "seen": [[astuple(one), count] for one, count in log.seen.items()]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
