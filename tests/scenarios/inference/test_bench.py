@@ -63,6 +63,15 @@ def test_a_server_that_answers_some_requests_alone_has_failed(bench: Bench, monk
     assert math.isnan(trial.score) and bench.process is None
 
 
+def test_requests_at_which_the_reference_fails_may_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "ANSWERS", "5")
+    assert len([one for one in bench.reference(21).responses if one.failure is None]) == 3
+    measured(bench, SMALL)
+    monkeypatch.setitem(bench.setting.env, "ANSWERS", "4")
+    bench._references[22] = bench.reference(21)
+    assert "2 of 4 requests failed" in str(bench.evaluate(SMALL, 22).failure)
+
+
 def test_what_the_installed_engine_does_not_know_is_not_launched(bench: Bench) -> None:
     trial = bench.evaluate({"attention_backend": "fa3"}, 21)
     assert trial.failure is not None and "attention_backend: the installed sglang has no such flag" in trial.failure
