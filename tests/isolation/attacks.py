@@ -149,7 +149,9 @@ RESOURCES = [
     ),
     Attack(
         "files and memory together",
-        "for a in /tmp/a /dev/shm/a; do head -c 60000000 /dev/zero > $a; done; head -c 60000000 /dev/zero | tail",
+        # The shell keeps what it read: what prints it at once may be stopped for that first.
+        "for a in /tmp/a /dev/shm/a; do head -c 60000000 /dev/zero > $a; done; "
+        "kept=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 10",
         ended=("memory",),
     ),
     Attack(
