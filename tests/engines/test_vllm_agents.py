@@ -139,6 +139,7 @@ def test_all_strategies_play_all_scenarios_while_an_engine_and_an_actor_are_kill
     assert (summary.finished, summary.failed) == (3 * 5 * 12, 0), summary.failures
     episodes = Run(tmp_path / "run").episodes()
     assert len(episodes["episode_id"].unique()) == episodes.num_rows == 180
-    assert ours() == []
+    # Ray takes a moment to end the actors' own processes.
+    wait_for(lambda: ours() == [], 30)
     again = run(wanted, tmp_path / "run", quiet=True)
     assert (again.found, again.finished) == (180, 0)
