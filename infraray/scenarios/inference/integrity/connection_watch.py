@@ -23,6 +23,8 @@ from infraray.engines.supervisor import descendants
 
 INTERVAL_S = 0.05
 """Between two looks, or longer where a look takes long."""
+FIRST_LOOKS = 10
+"""So many are made at the interval whatever they take, so that a short load is watched too."""
 PROCESSOR_SHARE = 0.05
 """Of a core, that looking takes at most. Waiting for the core, which the engine may have, does not count: looks would
 be too few then."""
@@ -130,7 +132,8 @@ def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
             with_outside += bool(found)
             seen.update(found)
             ended = time.monotonic()
-            pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
+            if looks >= FIRST_LOOKS:
+                pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
     except Exception as error:
         # The looks until then would stand for all.
         failure = f"{type(error).__name__}: {error}"
