@@ -35,7 +35,7 @@ from infraray.scenarios.inference.integrity.judge import check_judge
 from infraray.scenarios.inference.integrity.probes import check_can_probe
 from infraray.scenarios.inference.launching.installed_flags import installed_flags
 from infraray.scenarios.inference.measurement import Measurement, measure
-from infraray.scenarios.inference.quality import Quiz, read_mmlu_pro
+from infraray.scenarios.inference.quality import Question, Quiz, read_mmlu_pro
 from infraray.scenarios.inference.reference import Reference, load_reference
 from infraray.scenarios.inference.requests import RequestSet, stored_requests
 from infraray.scenarios.inference.roofline import Roofline, model_size
@@ -106,10 +106,14 @@ class Bench:
         Raises:
             InfrarayError: the copy of MMLU-Pro cannot be read or holds too few.
         """
-        setting = self.setting
-        if setting.mmlu_pro is None:
+        if self._questions is None:
             return None
-        return Quiz.draw(read_mmlu_pro(setting.mmlu_pro), seed, setting.questions)
+        return Quiz.draw(self._questions, seed, self.setting.questions)
+
+    @cached_property
+    def _questions(self) -> tuple[Question, ...] | None:
+        """The whole copy of MMLU-Pro; every seed draws from it."""
+        return None if self.setting.mmlu_pro is None else read_mmlu_pro(self.setting.mmlu_pro)
 
     @cached_property
     def tokenizer(self) -> ModelTokenizer:
@@ -200,7 +204,7 @@ class Bench:
             return Trial(configuration, None, "; ".join(str(error).splitlines()), 0.0, 0.0)
         spec = self.setting.engine_spec(configuration)
         start: Start = "clean" if clean else "preloaded"
-        reference = self._references.get(seed) or load_reference(self._reference_path(seed))
+        reference = self._known_reference(seed)
         responses = () if reference is None else reference.responses
         silent = sum(one.failure is not None for one in responses) / max(1, len(responses))
         return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, silent, watching)
@@ -211,15 +215,17 @@ class Bench:
         Raises:
             InfrarayError: the reference server fails.
         """
-        if seed in self._references:
-            return self._references[seed]
-        path = self._reference_path(seed)
-        found = load_reference(path)
+        found = self._known_reference(seed)
         if found is None:
-            found = self._measure_reference(seed)
-            found.save(path)
-        self._references[seed] = found
+            found = self._references[seed] = self._measure_reference(seed)
+            found.save(self._reference_path(seed))
         return found
+
+    def _known_reference(self, seed: int) -> Reference | None:
+        """What was measured before, by whomever; read once."""
+        if seed not in self._references and (found := load_reference(self._reference_path(seed))) is not None:
+            self._references[seed] = found
+        return self._references.get(seed)
 
     def start_reference(self) -> EngineProcess:
         """Starts the reference server; `stop` ends it.

@@ -141,7 +141,7 @@ class Inference(Environment):
         self.transcript: list[str] = []
         self._said: str | None = None
         self.bench.stop()
-        # What is the same for everyone is made before the clock starts, and what can never pass is said.
+        # What is the same for everyone is made before the clock starts, and what would only fail late is refused.
         self.bench.check_all(self.parameters.judge)
         self.bench.reference(self.pair.dev)
         self.bench.reference(self.pair.eval)

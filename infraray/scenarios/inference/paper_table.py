@@ -30,9 +30,8 @@ from infraray.reports.selection import Results, select
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
-from infraray.scenarios.inference.setting import ENGINE, Setting
+from infraray.scenarios.inference.setting import Setting
 from infraray.trajectories.reader import Run
-from infraray.tune.space import chosen_part
 from infraray.tune.values import Configuration
 
 SCENARIO = "inference"
@@ -114,7 +113,7 @@ def read_episode(
 
 def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
     """A launch's engine, and what of its configuration is not as by default."""
-    name, part = chosen_part(ENGINE, configuration) if len(setting.engines) > 1 else (setting.engines[0], configuration)
+    name, part = setting.chosen(configuration)
     workload = setting.workload
     default = setting.spaces[name].build(workload.input_tokens + workload.output_tokens).default
     return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}

@@ -83,14 +83,18 @@ class Setting:
         except (OSError, ValueError, KeyError, TypeError):
             return self.workload.input_tokens + self.workload.output_tokens
 
+    def chosen(self, configuration: Configuration) -> tuple[str, Configuration]:
+        """The launch space that a configuration is of, and what it sets there."""
+        return chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+
     def engine_spec(self, configuration: Configuration) -> EngineSpec:
         """The engine that a configuration launches."""
-        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        name, part = self.chosen(configuration)
         return self.spaces[name].engine_spec(part, self._base(name))
 
     def command_line(self, configuration: Configuration) -> str:
         """The engine and its flags, as a person would write them."""
-        name, part = chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
+        name, part = self.chosen(configuration)
         return f"{self.spaces[name].engine} {self.spaces[name].command_line(part)}"
 
     def reference_spec(self) -> EngineSpec:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from infraray.engines.supervisor import descendants
+from infraray.engines.supervisor import descendants, has_ended
 
 INTERVAL_S = 0.05
 """Between two looks, or longer where a look takes long."""
@@ -170,7 +170,7 @@ def _owners(pids: list[int]) -> dict[int, int]:
         try:
             entries = list(os.scandir(f"/proc/{pid}/fd"))
         except PermissionError:
-            if _has_ended(pid):
+            if has_ended(pid):
                 continue
             raise
         except OSError:
@@ -181,14 +181,6 @@ def _owners(pids: list[int]) -> dict[int, int]:
                 if kind == "socket":
                     owners[int(inode.strip("[]"))] = pid
     return owners
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, but perhaps for its exit status."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 def _internet_sockets(pids: set[int]) -> Iterator[tuple[str, list[tuple[Address, Address, int]]]]:

@@ -19,10 +19,7 @@ from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.reference import Reference
 from infraray.scenarios.inference.scoring import RunOutcome
 from infraray.scenarios.inference.submission import Submission, submit
-from tests.scenarios.inference.conftest import bench, parameters
 from tests.scenarios.inference_gates.chat_server import chat_server
-
-__all__ = ["bench", "parameters"]
 
 SEED = 13
 OFFLOADING = ("{python}", "-P", str(Path(__file__).with_name("offloading_engine.py")), "--port", "{port}")
