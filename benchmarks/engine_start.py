@@ -4,10 +4,14 @@ Prints in one run, for vLLM on a small random model: launch to ready, of starts 
 imported the engine against plain starts of the same launch, in turns, both with warm compile caches; and
 in a search by `infraray search` on Ray Tune, the time from the end of a trial to the launch of the next
 trial's server, which is when the server before is gone.
+
+Of a model of one's own, such as one for a GPU, it times the starts alone:
+    python -m benchmarks.engine_start --model DIR --starts 1 --flag load_format=dummy
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import signal
 import statistics
@@ -31,9 +35,6 @@ from infraray.tune.journal import read_journal
 
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 FLAGS = {"max_model_len": 2048}
-STARTS = 5
-"""Of each kind."""
-
 WARM_UPS = 2
 """Of each kind, not counted: the first fills the compile caches and imports, after it a zygote knows what it lacks."""
 
@@ -53,26 +54,31 @@ def start_s(spec: EngineSpec, preloaded: PreloadedLauncher | None) -> float:
     try:
         began = time.perf_counter()
         process.start()
-        return time.perf_counter() - began
+        taken_s = time.perf_counter() - began
+        # A zygote says so where it could not fork.
+        for line in process.log_tail(10_000).splitlines():
+            if "anew" in line:
+                print(f"  {line}", file=sys.stderr)
+        return taken_s
     finally:
         process.end()
         process.remove_log()
 
 
-def starts(model: str) -> Row:
-    """Starts in turns."""
-    spec = EngineSpec(engine="vllm", model=model, flags=FLAGS, env=ENV, ready_timeout_s=300)
+def starts(model: str, flags: Mapping[str, Any], count: int) -> Row:
+    """So many starts of each kind, in turns."""
+    spec = EngineSpec(engine="vllm", model=model, flags={**FLAGS, **flags}, env=ENV, ready_timeout_s=300)
     plain, preloaded = [], []
     launcher = PreloadedLauncher()
     try:
-        for _ in range(WARM_UPS + STARTS):
+        for _ in range(WARM_UPS + count):
             plain.append(start_s(spec, None))
             preloaded.append(start_s(spec, launcher))
             print(f"  plain {plain[-1]:.1f} s, preloaded {preloaded[-1]:.1f} s", file=sys.stderr)
     finally:
         launcher.end()
     ours, theirs = statistics.median(preloaded[WARM_UPS:]), statistics.median(plain[WARM_UPS:])
-    what = f"vLLM, launch to ready, median of {STARTS}"
+    what = f"vLLM, launch to ready, median of {count}"
     return Row(what, f"{ours:.1f} s", "plain start", f"{theirs:.1f} s", ours / theirs, "<= 0.7")
 
 
@@ -139,13 +145,22 @@ def gaps(model: str, folder: Path) -> Row:
     return Row(what, f"{ours:.2f} s (at most {max(between):.2f} s)", "target", "1 s", ours, "<= 1")
 
 
-def main() -> list[Row]:
-    """Measures and returns the rows of the table."""
+def main() -> None:
+    """Measures and prints the rows of the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a local folder in Hugging Face's format; without one a tiny one is made")
+    parser.add_argument("--starts", type=int, default=5, help="of each kind (%(default)s)")
+    parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help="a flag of vLLM")
+    given = parser.parse_args()
+    flags = {name: yaml.safe_load(value) for name, _, value in (flag.partition("=") for flag in given.flag)}
     with tempfile.TemporaryDirectory(prefix="infraray-starts-") as name:
         folder = Path(name)
-        model = make_model(folder / "model")
-        return [starts(model), gaps(model, folder)]
+        if given.model is not None:
+            print_table([starts(given.model, flags, given.starts)])
+        else:
+            model = make_model(folder / "model")
+            print_table([starts(model, flags, given.starts), gaps(model, folder)])
 
 
 if __name__ == "__main__":
-    print_table(main())
+    main()
