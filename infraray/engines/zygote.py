@@ -49,9 +49,11 @@ from typing import Any
 ANYTIME = ("VLLM_", "SGLANG_", "CUDA_VISIBLE_DEVICES", "LOCAL_", "OMP_NUM_THREADS")
 """Variables, by how they begin, that are read when they are needed: a fork sees them as well."""
 
-DEVICES = ("/dev/nvidia-uvm", "/dev/kfd", "/dev/dri")
-"""What is open in a process that computes on a GPU. NVIDIA's other files are also open where devices were only
-counted (by NVML, which PyTorch uses for just that, so that a fork can follow)."""
+DEVICES = ("/dev/kfd", "/dev/dri")
+"""What is open in a process that computes on a GPU of AMD's or Intel's."""
+
+CUDA = "libcuda.so.1"
+CUDA_ERROR_NOT_INITIALIZED = 3
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -99,6 +101,20 @@ def open_descriptors() -> set[int]:
     return {descriptor for descriptor in listed if os.path.lexists(f"/proc/self/fd/{descriptor}")}
 
 
+def cuda_is_initialized() -> bool:
+    """Whether this process can compute on a GPU of NVIDIA's; then a fork of it cannot.
+
+    NVIDIA's devices are open, and the driver's library loaded, also where devices were only counted, as vLLM's
+    imports do: only the driver itself knows.
+    """
+    try:
+        driver = ctypes.CDLL(CUDA, mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+    except OSError:
+        return False
+    status: int = driver.cuCtxGetCurrent(ctypes.byref(ctypes.c_void_p()))
+    return status != CUDA_ERROR_NOT_INITIALIZED
+
+
 class Image:
     """What the zygote holds after the imports, and every fork of it."""
 
@@ -130,7 +146,7 @@ class Image:
             with suppress(OSError):
                 if (path := os.readlink(f"/proc/self/fd/{descriptor}")).startswith(DEVICES):
                     return f"{path} is open"
-        return None
+        return "CUDA is initialized" if cuda_is_initialized() else None
 
     def close_others(self, *kept: int) -> None:
         """Closes what is open beside what the imports opened and ``kept``."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -132,6 +133,20 @@ def test_each_interpreter_keeps_its_import(preloaded: PreloadedLauncher, tmp_pat
 def test_what_has_threads_is_not_forked(preloaded: PreloadedLauncher) -> None:
     said = launched(spec_of(env={"IMPORTS_START_A_THREAD": "1"}), preloaded)
     assert said["server"]["imported_by"] == said["server"]["pid"]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler (apt-get install gcc libc6-dev)")
+@pytest.mark.parametrize(("status", "forked"), [(3, True), (0, False)], ids=["devices counted", "CUDA initialized"])
+def test_what_computes_on_a_gpu_is_not_forked(
+    preloaded: PreloadedLauncher, tmp_path: Path, status: int, forked: bool
+) -> None:
+    """The library stands in for NVIDIA's driver, which loads only where there is one."""
+    driver = tmp_path / "libcuda.so.1"
+    source = f"int cuCtxGetCurrent(void **context) {{ *context = 0; return {status}; }}"
+    build = ["cc", "-shared", "-fPIC", f"-Wl,-soname,{driver.name}", "-x", "c", "-", "-o", str(driver)]
+    subprocess.run(build, input=source, text=True, check=True)
+    said = launched(spec_of(env={"IMPORTS_LIBRARY": str(driver)}), preloaded)
+    assert (said["server"]["imported_by"] != said["server"]["pid"]) == forked
 
 
 @pytest.mark.parametrize("victim", ["zygote", "outer supervisor", "inner supervisor", "server"])

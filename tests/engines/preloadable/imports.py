@@ -1,5 +1,6 @@
 """What takes long to import: remembers which process did it, and under which variables."""
 
+import ctypes
 import os
 import threading
 import time
@@ -13,3 +14,5 @@ if "IMPORTS_NUMPY" in os.environ:
     import numpy  # noqa: F401
 if "IMPORTS_START_A_THREAD" in os.environ:
     threading.Thread(target=time.sleep, args=(600,), name="sleeper", daemon=True).start()
+if "IMPORTS_LIBRARY" in os.environ:
+    ctypes.CDLL(os.environ["IMPORTS_LIBRARY"])
