@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=64, help="width; a multiple of 32")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--questions-only", action="store_true", help="teach nothing else")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -180,7 +181,7 @@ def main() -> None:
             bos_token_id=None,
         )
     )
-    train(model, tokenizer, [conversations, coded], arguments.steps)
+    train(model, tokenizer, [conversations] if arguments.questions_only else [conversations, coded], arguments.steps)
     model.save_pretrained(arguments.folder / "model")
     tokenizer.save_pretrained(arguments.folder / "model")
     print(f"wrote {arguments.folder}/model and {arguments.folder}/questions")
