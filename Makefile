@@ -10,7 +10,7 @@ INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
 VENV_ENGINES ?= .venv-engines
 INSTALLED_ENGINES = $(VENV_ENGINES)/.installed
-ENGINE_TESTS ?= tests/engines
+ENGINE_TESTS ?= $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-engines engines-environment lint benchmarks system-packages clean
