@@ -1,6 +1,7 @@
 """The load generator against a server that notes its own times."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,27 @@ def test_an_unknown_host_is_one_line() -> None:
 def test_nothing_to_send_is_no_work(tmp_path: Path) -> None:
     with Server() as server:
         assert play(server, []) == []
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_load_is_first_in_line_where_the_kernel_allows_it(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    given = [(os.SCHED_OTHER, 0)]
+
+    def set_scheduler(thread: int, policy: int, param: os.sched_param) -> None:
+        assert thread == 0
+        if not allowed:
+            raise PermissionError
+        given.append((policy, param.sched_priority))
+
+    monkeypatch.setattr(os, "sched_setscheduler", set_scheduler)
+    during: list[tuple[int, int]] = []
+
+    def script(number: int, body: dict[str, Any]) -> Script:
+        during.append(given[-1])
+        return Script()
+
+    with Server(script) as server:
+        (exchange,) = play(server, [request()])
+    assert exchange.failure is None
+    assert during == [(os.SCHED_RR, 1) if allowed else given[0]]
+    assert given[-1] == given[0]
