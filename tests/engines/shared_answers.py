@@ -61,17 +61,24 @@ class Relay:
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            prompt = json.loads(body)["prompt"]
-            if prompt in self._waiting:
-                other, answered = self._waiting.pop(prompt)
-                await self._answer(body, (other, writer))
-                answered.set()
+            if head.startswith(b"POST "):
+                await self._pair(head, reader, writer)
             else:
-                self._waiting[prompt] = writer, (answered := asyncio.Event())
-                await answered.wait()
+                # Such as a look at the server's metrics.
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         writer.close()
+
+    async def _pair(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        body = await reader.readexactly(length)
+        prompt = json.loads(body)["prompt"]
+        if prompt in self._waiting:
+            other, answered = self._waiting.pop(prompt)
+            await self._answer(body, (other, writer))
+            answered.set()
+        else:
+            self._waiting[prompt] = writer, (answered := asyncio.Event())
+            await answered.wait()
 
     async def _answer(self, body: bytes, writers: tuple[asyncio.StreamWriter, ...]) -> None:
         reader, server = await asyncio.open_connection(*self._server)

@@ -150,7 +150,7 @@ def _first_in_line() -> Iterator[None]:
     policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR)))
-    except PermissionError:
+    except OSError:
         yield
         return
     try:
