@@ -26,6 +26,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.engine_flags import add_flag_option, read_flags
 from benchmarks.table import Row, print_table
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
@@ -150,9 +151,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="a local folder in Hugging Face's format; without one a tiny one is made")
     parser.add_argument("--starts", type=int, default=5, help="of each kind (%(default)s)")
-    parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help="a flag of vLLM")
+    add_flag_option(parser)
     given = parser.parse_args()
-    flags = {name: yaml.safe_load(value) for name, _, value in (flag.partition("=") for flag in given.flag)}
+    flags = read_flags(given.flag)
     with tempfile.TemporaryDirectory(prefix="infraray-starts-") as name:
         folder = Path(name)
         if given.model is not None:

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import yaml
 
 import infraray
+from benchmarks.engine_flags import add_flag_option, read_flags
 from benchmarks.table import Row, print_table
 from infraray.actors.cluster import ray_cluster
 from infraray.actors.engine import start_engine
@@ -101,7 +101,7 @@ def main() -> list[Row]:
     parser.add_argument("--episodes", type=int, default=16, help="conversations side by side (%(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="requests of each (%(default)s)")
     parser.add_argument("--max-tokens", type=int, default=48, help="tokens of an answer (%(default)s)")
-    parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help="a flag of vLLM")
+    add_flag_option(parser)
     given = parser.parse_args()
     flags: dict[str, Any] = {"enable_prefix_caching": False}
     env = {}
@@ -109,7 +109,7 @@ def main() -> list[Row]:
         if given.model is None:
             flags |= {"max_model_len": 4096, "dtype": "float32"}
             env = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
-        flags |= {name: yaml.safe_load(value) for name, _, value in (flag.partition("=") for flag in given.flag)}
+        flags |= read_flags(given.flag)
         model = given.model or tiny_model(Path(scratch) / "model")
         with ray_cluster():
             engine = start_engine(EngineSpec(model=model, flags=flags, env=env, num_cpus=0))
