@@ -14,7 +14,7 @@ from infraray.engines.process import EngineProcess
 from tests.scenarios.inference_gates.inspection import Inspector
 
 TRAIN = Path(__file__).parents[3] / "examples" / "answering_model.py"
-QUESTIONS = 60
+QUESTIONS = 100
 
 
 @pytest.fixture(scope="session")
