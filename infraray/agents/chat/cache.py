@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,12 +34,15 @@ class ResponseCache:
         path = Path(folder) / "responses.sqlite"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS responses (request BLOB PRIMARY KEY, response TEXT NOT NULL) WITHOUT ROWID"
-            )
+            # Of two that turn a new file to write-ahead logging at once SQLite refuses one, whatever its timeout.
+            with _alone_in(path.parent):
+                self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+                self._database.execute("PRAGMA journal_mode=WAL")
+                self._database.execute("PRAGMA synchronous=NORMAL")
+                self._database.execute(
+                    "CREATE TABLE IF NOT EXISTS responses"
+                    " (request BLOB PRIMARY KEY, response TEXT NOT NULL) WITHOUT ROWID"
+                )
         except (OSError, sqlite3.Error) as error:
             raise InfrarayError(f"cache={str(folder)!r}: can not be used ({error})") from None
         self._lock = threading.Lock()
@@ -66,6 +72,16 @@ class ResponseCache:
 def open_cache(folder: str) -> ResponseCache:
     """The process's one cache in a folder."""
     return ResponseCache(folder)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _key(request: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -58,6 +59,18 @@ def test_many_writers_share_a_cache(tmp_path: Path) -> None:
     cache.put({"number": 0}, {"writer": "late"})
     assert cache.get({"number": 0}) == kept
     cache.close()
+
+
+def test_many_open_a_new_cache_at_once(tmp_path: Path) -> None:
+    for number in range(100):
+        start = Barrier(8)
+
+        def open_one(_: int, folder: Path = tmp_path / str(number), start: Barrier = start) -> None:
+            start.wait()
+            ResponseCache(folder).close()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(open_one, range(8)))
 
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
