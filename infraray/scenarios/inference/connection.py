@@ -24,6 +24,18 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked[ \t]*\r\n", re.I)
 _CLOSE = re.compile(rb"\r\nconnection:[^\r\n]*close|^HTTP/1\.0", re.I)
 
 
+def chunk_size(line: bytes | bytearray) -> int:
+    """The size that a chunk's first line tells, in bytes.
+
+    Raises:
+        ValueError: it tells none.
+    """
+    size = int(line.partition(b";")[0], 16)
+    if size < 0:
+        raise ValueError("a chunk of less than nothing")
+    return size
+
+
 class Connection:
     """Carries one exchange after the other.
 
@@ -35,7 +47,7 @@ class Connection:
         OSError: it cannot be opened.
     """
 
-    __slots__ = ("_exchange", "_length", "_message", "_next", "_reusable", "_sent", "socket", "used")
+    __slots__ = ("_exchange", "_length", "_message", "_next", "_reusable", "_sent", "_timed", "socket", "used")
 
     def __init__(self, family: int, address: tuple[object, ...]) -> None:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -57,6 +69,7 @@ class Connection:
         self._sent = 0
         self._next = self._length = -1
         self._reusable = True
+        self._timed = False
         return self.write()
 
     def write(self) -> bool:
@@ -83,15 +96,18 @@ class Connection:
         """
         exchange = self._exchange
         received = exchange.received
-        if exchange.receive_lag_s is None:
+        if not self._timed:
             data, ancillary, _, _ = self.socket.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
             exchange.read_times.append(time.perf_counter() - started)
             received += data
             if not exchange.body_start:
                 self._read_head(exchange)
             if exchange.body_start and len(received) > exchange.body_start and ancillary:
+                # Of the newest of the bytes: those before it may have waited longer.
                 seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-                exchange.receive_lag_s = max(0, time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
+                waited_s = (time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
+                exchange.receive_lag_s = max(exchange.receive_lag_s, waited_s)
+                self._timed = True
         else:
             data = self.socket.recv(_READ_BYTES)
             exchange.read_times.append(time.perf_counter() - started)
@@ -139,7 +155,7 @@ class Connection:
             if line_end < 0:
                 break
             try:
-                size = int(received[position:line_end].partition(b";")[0], 16)
+                size = chunk_size(received[position:line_end])
             except ValueError:
                 raise WireError("malformed", f"chunk of size {bytes(received[position:line_end][:20])!r}") from None
             if size == 0:

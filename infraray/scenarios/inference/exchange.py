@@ -40,8 +40,7 @@ class Exchange:
         ready_s: when it could be sent: due, and a place free under the concurrency limit.
         sent_s: when the client began to send it, before connecting where it had to; None if never.
         finished_s: when its last byte was read, or it failed.
-        receive_lag_s: how long the first bytes of the answer's body lay in the kernel before they
-            were read; None where the kernel gives no time.
+        receive_lag_s: the longest that bytes of the answer lay in the kernel before they were read.
         received: all bytes of the answer, head and framing included.
         read_times: when each read returned.
         read_ends: how many bytes had been received after each read.
@@ -57,7 +56,7 @@ class Exchange:
     ready_s: float
     sent_s: float | None = None
     finished_s: float = 0.0
-    receive_lag_s: float | None = None
+    receive_lag_s: float = 0.0
     received: bytearray = field(default_factory=bytearray)
     read_times: list[float] = field(default_factory=list)
     read_ends: list[int] = field(default_factory=list)

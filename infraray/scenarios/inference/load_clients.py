@@ -1,4 +1,4 @@
-"""Who sends the load: this process, or several Ray actors with a core each where one core is not enough."""
+"""Who sends the load: this process, or several Ray actors beside it where one core is not enough."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STREAMS_PER_CLIENT = 256
 """Concurrent answers that one core reads on time (`benchmarks/load_generator.py`)."""
 
 READY_S = 120.0
-"""How long clients may wait for their cores, and take to load the tokenizer."""
+"""How long clients may take to start and to load the tokenizer."""
 
 _LEAD_S = 0.5
 """What actors have to get a load before it starts."""
@@ -34,8 +34,13 @@ class Play(Protocol):
 
 
 def clients_needed(workload: Workload) -> int:
-    """How many cores the workload's concurrency takes; a limit that is not set may need fewer."""
-    return math.ceil(workload.peak_concurrency / STREAMS_PER_CLIENT)
+    """How many cores the workload's concurrency takes; one without Ray, and its lag tells whether that is enough."""
+    count = math.ceil(workload.peak_concurrency / STREAMS_PER_CLIENT)
+    if count > 1:
+        import ray
+
+        return count if ray.is_initialized() else 1
+    return count
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
     """Makes ``count`` clients ready; one is this process, more are actors that end with the context.
 
     Raises:
-        InfrarayError: Ray is needed and not connected, or has no core for each client.
+        InfrarayError: Ray is needed and not connected, or starts no clients.
     """
     if count == 1:
 
@@ -57,19 +62,24 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
         yield play_here
         return
     import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     if not ray.is_initialized():
-        raise InfrarayError(f"load: {count} clients run as Ray actors; connect to a cluster first or set clients: 1")
-    # The strategy is named so that they do not have to fit into what a trial of Ray Tune holds for itself.
-    actor = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="DEFAULT")(_LoadClient)
+        raise InfrarayError(f"load: {count} clients run as Ray actors; connect to a cluster first")
+    # Here, where the server may listen for this machine alone and the clock is the same. They ask for no core of what
+    # Ray counts, since a run or a trial may hold all of it: whether there are enough is told by their lag.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor = ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(_LoadClient)
     clients = [actor.remote(target, str(tokenizer.folder), ignore_eos) for _ in range(count)]
 
     def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
         start_at = time.time() + _LEAD_S
-        parts = [range(client, len(requests), count) for client in range(count)]
+        # Each has at least one place under the limit on concurrency.
+        used = clients[: load.concurrency]
+        parts = [range(number, len(requests), len(used)) for number in range(len(used))]
         waiting = [
-            client.play.remote(_share(load, number, count), [requests[index] for index in part], list(part), start_at)
-            for number, (client, part) in enumerate(zip(clients, parts, strict=True))
+            client.play.remote(_share(load, part), [requests[index] for index in part], list(part), start_at)
+            for client, part in zip(used, parts, strict=True)
         ]
         return sorted((one for part in ray.get(waiting) for one in part), key=lambda one: one.request)
 
@@ -78,9 +88,7 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
             ray.get([client.ready.remote() for client in clients], timeout=READY_S)
         except ray.exceptions.GetTimeoutError:
             raise InfrarayError(
-                f"load: {count} clients need {count} CPUs and were not ready after {READY_S:g} s; "
-                f"Ray has {ray.cluster_resources().get('CPU', 0):g} CPUs, of which "
-                f"{ray.available_resources().get('CPU', 0):g} are free; add some or lower the workload's concurrency"
+                f"load: {count} clients were not ready after {READY_S:g} s; lower the workload's concurrency"
             ) from None
         yield play_on_actors
     finally:
@@ -88,14 +96,14 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
             ray.kill(client)
 
 
-def _share(load: Load, number: int, count: int) -> Load:
-    """Every ``count``-th message from ``number``; the limits on concurrency add up to the whole one."""
-    concurrency = load.concurrency
+def _share(load: Load, part: range) -> Load:
+    """A client's messages; the limits on concurrency add up to the whole one."""
+    first, clients, concurrency = part.start, part.step, load.concurrency
     return replace(
         load,
-        messages=load.messages[number::count],
-        due_s=load.due_s[number::count],
-        concurrency=None if concurrency is None else concurrency // count + (number < concurrency % count),
+        messages=load.messages[first::clients],
+        due_s=load.due_s[first::clients],
+        concurrency=None if concurrency is None else concurrency // clients + (first < concurrency % clients),
     )
 
 

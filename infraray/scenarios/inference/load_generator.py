@@ -37,6 +37,10 @@ _PROBE_S = 2.0
 _EVENTS_AT_ONCE = 64
 """Reads between two looks at what is due: half a millisecond of them."""
 
+_BEAT_S = 0.002
+"""Longest sleep. One that took longer shows that the thread was held up, by a core, a lock or a signal: the kernel
+only tells when the newest bytes came that a read returns."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -170,6 +174,10 @@ class _Run:
     idle: list[Connection] = field(default_factory=list)
     by_file: dict[int, tuple[Connection, Exchange | None]] = field(default_factory=dict)
     ended: int = 0
+    caught_up_s: float = 0.0
+    """When nothing was left to read."""
+    held_up_s: float = 0.0
+    """The longest that what is to be read now may have waited."""
 
     def __post_init__(self) -> None:
         self.epoll = select.epoll()
@@ -179,6 +187,7 @@ class _Run:
 
     def go(self) -> None:
         total = len(self.load.messages)
+        self.caught_up_s = self._now()
         while self.ended < total:
             now = self._now()
             if now >= self.load.time_limit_s:
@@ -187,7 +196,14 @@ class _Run:
             self._end_late(now)
             if self.ended == total:
                 return
-            for file, event in self.epoll.poll(self._patience_s(), _EVENTS_AT_ONCE):
+            asked = self._now()
+            events = self.epoll.poll(self._patience_s(), _EVENTS_AT_ONCE)
+            now = self._now()
+            self.held_up_s = max(0.0, now - self.caught_up_s - _BEAT_S)
+            # After a signal a poll whose time is over returns nothing, whatever there is.
+            if len(events) < _EVENTS_AT_ONCE and (events or now - asked < 2 * _BEAT_S):
+                self.caught_up_s = now
+            for file, event in events:
                 connection, exchange = self.by_file[file]
                 if exchange is None:
                     # The server has closed a connection that was kept for later.
@@ -208,16 +224,15 @@ class _Run:
 
     def _patience_s(self) -> float:
         """How long nothing has to be done but to read."""
-        until = self.load.time_limit_s
+        now = self._now()
+        until = min(now + _BEAT_S, self.load.time_limit_s)
         if len(self.exchanges) < len(self.load.messages) and self.free_since:
             until = min(until, self.load.due_s[len(self.exchanges)])
         oldest = next(iter(self.in_flight), None)
         if oldest is not None:
             until = min(until, (self.exchanges[oldest].sent_s or 0.0) + self.load.request_timeout_s)
-        if until == math.inf:
-            return -1
         # epoll counts in milliseconds and would oversleep: what is less is spent asking.
-        return max(0, math.floor((until - self._now()) * 1000)) / 1000
+        return max(0, math.floor((until - now) * 1000)) / 1000
 
     def _send_due(self, now: float) -> None:
         load = self.load
@@ -255,6 +270,7 @@ class _Run:
             self._lost(connection, exchange, error)
 
     def _read(self, connection: Connection, exchange: Exchange) -> None:
+        exchange.receive_lag_s = max(exchange.receive_lag_s, self.held_up_s)
         try:
             complete = connection.read(self.started)
         except BlockingIOError:

@@ -39,8 +39,7 @@ class ClientLag:
 
     Args:
         send_s: from when a request could be sent to when it was.
-        receive_s: from when the first bytes of an answer's body reached this machine to when they
-            were read; a count of 0 where the kernel gives no time.
+        receive_s: the longest that bytes of an answer lay on this machine before they were read.
     """
 
     send_s: Distribution
@@ -140,16 +139,15 @@ def measure(
         tokenizer: the model's own.
         seed: of the arrival times.
         clients: processes that send and read; None takes as many as the concurrency needs. More
-            than one run as Ray actors with a core each, on a cluster that is connected.
+            than one run as Ray actors on this node, which needs a cluster that is connected; without one it is one.
         time_limit_s: for everything, the warm-up included; what is not finished then, failed.
 
     Raises:
-        InfrarayError: the URL is none, or Ray is needed and not connected.
+        InfrarayError: the URL is none, or several clients are asked for without Ray.
     """
     if clients is not None and clients < 1:
         raise InfrarayError(f"measure: clients={clients!r}: must be at least 1")
-    # Each has at least one place under the limits on concurrency.
-    clients = min(clients or clients_needed(workload), workload.least_concurrency)
+    clients = min(clients or clients_needed(workload), workload.peak_concurrency)
     deadline = time.monotonic() + time_limit_s
     target = find_target(base_url, requests.endpoint)
     messages = [_message(target, model, workload, request) for request in requests.requests]
@@ -213,10 +211,11 @@ def _assess(
     metrics = compute_metrics(responses, workload.service_level)
     lag = ClientLag(
         distribution([one.send_lag_s for one in responses if one.sent_s is not None]),
-        distribution([one.receive_lag_s for one in responses if one.receive_lag_s is not None]),
+        distribution([one.receive_lag_s for one in responses if one.sent_s is not None]),
     )
     usage = _check_usage(requests, responses)
-    return TrafficMeasurement(traffic, metrics, lag, usage, tuple(_doubts(metrics, lag, usage)), tuple(responses))
+    doubts = _doubts(metrics, lag, usage, next((one.reason for one in responses if one.failure is not None), ""))
+    return TrafficMeasurement(traffic, metrics, lag, usage, tuple(doubts), tuple(responses))
 
 
 def _check_usage(requests: Sequence[Request], responses: Sequence[Response]) -> UsageCheck:
@@ -230,18 +229,18 @@ def _check_usage(requests: Sequence[Request], responses: Sequence[Response]) -> 
     )
 
 
-def _doubts(metrics: Metrics, lag: ClientLag, usage: UsageCheck) -> list[str]:
+def _doubts(metrics: Metrics, lag: ClientLag, usage: UsageCheck, first_failure: str) -> list[str]:
     doubts = []
     for what, delay in (("sent", lag.send_s), ("read", lag.receive_s)):
         if delay.p99 > LAG_THAT_MATTERS * metrics.ttft_s.p50:
             doubts.append(
                 f"the client {what} up to {delay.p99 * 1e3:.1f} ms late (p99), which is {LAG_THAT_MATTERS:.0%} or more "
-                f"of the median TTFT of {metrics.ttft_s.p50 * 1e3:.1f} ms; give it a free core or use more clients"
+                f"of the median TTFT of {metrics.ttft_s.p50 * 1e3:.1f} ms; give it a free core"
             )
     failed = metrics.requests - metrics.completed
     if failed:
         kinds = ", ".join(f"{count} {kind}" for kind, count in metrics.failures.items())
-        doubts.append(f"{failed} of {metrics.requests} requests failed: {kinds}")
+        doubts.append(f"{failed} of {metrics.requests} requests failed: {kinds}; the first: {first_failure}")
     if usage.missing:
         doubts.append(f"{usage.missing} answers came without usage; their tokens are counted from the text")
     if usage.wrong_prompt:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from infraray.scenarios.inference.connection import chunk_size
 from infraray.scenarios.inference.exchange import Exchange, Failure
 from infraray.scenarios.inference.requests import Request
 
@@ -35,7 +36,7 @@ class Response:
         text_tokens: our count of the text. It may differ from the server's on honest servers:
             the tokens that were generated need not be those that the text encodes to.
         send_lag_s: from when it could be sent to when it was: the client's own delay.
-        receive_lag_s: how long the answer's first bytes waited to be read: likewise.
+        receive_lag_s: the longest that bytes of the answer waited to be read: likewise.
         failure: the kind of failure; None for a success.
         reason: the failure in words.
     """
@@ -54,7 +55,7 @@ class Response:
     output_tokens: int | None
     text_tokens: int
     send_lag_s: float
-    receive_lag_s: float | None
+    receive_lag_s: float
     failure: Failure | None
     reason: str
 
@@ -90,7 +91,8 @@ def read_response(exchange: Exchange, request: Request, count_text: Callable[[st
         # What went wrong on the wire came first.
         if failure is None:
             failure, reason = fault.failure, str(fault)
-    text = "".join(stream.texts)
+    # An emoji may come as two halves in two events, and half of one is no text.
+    text = "".join(stream.texts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text_tokens = count_text(text)
     sent = exchange.ready_s if exchange.sent_s is None else exchange.sent_s
     return Response(
@@ -142,7 +144,7 @@ class _Stream:
             if event.get("usage"):
                 self.prompt_tokens = int(event["usage"]["prompt_tokens"])
                 self.output_tokens = int(event["usage"]["completion_tokens"])
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise _Fault("malformed", f"an event is not as OpenAI's protocol has it: {error!r}") from None
 
     def _take_choice(self, choice: dict[str, Any], at: float) -> None:
@@ -150,6 +152,8 @@ class _Stream:
         # Some servers say the reasoning twice, under its old and its new name.
         reasoning = delta.get("reasoning") or delta.get("reasoning_content") or ""
         text = reasoning + (choice.get("text") or delta.get("content") or "")
+        if not isinstance(text, str):
+            raise TypeError(f"text {text!r:.80}")
         if self.first_chunk_s is None:
             self.first_chunk_s = at
         if text:
@@ -181,7 +185,7 @@ def _read_body(exchange: Exchange, stream: _Stream) -> None:
             continue
         try:
             event = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _Fault("malformed", f"no JSON: {content[:80].decode(errors='replace')!r}") from None
         stream.take(event, exchange.read_times[bisect_left(exchange.read_ends, ends(position))])
 
@@ -194,7 +198,7 @@ def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
     pieces, froms = [], []
     while (line_end := received.find(b"\r\n", start)) >= 0:
         try:
-            size = int(received[start:line_end].partition(b";")[0], 16)
+            size = chunk_size(received[start:line_end])
         except ValueError:
             break  # The load generator has failed it for that.
         if size == 0:
@@ -226,5 +230,5 @@ def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
         # Our own count of the text is not exact enough; the server's reason is all that there is.
         if ignore_eos and stream.finish_reason != "length":
             raise _Fault("wrong_length", f"ended with reason {stream.finish_reason!r} and without usage")
-    elif tokens > asked or (tokens < asked and ignore_eos):
+    elif not 0 < tokens <= asked or (tokens < asked and ignore_eos):
         raise _Fault("wrong_length", f"{tokens} output tokens, asked were {asked}")

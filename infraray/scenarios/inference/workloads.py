@@ -105,19 +105,21 @@ class Workload(Parameters):
             raise ValueError("must hold 1 to 16 kinds of traffic")
         return traffic
 
+    @model_validator(mode="after")
+    def _has_the_tokens_that_are_scored(self) -> Self:
+        if self.objective in ("tpot", "balanced") and self.shortest_output < 2:
+            least = math.floor(1 / self.length_ratio) + 1
+            raise ValueError(
+                f"output_tokens={self.output_tokens}: objective {self.objective!r} takes the time between tokens, and "
+                f"at length_ratio={self.length_ratio:g} an output may have only one; set output_tokens to at least "
+                f"{least}, or another objective"
+            )
+        return self
+
     @property
     def peak_concurrency(self) -> int:
         """Most requests that can be in flight at a time, in any traffic."""
-        return max(self._concurrencies)
-
-    @property
-    def least_concurrency(self) -> int:
-        """Most requests that can be in flight at a time, in the traffic that allows the fewest."""
-        return min(self._concurrencies)
-
-    @property
-    def _concurrencies(self) -> list[int]:
-        return [min(traffic.concurrency or self.num_requests, self.num_requests) for traffic in self.traffic]
+        return max(min(one.concurrency or self.num_requests, self.num_requests) for one in self.traffic)
 
     @property
     def shortest_input(self) -> int:

@@ -155,8 +155,14 @@ class Server:
                     content = b"data: 17\n\n"
                 if trouble == "error_event":
                     content = b'data: {"error": {"message": "the engine died"}}\n\n'
-                if trouble == "bad_chunk":
-                    writer.write(b"zz\r\nhello\r\n")
+                if trouble == "deep_json":
+                    content = b"data: " + b"[" * 100_000 + b"\n\n"
+                if trouble == "endless_usage":
+                    content = b'data: {"usage": {"prompt_tokens": 1e999, "completion_tokens": 1}}\n\n'
+                if trouble == "list_for_text":
+                    content = b'data: {"choices": [{"delta": {"reasoning": [1], "content": [2]}}]}\n\n'
+                if trouble in ("bad_chunk", "negative_chunk"):
+                    writer.write(b"zz\r\nhello\r\n" if trouble == "bad_chunk" else b"-6\r\n")
                     return
                 if trouble == "comment":
                     await self._send(script, b": still here\n\n", writer)

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from infraray.scenarios.inference.exchange import Exchange
 from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
 from infraray.scenarios.inference.metrics import compute_metrics
 from infraray.scenarios.inference.responses import read_response
@@ -22,6 +23,10 @@ from tests.scenarios.inference.test_load_generator import play, read, request
         ("no_event", "malformed", "the event '17' is no object"),
         ("no_http", "malformed", "begins with b'SSH-2.0-OpenSSH_9.6"),
         ("bad_chunk", "malformed", "chunk of size b'zz'"),
+        ("negative_chunk", "malformed", "chunk of size b'-6'"),
+        ("deep_json", "malformed", "no JSON: "),
+        ("endless_usage", "malformed", "cannot convert float infinity"),
+        ("list_for_text", "malformed", "text \\[1, 2\\]"),
         ("error_event", "server_error", "the stream said: .*the engine died"),
         ("no_reason", "incomplete", "ended without a finish reason"),
         ("no_text", "incomplete", "the stream held no text"),
@@ -54,6 +59,18 @@ def test_a_server_that_hangs_up_without_a_word_is_asked_once_on_each_new_connect
     assert len(server.seen) == 5
 
 
+@pytest.mark.parametrize(
+    ("halves", "text"), [((r"\ud83d", r"\ude00"), "\U0001f600"), ((r"\ud83d", "x"), "\N{REPLACEMENT CHARACTER}x")]
+)
+def test_an_emoji_cut_into_two_events_is_one_and_half_of_one_is_no_error(halves: tuple[str, str], text: str) -> None:
+    lines = ['data: {"choices": [{"text": "%s"}]}\n' % half for half in halves]  # noqa: UP031
+    lines.append('data: {"choices": [{"text": "", "finish_reason": "length"}]}\n')
+    said = b"\r\n\r\n" + "".join(lines).encode()
+    exchange = Exchange(0, 0.0, 0.0, 0.0, 1.0, 0.0, bytearray(said), [1.0], [len(said)], body_start=4, status=200)
+    (response,) = read([exchange], [request(2)])
+    assert response.failure is None and response.text == text
+
+
 @pytest.mark.parametrize("trouble", ["comment", "trailer"])
 def test_what_the_protocol_allows_is_no_trouble(trouble: str) -> None:
     requests = [request(6) for _ in range(4)]
@@ -79,6 +96,13 @@ def test_an_output_that_ends_early_or_goes_on_is_no_success() -> None:
     assert [response.failure for response in free] == [None, None, "wrong_length", None]
 
 
+def test_an_output_of_no_tokens_or_fewer_is_no_success() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": -6}
+    with Server(lambda number, body: Script(usage=usage)) as server:
+        (exchange,) = play(server, [request(6)])
+    assert read_response(exchange, request(6), len, False).failure == "wrong_length"
+
+
 def test_wrong_usage_is_kept_beside_our_own_count() -> None:
     requests = [request(6)]
     with Server(lambda number, body: Script(tokens=2, usage={"prompt_tokens": 1, "completion_tokens": 6})) as server:
@@ -102,7 +126,7 @@ def test_a_slow_first_byte_is_the_servers_and_not_the_clients() -> None:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     ttft = [response.text_times_s[0] - response.due_s for response in responses]
     assert ttft[2] == pytest.approx(0.5, abs=0.1) and max(ttft[:2] + ttft[3:]) < 0.2
-    assert responses[2].receive_lag_s is not None and responses[2].receive_lag_s < 0.1
+    assert responses[2].receive_lag_s < 0.1
 
 
 def test_no_server_at_all_is_unreachable_at_once() -> None:

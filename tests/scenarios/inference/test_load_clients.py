@@ -1,4 +1,4 @@
-"""Clients as Ray actors: where they find their cores, and what is said where there are none."""
+"""Clients as Ray actors: they start wherever the cores are taken, and share a load rightly."""
 
 import socket
 from pathlib import Path
@@ -12,6 +12,7 @@ from infraray.errors import InfrarayError
 from infraray.scenarios.inference import load_clients as module
 from infraray.scenarios.inference.load_generator import Load, Target
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
+from infraray.scenarios.inference.workloads import Workload
 from tests.scenarios.inference.tokenizers_on_the_spot import make_words
 
 NOWHERE = Target(socket.AF_INET, ("127.0.0.1", 1), "nowhere", "/")
@@ -34,23 +35,33 @@ def test_clients_need_no_place_in_the_group_of_the_trial_that_makes_them(ray_ses
         remove_placement_group(group)
 
 
-def test_too_few_cores_are_one_line_in_time_and_leave_none_taken(
+def test_clients_start_where_every_core_is_taken(ray_session: None, tmp_path: Path) -> None:
+    tokenizer = ModelTokenizer(make_words(tmp_path))
+
+    @ray.remote(num_cpus=ray.cluster_resources()["CPU"])
+    class Busy:
+        def ready(self) -> None: ...
+
+    busy = Busy.remote()
+    ray.get(busy.ready.remote(), timeout=60)
+    with module.load_clients(3, NOWHERE, tokenizer, True) as play:
+        assert play(Load((), ()), ()) == []
+    ray.kill(busy)
+
+
+def test_clients_that_do_not_start_are_one_line_in_time(
     ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer = ModelTokenizer(make_words(tmp_path))
-    monkeypatch.setattr(module, "READY_S", 1.0)
-    with pytest.raises(
-        InfrarayError, match=r"^load: 3 clients need 3 CPUs and were not ready after 1 s; Ray has 2 CPUs, "
-    ):
-        with module.load_clients(3, NOWHERE, tokenizer, True):
+    monkeypatch.setattr(module, "READY_S", 0.01)
+    with pytest.raises(InfrarayError, match=r"^load: 2 clients were not ready after 0.01 s; lower the "):
+        with module.load_clients(2, NOWHERE, ModelTokenizer(make_words(tmp_path)), True):
             pass
-    monkeypatch.setattr(module, "READY_S", 60.0)
-    with module.load_clients(2, NOWHERE, tokenizer, True) as play:
-        assert play(Load((), ()), ()) == []
 
 
-def test_without_ray_one_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_one_sends_all_and_more_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    many = Workload.parse("inference", {"num_requests": 2000})
+    assert module.clients_needed(many) == 1
     with pytest.raises(InfrarayError, match=r"^load: 2 clients run as Ray actors; connect to a cluster first"):
         with module.load_clients(2, NOWHERE, ModelTokenizer(make_words(tmp_path)), True):
             pass

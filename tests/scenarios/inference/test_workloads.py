@@ -75,12 +75,31 @@ def test_shorter_forms_keep_the_shape(name: str, form: str) -> None:
         ({"traffic": [{"concurrency": 0}]}, "traffic.0.concurrency=0: input should be greater than or equal to 1"),
         ({"traffic": [{"arrivals": "bursty"}]}, "input should be 'burst', 'poisson' or 'constant'"),
         ({"service_level": {}}, "must set at least one of ttft_s, tpot_s, e2e_s"),
+        ({"objective": "tpot", "output_tokens": 1}, "output_tokens=1: "),
+        (
+            {"objective": "balanced", "output_tokens": 4, "length_ratio": 0.25},
+            "output_tokens=4: objective 'balanced' takes the time between tokens, and at length_ratio=0.25 an output "
+            "may have only one; set output_tokens to at least 5, or another objective",
+        ),
     ],
 )
 def test_a_wrong_field_is_one_line(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InfrarayError) as refused:
         load("A", **changes)
     assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("objective", ["tpot", "balanced"])
+def test_two_tokens_have_a_time_between_them_and_one_has_a_first(objective: str) -> None:
+    assert load("A", objective=objective, output_tokens=2).shortest_output == 2
+    assert load("A", objective=objective, output_tokens=5, length_ratio=0.25).shortest_output == 2
+    assert load("A", objective="ttft", output_tokens=1).shortest_output == 1
+    assert load("A", objective="request_throughput", output_tokens=1).shortest_output == 1
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_what_it_scores(name: str) -> None:
+    assert load(name).shortest_output >= 2
 
 
 def test_any_other_workload_can_be_described() -> None:
@@ -95,5 +114,5 @@ def test_any_other_workload_can_be_described() -> None:
             "traffic": [{"arrivals": "poisson", "rate": 2.5}, {"arrivals": "burst"}],
         },
     )
-    assert (free.peak_concurrency, free.least_concurrency) == (10, 10)
+    assert free.peak_concurrency == 10
     assert [traffic.label for traffic in free.traffic] == ["poisson, 2.5 requests/s", "burst"]
