@@ -6,8 +6,8 @@ server, and what is submitted, the latter with empty caches.
 
 Search and agents use the same bench, on the same requests, so that their results can stand in one
 table. Only one measurement at a time is made on the same devices, whoever makes it: two servers side
-by side would measure each other. No running server is sent the same prompts twice, since it may have kept
-what it computed of them.
+by side would measure each other. No running server is measured twice on the same prompts, since it may have kept
+what it computed of them; only within a measurement is each traffic the same requests, as InferenceBench has it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -49,8 +50,8 @@ Start = Literal["preloaded", "plain", "clean"]
 empty folders of its own. Only a clean start never uses a server that runs."""
 
 MOST_FAILED = 0.01
-"""Of the requests of each traffic, how many may fail beside those at which the reference does, since the model says
-nothing there: latencies are those of successes, and a server that refuses what would be slow looks fast."""
+"""Of the requests of each traffic, how many may fail beside those at which the model says nothing, as the reference
+shows: latencies are those of successes, and a server that refuses what would be slow looks fast."""
 
 Watching = Callable[[EngineProcess], AbstractContextManager[object]]
 """Makes what stands around the load on a server, such as a watch on its connections."""
@@ -94,6 +95,7 @@ class Bench:
         self._sent: set[tuple[int, int]] = set()
         """Seed and number of the requests that the server that runs has seen."""
         self._closed = False
+        self._closing = threading.Lock()
         self._preloaded = PreloadedLauncher()
         self._serves_preloaded: dict[str, bool] = {}
         """By engine, once one was started so: whether it serves, or only when started plainly."""
@@ -206,7 +208,7 @@ class Bench:
         start: Start = "clean" if clean else "preloaded"
         reference = self._known_reference(seed)
         responses = () if reference is None else reference.responses
-        silent = sum(one.failure is not None for one in responses) / max(1, len(responses))
+        silent = sum(one.failure == "incomplete" for one in responses) / max(1, len(responses))
         return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, silent, watching)
 
     def reference(self, seed: int) -> Reference:
@@ -216,9 +218,14 @@ class Bench:
             InfrarayError: the reference server fails.
         """
         found = self._known_reference(seed)
-        if found is None:
-            found = self._references[seed] = self._measure_reference(seed)
-            found.save(self._reference_path(seed))
+        if found is not None:
+            return found
+        with self.lock.held():
+            # Who had the devices until now may have measured it.
+            found = self._known_reference(seed)
+            if found is None:
+                found = self._references[seed] = self._measure_reference(seed)
+                found.save(self._reference_path(seed))
         return found
 
     def _known_reference(self, seed: int) -> Reference | None:
@@ -256,6 +263,7 @@ class Bench:
             "machine": this_machine().identity,
             "reference": self.setting.reference_spec().identity,
             "versions": installed_versions(self.setting.reference_spec().python),
+            "requests": self.requests(seed).sha256,
             "quiz": quiz.sha256 if quiz is not None else None,
         }
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
@@ -263,27 +271,28 @@ class Bench:
 
     def _measure_reference(self, seed: int) -> Reference:
         spec = self.setting.reference_spec()
-        with self.lock.held():
-            # Of the reference one success is asked.
-            trial = self._evaluate(spec, {}, seed, None, math.inf, "plain", 1.0)
-            if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
-                raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
-            quiz = self.quiz(seed)
-            # It computes one answer at a time: those that wait would run out of time.
-            answers = quiz.ask(self.process.url, spec.served_model, concurrency=1) if quiz is not None else None
+        trial = self._evaluate(spec, {}, seed, None, math.inf, "plain", None)
+        if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
+            raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
+        quiz = self.quiz(seed)
+        # It computes one answer at a time: those that wait would run out of time.
+        answers = quiz.ask(self.process.url, spec.served_model, concurrency=1) if quiz is not None else None
         return Reference(trial.score, trial.measurement.traffics[0].responses, answers)
 
     def stop(self) -> None:
         """Ends the server, if one runs."""
-        if self.process is not None:
-            self.process.end()
-            self.process.remove_log()
-            self.process = None
+        # `close` may want the same in another thread.
+        with self._closing:
+            process, self.process = self.process, None
+        if process is not None:
+            process.end()
+            process.remove_log()
             self._sent.clear()
 
     def close(self) -> None:
         """Ends the server and all else that runs, also under a measurement in another thread. May be called twice."""
-        self._closed = True
+        with self._closing:
+            self._closed = True
         try:
             self.stop()
         finally:
@@ -297,11 +306,18 @@ class Bench:
         num_requests: int | None,
         time_limit_s: float,
         start: Start,
-        silent: float,
+        silent: float | None,
         watching: Watching | None = None,
     ) -> Trial:
+        """Measures a launch.
+
+        ``silent`` is the share of requests at which the model says nothing. None stands for the reference itself: one
+        success is asked of it, and it has all the time that it takes, since it answers one at a time.
+        """
         deadline = time.monotonic() + time_limit_s
         workload = self.setting.workload
+        if silent is None:
+            workload = workload.model_copy(update={"request_timeout_s": math.inf})
         count = workload.num_requests
         if num_requests is not None:
             count = min(count, max(num_requests, workload.peak_concurrency))
@@ -328,10 +344,13 @@ class Bench:
                 )
             measure_s = time.monotonic() - ready
             failure = None if process.alive() else f"the server died: {process.why_it_ended()}"
-        least = max(1, math.ceil((1 - MOST_FAILED) * count) - math.ceil(silent * count))
+        excused = 1.0 if silent is None else silent
+        least = max(1, math.ceil((1 - MOST_FAILED) * count) - math.ceil(excused * count))
         few = [one for one in measurement.traffics if one.metrics.completed < least]
         if failure is None and few:
             failure = next(warning for warning in few[0].warnings if "requests failed" in warning)
+        elif failure is None and not 0 < measurement.score < math.inf:
+            failure = f"no score for {workload.objective}: the answers came in one piece"
         if failure is not None:
             self.stop()
         return Trial(configuration, measurement, failure, ready - began, measure_s)
@@ -369,7 +388,10 @@ class Bench:
             preloaded=self._preloaded if start == "preloaded" else None,
             scratch=start == "clean",
         )
-        self.process = process
+        with self._closing:
+            if self._closed:
+                raise InfrarayError("inference: the bench is closed")
+            self.process = process
         process.start()
         # For the comparison with what is asked next: the limit is no part of the launch.
         process.spec = spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,9 @@ ENGINE = "engine"
 
 _CONTEXT_FLAGS = ("max-model-len", "context-length", "max-total-tokens")
 """What the engines call the longest sequence."""
+
+_SMALL_BYTES = 16 * 2**20
+"""Below this, a file's content is looked at."""
 
 _MULTIPLES = {"k": 10**3, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
 """As vLLM reads ``8k`` and ``8K``."""
@@ -67,12 +70,12 @@ class Setting:
     @cached_property
     def space(self) -> SearchSpace:
         """What may be set: one engine's flags, or the engine and its flags."""
-        built = {name: space.build(self._context_tokens(name)) for name, space in self.spaces.items()}
+        built = {name: space.build(self.context_tokens(name)) for name, space in self.spaces.items()}
         if len(built) == 1:
             return next(iter(built.values()))
         return joint_space("+".join(built), 1, ENGINE, built)
 
-    def _context_tokens(self, name: str) -> int:
+    def context_tokens(self, name: str) -> int:
         """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
         for flag, value in self.flags.get(name, {}).items():
             if flag.lstrip("-").replace("_", "-") in _CONTEXT_FLAGS and (told := _tokens(value)) is not None:
@@ -114,13 +117,27 @@ class Setting:
     def identity(self) -> dict[str, Any]:
         """What a measurement depends on beside the configuration and the seed, as plain data."""
         return {
-            "model": _model_fingerprint(Path(self.model)),
+            "model": self._model_fingerprint(),
             "workload": self.workload.model_dump(mode="json"),
             "space": self.space.to_json(),
             "flags": {name: dict(flags) for name, flags in self.flags.items()},
             "env": dict(self.env),
-            "longbench": self.longbench,
+            "longbench": self._longbench_fingerprint(),
         }
+
+    def _model_fingerprint(self) -> list[list[Any]]:
+        folder = Path(self.model)
+        if not folder.is_dir():
+            raise InfrarayError(f"inference: model={self.model!r}: no such folder; name one in Hugging Face's format")
+        return _fingerprint(folder, folder.iterdir())
+
+    def _longbench_fingerprint(self) -> list[list[Any]] | None:
+        if self.longbench is None:
+            return None
+        path = Path(self.longbench)
+        if not path.exists():
+            raise InfrarayError(f"inference: longbench={self.longbench!r}: no such file or folder; name a local copy")
+        return _fingerprint(path, path.glob("**/*")) if path.is_dir() else _fingerprint(path.parent, [path])
 
 
 def _tokens(value: Any) -> int | None:
@@ -129,16 +146,15 @@ def _tokens(value: Any) -> int | None:
     return None if said is None else int(float(said[1]) * _MULTIPLES.get(said[2], 1)) or None
 
 
-def _model_fingerprint(folder: Path) -> list[list[Any]]:
-    """Names and sizes of a model's files, and the content of the small ones."""
-    if not folder.is_dir():
-        raise InfrarayError(f"inference: model={str(folder)!r}: no such folder; name one in Hugging Face's format")
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return [
-        [path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest() if _is_small(path) else ""]
-        for path in files
-    ]
+def _fingerprint(folder: Path, paths: Iterable[Path]) -> list[list[Any]]:
+    """Names and sizes of files, with the content of the small ones and the time of the last change of the others.
 
-
-def _is_small(path: Path) -> bool:
-    return path.stat().st_size < 16 * 2**20
+    To read weights takes minutes; a copy of them with a time of its own counts as changed.
+    """
+    found = []
+    for path in sorted(path for path in paths if path.is_file()):
+        status = path.stat()
+        is_small = status.st_size < _SMALL_BYTES
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if is_small else status.st_mtime_ns
+        found.append([str(path.relative_to(folder)), status.st_size, content])
+    return found

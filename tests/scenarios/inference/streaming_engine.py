@@ -2,7 +2,8 @@
 
 Streams the word "one" as often as it is asked to. What its process imported, and where it may write,
 it prints at the start. A memory fraction of 0.9 is too much for it, NOT_WHEN_FORKED makes it fail as a fork, and
-with ANSWERS it answers so many requests and refuses the others.
+with ANSWERS it answers so many requests and refuses the others, with SAYS it says nothing to the others, and AT_ONCE
+makes it answer in one piece.
 """
 
 import argparse
@@ -37,10 +38,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        for _ in range(body["max_tokens"]):
-            self.wfile.write(event("messages" in body, WORD, None))
-        self.wfile.write(event("messages" in body, None, "length"))
-        self.wfile.write(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n")
+        words = body["max_tokens"] if Handler.asked <= int(os.environ.get("SAYS", "1000000")) else 0
+        events = [event("messages" in body, WORD, None) for _ in range(words)]
+        events.append(event("messages" in body, None, "length"))
+        events.append(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n")
+        for some in [b"".join(events)] if os.environ.get("AT_ONCE") else events:
+            self.wfile.write(some)
 
     def log_message(self, *_: object) -> None:
         pass

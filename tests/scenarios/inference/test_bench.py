@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +64,47 @@ def test_a_server_that_answers_some_requests_alone_has_failed(bench: Bench, monk
     assert math.isnan(trial.score) and bench.process is None
 
 
-def test_requests_at_which_the_reference_fails_may_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bench.setting.env, "ANSWERS", "5")
+def test_requests_at_which_the_model_says_nothing_may_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "SAYS", "5")
     assert len([one for one in bench.reference(21).responses if one.failure is None]) == 3
     measured(bench, SMALL)
-    monkeypatch.setitem(bench.setting.env, "ANSWERS", "4")
+    monkeypatch.setitem(bench.setting.env, "SAYS", "4")
     bench._references[22] = bench.reference(21)
     assert "2 of 4 requests failed" in str(bench.evaluate(SMALL, 22).failure)
+
+
+def test_requests_that_the_reference_does_not_serve_may_not_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.env, "ANSWERS", "5")
+    assert [one.failure for one in bench.reference(21).responses].count("refused") == 1
+    failure = bench.evaluate(SMALL, 21).failure
+    assert failure is not None and failure.startswith("1 of 4 requests failed: 1 refused; the first: HTTP 429: ")
+
+
+def test_the_reference_has_the_time_that_it_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty = bench.setting.workload.model_copy(update={"request_timeout_s": 1e-6})
+    monkeypatch.setattr(bench, "setting", replace(bench.setting, workload=hasty))
+    assert [one.failure for one in bench.reference(21).responses] == [None] * 4
+    assert "4 of 4 requests failed: 4 timeout" in str(bench.evaluate(SMALL, 21).failure)
+
+
+def test_answers_without_times_to_score_have_failed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoding = bench.setting.workload.model_copy(update={"objective": "tpot"})
+    monkeypatch.setattr(bench, "setting", replace(bench.setting, workload=decoding))
+    monkeypatch.setitem(bench.setting.env, "AT_ONCE", "1")
+    trial = bench.evaluate(SMALL, 21)
+    assert trial.failure == "no score for tpot: the answers came in one piece" and math.isnan(trial.score)
+
+
+def test_a_reference_that_another_one_has_measured_meanwhile_is_taken(
+    bench: Bench, parameters: InferenceParameters
+) -> None:
+    other = Bench(parameters.setting())
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            scores = {one.score for one in threads.map(lambda one: one.reference(21), (bench, other))}
+        assert len(scores) == 1 and (bench.process is None) != (other.process is None)
+    finally:
+        other.close()
 
 
 def test_what_the_installed_engine_does_not_know_is_not_launched(bench: Bench) -> None:
@@ -174,3 +209,14 @@ def test_after_the_close_nothing_is_left(parameters: InferenceParameters, owner:
     assert not set(descendants(os.getpid())) - others
     assert [path.suffix for path in Path(tempfile.gettempdir()).iterdir()] == [".lock"]
     close()
+
+
+def test_a_close_in_another_thread_leaves_nothing_and_starts_nothing(bench: Bench) -> None:
+    others = set(descendants(os.getpid()))
+    measured(bench, SMALL)
+    with ThreadPoolExecutor(1) as threads:
+        step = threads.submit(lambda: [bench.evaluate(SMALL, 21, clean=True).failure for _ in range(20)])
+        time.sleep(1.0)
+        bench.close()
+        assert step.result()[-1] == "inference: the bench is closed"
+    assert not set(descendants(os.getpid())) - others

@@ -1,6 +1,8 @@
 """What is the same for every configuration: the context that is read from flags, and mistakes in one line."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,61 @@ def test_engines_the_reference_and_all_of_them_may_be_named() -> None:
     spec, reference = setting.engine_spec(setting.space.default), setting.reference_spec()
     assert (spec.python, spec.flags) == ("/a", {"seed": 1})
     assert (reference.python, reference.flags) == ("/b", {"dtype": "float32"})
+
+
+LARGE_BYTES = 16 * 2**20
+
+
+def identity(model: Path, longbench: Path | None = None) -> Any:
+    """As a study or a reference keeps it."""
+    workload = Workload.parse("inference", PRESETS["C-cpu"])
+    setting = Setting(str(model), workload, ("vllm",), longbench=None if longbench is None else str(longbench))
+    return json.loads(json.dumps(setting.identity()))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file later than all before it, whatever the clock's steps are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before_ns = path.stat().st_mtime_ns if path.exists() else 0
+    path.write_bytes(content)
+    os.utime(path, ns=(before_ns + 1, before_ns + 1))
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+def test_what_is_replaced_in_place_is_another_model_and_other_documents(size: int, tmp_path: Path) -> None:
+    weights, documents = tmp_path / "model" / "weights", tmp_path / "longbench" / "deep" / "data.json"
+    for file in (weights, documents):
+        write(file, b"a" * size)
+    for copy in (documents, tmp_path / "longbench"):
+        before = identity(weights.parent, copy)
+        assert identity(weights.parent, copy) == before
+        write(weights, b"b" * size)
+        other_model = identity(weights.parent, copy)
+        assert {name for name in before if before[name] != other_model[name]} == {"model"}
+        write(documents, b"b" * size)
+        other_documents = identity(weights.parent, copy)
+        assert {name for name in before if other_model[name] != other_documents[name]} == {"longbench"}
+        write(weights, b"a" * size)
+        write(documents, b"a" * size)
+
+
+def test_what_is_moved_is_the_same(tmp_path: Path) -> None:
+    for name, size in (("config.json", 100), ("weights", LARGE_BYTES)):
+        write(tmp_path / "model" / name, b"a" * size)
+        write(tmp_path / "longbench" / name, b"a" * size)
+    before = identity(tmp_path / "model", tmp_path / "longbench")
+    shutil.copytree(tmp_path, tmp_path / "elsewhere")
+    assert identity(tmp_path / "elsewhere" / "model", tmp_path / "elsewhere" / "longbench") == before
+    # A copy of a small file has another time and the same content.
+    (tmp_path / "model" / "config.json").touch()
+    assert identity(tmp_path / "model", tmp_path / "longbench") == before
+
+
+def test_documents_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InfrarayError) as refused:
+        identity(tmp_path, tmp_path / "nowhere")
+    assert f"longbench={str(tmp_path / 'nowhere')!r}: no such file or folder" in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_setting_that_cannot_be_launched_is_one_line() -> None:
