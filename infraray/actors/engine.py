@@ -7,6 +7,7 @@ most ``max_restarts`` times.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -126,6 +127,19 @@ class Engine:
             self.process.remove_log()
 
     async def _keep_alive(self) -> None:
+        """Serves until the engine has failed or is stopped; whatever ended it is told to those who wait."""
+        try:
+            await self._serve()
+        except Exception as error:
+            known = isinstance(error, InfrarayError)
+            reason = str(error) if known else f"engine {self.spec.name}: {type(error).__name__}: {error}"
+            await self._become(state="failed", url="", pid=None, reason=" ".join(reason.split()))
+            if self.process is not None:
+                # That may be what just failed.
+                with suppress(Exception):
+                    await asyncio.to_thread(self.process.end)
+
+    async def _serve(self) -> None:
         """Starts the server and starts it again when it is lost, as often as is allowed."""
         while not self._stopped():
             previous, self.process = self.process, EngineProcess(self.spec, self.host)
@@ -185,7 +199,7 @@ def start_engine(spec: EngineSpec) -> Any:
     """Makes an engine's actor, on any node that has room; returns its handle. Call its ``start`` next.
 
     Raises:
-        InfrarayError: no node of the cluster has what it needs.
+        InfrarayError: no node of the cluster has what it needs, or its flags do not say what that is.
     """
     num_gpus, num_cpus = resources(spec)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -200,13 +214,32 @@ def start_engine(spec: EngineSpec) -> Any:
 
 
 def resources(spec: EngineSpec) -> tuple[float, float]:
-    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is cut into, where the cluster has any."""
+    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is cut into, where the cluster has any.
+
+    Raises:
+        InfrarayError: a flag that says into how many it is cut is no number.
+    """
     if spec.engine == "url":
         return 0.0, 0.0
     if spec.num_gpus is not None:
         return spec.num_gpus, spec.num_cpus
-    flags = {name.lstrip("-").replace("-", "_"): value for name, value in spec.flags.items()}
     parts = 1
     for names in (("tensor_parallel_size", "tp_size", "tp"), ("pipeline_parallel_size", "pp_size", "pp")):
-        parts *= next((int(flags[name]) for name in names if name in flags), 1)
+        parts *= _parts(spec, names)
     return (float(parts) if ray.cluster_resources().get("GPU", 0) else 0.0), spec.num_cpus
+
+
+def _parts(spec: EngineSpec, names: tuple[str, ...]) -> int:
+    """What the first of these flags says; 1 where all are left to the engine."""
+    for name in names:
+        for flag, value in spec.flags.items():
+            if flag.lstrip("-").replace("-", "_") != name or value is None:
+                continue
+            # As it stands on the command line.
+            if not str(value).isdecimal() or int(value) < 1:
+                raise InfrarayError(
+                    f"engine {spec.name}: {flag}={value!r}: must be a whole number of at least 1; "
+                    "give one, or say how many GPUs a replica has with num_gpus"
+                )
+            return int(value)
+    return 1

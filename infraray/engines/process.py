@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 from infraray.engines import launchers
@@ -110,7 +111,7 @@ class EngineProcess:
             error.close()
             # A server that asks for a key is there; only our own must say 200.
             return self.spec.engine == "url" and error.code in (401, 403)
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             return False
 
     def log_tail(self, lines: int = 100) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -112,8 +113,8 @@ class EngineSpec(_Section):
             )
         elif not self.model:
             raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
-        if self.url and not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"url={self.url!r}: must begin with http:// or https://")
+        if self.url:
+            _check_url(self.url)
         return self
 
     @property
@@ -129,6 +130,23 @@ class EngineSpec(_Section):
             if flag.lstrip("-").replace("_", "-") == "served-model-name":
                 return str(value[0] if isinstance(value, list | tuple) else value)
         return self.model
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url={url!r}: must begin with http:// or https://")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"url={url!r}: {error}; write it as http://host:8000/v1") from None
+    if not parts.hostname:
+        raise ValueError(f"url={url!r}: names no host; write it as http://host:8000/v1")
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError(f"url={url!r}: its port must be a number from 1 to 65535; write it as http://host:8000/v1")
 
 
 def read_engine_spec(given: dict[str, Any]) -> EngineSpec:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import ray
 
-from infraray.actors.engine import EngineStatus, start_engine
+from infraray.actors.engine import Engine, EngineStatus, resources, start_engine
 from infraray.actors.engine_pool import PoolEndpoints, PoolStatus, start_engine_pool
 from infraray.engines import EngineSpec
+from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
 from tests.engines.fakes import eventually, exists, fake_engine, listens, noted
@@ -92,6 +93,58 @@ def test_an_engine_whose_actor_is_killed_leaves_nothing(tmp_path: Path, how: str
 def test_more_than_any_node_has_is_refused_at_once() -> None:
     with pytest.raises(InfrarayError, match="no node of the cluster has 8 GPUs"):
         start_engine(EngineSpec(model="m", num_gpus=8))
+
+
+def test_what_nobody_foresaw_fails_the_start_in_one_line() -> None:
+    with pool_of(fake_engine(env={"NAME": "a\0b"})) as pool:
+        with pytest.raises(InfrarayError, match=r"engine engine: ValueError: embedded null byte$"):
+            ray.get(pool.start.remote(), timeout=60)
+
+
+def test_a_server_that_cannot_be_killed_fails_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(process: EngineProcess) -> None:
+        raise InfrarayError("process 5 cannot be killed")
+
+    async def play() -> None:
+        engine = Engine(fake_engine("ready", tmp_path))
+        await engine.start()
+        monkeypatch.setattr(EngineProcess, "end", end)
+        os.kill(noted(tmp_path)[0], signal.SIGKILL)
+        seen = await engine.status()
+        while seen.state == "ready":
+            seen = await asyncio.wait_for(engine.next_status(seen.version), 30)
+        assert (seen.state, seen.url) == ("failed", "")
+        with pytest.raises(InfrarayError, match=r"^process 5 cannot be killed$"):
+            await engine.url()
+        monkeypatch.undo()
+        await engine.stop()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("flags", "gpus"),
+    [
+        ({}, 1),
+        ({"tensor_parallel_size": None}, 1),
+        ({"tensor_parallel_size": None, "tp": 2}, 2),
+        ({"--tensor-parallel-size": "2", "pp_size": 3}, 6),
+    ],
+)
+def test_a_replica_has_as_many_gpus_as_the_model_is_cut_into(
+    flags: dict[str, Any], gpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 8.0})
+    assert resources(EngineSpec(model="m", flags=flags)) == (gpus, 1.0)
+
+
+@pytest.mark.parametrize("value", ["auto", 0, 1.5, True, [2]])
+def test_a_number_of_parts_that_is_none_is_one_line(value: Any) -> None:
+    with pytest.raises(InfrarayError) as refused:
+        resources(EngineSpec(model="m", flags={"tensor-parallel-size": value}))
+    assert f"engine engine: tensor-parallel-size={value!r}: must be a whole number of at least 1" in str(refused.value)
+    assert "num_gpus" in str(refused.value) and "\n" not in str(refused.value)
+    assert resources(EngineSpec(model="m", flags={"tensor-parallel-size": value}, num_gpus=2)) == (2, 1.0)
 
 
 def test_conversations_spread_evenly_and_stay() -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -148,3 +149,19 @@ def test_a_server_that_runs_already_is_used_and_left_alone() -> None:
         assert listens(server.url)
     assert "not ready after 0.2 s" in refusal(spec.model_copy(update={"ready_timeout_s": 0.2}))
     assert FAKE_SERVER.exists()
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 \r\n\r\n", b"HTTP/1.1 200 OK\r\nA" + b":" * 70_000]
+)
+def test_a_port_that_speaks_no_http_is_no_server(greeting: bytes) -> None:
+    class Greets(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(4096)
+            self.request.sendall(greeting)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Greets) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        assert "not ready after 0.3 s" in refusal(EngineSpec(engine="url", url=url, ready_timeout_s=0.3))
+        server.shutdown()

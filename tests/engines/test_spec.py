@@ -18,6 +18,11 @@ from infraray.errors import InfrarayError
         ({"model": "m", "replicas": {"min": 3, "max": 2}}, "must not be greater than max=2"),
         ({"engine": "url"}, "needs url"),
         ({"engine": "url", "url": "host:8000"}, "must begin with http://"),
+        ({"engine": "url", "url": "http://localhost:80OO/v1"}, "url='http://localhost:80OO/v1': its port must be"),
+        ({"engine": "url", "url": "http://localhost:99999/v1"}, "a number from 1 to 65535"),
+        ({"engine": "url", "url": "http://localhost:0"}, "a number from 1 to 65535"),
+        ({"engine": "url", "url": "http://:8000/v1"}, "url='http://:8000/v1': names no host"),
+        ({"engine": "url", "url": "http://[::1/v1"}, "url='http://[::1/v1'"),
         ({"engine": "vllm", "model": "m", "url": "http://h/v1"}, "leave url out to start vllm"),
         ({"engine": "tgi", "model": "m", "flags": {"model-id": "n"}}, "model-id is set by infraray"),
         ({"model": "m", "flags": {"port": 8000}}, "port is set by infraray"),
@@ -44,6 +49,11 @@ def test_flags_become_words() -> None:
     words += ["--speculative-config", '{"method": "ngram"}', "--lora-modules", "a", "b"]
     assert launchers()["vllm"].flag_words(flags) == words
     assert "--no-enable-prefix-caching" not in launchers()["sglang"].flag_words(flags)
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "https://h/v1", "http://h:/v1", "http://[::1]:8000/v1/"])
+def test_a_url_without_a_port_or_with_an_address_is_one(url: str) -> None:
+    assert read_engine_spec({"engine": "url", "url": url}).url == url
 
 
 @pytest.mark.parametrize("name", ["vllm", "sglang", "tgi", "transformers"])
