@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from infraray.errors import InfrarayError
+from infraray.scenarios.inference.hardware import device_names
+
+_FOLDER = Path("/tmp")
+"""The same for every user, wherever their temporary files are."""
 
 
 class DeviceLock:
@@ -15,28 +20,45 @@ class DeviceLock:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._locks = ExitStack()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Waits until nobody else has any of the devices, and keeps them; who has them may ask again."""
-        if self._depth == 0:
-            for name in _visible():
-                # A lock belongs to what was opened here, not to the process: threads exclude each other too.
-                path = Path(tempfile.gettempdir()) / f"infraray-bench-{os.getuid()}-{name}.lock"
-                fcntl.flock(self._locks.enter_context(path.open("w")), fcntl.LOCK_EX)
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
+        """Waits until nobody else has any of the devices, and keeps them; who has them may ask again.
+
+        Raises:
+            InfrarayError: a lock's file cannot be opened.
+        """
+        with ExitStack() as taken:
             if self._depth == 0:
-                self._locks.close()
+                # Everybody takes them in one order, so that no two wait for each other.
+                for name in device_names():
+                    # A lock belongs to what was opened here, not to the process: threads exclude each other too.
+                    descriptor = _open(_FOLDER / f"infraray-bench-{name}.lock")
+                    taken.callback(os.close, descriptor)
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    # Systems delete what is old in /tmp.
+                    os.utime(descriptor)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
 
-def _visible() -> list[str]:
-    """A name for each GPU that this process sees, in the order in which everybody takes them; the cores without any."""
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
-    names = found if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
-    return [f"gpu-{name}" for name in sorted(names)] or ["cores"]
+def _open(path: Path) -> int:
+    """Opens a file that every user may write, and makes it where there is none."""
+    try:
+        try:
+            # Not made at once: in a folder like /tmp, Linux lets nobody "create" the file that another user has.
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            pass
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        # The file mode mask may have taken something away.
+        os.fchmod(descriptor, 0o666)
+        return descriptor
+    except OSError as error:
+        raise InfrarayError(f"{path}: cannot be opened ({error.strerror}); delete it while nobody measures") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -55,21 +56,51 @@ class Hardware:
 @cache
 def this_machine() -> Hardware:
     """Looks at this machine once."""
-    names, memory_gib = _gpus()
-    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return Hardware(_processor(), len(os.sched_getaffinity(0)), pages * page_bytes / 2**30, names, memory_gib)
+    listed, shown = listed_gpus(), _shown()
+    gpus = listed if shown is None else [gpu for word in shown for gpu in _meant(word, listed)]
+    memory_mib = 0.0
+    # A GPU that shares the machine's memory says that it has none to tell of.
+    with suppress(ValueError, IndexError):
+        memory_mib = float(gpus[0].memory_mib)
+    return Hardware(
+        _processor(),
+        len(os.sched_getaffinity(0)),
+        os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30,
+        tuple(gpu.name for gpu in gpus),
+        memory_mib / 1024,
+    )
 
 
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return "an unknown processor"
+def device_names() -> list[str]:
+    """What this process may compute on, sorted: a name for each GPU that it sees; the cores without any.
+
+    A GPU's name is its UUID, whatever CUDA_VISIBLE_DEVICES calls it. What nvidia-smi does not list, such
+    as a part of a GPU (MIG), keeps the name that it has there.
+    """
+    listed, shown = listed_gpus(), _shown()
+    if shown is None:
+        nodes = [node.name.removeprefix("nvidia") for node in Path("/dev").glob("nvidia[0-9]*")]
+        names = [gpu.uuid for gpu in listed] or nodes
+    elif any(word.isdigit() for word in shown) and not _cuda_counts_as_listed(listed):
+        # An index may mean any of them.
+        names = [gpu.uuid for gpu in listed]
+    else:
+        names = [name for word in shown for name in [gpu.uuid for gpu in _meant(word, listed)] or [word]]
+    return sorted({f"gpu-{name.replace('/', '-')}" for name in names}) or ["cores"]
 
 
-def _gpus() -> tuple[tuple[str, ...], float]:
-    """Names and memory, as far as CUDA_VISIBLE_DEVICES shows them."""
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as nvidia-smi describes it."""
+
+    name: str
+    memory_mib: str
+    uuid: str
+
+
+@cache
+def listed_gpus() -> tuple[Gpu, ...]:
+    """All GPUs of this machine, in the order of the PCI bus; none where nvidia-smi tells of none."""
     try:
         asked = subprocess.run(
             ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"],
@@ -79,19 +110,36 @@ def _gpus() -> tuple[tuple[str, ...], float]:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return (), 0.0
+        return ()
     lines = [[field.strip() for field in line.split(",")] for line in asked.stdout.splitlines()]
-    found = [line for line in lines if len(line) == 3]
+    return tuple(Gpu(*line) for line in lines if len(line) == 3)
+
+
+def _shown() -> list[str] | None:
+    """What CUDA_VISIBLE_DEVICES names, -1 for no GPU left out; None where it is not set and all are seen."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        found = [
-            gpu
-            for said in map(str.strip, visible.split(","))
-            for number, gpu in enumerate(found)
-            if said == str(number) or (said.startswith("GPU-") and gpu[2].startswith(said))
-        ]
-    memory_mib = 0.0
-    # A GPU that shares the machine's memory says that it has none to tell of.
-    with suppress(ValueError, IndexError):
-        memory_mib = float(found[0][1])
-    return tuple(name for name, _, _ in found), memory_mib / 1024
+    return (
+        None if visible is None else [word for said in visible.split(",") if (word := said.strip()) not in ("", "-1")]
+    )
+
+
+def _meant(word: str, listed: Sequence[Gpu]) -> list[Gpu]:
+    """The GPU that a word of CUDA_VISIBLE_DEVICES names, by its index or the beginning of its UUID."""
+    return [
+        gpu
+        for number, gpu in enumerate(listed)
+        if word == str(number) or (word.startswith("GPU-") and gpu.uuid.startswith(word))
+    ]
+
+
+def _cuda_counts_as_listed(listed: Sequence[Gpu]) -> bool:
+    """Whether CUDA's indices are nvidia-smi's: by default CUDA counts the fastest first, so among equal ones."""
+    return os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in listed}) < 2
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "an unknown processor"

@@ -1,13 +1,15 @@
 """A bench whose engines are a small streaming server, and the scenario's parameters for it."""
 
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from infraray.engines import process
 from infraray.engines.launcher import Launcher
+from infraray.scenarios.inference import device_lock, hardware
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.launching import installed_flags
 from infraray.scenarios.inference.parameters import InferenceParameters
@@ -26,8 +28,9 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferencePara
     for module in (process, installed_flags):
         monkeypatch.setattr(module, "launchers", lambda: engines)
     (tmp_path / "temporary").mkdir()
-    # Also where benches wait for each other, of which others may run on this machine.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    # Other benches may run on this machine.
+    monkeypatch.setattr(device_lock, "_FOLDER", tmp_path / "temporary")
     (tmp_path / "model").mkdir()
     one_traffic = {
         "preset": "C-cpu",
@@ -45,6 +48,25 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferencePara
         "ready_timeout_s": 60.0,
     }
     return InferenceParameters.parse("inference", given)
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts a stand-in in the place of nvidia-smi, which prints a text and ends with a status."""
+
+    def forget() -> None:
+        hardware.listed_gpus.cache_clear()
+        hardware.this_machine.cache_clear()
+
+    def put(printed: str, status: int = 0) -> None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!{sys.executable}\nprint({printed!r}, end='')\nraise SystemExit({status})")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        forget()
+
+    yield put
+    forget()
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """What a machine says about itself, with a stand-in for the program that knows the GPUs."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,22 +13,17 @@ TWO_H200 = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
 
 
 @pytest.fixture
-def machine_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Hardware]]:
+def machine_with(nvidia_smi: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hardware]:
     """Looks at this machine anew, where nvidia-smi prints a text and ends with a status."""
 
     def look(printed: str, visible: str | None = None, status: int = 0) -> Hardware:
-        program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!{sys.executable}\nprint({printed!r}, end='')\nraise SystemExit({status})")
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
+        nvidia_smi(printed, status)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if visible is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        this_machine.cache_clear()
         return this_machine()
 
-    yield look
-    this_machine.cache_clear()
+    return look
 
 
 def test_the_identity_is_plain_data_and_stays() -> None:
