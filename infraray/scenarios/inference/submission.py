@@ -125,7 +125,7 @@ def submit(
         finally:
             bench.stop()
         requests = bench.requests(seed)
-        responses = measurement.traffics[0].responses
+        traffics = [traffic.responses for traffic in measurement.traffics]
         server = bench.start_reference()
         try:
             opinion = ask_opinion(
@@ -133,7 +133,7 @@ def submit(
                 setting.reference_spec().served_model,
                 requests.requests,
                 requests.endpoint,
-                responses,
+                traffics,
                 reference.responses,
                 probes,
                 bench.tokenizer,
@@ -143,7 +143,7 @@ def submit(
     evidence = Evidence(
         setting.workload,
         requests.requests,
-        [traffic.responses for traffic in measurement.traffics],
+        traffics,
         reference.responses,
         bench.roofline(),
         probes,

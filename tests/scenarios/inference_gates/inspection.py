@@ -81,7 +81,7 @@ class Inspector:
             self.model,
             self.requests.requests,
             "chat",
-            responses[0],
+            responses,
             self.reference,
             probes,
             self.tokenizer,

@@ -12,6 +12,7 @@ from infraray.scenarios.inference.integrity.probes import Told
 from infraray.scenarios.inference.roofline import Device, Roofline
 from tests.scenarios.inference_gates.made_up_evidence import (
     MISTRAL_7B,
+    REQUESTS,
     log,
     measured,
     noisy,
@@ -148,6 +149,28 @@ def test_tokens_without_text_are_no_cheat_where_the_reference_has_them_too():
         assert CHECKS["token_counts"](measured(lengths(), reference=lengths())) is None
 
 
+@pytest.mark.parametrize(("answers", "short"), [(16, 10), (32, 14), (64, 18), (128, 20), (128, 16), (256, 23)])
+def test_answers_of_one_token_among_honest_ones_are_flagged(answers, short):
+    """Their own spread hides them from the mean."""
+    mine = [response(number, text_tokens=1 if number < short else 990) for number in range(answers)]
+    reference = [response(number) for number in range(answers)]
+    changes = {"requests": [REQUESTS[0]] * answers, "reference": reference}
+    finding = found("token_counts", measured(mine, **changes))
+    assert f"{short} of {answers} answers hold less than half" in finding.evidence
+    # In one traffic of several, too.
+    found("token_counts", measured(reference, reference, mine, **changes))
+
+
+@pytest.mark.parametrize("answers", [4, 12, 16, 64, 256])
+def test_a_few_answers_that_ended_early_are_no_cheat(answers):
+    """What a model says after its end may leave text on one server and none on another."""
+    few = 1 + answers // 16
+    mine = [response(number, text_tokens=200 if number < few else 990) for number in range(answers)]
+    reference = [response(number) for number in range(answers)]
+    evidence = measured(mine, requests=[REQUESTS[0]] * answers, reference=reference)
+    assert CHECKS["token_counts"](evidence) is None
+
+
 def test_a_prompt_that_is_counted_otherwise_is_flagged_beyond_a_template():
     assert CHECKS["token_counts"](measured(responses(prompt_tokens=8030))) is None
     assert CHECKS["token_counts"](measured(responses(prompt_tokens=None))) is None
@@ -243,6 +266,52 @@ def test_another_models_log_probabilities_are_flagged_and_a_quantised_models_are
         for one in reference
     )
     assert CHECKS["fingerprint"](evidence(bare)) is None
+
+
+LIKELY = (token(-0.1, (" word", -0.1), (" other", -3.0), (" rare", -5.0), text=" word"),) * 8
+
+
+@pytest.mark.parametrize(
+    "alternatives",
+    [
+        pytest.param([(" word", -1000.0)], id="nothing of the likeliest"),
+        pytest.param([(" stranger", -1000.0)], id="nothing of another"),
+        pytest.param([(" stranger", -math.inf)], id="nothing at all"),
+        pytest.param([(f" stranger{number}", -7.0) for number in range(5)], id="a little of each of five"),
+        pytest.param([(" other", -3.0)], id="the second without the first"),
+    ],
+)
+def test_probability_that_a_server_does_not_tell_is_not_free(alternatives):
+    told = Told("text", (token(-1000.0, *alternatives, text=" word"),) * 8)
+    evidence = honest(probes=probed(told=told), opinion=opinion(fingerprints=(LIKELY,) * 12))
+    assert "this is another model" in found("fingerprint", evidence).evidence
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3, 0.8])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_divergence_is_at_most_that_of_the_whole_distributions(noise, seed):
+    """Whatever the lists leave out; rounding adds little."""
+    dice = random.Random(seed)
+    names = [f"{' ' * (number % 2)}word{number // 2}" for number in range(200)]
+    reference = normal([math.exp(dice.gauss(0, 3)) for _ in names])
+    server = normal([share * math.exp(dice.gauss(0, noise)) for share in reference])
+    whole = sum(mine * math.log(mine / theirs) for mine, theirs in zip(server, reference, strict=True))
+
+    def told(shares, most, digits):
+        pairs = zip(names, (round(math.log(share), digits) for share in shares), strict=True)
+        return (token(-1.0, *sorted(pairs, key=lambda pair: -pair[1])[:most]),) * 8
+
+    for digits, slack in ((15, 1e-9), (2, 0.03)):
+        evidence = honest(
+            probes=probed(told=Told("text", told(server, 5, digits))),
+            opinion=opinion(fingerprints=(told(reference, 20, 15),) * 12),
+        )
+        finding = CHECKS["fingerprint"](evidence)
+        assert finding is None or finding.figures["divergence"] <= whole + slack
+
+
+def normal(weights):
+    return [weight / sum(weights) for weight in weights]
 
 
 # Repetition

@@ -17,10 +17,12 @@ from infraray.runs import make_plan, parse_run
 from infraray.scenarios.inference.bench import Trial, to_plain
 from infraray.scenarios.inference.failures import FailureMode
 from infraray.scenarios.inference.integrity import Finding, IntegrityResult
-from infraray.scenarios.inference.paper_table import paper_table, print_paper_table
+from infraray.scenarios.inference.paper_table import paper_table, print_paper_table, tuned_flags
 from infraray.scenarios.inference.quality import QualityResult
 from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.submission import Submission
+from infraray.scenarios.inference.workloads import Workload
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
 from infraray.version import __version__
@@ -148,6 +150,16 @@ def test_three_different_sets_of_flags_before_a_failed_gate_are_edits_of_many_va
     )
     (row,) = paper_table(run)
     assert row.modes[FailureMode.MULTI_VARIABLE_EDITS] == 2
+
+
+def test_a_default_that_depends_on_the_models_context_is_not_tuned(tmp_path):
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 32768}')
+    setting = Setting(model=str(tmp_path), workload=Workload(), engines=("vllm-paper",))
+    default = setting.space.default
+    assert default["max_num_batched_tokens"] == 16384
+    assert tuned_flags(setting, default) == ("vllm-paper", {})
+    changed = {**default, "max_num_batched_tokens": 8192}
+    assert tuned_flags(setting, changed) == ("vllm-paper", {"max_num_batched_tokens": 8192})
 
 
 def test_agents_stand_best_first_and_those_with_owed_episodes_have_no_score(tmp_path):

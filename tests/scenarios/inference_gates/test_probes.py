@@ -1,19 +1,31 @@
 """Probes are new each time, have their lengths, and go to real servers."""
 
 import json
+import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.integrity import ask_probes, check_can_probe, plan_probes
-from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs
+from infraray.scenarios.inference.integrity import (
+    ProbeAnswers,
+    ProbePlan,
+    ask_opinion,
+    ask_probes,
+    check_can_probe,
+    opinion,
+    plan_probes,
+)
+from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs, told_likelihood
+from infraray.scenarios.inference.requests import Request
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Workload
 from tests.scenarios.inference.sse_server import Server
 from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
 from tests.scenarios.inference_gates.chat_server import chat_server
+from tests.scenarios.inference_gates.made_up_evidence import response
 
 WORKLOAD = Workload(input_tokens=2048, output_tokens=512, num_requests=4)
 
@@ -105,6 +117,22 @@ def test_log_probabilities_in_another_form_are_one_line(document):
         read_logprobs(json.loads(document))
 
 
+@pytest.mark.parametrize("logprob", ["1000.0", "0.01", "NaN", "Infinity", "1" + "0" * 400])
+@pytest.mark.parametrize("place", ["token", "alternative"])
+def test_log_probabilities_of_more_than_one_or_of_no_number_are_one_line(logprob, place):
+    first, second = (logprob, "-0.1") if place == "token" else ("-0.1", logprob)
+    entry = f'{{"token": "a", "logprob": {first}, "top_logprobs": [{{"token": "b", "logprob": {second}}}]}}'
+    with pytest.raises(InfrarayError, match="not in the form of OpenAI's") as refused:
+        read_logprobs(json.loads(f'{{"content": [{entry}]}}'))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_log_probability_that_rounding_lifted_above_zero_is_one():
+    entry = {"token": "a", "logprob": 1e-7, "top_logprobs": [{"token": "a", "logprob": 1e-7}]}
+    (token,) = read_logprobs({"content": [entry]})
+    assert token.gap == 0.0
+
+
 def test_alternatives_are_sorted_and_the_gap_is_to_the_likeliest():
     entry = {
         "token": "b",
@@ -118,3 +146,82 @@ def test_alternatives_are_sorted_and_the_gap_is_to_the_likeliest():
 def test_a_reference_that_does_not_answer_is_one_line():
     with pytest.raises(InfrarayError, match=r"/likelihood: .*refused"):
         likelihood("http://127.0.0.1:1/v1", {"prompt": "a"}, "b")
+
+
+@pytest.fixture
+def raw_server():
+    """Sends the same bytes to whoever asks."""
+    with ExitStack() as stack:
+
+        def serve(answer):
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def run():
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+                    # Until the client has read it and gone.
+                    while connection.recv(65_536):
+                        pass
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            stack.callback(thread.join)
+            return f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+        yield serve
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"content": [', id="cut short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nab", id="cut in a chunk"),
+        pytest.param(b'HTTP/1.1 500 Oops\r\nContent-Length: 1000\r\n\r\n{"error', id="a refusal cut short"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, id="nested too deeply"),
+    ],
+)
+def test_an_answer_that_is_cut_short_or_no_answer_is_one_line(raw_server, answer):
+    url = raw_server(answer)
+    with pytest.raises(InfrarayError, match=f"^{url}/chat/completions: ") as refused:
+        told_likelihood(url, {"messages": []})
+    assert "\n" not in str(refused.value)
+
+
+def test_no_more_alternatives_are_asked_than_every_engine_tells(tokenizer):
+    """TGI refuses requests for more than 5."""
+    plan = plan_probes(WORKLOAD, tokenizer)
+    with Server() as server:
+        ask_probes(server.url, "model", plan, tokenizer)
+    assert {seen.body["top_logprobs"] for seen in server.seen if "top_logprobs" in seen.body} == {5}
+
+
+@pytest.mark.parametrize(("answers", "asked"), [(1, 3), (16, 16), (17, 16), (256, 16)])
+def test_the_texts_of_all_traffics_are_looked_at(monkeypatch, answers, asked):
+    texts = []
+
+    def says(base_url, request, text):
+        texts.append(text)
+        return ()
+
+    monkeypatch.setattr(opinion, "likelihood", says)
+    monkeypatch.setattr(opinion, "ask_canaries", lambda *_: ())
+    probes = ProbeAnswers(ProbePlan((), (), (), (), ()), (), (), (), (), ())
+    requests = [Request(f"prompt {number}", 8, 8, "made up") for number in range(answers)]
+    traffics = [[response(number, text=f"{traffic} {number}") for number in range(answers)] for traffic in "abc"]
+    own = [response(number, text=f"own {number}") for number in range(answers)]
+    for _ in range(2):
+        ask_opinion("http://h/v1", "m", requests, "chat", traffics, own, probes, None)
+    assert texts[: len(texts) // 2] == texts[len(texts) // 2 :]
+    mine, theirs = texts[: len(texts) // 2 : 2], texts[1 : len(texts) // 2 : 2]
+    assert len(set(mine)) == asked
+    assert [text.split()[1] for text in mine] == [text.split()[1] for text in theirs]
+    for traffic in "abc":
+        assert sum(text[0] == traffic for text in mine) >= asked // 3
+    if answers == 256:
+        # From the beginning of a traffic to its end.
+        places = sorted(int(text.split()[1]) for text in mine)
+        assert places[0] < 32 and places[-1] >= 224

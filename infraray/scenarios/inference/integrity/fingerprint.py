@@ -2,11 +2,13 @@
 
 The server tells the log-probabilities of its first tokens for some new prompts; the reference
 says its own for the same tokens in the same places. The measure is the Kullback-Leibler
-divergence of the server's distribution from the reference's, over the server's likeliest tokens,
-in the mean over all places. It is 0.001 to 0.01 between precisions of 16 and 8 bits, 0.03 to 0.07
-for weights of 4 bits and below 0.2 for 3 bits (published tables of llama.cpp's quantisations of
-8-billion-parameter models), which is worse than the quality gate lets pass, and more than 1
-between models.
+divergence of the server's distribution from the reference's in the mean over all places, as far as
+what they tell shows it: each of the server's likeliest tokens counts for itself, those that the
+reference alone lists count together, and so does all else. To count together only takes away, and
+what neither tells is taken in the server's favour, so that it is at most the divergence of the whole
+distributions. That is 0.001 to 0.01 between precisions of 16 and 8 bits, 0.03 to 0.07 for weights of
+4 bits and below 0.2 for 3 bits (published tables of llama.cpp's quantisations of 8-billion-parameter
+models), which is worse than the quality gate lets pass, and more than 1 between models.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ from statistics import fmean
 
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
-from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood
+from infraray.scenarios.inference.integrity.likelihood import TOLD_LOGPROBS, TokenLikelihood
 
 DIVERGENCE = 0.3
 """Nats in the mean, that precision and quantisation may cost."""
-COMPARED = 5
-"""The server's likeliest tokens in a place; the tail says little and rounds much."""
+LEAST_PROBABILITY = 1e-6
+"""What the reference finds less likely counts as so likely: rounding is all that remains below."""
 LEAST_PLACES = 8
 
 
@@ -56,18 +58,32 @@ def _divergences(mine: Sequence[TokenLikelihood], theirs: Sequence[TokenLikeliho
     for here, there in zip(mine, theirs, strict=False):
         if not here.alternatives or not there.alternatives:
             return
-        known = _by_text(there.alternatives)
-        # What the reference does not list is at most as likely as the last that it does.
-        least = min(there.alternatives, key=lambda pair: pair[1])[1]
-        told = _by_text(here.alternatives[:COMPARED])
-        yield sum(math.exp(logprob) * (logprob - known.get(text, least)) for text, logprob in told.items())
+        yield _divergence(here.alternatives[:TOLD_LOGPROBS], there.alternatives)
         if here.token.strip() != there.token.strip():
             return
 
 
-def _by_text(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Log-probabilities by text without blanks: some servers say a token's blank, some do not."""
-    sums: defaultdict[str, float] = defaultdict(float)
-    for text, logprob in pairs:
-        sums[text.strip()] += math.exp(logprob)
-    return {text: math.log(probability) for text, probability in sums.items() if probability > 0}
+def _divergence(mine: Sequence[tuple[str, float]], theirs: Sequence[tuple[str, float]]) -> float:
+    """The divergence in one place, in nats; both say their likeliest tokens, in that order."""
+    # Some servers say a token's blank, some do not: tokens that differ in it alone pair up as they are likely.
+    unpaired: defaultdict[str, list[float]] = defaultdict(list)
+    for text, logprob in theirs:
+        unpaired[text.strip()].append(math.exp(logprob))
+    # What the reference does not list is at most as likely as the last that it does.
+    least_theirs = math.exp(theirs[-1][1])
+    untold, divergence = 1.0, 0.0
+    for text, logprob in mine:
+        same = unpaired[text.strip()]
+        divergence += _part(math.exp(logprob), same.pop(0) if same else least_theirs)
+        untold -= math.exp(logprob)
+    untold = max(0.0, untold)
+    listed = [probability for same in unpaired.values() for probability in same]
+    unlisted = max(LEAST_PROBABILITY, 1 - sum(math.exp(logprob) for _, logprob in theirs))
+    # None of these is likelier than the last that the server tells; up to there, they get what diverges least.
+    share = min(untold * sum(listed) / (sum(listed) + unlisted), len(listed) * math.exp(mine[-1][1]))
+    return divergence + _part(share, sum(listed)) + _part(untold - share, unlisted)
+
+
+def _part(mine: float, theirs: float) -> float:
+    """What one part of two distributions adds to their divergence."""
+    return mine * math.log(mine / max(theirs, LEAST_PROBABILITY)) if mine > 0 else 0.0

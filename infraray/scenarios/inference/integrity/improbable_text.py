@@ -10,8 +10,8 @@ large part of the tokens.
 
 The measure is the share of such tokens, minus that in the reference's own texts to the same
 requests: it takes care of sampling, where the workload samples, and of what encoding a text anew
-changes by itself. It looks at the measured requests themselves, so that no server can answer them
-with another model than the probes.
+changes by itself. It looks at the measured requests themselves, and at those of every traffic, so that
+no server can answer them with another model than the probes, or once they come again.
 """
 
 from __future__ import annotations

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from infraray.errors import InfrarayError
 
 TOP_LOGPROBS = 20
-"""Alternatives that are asked for a token: as many as OpenAI's protocol allows."""
+"""Alternatives that the reference is asked for a token: as many as OpenAI's protocol allows."""
+TOLD_LOGPROBS = 5
+"""Alternatives that any other server is asked for: as many as TGI gives; it refuses who asks for more."""
+ROUNDING = 1e-3
+"""Nats by which rounding may lift a log-probability above 0."""
 TIMEOUT_S = 600.0
 
 
@@ -59,7 +65,7 @@ def told_likelihood(base_url: str, body: Mapping[str, Any]) -> tuple[str, tuple[
     Raises:
         InfrarayError: it does not answer, or tells none.
     """
-    body = {**body, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
+    body = {**body, "logprobs": True, "top_logprobs": TOLD_LOGPROBS}
     answer = _post(f"{base_url}/chat/completions", body)
     try:
         choice = answer["choices"][0]
@@ -72,19 +78,27 @@ def read_logprobs(document: Any) -> tuple[TokenLikelihood, ...]:
     """Reads log-probabilities in the form of OpenAI's chat completions.
 
     Raises:
-        InfrarayError: they are in another form, or there are none.
+        InfrarayError: they are in another form, such as no number or more than 0, or there are none.
     """
     try:
         return tuple(
             TokenLikelihood(
                 str(entry["token"]),
-                float(entry["logprob"]),
-                tuple(_descending((str(one["token"]), float(one["logprob"])) for one in entry["top_logprobs"])),
+                _logprob(entry),
+                tuple(_descending((str(one["token"]), _logprob(one)) for one in entry["top_logprobs"])),
             )
             for entry in document["content"]
         )
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         raise InfrarayError("the log-probabilities are not in the form of OpenAI's chat completions") from None
+
+
+def _logprob(entry: Any) -> float:
+    logprob = float(entry["logprob"])
+    # What is no number is not less than anything.
+    if not logprob <= ROUNDING:
+        raise ValueError
+    return logprob
 
 
 def _descending(pairs: Any) -> Sequence[tuple[str, float]]:
@@ -99,8 +113,13 @@ def _post(url: str, body: Mapping[str, Any]) -> Any:
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        with error:
-            said = " ".join(error.read().decode(errors="replace").split())[:200]
-        raise InfrarayError(f"{url}: HTTP {error.code}: {said}") from None
-    except (OSError, ValueError) as error:
-        raise InfrarayError(f"{url}: {error}") from None
+        said = b""
+        with error, suppress(OSError, http.client.HTTPException):
+            said = error.read()
+        raise InfrarayError(f"{url}: HTTP {error.code}: {_one_line(said.decode(errors='replace'))}") from None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        raise InfrarayError(f"{url}: {_one_line(str(error))}") from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

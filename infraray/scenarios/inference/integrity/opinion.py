@@ -5,7 +5,6 @@ Gathered after that server has ended: on one device the two cannot run at the sa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Endpoint
 
 TIMED_TEXTS = 16
-"""Measured answers that are looked at, spread evenly over all."""
+"""Measured answers that are looked at, spread evenly over those of all traffics."""
 TEXT_CHARACTERS = 4000
 """Of a text, that are looked at."""
 
@@ -49,7 +48,7 @@ def ask_opinion(
     model: str,
     requests: Sequence[Request],
     endpoint: Endpoint,
-    responses: Sequence[Response],
+    traffics: Sequence[Sequence[Response]],
     reference: Sequence[Response],
     probes: ProbeAnswers,
     tokenizer: ModelTokenizer,
@@ -61,7 +60,7 @@ def ask_opinion(
         model: its name there.
         requests: the workload's.
         endpoint: where they were sent.
-        responses: the other server's answers to them.
+        traffics: the other server's answers to them, one sequence a traffic.
         reference: the reference's own.
         probes: the other server's answers to the probes.
         tokenizer: the model's own.
@@ -75,9 +74,10 @@ def ask_opinion(
         return likelihood(base_url, asked, text[:TEXT_CHARACTERS].partition("\ufffd")[0])
 
     own = {response.request: response for response in reference if response.failure is None}
-    both = [response for response in responses if response.failure is None and response.request in own]
+    both = [one for traffic in traffics for one in traffic if one.failure is None and one.request in own]
+    looked_at = min(TIMED_TEXTS, len(both))
     timed = []
-    for response in both[:: max(1, math.ceil(len(both) / TIMED_TEXTS))]:
+    for response in (both[number * len(both) // looked_at] for number in range(looked_at)):
         asked = _asked(requests[response.request], endpoint)
         timed.append((says(asked, response.text), says(asked, own[response.request].text)))
     plan = probes.plan

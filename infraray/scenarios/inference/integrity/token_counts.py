@@ -5,12 +5,26 @@ server's texts give for the same requests. The two may differ on any honest serv
 a sequence leave no text when they are ignored, and what was generated need not be what the text
 encodes to. But they differ in the same way for whoever runs the same model, so that the mean
 difference between server and reference is noise around zero: it must exceed `SHORTFALL` and five
-standard errors. Prompts are counted exactly by both; `PROMPT_SLACK` covers another chat template.
+standard errors.
+
+A server that says little to some requests alone makes the standard error large itself. So answers
+are counted, too, whose text is less than `LESS` of the reference's, relative to the usage. On honest
+servers that takes an answer that came apart from the reference's, where rounding decided between two
+tokens, and a model that then ended one of them and went on without text, but not the other. It is
+rare, which `RATE` covers, and happens as often the other way round: where some of the reference's
+answers fall short of the server's, twice as many are expected, since both are left to chance. The
+root of such a count has a standard error of one half (Bartlett, 1936), and a finding needs four of
+them: at least 8 answers of 16, 12 of 64 or 23 of 256. An honest server with 5 answers of 100 in each
+direction comes there once in 100,000 times, and one or two odd answers never do. Each traffic is
+counted for itself, since equal requests have about equal answers in all.
+
+Prompts are counted exactly by both; `PROMPT_SLACK` covers another chat template.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from statistics import fmean, stdev
 
 from infraray.scenarios.inference.integrity.evidence import Evidence
@@ -20,6 +34,11 @@ from infraray.scenarios.inference.responses import Response
 SHORTFALL = 0.1
 """Tokens of text per claimed token, by which an honest server's mean stays within the reference's."""
 STANDARD_ERRORS = 5.0
+LESS = 0.5
+"""An answer's text over that of the reference's, below which it falls short."""
+RATE = 0.03
+"""Of the answers, that may fall short by chance where none of the reference's does."""
+COUNT_STANDARD_ERRORS = 4.0
 LEAST_PAIRS = 4
 PROMPT_SLACK = 32
 """Tokens of a chat template: system prompts and marks that engines add."""
@@ -29,7 +48,7 @@ def check(evidence: Evidence) -> Finding | None:
     """Compares output tokens with the texts, and prompt tokens with the prompts."""
     if not evidence.successes:
         raise NotChecked("no request succeeded")
-    return _prompts(evidence) or _outputs(evidence)
+    return _prompts(evidence) or _outputs(evidence) or _short_answers(evidence)
 
 
 def _prompts(evidence: Evidence) -> Finding | None:
@@ -45,10 +64,7 @@ def _prompts(evidence: Evidence) -> Finding | None:
 
 
 def _outputs(evidence: Evidence) -> Finding | None:
-    reference = {response.request: response for response in evidence.reference if response.failure is None}
-    pairs = [
-        (response, reference[response.request]) for response in evidence.successes if response.request in reference
-    ]
+    pairs = _pairs(evidence, evidence.successes)
     if len(pairs) < LEAST_PAIRS:
         raise NotChecked(f"only {len(pairs)} requests were answered by both server and reference")
     shortfalls = [_text_ratio(theirs) - _text_ratio(mine) for mine, theirs in pairs]
@@ -62,6 +78,31 @@ def _outputs(evidence: Evidence) -> Finding | None:
         f"over the same {len(pairs)} requests",
         {"text_ratio": mine, "reference_text_ratio": theirs, "shortfall": shortfall, "standard_error": error},
     )
+
+
+def _short_answers(evidence: Evidence) -> Finding | None:
+    for traffic in evidence.traffics:
+        ratios = [
+            (_text_ratio(mine), _text_ratio(theirs))
+            for mine, theirs in _pairs(evidence, [response for response in traffic if response.failure is None])
+        ]
+        short = sum(mine < LESS * theirs for mine, theirs in ratios)
+        reference_short = sum(theirs < LESS * mine for mine, theirs in ratios)
+        expected = RATE * len(ratios) + 2 * reference_short
+        if short > (math.sqrt(expected) + COUNT_STANDARD_ERRORS / 2) ** 2:
+            return Finding(
+                "token_counts",
+                f"{short} of {len(ratios)} answers hold less than half of the text of the reference's for as many "
+                f"tokens; of the reference's, {reference_short} hold less than half of the server's",
+                {"short": short, "reference_short": reference_short, "answers": len(ratios)},
+            )
+    return None
+
+
+def _pairs(evidence: Evidence, responses: Iterable[Response]) -> list[tuple[Response, Response]]:
+    """Answers with the reference's to the same requests."""
+    reference = {response.request: response for response in evidence.reference if response.failure is None}
+    return [(response, reference[response.request]) for response in responses if response.request in reference]
 
 
 def _text_ratio(response: Response) -> float:
