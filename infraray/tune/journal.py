@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -60,12 +61,14 @@ class Journal:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise InfrarayError(f"{self.path}: cannot be written ({error.strerror}); make room and go on") from None
+            raise InfrarayError(f"{self.path}: cannot be written ({error.strerror}); make room and run again") from None
         self.events.append(json.loads(text))
 
     def close(self) -> None:
         """Gives the file to others."""
-        self._file.close()
+        # What could not be written is tried once more here; that it could not, `append` has said.
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from infraray.agents import parse_agent
 from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.tune.space import SearchSpace
@@ -145,6 +146,10 @@ class Objective(ABC):
             InfrarayError: there is no such agent, or none can be compared with configurations.
         """
         raise InfrarayError(f"{agent}: {self.space.id} cannot be compared with agents; leave it out")
+
+    def agent_identity(self, agent: str) -> Mapping[str, Any]:
+        """What an agent's measurement depends on and `identity` does not hold, as plain data: its file by hash."""
+        return parse_agent(agent).files()
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Measures an agent as `confirm` measures a configuration, for the table that both stand in."""

@@ -93,7 +93,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
         watcher: is told of the progress.
 
     Raises:
-        InfrarayError: the objective cannot be prepared, or the cluster is too small.
+        InfrarayError: the objective cannot be prepared, the cluster is too small, or the journal cannot be written.
     """
     search = _StudySearch(study, resources.places(study.objective.alone_on_devices), watcher)
     actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
@@ -114,7 +114,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
             ),
         ).fit()
     if search.error is not None:
-        raise InfrarayError(search.error)
+        raise search.error
 
 
 class _StudySearch(TuneSearcher):  # type: ignore[misc]
@@ -131,7 +131,8 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         self.study = study
         self.places = places
         self.watcher = watcher
-        self.error: str | None = None
+        self.error: Exception | None = None
+        """What ended the study early."""
         self.prepared = False
         self.searching = True
         self.under_way: dict[str, _Given] = {}
@@ -143,9 +144,13 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         """The next order; None where it has to wait for one that is under way."""
         if self.error is not None:
             return self.FINISHED
-        if len(self.under_way) >= self.places:
-            return None
-        given = self._next()
+        given = None
+        with self._keeping_error():
+            if self.prepared and self.searching:
+                self.study.note_time()
+            if len(self.under_way) >= self.places:
+                return None
+            given = self._next()
         if given is None:
             return None if self.under_way else self.FINISHED
         self.under_way[trial_id] = given
@@ -153,7 +158,13 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Takes the measurement of an order, or its actor's death."""
-        given = self.under_way.pop(trial_id)
+        given = self.under_way.pop(trial_id, None)
+        if given is None or self.error is not None:
+            return
+        with self._keeping_error():
+            self._take(given, result, error)
+
+    def _take(self, given: _Given, result: dict[str, Any] | None, error: bool) -> None:
         found = result or {"measurement": _death(given.order), "began": given.at, "ended": time.time()}
         measurement: Measurement = found["measurement"]
         if given.subject is None:
@@ -179,6 +190,14 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         """Nothing: Tune pickles its search algorithm for a checkpoint that is never read."""
         return {}
 
+    @contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        """Keeps what is raised inside for `run_study`: Tune would take it for the failure of a trial and go on."""
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+
     def _next(self) -> _Given | None:
         if not self.prepared:
             return None if self.under_way else _Given(None, Order("prepare"))
@@ -199,8 +218,7 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
 
     def _take_preparation(self, measurement: Measurement) -> None:
         if measurement.failure is not None:
-            self.error = f"nothing can be measured: {measurement.reason}"
-            return
+            raise InfrarayError(f"nothing can be measured: {measurement.reason}")
         for line in (measurement.reason or "").splitlines():
             self.watcher.notice(line)
         self.prepared = True

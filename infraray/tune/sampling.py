@@ -32,6 +32,22 @@ def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
     raise InfrarayError(f"search space {space.id}: {_ATTEMPTS} draws in a row are forbidden; loosen the rules")
 
 
+def redraw(space: SearchSpace, configuration: Configuration, name: str, random: np.random.Generator) -> Configuration:
+    """Draws one hyperparameter anew, and those that only this makes active; the others keep their values.
+
+    What is not active in the configuration, or cannot be drawn in ten thousand draws, stays as it is.
+    """
+    for _ in range(_ATTEMPTS if name in configuration else 0):
+        drawn: dict[str, Value] = {}
+        for dimension in space.hyperparameters:
+            if space.is_active(dimension.name, drawn):
+                kept = dimension.name != name and dimension.name in configuration
+                drawn[dimension.name] = configuration[dimension.name] if kept else dimension.at(random.random())
+        if space.broken_rule(drawn) is None:
+            return drawn
+    return configuration
+
+
 def sample_untried(space: SearchSpace, random: np.random.Generator, tried: Container[str]) -> Configuration | None:
     """Draws a configuration whose key is not among those tried; None where none is left.
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError
+from infraray.parameters import file_sha256
 from infraray.tune.journal import Journal
 from infraray.tune.objective import Objective
 from infraray.tune.study import Budget, Study
@@ -99,7 +100,14 @@ def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
         return
     with ray_cluster():
         # Ray reads its settings when it is imported, which `ray_cluster` prepares.
-        from infraray.tune.ray_search import Resources, run_study
+        try:
+            from infraray.tune.ray_search import Resources, run_study
+        except ImportError as error:
+            if (error.name or "ray").split(".")[0] == "infraray":
+                raise
+            raise InfrarayError(
+                f"Ray Tune cannot be imported ({error.__cause__ or error}); pip install 'infraray[search]'"
+            ) from None
 
         resources = Resources(spec.resources.cpus, spec.resources.gpus, spec.parallel)
         run_study(study, resources, user_files(spec), progress)
@@ -145,14 +153,19 @@ def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
         "study": spec.model_dump(mode="json"),
         "objective": objective.identity(),
         "space": objective.space.to_json(),
+        "imports": {path: file_sha256(path) for path in spec.imports},
         "score": vars(objective.score),
         "budget_unit": objective.budget_unit,
         "max_budget": objective.max_budget,
         "infraray_version": __version__,
         "created_at": before.get("created_at", created_at),
     }
-    if before and before.get("objective") != json.loads(json.dumps(manifest["objective"])):
-        raise InfrarayError(f"{folder}: what is measured has changed since, such as a file; choose another --out")
+    for part in ("objective", "space", "imports"):
+        value = json.loads(json.dumps(manifest[part]))
+        if before.get(part, value) != value:
+            raise InfrarayError(
+                f"{folder}: what is searched or measured has changed since, such as a file; choose another --out"
+            )
     temporary = path.with_suffix(".json.new")
     temporary.write_text(json.dumps(manifest, indent=2))
     os.replace(temporary, path)

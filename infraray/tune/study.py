@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -34,6 +34,9 @@ REPEATS = 20
 
 CANDIDATES = 3
 """How many of the best configurations are tried in turn where a confirmation fails."""
+
+CLOCK_S = 5.0
+"""How much of the study's time a kill may leave uncounted."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,23 @@ class Confirmation:
         label: what a person types to use it.
         configuration: None for an agent.
         measurement: None as long as it is not measured.
+        depends_on: what else an agent's measurement depends on; it is measured again where that has changed.
     """
 
     label: str
     configuration: Configuration | None = None
     measurement: Measurement | None = None
+    depends_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Equal for equal ones."""
         return self.label if self.configuration is None else canonical_text(self.configuration)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was measured and did not fail."""
+        return self.measurement is not None and self.measurement.failure is None
 
 
 class Study:
@@ -181,6 +191,13 @@ class Study:
             return None
         return self._clock_began + self.budget.seconds - self._earlier_s
 
+    def note_time(self) -> None:
+        """Writes down how late it is, once in `CLOCK_S` seconds, so that a kill gives no time back."""
+        if self.elapsed_s() >= self.searched_s + CLOCK_S:
+            event = {"kind": "clock", "at_s": round(self.elapsed_s(), 3)}
+            self.journal.append(event)
+            self._take_time(event)
+
     # The search.
 
     @property
@@ -255,19 +272,17 @@ class Study:
         for outcome in ranking[:CANDIDATES]:
             wanted.append(outcome.trial.configuration)
             found = self.confirmations.get(canonical_text(outcome.trial.configuration))
-            if found is None or found.measurement is None or found.measurement.failure is None:
+            if found is None or found.passed:
                 break
         due = [Confirmation(self.objective.spell(configuration), configuration) for configuration in wanted]
-        due += [Confirmation(agent) for agent in self.against]
-        return list({one.key: one for one in due if one.key not in self.confirmations}.values())
+        due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
+        return list({one.key: one for one in due if not self._is_confirmed(one)}.values())
 
     def confirmed_best(self) -> Confirmation | None:
         """The best configuration that the evaluation seeds confirmed; None without one."""
-        for outcome in self.ranking()[:CANDIDATES]:
-            found = self.confirmations.get(canonical_text(outcome.trial.configuration))
-            if found is not None and found.measurement is not None and found.measurement.failure is None:
-                return found
-        return None
+        ranking = [canonical_text(outcome.trial.configuration) for outcome in self.ranking()]
+        roles = judge_candidates(ranking, {key: found.passed for key, found in self.confirmations.items()})
+        return next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
 
     def confirm(self, due: Confirmation, measurement: Measurement) -> None:
         """Keeps a measurement on the evaluation seeds."""
@@ -275,6 +290,7 @@ class Study:
             "kind": "confirmed",
             "label": due.label,
             "configuration": None if due.configuration is None else dict(due.configuration),
+            "depends_on": dict(due.depends_on),
             "measurement": measurement.to_json(),
         }
         self.journal.append(event)
@@ -287,8 +303,10 @@ class Study:
             self._take_confirmation(event)
         elif event["kind"] == "finished":
             self._take_outcome(event)
+        elif event["kind"] == "clock":
+            self._take_time(event)
         else:
-            self.searched_s = max(self.searched_s, event["at_s"])
+            self._take_time(event)
             recorded = Proposal(event["configuration"], event["budget"])
             if event["source"] == "searcher" and self.same_proposals:
                 proposal = self.searcher.ask(event["held"])
@@ -325,8 +343,16 @@ class Study:
         return outcome
 
     def _take_confirmation(self, event: Event) -> None:
-        made = Confirmation(event["label"], event["configuration"], Measurement.from_json(event["measurement"]))
+        measurement = Measurement.from_json(event["measurement"])
+        made = Confirmation(event["label"], event["configuration"], measurement, event.get("depends_on", {}))
         self.confirmations[made.key] = made
+
+    def _take_time(self, event: Event) -> None:
+        self.searched_s = max(self.searched_s, event["at_s"])
+
+    def _is_confirmed(self, due: Confirmation) -> bool:
+        found = self.confirmations.get(due.key)
+        return found is not None and found.depends_on == due.depends_on
 
     def _propose(self, held: Configuration | None) -> tuple[Proposal | None, Source]:
         if not self.trials:
@@ -368,3 +394,27 @@ class Study:
 
     def _id(self, configuration: Configuration, budget: int) -> str:
         return hashlib.sha256(f"{self._measured} {canonical_text(configuration)} {budget}".encode()).hexdigest()[:16]
+
+
+def judge_candidates(ranking: Sequence[str], passed: Mapping[str, bool]) -> dict[str, Literal["refused", "best"]]:
+    """What the evaluation seeds made of the best configurations.
+
+    Args:
+        ranking: the configurations' keys, the best on the development seeds first.
+        passed: by key, of those that were measured on the evaluation seeds.
+
+    Returns:
+        The first of the ranking that passed is the best; the candidates before it are refused. There is no best
+        while a candidate before it is not measured. One that is not a candidate counts where it was measured
+        anyway, as the defaults are.
+    """
+    roles: dict[str, Literal["refused", "best"]] = {}
+    for rank, key in enumerate(ranking):
+        if passed.get(key):
+            roles[key] = "best"
+            break
+        if rank < CANDIDATES:
+            if key not in passed:
+                break
+            roles[key] = "refused"
+    return roles

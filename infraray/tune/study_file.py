@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from infraray.agents import load_file, parse_agent
 from infraray.errors import InfrarayError, explain_validation
@@ -20,6 +20,9 @@ from infraray.tune.searchers import find_searcher
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
 MOST_SEEDS = 100_000
+
+SMALLEST_SHARE = 0.0001
+"""What Ray tells from none."""
 
 
 class _Section(BaseModel):
@@ -38,6 +41,14 @@ class ResourcesSection(_Section):
 
     cpus: float = Field(default=1.0, ge=0, le=100_000)
     gpus: float = Field(default=0.0, ge=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if max(self.cpus, self.gpus) < SMALLEST_SHARE:
+            raise ValueError(f"one of the two must be at least {SMALLEST_SHARE:g}")
+        if self.gpus > 1 and self.gpus % 1:
+            raise ValueError("gpus must be a whole number, or a share of one")
+        return self
 
 
 class StudySpec(_Section):
@@ -149,6 +160,10 @@ def make_objective(spec: StudySpec) -> Objective:
     with spec.explaining("scenario"):
         registration = find(spec.scenario)
         environment_class = registration.environment_class()
+    for name in ("preset", "level"):
+        if name in spec.parameters:
+            with spec.explaining("parameters", name):
+                raise InfrarayError("belongs beside 'parameters', not inside")
     seeds, evaluation_seeds = map(tuple, environment_class.search_seeds)
     with spec.explaining("seeds"):
         seeds = seeds if spec.seeds is None else _listed(spec.seeds)

@@ -71,9 +71,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.order: Order = config["order"]
         self.objective: Objective | None = None
         self.problem = ""
-        # Tune moves every actor into a folder of its own.
-        if os.path.isdir(workplace.folder):
-            os.chdir(workplace.folder)
+        self.folder = workplace.folder
+        self._enter_folder()
         try:
             import_sources(workplace.sources, workplace.import_path)
             self.objective = pickle.loads(workplace.objective)
@@ -83,6 +82,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next order; the objective stays as it is."""
         self.order = new_config["order"]
+        self._enter_folder()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -98,6 +98,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Ends what the objective started."""
         if self.objective is not None:
             self.objective.close()
+
+    def _enter_folder(self) -> None:
+        """Goes where relative paths lead: Tune moves the actor into another folder before every trial."""
+        if os.path.isdir(self.folder):
+            os.chdir(self.folder)
 
 
 def carry_out(objective: Objective, order: Order) -> Measurement:

@@ -27,7 +27,7 @@ class Bowl(Objective):
     """The bowl, a little noisy by seed.
 
     Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long one takes; ``actors``:
-    how many must be there before the first one goes on;
+    how many must be there before the first one goes on; ``clay``: a file that every measurement reads;
     ``cracked``: what becomes of a cracked one: ``raises``, ``dies``, ``sleeps``, ``spins``, ``nan``.
     """
 
@@ -56,6 +56,7 @@ class Bowl(Objective):
 
     def evaluate(self, configuration, budget):
         self.write(f"evaluate {self.spell(configuration)} budget={budget}")
+        self.take_clay()
         self.wait_for_others()
         time.sleep(self.parameters.get("trial_s", 0.0) * budget / self.max_budget)
         if configuration["glaze"] == "cracked":
@@ -67,6 +68,7 @@ class Bowl(Objective):
 
     def confirm(self, configuration):
         self.write(f"confirm {self.spell(configuration)}")
+        self.take_clay()
         if self.parameters.get("unconfirmed") and configuration != self.space.default:
             return Measurement(1.0, failure="quality gate", reason="it leaks")
         samples = tuple(bowl(configuration) + seed * 0.001 for seed in self.evaluation_seeds)
@@ -99,6 +101,10 @@ class Bowl(Objective):
                     pass
         if kind == "nan":
             raise ZeroDivisionError
+
+    def take_clay(self):
+        if path := self.parameters.get("clay"):
+            Path(path).read_text()
 
     def wait_for_others(self):
         """Until as many processes as ``actors`` says measure."""

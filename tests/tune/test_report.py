@@ -1,6 +1,7 @@
 """A study's report says what the journal says: the studies are made by the product, but for the cluster."""
 
 import dataclasses
+import json
 import math
 import statistics
 from io import StringIO
@@ -147,6 +148,24 @@ def test_importance_is_the_share_of_the_variance_of_a_function_that_is_known():
     assert found.shares["c"] < 0.02
 
 
+def test_importance_of_what_is_not_always_active_is_that_of_its_own_draws():
+    """For f = x where a switch is on and 0 elsewhere: the variance is 1/6 - 1/16, x's share of it (1/2) / 12.
+
+    The switch's is 1/12: in half of the draws it turns, between 0 and a new x.
+    """
+    from infraray.tune import Categorical, Float, SearchSpace
+    from infraray.tune.sampling import sample
+
+    switch = Categorical("switch", (False, True), default=False)
+    space = SearchSpace("switched", 1, (switch, Float("x", 0.0, 1.0, default=0.5, when={"switch": (True,)})))
+    random = np.random.default_rng(1)
+    drawn = [sample(space, random) for _ in range(400)]
+    found = find_importance(space, [(one, 4, one.get("x", 0.0)) for one in drawn])
+    variance = 1 / 6 - 1 / 16
+    assert found.shares["x"] == pytest.approx(1 / 24 / variance, abs=0.03)
+    assert found.shares["switch"] == pytest.approx(1 / 12 / variance, abs=0.05)
+
+
 def test_importance_of_the_study_is_drawn_or_says_why_there_is_none(report, tmp_path):
     assert set(report.importance.shares) == {"x", "y", "glaze"}
     # Those with a glaze that cracks have no score: among the others it has no effect.
@@ -199,6 +218,30 @@ def test_a_best_that_fails_on_the_evaluation_seeds_is_shown_as_refused(tmp_path)
     refused = [standing for standing in report.standings if standing.role == "refused"]
     assert refused and all(standing.measurement.reason == "it leaks" for standing in refused)
     assert any("failed on the evaluation seeds: it leaks" in warning for warning in report.warnings)
+
+
+def test_report_and_summary_name_the_same_best(tmp_path):
+    folder = make_study(tmp_path / "run", "random", 8, unconfirmed=True)
+    report = study_report(folder)
+    summary = search(report.manifest["study"], folder, quiet=True)
+    assert report.best is not None and report.best.configuration == report.space.default
+    assert summary.best == report.best.label
+    assert "Nothing better than the defaults was found." in report.warnings
+
+
+def test_agent_that_is_spelled_as_the_best_has_a_row_of_its_own(tmp_path):
+    folder = make_study(tmp_path / "run", "random", 8)
+    before = study_report(folder)
+    label = before.best.label
+    with Journal(folder / "trials.jsonl") as journal:
+        measurement = Measurement(2.0, (2.0,) * 4).to_json()
+        event = {"kind": "confirmed", "label": label, "configuration": None, "depends_on": {}}
+        journal.append({**event, "measurement": measurement})
+    study = {**before.manifest["study"], "against": [label]}
+    (folder / "study.json").write_text(json.dumps({**before.manifest, "study": study}))
+    rows = {standing.role: standing for standing in study_report(folder).standings}
+    assert rows["best"].label == rows["agent"].label == label
+    assert rows["best"].score == before.best.score and rows["agent"].score.value == 2.0
 
 
 def test_files_and_terminal_say_the_same(report, folder):

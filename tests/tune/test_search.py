@@ -1,6 +1,7 @@
 """Searches on real Ray Tune: actors, deadlines, deaths, kill -9, and the command line."""
 
 import collections
+import dataclasses
 import os
 import random
 import subprocess
@@ -14,8 +15,10 @@ import yaml
 
 from infraray.errors import InfrarayError
 from infraray.testing.search_problems import bowl
-from infraray.tune.journal import read_journal
+from infraray.tune.journal import Journal, read_journal
+from infraray.tune.report import study_report
 from infraray.tune.search import search
+from infraray.tune.searchers.random import RandomSearch
 from infraray.tune.study import DEADLINE
 
 BOWLS = str(Path(__file__).with_name("bowls.py"))
@@ -81,6 +84,13 @@ def test_parallel_bounds_the_trials_at_a_time(ray_session, tmp_path):
     assert len({pid for pid, _ in measured(tmp_path / "log")}) == 1
 
 
+def test_relative_paths_lead_from_the_commands_folder_in_every_trial(ray_session, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clay.txt").touch()
+    summary = search(study(parallel=1, parameters={"clay": "clay.txt"}), "run", quiet=True)
+    assert (summary.trials, summary.failed) == (6, 0) and summary.best is not None
+
+
 def test_successive_halving_measures_each_budget_as_a_trial_of_its_own(ray_session, tmp_path):
     parameters = {"log": str(tmp_path / "log")}
     summary = search(study(searcher="bohb", budget={"trials": 5}, parameters=parameters), tmp_path / "run", quiet=True)
@@ -136,6 +146,67 @@ def test_other_study_in_the_folder_is_refused(ray_session, tmp_path):
     search(study(budget={"trials": 2}), tmp_path / "run", quiet=True)
     with pytest.raises(InfrarayError, match='holds a study with searcher: "random", not "tpe"; choose another --out'):
         search(study(searcher="tpe"), tmp_path / "run", quiet=True)
+
+
+def test_other_space_in_the_folder_is_refused(ray_session, tmp_path, monkeypatch):
+    search(study(budget={"trials": 2}), tmp_path / "run", quiet=True)
+    kind = sys.modules["infraray_user_bowls"].Bowl
+    narrow = dataclasses.replace(kind.space, hyperparameters=kind.space.hyperparameters[1:])
+    monkeypatch.setattr(kind, "space", narrow)
+    with pytest.raises(InfrarayError, match="what is searched or measured has changed since, such as a file; choose"):
+        search(study(budget={"trials": 2}), tmp_path / "run", quiet=True)
+
+
+def test_edited_import_in_the_folder_is_refused(ray_session, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(Path(BOWLS).read_text())
+    (tmp_path / "bowls.yaml").write_text(yaml.safe_dump(study(imports=[str(mine)], budget={"trials": 1})))
+    first = start(tmp_path / "bowls.yaml", tmp_path / "run")
+    assert first.communicate(timeout=120) and first.returncode == 0
+    mine.write_text(Path(BOWLS).read_text().replace("bias = ", "bias = 1 + "))
+    again = start(tmp_path / "bowls.yaml", tmp_path / "run")
+    _, errors = again.communicate(timeout=60)
+    assert again.returncode == 2 and len(errors.splitlines()) == 1
+    assert "what is searched or measured has changed since, such as a file; choose another --out" in errors
+
+
+@pytest.mark.parametrize("kind", ["asked", "finished"])
+def test_full_disk_ends_the_search_in_one_line_and_the_same_command_goes_on(kind, ray_session, tmp_path, monkeypatch):
+    append = Journal.append
+
+    def append_until_full(journal, event):
+        if event["kind"] == kind and len(journal.events) > 3:
+            raise InfrarayError(f"{journal.path}: cannot be written (No space left on device); make room and run again")
+        append(journal, event)
+
+    parameters = {"log": str(tmp_path / "log")}
+    monkeypatch.setattr(Journal, "append", append_until_full)
+    with pytest.raises(InfrarayError, match=r"No space left on device\); make room and run again$"):
+        search(study(parameters=parameters), tmp_path / "run", quiet=True)
+    monkeypatch.undo()
+    summary = search(study(parameters=parameters), tmp_path / "run", quiet=True)
+    assert (summary.trials, summary.failed) == (6, 0) and summary.best is not None
+
+
+def test_error_of_a_searcher_is_told_as_it_is(ray_session, tmp_path, monkeypatch):
+    def tell(searcher, proposal, loss):
+        raise ArithmeticError("the model has no minimum")
+
+    monkeypatch.setattr(RandomSearch, "tell", tell)
+    with pytest.raises(ArithmeticError, match="the model has no minimum"):
+        search(study(), tmp_path / "run", quiet=True)
+
+
+def test_time_is_written_down_while_a_trial_runs(ray_session, tmp_path, monkeypatch):
+    monkeypatch.setattr("infraray.tune.study.CLOCK_S", 0.3)
+    search(study(budget={"trials": 1}, parameters={"trial_s": 2.0}), tmp_path / "run", quiet=True)
+    events = read_journal(tmp_path / "run" / "trials.jsonl")
+    end = next(number for number, event in enumerate(events) if event["kind"] == "finished")
+    noted = [event["at_s"] for event in events[:end] if event["kind"] == "clock"]
+    assert len(noted) >= 3 and events[end]["ended_s"] - noted[-1] < 1.0
+    # Not while the best is confirmed, which is after the study's time.
+    assert all(event["kind"] == "confirmed" for event in events[end + 1 :])
+    assert study_report(tmp_path / "run").best is not None
 
 
 def test_preparation_that_fails_ends_the_search_in_one_line(ray_session, tmp_path):
@@ -194,6 +265,17 @@ def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path):
     assert "best" in output and "defaults" in output
 
 
+def test_missing_packages_name_the_extra(ray_session, tmp_path):
+    (tmp_path / "bowls.yaml").write_text(yaml.safe_dump(study()))
+    # As where only the package itself is installed; Ray asks for it when Tune is imported.
+    program = "import sys; sys.modules['fsspec'] = None; from infraray.cli import main; main()"
+    environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    command = [sys.executable, "-c", program, "search", str(tmp_path / "bowls.yaml"), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: ") and done.stderr.endswith("pip install 'infraray[search]'\n")
+
+
 def command_line(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "infraray", "search", *map(str, arguments)], capture_output=True, text=True, timeout=60
@@ -209,6 +291,11 @@ def command_line(*arguments: object) -> subprocess.CompletedProcess:
         ("agents: [scripted:power_of_tow]", "unknown agent scripted:power_of_tow for load_balance; did you mean"),
         ("parameters: {num_servers: 0}", "3: load_balance: num_servers=0: input should be"),
         ("budget: {trials: 0}", "3: budget.trials=0: "),
+        ("parameters: {level: 2}", "3: parameters.level: belongs beside 'parameters', not inside"),
+        ("parameters: {preset: x}", "3: parameters.preset: belongs beside 'parameters', not inside"),
+        ("resources: {cpus: 0}", "3: resources={'cpus': 0}: one of the two must be at least 0.0001"),
+        ("resources: {gpus: 1.5}", "3: resources={'gpus': 1.5}: gpus must be a whole number, or a share of one"),
+        ("name: 2026-13-45", "3: not valid YAML: '2026-13-45' is no timestamp; text goes in quotes"),
         ("budget: {}", "3: budget: says neither trials nor seconds"),
         ("evaluation_seeds: 19:25", "3: evaluation_seeds: 19 is among seeds too"),
         ("min_budget: 21", "3: min_budget: 21: must be from 2 to 20 episodes"),

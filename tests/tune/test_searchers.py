@@ -1,10 +1,20 @@
 """Every registered searcher keeps what the conformance suite asks."""
 
+import numpy as np
 import pytest
 
 from infraray.errors import InfrarayError, UnknownName
 from infraray.testing import SearcherConformance
-from infraray.tune.searchers import find_searcher, register_searcher, registered_searchers, registry
+from infraray.tune import Float, SearchSpace
+from infraray.tune.sampling import sample
+from infraray.tune.searchers import (
+    Proposal,
+    find_searcher,
+    make_searcher,
+    register_searcher,
+    registered_searchers,
+    registry,
+)
 from infraray.tune.searchers.brackets import Bracket, bracket_sizes, budget_ladder
 
 
@@ -24,6 +34,20 @@ class TestBohb(SearcherConformance):
 class TestSmac(SearcherConformance):
     searcher = "smac"
     seeds = range(4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tpe_models_dimensions_together(seed):
+    """What is good lies along x = y, of which neither dimension by itself knows."""
+    space = SearchSpace("valley", 1, tuple(Float(name, 0.0, 1.0, default=0.5) for name in "xy"))
+    searcher = make_searcher("tpe", space, (1,), seed)
+    random = np.random.default_rng(seed)
+    for _ in range(100):
+        told = sample(space, random)
+        searcher.tell(Proposal(told, 1), abs(told["x"] - told["y"]))
+    asked = [searcher.ask().configuration for _ in range(30)]
+    # Of uniform x and y it is 1/3.
+    assert np.mean([abs(one["x"] - one["y"]) for one in asked]) < 0.15
 
 
 def test_every_registered_searcher_is_held_against_the_suite():

@@ -21,7 +21,7 @@ from infraray.tune import (
     chosen_part,
     joint_space,
 )
-from infraray.tune.sampling import configurations, sample, size
+from infraray.tune.sampling import configurations, redraw, sample, size
 
 GOOD = {
     "max_num_seqs": 16,
@@ -157,6 +157,29 @@ def test_json_that_is_no_space_is_refused():
 def test_samples_are_canonical(seed):
     drawn = sample(ENGINE, np.random.default_rng(seed))
     assert ENGINE.canonical(drawn) == drawn
+
+
+@given(seed=st.integers(0, 2**32))
+def test_redrawing_one_keeps_all_others_that_are_still_active(seed):
+    random = np.random.default_rng(seed)
+    before = sample(ENGINE, random)
+    for dimension in ENGINE.hyperparameters:
+        after = redraw(ENGINE, before, dimension.name, random)
+        assert ENGINE.canonical(after) == after
+        kept = (before.keys() & after.keys()) - {dimension.name}
+        assert all(after[name] == before[name] for name in kept)
+        # What comes or goes depends on the one that was drawn.
+        if before.keys() != after.keys():
+            assert dimension.name in ("quantization", "speculative", "num_speculative_tokens")
+        if dimension.name not in before:
+            assert after == before
+
+
+def test_redrawing_is_uniform():
+    random = np.random.default_rng(0)
+    drawn = [redraw(SWITCHES, SWITCHES.default, "level", random) for _ in range(4000)]
+    levels = np.bincount([one["level"] for one in drawn]) / 4000
+    assert levels == pytest.approx([0.25] * 4, abs=0.03) and {one["mode"] for one in drawn} == {"slow"}
 
 
 def test_equal_seeds_draw_equal_samples():

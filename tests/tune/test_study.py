@@ -1,6 +1,8 @@
 """A study follows from its journal alone: cut it anywhere, and it goes on as if nothing had happened."""
 
 import json
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from infraray.testing.search_problems import SWITCHES
 from infraray.tune import Measurement, Objective, SearchRequest
 from infraray.tune.journal import Journal, read_journal
 from infraray.tune.searchers import Searcher, registry
-from infraray.tune.study import DEADLINE, Budget, Study
+from infraray.tune.study import CLOCK_S, DEADLINE, Budget, Study, judge_candidates
+from infraray.tune.study_file import make_objective, parse_study
 from infraray.tune.trial_actor import Order, carry_out
+from tests.scenarios.inference.tokenizers_on_the_spot import make_words
 from tests.tune.bowls import SPACE, Bowl
 
 
@@ -244,7 +248,67 @@ def test_confirmation_tries_the_next_best_when_one_is_refused(tmp_path):
         for one in due:
             study.confirm(one, carry_out(study.objective, Order("confirm", one.configuration)))
     assert tried == ranking[:3]
-    assert study.confirmed_best() is None
+    # The defaults, which are measured anyway, passed.
+    assert SPACE.default in ranking[3:]
+    best = study.confirmed_best()
+    assert best is not None and best.configuration == SPACE.default
+
+
+def test_nothing_is_best_while_a_better_candidate_is_not_measured():
+    assert judge_candidates("abcd", {"b": True, "d": True}) == {}
+    assert judge_candidates("abcd", {"a": False, "b": True, "d": True}) == {"a": "refused", "b": "best"}
+    assert judge_candidates("abcde", dict.fromkeys("abc", False)) == dict.fromkeys("abc", "refused")
+    assert judge_candidates("abcde", {**dict.fromkeys("abc", False), "e": True})["e"] == "best"
+
+
+def test_agent_is_measured_again_when_its_file_has_changed(tmp_path):
+    (tmp_path / "potter.py").write_text("x = 1")
+    potter = f"python:{tmp_path}/potter.py:Potter"
+
+    def due():
+        study = make(tmp_path / "trials.jsonl", trials=2, against=[potter])
+        agents = [one for one in study.due_confirmations() if one.configuration is None]
+        for one in agents:
+            study.confirm(one, measured(2.0))
+        study.journal.close()
+        return [one.label for one in agents]
+
+    assert due() == [potter] and due() == []
+    (tmp_path / "potter.py").write_text("x = 2")
+    assert due() == [potter] and due() == []
+    # Its row is the one that was measured last.
+    (tmp_path / "potter.py").write_text("x = 1")
+    assert due() == [potter]
+
+
+def test_agent_is_measured_again_when_it_has_another_time(tmp_path):
+    class Kiln(Bowl):
+        def agent_identity(self, agent):
+            return {"budget_s": self.parameters["seconds"]}
+
+    due = []
+    for seconds in (300.0, 300.0, 600.0):
+        objective = Kiln(request(seconds=seconds))
+        study = make(tmp_path / "trials.jsonl", trials=2, objective=objective, against=["scripted:potter"])
+        due.append([one for one in study.due_confirmations() if one.configuration is None])
+        for one in due[-1]:
+            study.confirm(one, measured(2.0))
+        study.journal.close()
+    assert [len(agents) for agents in due] == [1, 0, 1]
+
+
+def test_agents_that_tune_an_engine_have_another_time_with_another_budget(tmp_path):
+    study = {
+        "name": "s",
+        "scenario": "inference",
+        "parameters": {"model": str(make_words(tmp_path)), "engines": ["transformers"]},
+        "evaluation_seeds": [1337],
+    }
+    identities = [
+        make_objective(parse_study({**study, "budget": budget})).agent_identity("scripted:defaults")
+        for budget in ({"seconds": 300}, {"seconds": 300, "trials": 9}, {"seconds": 600})
+    ]
+    assert identities[0] == identities[1] != identities[2]
 
 
 def test_clock_counts_what_earlier_sessions_took(tmp_path, monkeypatch):
@@ -263,6 +327,24 @@ def test_clock_counts_what_earlier_sessions_took(tmp_path, monkeypatch):
         now[0] += 500.0
     study = Study(Bowl(request()), "random", 5, Budget(seconds=90.0), journal_at(path))
     assert study.is_spent and study.next_trial() is None
+
+
+def test_clock_counts_what_a_killed_session_took(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("infraray.tune.study.time.time", lambda: now[0])
+    path = tmp_path / "trials.jsonl"
+    study = Study(Bowl(request()), "random", 5, Budget(seconds=100.0), journal_at(path))
+    study.start_clock()
+    study.next_trial()
+    for _ in range(60):
+        now[0] += 1.0
+        study.note_time()
+    study.journal.close()
+    assert sum(event["kind"] == "clock" for event in read_journal(path)) == 60 / CLOCK_S
+    now[0] += 500.0
+    again = Study(Bowl(request()), "random", 5, Budget(seconds=100.0), journal_at(path))
+    again.start_clock()
+    assert again.elapsed_s() == 60.0 and len(again.owed) == 1
 
 
 def test_exception_is_a_failure_with_its_class():
@@ -294,6 +376,30 @@ def test_journal_drops_what_a_crash_tore_off(tmp_path):
             assert [event["trial"] for event in journal.events] == list(range(kept))
             journal.append({"kind": "finished", "trial": 9})
         assert [event["trial"] for event in read_journal(path)] == [*range(kept), 9]
+
+
+@contextmanager
+def files_up_to(length: int):
+    """Refuses to this process whatever makes a file longer."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_full_disk_is_one_line_and_loses_no_event_before(tmp_path):
+    path = tmp_path / "trials.jsonl"
+    with Journal(path) as journal:
+        journal.append({"kind": "finished", "trial": 0})
+    # In the middle of a line, as a disk fills up.
+    with files_up_to(path.stat().st_size + 10):
+        with pytest.raises(InfrarayError, match=r"trials.jsonl: cannot be written \(.*\); make room and run again"):
+            with Journal(path) as journal:
+                journal.append({"kind": "finished", "trial": 1})
+    with Journal(path) as journal:
+        assert [event["trial"] for event in journal.events] == [0]
 
 
 def test_line_that_was_changed_is_told(tmp_path):

@@ -120,6 +120,10 @@ class InferenceObjective(Objective):
         if load_agent(agent, SCENARIO).is_conversational and parse_agent(agent).kind == "engine":
             raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
 
+    def agent_identity(self, agent: str) -> Mapping[str, Any]:
+        """Its file, and the time that it has."""
+        return {**super().agent_identity(agent), "budget_s": self.parameters.budget_s}
+
     def confirm_agent(self, agent: str) -> Measurement:
         """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
         self.bench.stop()

@@ -3,7 +3,8 @@
 A random forest learns the score from the trials; a hyperparameter's importance is its total effect on
 the forest's answer, interactions included: the share of the answer's variance over the space that is
 left where all others are known (Sobol's total-effect index, estimated as Jansen, 1999; on forests,
-Hutter, Hoos and Leyton-Brown, ICML 2014). What is inactive stands at its default.
+Hutter, Hoos and Leyton-Brown, ICML 2014). A hyperparameter that is inactive has no effect; one that
+makes others active has theirs too. For the forest, what is inactive stands at its default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.tune.sampling import sample
+from infraray.tune.sampling import redraw, sample
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration
 
@@ -59,14 +60,18 @@ def find_importance(space: SearchSpace, trials: Sequence[tuple[Configuration, in
         return Importance({}, math.nan, "all scores are equal")
     forest = RandomForestRegressor(TREES, min_samples_leaf=2, oob_score=True, random_state=0).fit(points, scores)
     random = np.random.default_rng(0)
-    one, other = (np.array([_encoded(space, sample(space, random)) for _ in range(POINTS)]) for _ in range(2))
-    answers: NDArray[np.float64] = forest.predict(one)
+    drawn = [sample(space, random) for _ in range(POINTS)]
+
+    def answer(configurations: Sequence[Configuration]) -> NDArray[np.float64]:
+        answers: NDArray[np.float64] = forest.predict(np.array([_encoded(space, one) for one in configurations]))
+        return answers
+
+    answers = answer(drawn)
     variance = float(answers.var())
     shares = {}
-    for column, dimension in enumerate(space.hyperparameters):
-        mixed = one.copy()
-        mixed[:, column] = other[:, column]
-        effect = float(((answers - forest.predict(mixed)) ** 2).mean()) / 2
+    for dimension in space.hyperparameters:
+        others = answer([redraw(space, one, dimension.name, random) for one in drawn])
+        effect = float(((answers - others) ** 2).mean()) / 2
         shares[dimension.name] = effect / variance if variance > 0 else 0.0
     remark = f"from {len(scores)} trials"
     ranked = dict(sorted(shares.items(), key=lambda item: -item[1]))

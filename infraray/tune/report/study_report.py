@@ -21,7 +21,7 @@ from infraray.tune.objective import Measurement
 from infraray.tune.report.importance import Importance, find_importance
 from infraray.tune.sampling import size
 from infraray.tune.space import SearchSpace
-from infraray.tune.study import DEADLINE
+from infraray.tune.study import DEADLINE, judge_candidates
 from infraray.tune.values import Configuration, canonical_text
 
 
@@ -213,7 +213,7 @@ def study_report(folder: str | Path) -> StudyReport:
             asked.setdefault(event["trial"], event)
         elif event["kind"] == "confirmed":
             confirmed.append(event)
-        else:
+        elif event["kind"] == "finished":
             # A trial that the deadline cut off and that was measured later is the later one, at its place.
             trials.pop(event["trial"], None)
             trials[event["trial"]] = _trial_row(asked[event["trial"]], event)
@@ -253,17 +253,12 @@ def _standings(
     ]
     measured = {_key(event): event for event in confirmed}
     defaults = canonical_text(space.default)
-    shown: dict[str, str] = {}
-    for key in ranking:
-        if key not in measured:
-            break
-        failed = measured[key]["measurement"]["failure"] is not None
-        shown[key] = "refused" if failed else "best"
-        if not failed:
-            break
+    passed = {key: event["measurement"]["failure"] is None for key, event in measured.items()}
+    shown: dict[str, str] = {**judge_candidates(ranking, passed)}
     if defaults in measured:
         shown.setdefault(defaults, "defaults")
-    shown |= {_key(event): "agent" for event in confirmed if event["label"] in manifest["study"]["against"]}
+    agents = [event["label"] for event in confirmed if event["configuration"] is None]
+    shown |= {agent: "agent" for agent in agents if agent in manifest["study"]["against"]}
     base = measured[defaults]["measurement"]["samples"] if defaults in measured else []
     made = [_standing(role, measured[key], base, score) for key, role in shown.items()]
     return tuple(sorted(made, key=lambda one: (math.isnan(one.score.value), sign * one.score.value)))
