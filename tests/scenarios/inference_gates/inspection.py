@@ -26,6 +26,8 @@ from infraray.scenarios.inference.workloads import Traffic, Workload
 WORKLOAD = Workload(
     input_tokens=320, output_tokens=40, num_requests=16, traffic=(Traffic(concurrency=2),), request_timeout_s=120.0
 )
+VLLM_ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
+"""Of vLLM on the CPU."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,15 @@ import pytest
 
 from infraray.engines import EngineSpec
 from infraray.engines.process import EngineProcess
+from infraray.scenarios.inference.integrity import probes
 from tests.scenarios.inference_gates.inspection import Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 CHEATING_SERVER = Path(__file__).with_name("cheating_server.py")
+MANY_CANARIES = 80
+"""Of each place: a model that anybody serves repeats every code, this one sees 4 in 10, and 12 pairs show that by
+3.2 to 4.4 standard errors (60 pairs, two machines' models), of which the check wants 4."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,19 @@ def cheats(inspector: Inspector, smaller: Path) -> Iterator[Cheats]:
     ],
 )
 def test_a_cheat_is_flagged_by_the_checks_that_are_for_it(
-    cheats: Cheats, inspector: Inspector, cheat: str, caught_by: set[str]
+    cheats: Cheats, inspector: Inspector, cheat: str, caught_by: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if "canary" in caught_by:
+        monkeypatch.setattr(probes, "CANARIES", MANY_CANARIES)
     result = inspector.integrity(cheats.url(cheat), cheats.process.pid or 0)
     assert caught_by <= {finding.check for finding in result.findings}, result.reason
     assert not result.passed
 
 
-def test_the_same_server_without_a_cheat_passes_both_gates(cheats: Cheats, inspector: Inspector) -> None:
+def test_the_same_server_without_a_cheat_passes_both_gates(
+    cheats: Cheats, inspector: Inspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "CANARIES", MANY_CANARIES)
     url = cheats.url("honest")
     quality = inspector.quality(url)
     assert quality.passed and quality.changed == 0, quality.reason

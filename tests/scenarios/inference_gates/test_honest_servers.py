@@ -10,11 +10,10 @@ import pytest
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
-from tests.scenarios.inference_gates.inspection import Inspector
+from tests.scenarios.inference_gates.inspection import VLLM_ENV, Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
-ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
 
 
@@ -47,7 +46,7 @@ def preloaded() -> Iterator[PreloadedLauncher]:
 )
 def test_vllm_passes_both_gates(inspector: Inspector, preloaded: PreloadedLauncher, flags: dict[str, Any]) -> None:
     flags = {"max_model_len": 4096, "enforce_eager": True, **flags}
-    spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=ENV, ready_timeout_s=300)
+    spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=VLLM_ENV, ready_timeout_s=300)
     process = EngineProcess(spec, preloaded=preloaded)
     try:
         process.start()
