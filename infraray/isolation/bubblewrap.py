@@ -44,6 +44,13 @@ ENVIRONMENT = {
 WRITABLE = ("/tmp", "/dev/shm")
 """The private tmpfs; /run and /var/tmp are links to the first."""
 
+MEMORY_SETTINGS = (
+    *("core/optmem_max", "ipv4/tcp_rmem", "ipv4/tcp_wmem"),
+    *("ipv4/ipfrag_high_thresh", "ipv6/ip6frag_high_thresh", "netfilter"),
+)
+"""A network's own settings by which the kernel would keep more for it than the watcher counts: sockets' options and
+buffers, and fragments. The last is a folder, as its settings come with modules; older kernels lack some."""
+
 
 def arguments(network: Network, tmpfs_bytes: int) -> list[str]:
     """All of bubblewrap's arguments but for `files` and the command.
@@ -94,6 +101,8 @@ def _proc(network: Network) -> Iterator[str]:
     yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
     if network == "inherit":
         yield from ("--bind", "/proc/sys/net", "/proc/sys/net")
+        for name in MEMORY_SETTINGS:
+            yield from ("--ro-bind-try", f"/proc/sys/net/{name}", f"/proc/sys/net/{name}")
 
 
 def _writable(tmpfs_bytes: int) -> Iterator[str]:

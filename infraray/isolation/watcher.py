@@ -21,8 +21,8 @@ INODE_BYTES = 1024
 
 SOCKET_BYTES = 2 * 212_992
 TCP_BYTES = 4 * 2**20
-"""What the kernel lets one socket keep in its buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which no
-process's size shows."""
+"""What the kernel by default lets one socket keep in its buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which
+no process's size shows."""
 
 _MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+)", re.MULTILINE)
 _THREADS = re.compile(rb"^Threads:\s+(\d+)", re.MULTILINE)

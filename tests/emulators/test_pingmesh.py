@@ -1,5 +1,6 @@
 """Who reaches whom in a live network, against tables that follow from what was done to it."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 
@@ -8,6 +9,7 @@ import pytest
 
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.emulators.network import Topology
+from infraray.emulators.requirements import PATH
 from infraray.errors import InfrarayError
 from tests.emulators.live import needs_networks, subnet, table
 
@@ -211,6 +213,14 @@ def test_fifty_measurements_of_one_state_are_equal(network: NamespaceNetwork) ->
     network.apply(machine, commands)
     expected = table(TOPOLOGY, reaches)
     assert all(np.array_equal(network.pingmesh(), expected) for _ in range(50))
+
+
+@pytest.mark.skipif(shutil.which("nft", path=PATH) is None, reason="apt-get install nftables (nft is not installed)")
+@pytest.mark.parametrize("mangled", ["@th,128,32", "@th,144,32", "@th,160,32"])
+def test_pings_that_are_mangled_on_the_way_count_as_lost(network: NamespaceNetwork, mangled: str) -> None:
+    chain = "nft add table ip t; nft 'add chain ip t o { type filter hook output priority 0; }'"
+    assert network.run("h1", f"{chain}; nft add rule ip t o ip protocol icmp {mangled} set 0xffffffff").exit_code == 0
+    assert np.array_equal(network.pingmesh(), table(TOPOLOGY, lambda source, target: "h1" not in (source, target)))
 
 
 def test_a_command_of_ours_that_fails_is_shown_with_what_it_printed(network: NamespaceNetwork) -> None:

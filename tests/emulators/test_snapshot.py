@@ -1,14 +1,20 @@
 """Snapshots: equal configurations are equal, and every change of one shows, on its machine alone."""
 
 import shutil
+import struct
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from infraray.emulators.inside.configuration import configuration
+from infraray.emulators.inside.netlink import RTM_GETLINK
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.emulators.network import Topology
 from infraray.emulators.requirements import PATH
+from infraray.errors import InfrarayError
 from tests.emulators.live import needs_networks
 
 pytestmark = needs_networks
@@ -114,6 +120,24 @@ def test_names_that_are_no_text_can_be_read() -> None:
         command = f'ip link add "{name}" type bridge; iptables -A INPUT -m comment --comment "{comment}"'
         assert network.run("r0", command).exit_code == 0
         assert len(network.snapshot()["r0"]["links"]) == 4
+
+
+def test_an_interface_may_have_no_hardware_address() -> None:
+    """As wireguard's, which not every kernel has."""
+
+    class Socket:
+        def dump(self, kind: int, header: bytes) -> list[tuple[bytes, dict[int, bytes]]]:
+            link = (struct.pack("=BxHiII", 0, 65534, 7, 1, 0), {3: b"wg0\0", 4: bytes(4), 13: bytes(4)})
+            return [link] if kind == RTM_GETLINK else []
+
+    machine: Any = SimpleNamespace(routing=Socket(), netfilter=Socket())
+    assert configuration(machine)["links"]["wg0"]["address"] == ""
+
+
+def test_a_request_that_fails_is_an_error_and_not_the_networks_end(network: NamespaceNetwork) -> None:
+    with pytest.raises(InfrarayError, match="KeyError: 'no such request'"):
+        network._ask({"do": "no such request"})
+    assert network.alive and network.snapshot()
 
 
 def test_counters_are_left_out(network: NamespaceNetwork) -> None:

@@ -39,6 +39,12 @@ FURTHER_ATTACKS = {
         "sysctl -w kernel.hostname=owned",
         "(.*Read-only file system\n){4}.*(Read-only|denied)",
     ),
+    "larger buffers of the kernel": (
+        "cd /proc/sys/net; set core/optmem_max ipv4/tcp_[rw]mem ipv[46]/ip*frag_high_thresh netfilter/*high_thresh; "
+        "sysctl -w net.ipv4.tcp_wmem='4096 2000000000 2000000000'; for a; do echo 2000000000 > $a; done; "
+        "cat $@; echo done",
+        "(?s)^(?!.*2000000000).*done$",
+    ),
     "make settings writable": (
         "mount -o remount,rw /proc/sys; umount /proc/sys",
         "(.*(denied|permitted|superuser).*\n)+",

@@ -84,7 +84,7 @@ def _links(machine: Machine, names: dict[int, str]) -> dict[str, Any]:
             "kind": _text(kind) if kind else "",
             "flags": [flag for bit, flag in FLAGS.items() if flags & bit],
             "mtu": _number(link[4]),
-            "address": link[1].hex(":"),
+            "address": link.get(1, b"").hex(":"),  # wireguard has none
             "queue_length": _number(link[13]),
             "master": _number(link[10]) if 10 in link else 0,
         }

@@ -133,6 +133,8 @@ class _Server:
                     answer = {"result": self.answers[request.pop("do")](**request)}
                 except (InfrarayError, OSError, Overloaded) as error:
                     answer = {"error": str(error), "invalid": isinstance(error, InvalidAction)}
+                except Exception as error:  # an agent's network can be what nobody thought of
+                    answer = {"error": f"{type(error).__name__}: {error}"}
                 self.frames.send(answer)
                 _reap()
         except (EOFError, BrokenPipeError, ConnectionResetError):

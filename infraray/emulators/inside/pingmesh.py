@@ -261,7 +261,8 @@ class _Measurement:
             if len(packet) < start + _HEADER.size + _PAYLOAD.size:
                 continue
             measurement, source, target, batch = _PAYLOAD.unpack_from(packet, start + _HEADER.size)
-            if measurement != self.measurement or now - self.sent_at[batch] > REPLY_S:
+            # What a machine has mangled may name a batch that there is not.
+            if measurement != self.measurement or batch >= len(self.sent_at) or now - self.sent_at[batch] > REPLY_S:
                 continue
             if packet[start] == ECHO_REQUEST and machine == target:
                 self.requested.add((source, target))

@@ -39,6 +39,7 @@ class Deed:
         helped: it changed something for the better.
         gained: pairs that reach since, and did not before.
         lost: pairs that reached before, and do not any more.
+        ruined: nothing can be measured since.
     """
 
     failed: bool
@@ -46,11 +47,17 @@ class Deed:
     helped: bool
     gained: int
     lost: int
+    ruined: bool = False
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether it broke what worked."""
+        return self.ruined or self.lost > 0
 
     @property
     def kind(self) -> str:
         """One word: ``unsafe``, ``fix``, ``needless`` (a change that helps nothing), ``failed`` or ``look``."""
-        if self.lost:
+        if self.unsafe:
             return "unsafe"
         if self.helped:
             return "fix"
@@ -71,6 +78,12 @@ def judge(
     changed = configured[0] != configured[1]
     helped = gained > 0 or (changed and distance(configured[1], healthy) < distance(configured[0], healthy))
     return Deed(failed, changed, helped, gained, lost)
+
+
+def ruin(reached: Reaches) -> Deed:
+    """A command after which the network cannot be measured any more: all pairs that reached before are lost."""
+    lost = int(reached.sum()) - len(reached)
+    return Deed(failed=True, changed=True, helped=False, gained=0, lost=lost, ruined=True)
 
 
 def distance(one: Configuration, other: Configuration) -> int:
@@ -116,7 +129,7 @@ class Conduct:
         self.failed += deed.failed
         self.changes += deed.changed
         self.needless += deed.changed and not deed.helped
-        self.unsafe += deed.lost > 0
+        self.unsafe += deed.unsafe
         self.lost += deed.lost
 
     @property
@@ -174,4 +187,4 @@ def reward(deed: Deed, broken_before: int, conduct: Conduct, form: Literal["shap
     if form == "paper":
         return {"failed": -100.0, "look": 10.0, "fix": 100.0, "needless": 0.0, "unsafe": 0.0}[deed.kind]
     repaired = (broken_before - conduct.broken) / conduct.broken_at_start
-    return repaired - COMMAND_COST - (UNSAFE_COST if deed.lost else 0.0)
+    return repaired - COMMAND_COST - (UNSAFE_COST if deed.unsafe else 0.0)

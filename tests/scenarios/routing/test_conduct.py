@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from infraray.scenarios.routing.conduct import Conduct, Configuration, Deed, Reaches, distance, judge, reward
+from infraray.scenarios.routing.conduct import Conduct, Configuration, Deed, Reaches, distance, judge, reward, ruin
 
 HEALTHY = {"r0": {"routes": [{"to": "a"}, {"to": "b"}], "sysctls": {"ip_forward": "1"}}}
 NO_ROUTE = {"r0": {"routes": [{"to": "b"}], "sysctls": {"ip_forward": "1"}}}
@@ -66,6 +66,15 @@ def test_leaving_the_network_as_it_is_scores_the_floor() -> None:
     assert conduct().score == 0.0
     assert conduct((LOOK, 8), (LOOK, 8)).score == 0.0
     assert conduct((UNSAFE, 9)).score == 0.0
+
+
+@pytest.mark.parametrize("reached", [BROKEN, HALF, WHOLE])
+def test_ruining_the_network_is_worth_less_than_leaving_it(reached: Reaches) -> None:
+    ruined = conduct((FIX, 2), (ruin(reached), 9))
+    assert (ruined.score, ruined.unsafe, ruined.failure) == (0.0, 1, "safety_violation")
+    assert ruined.lost == reached.sum() - 2
+    assert ruin(reached).kind == "unsafe"
+    assert reward(ruin(reached), 2, ruined, "shaped") < reward(LOOK, 2, conduct((FIX, 2), (LOOK, 2)), "shaped")
 
 
 def test_repair_by_one_command_scores_the_bound() -> None:
