@@ -34,6 +34,7 @@ MAX_RETRIES = 3
 
 TEXT_CHARACTERS = string.printable
 MAX_TEXT_LENGTH = 65_536
+MAX_REASON_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -319,7 +320,7 @@ class Environment(gymnasium.Env[Any, Any]):
         try:
             understood = self.parse_action(action) if isinstance(action, str) else self.check_action(action)
         except InvalidAction as error:
-            reason = str(error)
+            reason = _printable(str(error))
             understood = self._after_invalid_action()
         else:
             self._retries = 0
@@ -385,7 +386,7 @@ class Environment(gymnasium.Env[Any, Any]):
         if self.text:
             words = self.words()
             if reason is not None:
-                words = f"Your last answer was not valid: {_printable(reason)}\n\n{words}"
+                words = f"Your last answer was not valid: {reason}\n\n{words}"
             observation["task_description"] = self.task_description
             observation["available_actions"] = self.available_actions
             observation["text_observation"] = words
@@ -422,8 +423,10 @@ def _shorten(value: Any) -> str:
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def _printable(value: str) -> str:
-    return "".join(character if character in TEXT_CHARACTERS else "?" for character in value)
+def _printable(reason: str) -> str:
+    """A reason as it is told and kept: it quotes what an agent wrote, which may be anything and of any length."""
+    bounded = reason if len(reason) <= MAX_REASON_LENGTH else f"{reason[: MAX_REASON_LENGTH - 3]}..."
+    return "".join(character if character in TEXT_CHARACTERS else "?" for character in bounded)
 
 
 def _is_integer(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -23,6 +24,28 @@ class Unavailable(InfrarayError):
 
 class UnknownName(InfrarayError):
     """A name that is not registered; the text lists the nearest ones."""
+
+
+_SECRET = re.compile("TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
+"""What names an environment variable whose value is for no file and no error's line."""
+
+
+def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
+    """Plain data as it may be shown: "..." stands for what a variable in an ``env`` keeps secret.
+
+    Args:
+        value: the data.
+        place: where it stands in what a person wrote.
+    """
+    if isinstance(value, dict):
+        return {name: without_secrets(part, (*place, name)) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(part, place) for part in value]
+    if "env" not in place:
+        return value
+    # Where an environment should stand there may be NAME=value.
+    named = value if place[-1] == "env" else place[-1]
+    return "..." if _SECRET.search(str(named)) else value
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -48,7 +71,8 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[t
         else:
             reason = detail["msg"].removeprefix("Value error, ")
             reason = reason[0].lower() + reason[1:]
-            given = "" if detail["type"] == "value_error" and len(place) == 0 else f"={detail['input']!r}"
+            shown = without_secrets(detail["input"], place)
+            given = "" if detail["type"] == "value_error" and len(place) == 0 else f"={shown!r}"
             lines.append((place, f"{field}{given if len(given) < 200 else '=...'}: {reason}"))
     return lines
 

@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infraray.actors.rollout import BatchReport, import_sources
+from infraray.actors.rollout import BatchReport, import_sources, pack
 from infraray.agents.chat import ServedModel, listeners
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs import Limits
-from infraray.trajectories.encoding import encode, to_batch
 
 
 class ConversationWorker:
@@ -33,7 +32,8 @@ class ConversationWorker:
         import_path: Sequence[str],
         engines: Mapping[str, ServedModel],
     ) -> None:
-        import_sources(sources, import_path)
+        self.sources = sources
+        self.import_path = import_path
         self.run = run
         self.collector = collector
         self.player = EpisodePlayer(limits.conversation_s, limits.retries, engines)
@@ -41,7 +41,12 @@ class ConversationWorker:
         listeners.append(self.told.append)
 
     async def ready(self) -> int:
-        """Answers once the worker can play; returns its process id."""
+        """Answers once the worker can play; returns its process id.
+
+        Raises:
+            InfrarayError: one of the user's files does not import here.
+        """
+        import_sources(self.sources, self.import_path)
         return os.getpid()
 
     async def notices(self, heard: int) -> list[str]:
@@ -57,6 +62,6 @@ class ConversationWorker:
     async def _play(self, spec: EpisodeSpec, report: BatchReport) -> None:
         before = time.perf_counter()
         trajectory = await self.player.converse(spec)
-        message = await asyncio.to_thread(lambda: encode(to_batch(self.run, [trajectory]), [spec.id]))
+        packed, message = await asyncio.to_thread(pack, self.run, [trajectory])
         await self.collector.append.remote(message)
-        report.add(trajectory, time.perf_counter() - before)
+        report.add(packed[0], time.perf_counter() - before)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 
 from infraray.agents import load_file
-from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory
+from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory, describe_failure
 from infraray.runs import Limits
-from infraray.trajectories.encoding import encode, to_batch
+from infraray.trajectories.encoding import Message, encode, to_batch
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,42 @@ class BatchReport:
             self.finished[who] += 1
 
 
+def enter_folder(_: Any, folder: str) -> None:
+    """Takes a worker's process to a folder, where this machine has it."""
+    if os.path.isdir(folder):
+        os.chdir(folder)
+
+
 def import_sources(sources: Mapping[str, str], import_path: Sequence[str]) -> None:
     """Makes a worker's process import what the driver does: its folders, and the user's files by their text."""
     sys.path += [folder for folder in import_path if folder not in sys.path]
     for path, source in sources.items():
         load_file(path, source)
+
+
+def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory], Message]:
+    """A message of trajectories, and these as it holds them.
+
+    What an agent or a scenario gave may be impossible to write; such an episode has failed, and costs no other.
+    """
+    packed = list(trajectories)
+    try:
+        batch = to_batch(run, packed)
+    except Exception:
+        packed = [_writable(run, trajectory) for trajectory in packed]
+        batch = to_batch(run, packed)
+    return packed, encode(batch, [trajectory.spec.id for trajectory in packed])
+
+
+def _writable(run: str, trajectory: Trajectory) -> Trajectory:
+    """A trajectory, or in place of one that cannot be written its failure, without steps."""
+    try:
+        to_batch(run, [trajectory])
+    except Exception as error:
+        plain = describe_failure(error).encode("ascii", "backslashreplace").decode()
+        failure = f"its record cannot be written: {plain}"
+        return replace(trajectory, steps=[], measures=None, floor=math.nan, bound=math.nan, failure=failure)
+    return trajectory
 
 
 class RolloutWorker:
@@ -67,24 +99,32 @@ class RolloutWorker:
     def __init__(
         self, run: str, collector: Any, limits: Limits, sources: Mapping[str, str], import_path: Sequence[str]
     ) -> None:
-        import_sources(sources, import_path)
+        self.sources = sources
+        self.import_path = import_path
         self.run = run
         self.collector = collector
         self.player = EpisodePlayer(limits.episode_s, limits.retries)
 
     def ready(self) -> int:
-        """Answers once the worker can play; returns its process id."""
+        """Answers once the worker can play; returns its process id.
+
+        Raises:
+            InfrarayError: one of the user's files does not import here.
+        """
+        # Not in the constructor, whose errors Ray takes for the worker's death.
+        import_sources(self.sources, self.import_path)
         return os.getpid()
 
     def play(self, specs: Sequence[EpisodeSpec]) -> BatchReport:
         """Plays episodes; when it returns, they are collected."""
         report = BatchReport()
-        trajectories = []
+        trajectories, seconds = [], []
         for spec in specs:
             before = time.perf_counter()
-            trajectory = self.player.play(spec)
-            trajectories.append(trajectory)
-            report.add(trajectory, time.perf_counter() - before)
-        message = encode(to_batch(self.run, trajectories), [spec.id for spec in specs])
+            trajectories.append(self.player.play(spec))
+            seconds.append(time.perf_counter() - before)
+        trajectories, message = pack(self.run, trajectories)
         ray.get(self.collector.append.remote(message))
+        for trajectory, taken_s in zip(trajectories, seconds, strict=True):
+            report.add(trajectory, taken_s)
         return report

@@ -39,15 +39,19 @@ class GraphAgent(Agent):
                 f"must be a compiled LangGraph graph (StateGraph(...).compile()), not {type(graph).__name__}"
             )
         self.graph: Any = graph
+        self.remembers = graph.checkpointer not in (None, False)
+        self.thread: str | None = None
 
     def reset(self, briefing: Briefing) -> None:
         """Begins a new thread."""
         self.system = f"{briefing.task_description}\n\n{briefing.available_actions}"
         self.thread = f"{briefing.scenario}-{briefing.seed:x}"
-        self.first = True
-        if self.graph.checkpointer not in (None, False):
-            # An episode that is begun again must not remember its first attempt.
-            self.graph.checkpointer.delete_thread(self.thread)
+        self.step = 0
+
+    async def release(self) -> None:
+        """Ends the thread, which nobody goes on with."""
+        if self.remembers and self.thread is not None:
+            await self.graph.checkpointer.adelete_thread(self.thread)
 
     async def act(self, observation: Observation) -> Turn:
         """Invokes the graph with the observation."""
@@ -55,23 +59,29 @@ class GraphAgent(Agent):
         if words is None:
             layout = observation.layout
             words = json.dumps({name: getattr(observation, name).tolist() for name in layout.slices} if layout else {})
-        remembers = self.graph.checkpointer not in (None, False)
-        messages = [] if remembers and not self.first else [{"role": "system", "content": self.system}]
-        messages.append({"role": "user", "content": words})
-        self.first = False
+        if self.step == 0:
+            # What a killed worker left of the episode in a checkpointer's file must not be remembered.
+            await self.release()
+        messages = [] if self.remembers and self.step else [{"role": "system", "content": self.system}]
+        observed = f"{self.thread}-{self.step}"
+        messages.append({"role": "user", "content": words, "id": observed})
+        self.step += 1
         config = {"configurable": {"thread_id": self.thread}, "recursion_limit": MAX_GRAPH_STEPS}
         state = await self.graph.ainvoke({"messages": messages}, config)
-        return _turn(state["messages"])
+        return _turn(state["messages"], observed)
 
 
-def _turn(messages: list[Any]) -> Turn:
-    """The last message's text as the action, and the messages since the last observation as the record."""
-    last_user = max(position for position, message in enumerate(messages) if message.type == "human")
-    new = messages[last_user + 1 :]
+def _turn(messages: list[Any], observed: str) -> Turn:
+    """The last message's text as the action, and the messages since the one with id ``observed`` as the record."""
+    humans = [position for position, message in enumerate(messages) if message.type == "human"]
+    # A graph that sums up what was said may have put other words in the observation's place.
+    asked = [position for position in humans if messages[position].id == observed] or humans
+    answered = asked[-1] + 1 if asked else 0
+    new = messages[answered:]
     usage = [message.usage_metadata for message in new if getattr(message, "usage_metadata", None)]
     said = new[-1].text if new else ""
     extra = {
-        "messages": [_plain(message) for message in messages[: last_user + 1]],
+        "messages": [_plain(message) for message in messages[:answered]],
         "completion": {"role": "assistant", "content": str(said)},
         "tool_calls": [
             {"name": call["name"], "arguments": call["args"]}

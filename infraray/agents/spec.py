@@ -70,9 +70,11 @@ def parse_agent(text: str) -> AgentSpec:
         raise InfrarayError(f"agent={text!r}: nothing after '{kind}:'; write for example 'scripted:random'")
     options: list[tuple[str, Any]] = []
     for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in dict(options):
+            raise InfrarayError(f"agent={text!r}: option {name} is given twice; give it once")
         try:
             options.append((name, yaml.safe_load(value)))
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # what looks like a date and is none is a ValueError
             raise InfrarayError(f"agent={text!r}: option {name}={value!r} is not a YAML value") from None
     return AgentSpec(kind, target, tuple(sorted(options)))
 
@@ -189,11 +191,18 @@ def _imported(spec: AgentSpec) -> Any:
         raise InfrarayError(f"agent {kind}:{target}: must name a module and an object, as in '{kind}:mine.py:name'")
     if module_name.endswith(".py"):
         module = load_file(module_name)
+    elif "/" in module_name:
+        raise InfrarayError(
+            f"agent {kind}:{target}: {module_name} is no module; write a file as in '{kind}:{module_name}.py:{name}'"
+        )
     else:
         try:
             module = importlib.import_module(module_name)
-        except ImportError as error:
-            raise InfrarayError(f"agent {kind}:{target}: {module_name} does not import: {error}") from None
+        except InfrarayError:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InfrarayError(f"agent {kind}:{target}: {module_name} does not import: {reason}") from error
     if not hasattr(module, name):
         known = [found for found in vars(module) if not found.startswith("_")]
         raise UnknownName(f"agent {kind}:{target}: {module_name} has no {name}; {did_you_mean(name, known)}")

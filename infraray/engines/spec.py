@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from infraray.errors import InfrarayError, explain_validation
+from infraray.errors import InfrarayError, explain_validation, without_secrets
 
 EngineName = Literal["vllm", "sglang", "tgi", "transformers", "url"]
 
@@ -114,14 +114,14 @@ class EngineSpec(_Section):
         elif not self.model:
             raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
         if self.url:
-            _check_url(self.url)
+            check_url(self.url)
         return self
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the answers: not the name, nor how many replicas run where."""
+        """What decides the answers: not the name, nor how many replicas run where, nor a secret's value."""
         given = self.model_dump(mode="json", include={"engine", "model", "flags", "env", "command", "url"})
-        return {field: value for field, value in given.items() if value}
+        return {field: without_secrets(value, (field,)) for field, value in given.items() if value}
 
     @property
     def served_model(self) -> str:
@@ -132,7 +132,12 @@ class EngineSpec(_Section):
         return self.model
 
 
-def _check_url(url: str) -> None:
+def check_url(url: str) -> None:
+    """Makes sure that a server can be asked at a base URL.
+
+    Raises:
+        ValueError: one line with what is wrong and an example.
+    """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"url={url!r}: must begin with http:// or https://")
     try:

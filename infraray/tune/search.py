@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, without_secrets
 from infraray.parameters import file_sha256
 from infraray.tune.journal import Journal
 from infraray.tune.objective import Objective
@@ -150,7 +150,7 @@ def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
             raise InfrarayError(f"{folder}: holds a study with {field}: {held}, not {wanted}; choose another --out")
     manifest = {
         "name": spec.name,
-        "study": spec.model_dump(mode="json"),
+        "study": without_secrets(spec.model_dump(mode="json")),
         "objective": objective.identity(),
         "space": objective.space.to_json(),
         "imports": {path: file_sha256(path) for path in spec.imports},

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from infraray.agents import load_file, parse_agent
-from infraray.errors import InfrarayError, explain_validation
+from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import find
 from infraray.runs import SeedRange, Seeds
 from infraray.tune.objective import Objective, SearchRequest
@@ -73,9 +73,10 @@ class StudySpec(_Section):
     _where: Where = PrivateAttr(default_factory=lambda: nowhere)
 
     def identity(self) -> dict[str, Any]:
-        """The fields that make it this study; the others may change when it is gone on with."""
+        """The fields that make it this study, without secrets; the others may change when it is gone on with."""
         others = {"budget", "against", "parallel", "resources"}
-        return self.model_dump(mode="json", exclude=others)
+        kept: dict[str, Any] = without_secrets(self.model_dump(mode="json", exclude=others))
+        return kept
 
     @contextmanager
     def explaining(self, *place: int | str) -> Iterator[None]:

@@ -148,3 +148,20 @@ class WaitsForever(_EverySeventh):
         if self.briefing.seed % 7 == 0:
             await asyncio.sleep(1000)
         return 0
+
+
+@infraray.register_agent("miscounts", scenario="coin")
+class Miscounts(infraray.ScriptedAgent):
+    """Gives a count of tokens that is none in an episode out of seven."""
+
+    def act(self, observation):
+        return infraray.Turn("1", "seven" if self.briefing.seed % 7 == 0 else 7, 1)
+
+
+@infraray.register_agent("miscounts_later", scenario="coin")
+class MiscountsLater(Miscounts):
+    """The same after a wait."""
+
+    async def act(self, observation):
+        await asyncio.sleep(0)
+        return super().act(observation)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 import infraray
-from infraray.agents import load_agent
+from infraray.agents import load_agent, load_file
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.runs import make_plan, parse_run
@@ -96,6 +96,45 @@ def test_the_example_plays_with_memory_and_a_tool(model: type[Model]) -> None:
     # System and user; then the call and its answer too; each step adds four messages to the memory.
     assert lengths == [2, 4, 6, 8, 10, 12] * 2
     assert "You balance load" in model.requests[-1]["messages"][0]["content"]
+
+
+SECOND_THOUGHTS = """
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+
+
+def ask(state):
+    usage = {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13}
+    answer = AIMessage("1", usage_metadata=usage)
+    return {"messages": [answer, HumanMessage("Are you sure?"), answer.model_copy()]}
+
+
+saver = InMemorySaver()
+remembering = StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").compile(checkpointer=saver)
+forgetting = StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").compile()
+"""
+
+
+@pytest.mark.parametrize("name", ["remembering", "forgetting"])
+def test_all_that_is_said_after_the_observation_is_the_answers_and_an_episodes_thread_ends_with_it(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "second_thoughts.py"
+    file.write_text(SECOND_THOUGHTS)
+    player = EpisodePlayer(60, 0)
+
+    async def play() -> list:
+        return [await player.converse(spec) for spec in plan(f"graph:{file}:{name}")]
+
+    for trajectory in asyncio.run(play()):
+        assert trajectory.failure is None
+        assert [(step.input_tokens, step.output_tokens) for step in trajectory.steps] == [(20, 6)] * 3
+        assert [step.action for step in trajectory.steps] == ["1"] * 3
+        asked = [step.agent_extra["messages"] for step in trajectory.steps]
+        assert asked[-1][-1] == {"role": "user", "content": trajectory.steps[-1].observation["text_observation"]}
+        assert [len(messages) for messages in asked] == ([2, 6, 10] if name == "remembering" else [2, 2, 2])
+    assert not load_file(str(file)).saver.storage
 
 
 def test_what_is_no_graph_is_told() -> None:

@@ -51,6 +51,9 @@ def test_order_of_options_does_not_matter():
         ("scripted:", "nothing after 'scripted:'"),
         ("scripted:?a=1", "nothing after"),
         ("python:m:A?a={", "option a='{' is not a YAML value"),
+        ("python:m:A?a=2024-13-01", "option a='2024-13-01' is not a YAML value"),
+        ("python:m:A?a=1&a=b", "option a is given twice; give it once"),
+        ("python:m:A?b=1&a=1&b=1", "option b is given twice; give it once"),
         (None, "must be a spec such as 'scripted:random'"),
         (7, "must be a spec"),
     ],
@@ -95,6 +98,9 @@ def test_own_class_and_own_function_are_agents(own):
         ("{own}", "must name a module and an object"),
         ("{own}x.py:Always", "cannot be read"),
         ("no_such_module:Agent", "no_such_module does not import"),
+        ("./mine:A", "./mine is no module; write a file as in 'python:./mine.py:A'"),
+        ("mine/agents:A", "mine/agents is no module; write a file as in 'python:mine/agents.py:A'"),
+        ("..mine:A", "..mine does not import: TypeError: "),
     ],
 )
 def test_own_agent_that_cannot_be_had_gets_one_line(own, target, reason):
@@ -108,6 +114,18 @@ def test_own_file_that_fails_to_import_says_where(tmp_path):
     path.write_text("raise KeyError('lost')")
     with pytest.raises(InfrarayError, match=r"broken\.py: its import fails: KeyError: 'lost'"):
         load_agent(f"python:{path}:Agent", "load_balance")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"), [("def act(:", "SyntaxError: invalid syntax"), ("raise KeyError('lost')", "KeyError: 'lost'")]
+)
+def test_own_module_that_fails_to_import_says_why(tmp_path, monkeypatch, source, reason):
+    (tmp_path / "broken_module.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InfrarayError) as caught:
+        load_agent("python:broken_module:act", "load_balance")
+    assert f"agent python:broken_module:act: broken_module does not import: {reason}" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_own_file_is_part_of_the_identity(own):

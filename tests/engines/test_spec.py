@@ -6,6 +6,7 @@ import pytest
 
 from infraray.engines import EngineSpec, launchers, read_engine_spec
 from infraray.errors import InfrarayError
+from infraray.runs import make_plan, parse_run
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,43 @@ def test_every_engine_gets_its_model_and_port(name: str) -> None:
 )
 def test_the_reason_is_the_cause_and_not_its_symptom(engine: str, log: str, reason: str | None) -> None:
     assert launchers()[engine].reason(log) == reason
+
+
+def test_a_secret_starts_the_engine_and_stands_in_no_file() -> None:
+    env = {"HF_TOKEN": "hf_abc", "aws_secret_access_key": "s3", "DB_PASSWORD": "pw", "HF_HOME": "/models"}
+    spec = EngineSpec(model="m", env=env)
+    assert spec.env == env
+    shown = {**dict.fromkeys(env, "..."), "HF_HOME": "/models"}
+    assert spec.identity["env"] == shown
+    run = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"], "engines": {"e": spec}}
+    assert make_plan(parse_run(run)).manifest()["plan"]["engines"]["e"]["env"] == shown
+
+
+def test_another_token_is_the_same_engine() -> None:
+    first, second = (EngineSpec(model="m", env={"HF_TOKEN": token}) for token in ("old", "new"))
+    assert first.identity == second.identity
+    first, second = (EngineSpec(model="m", env={"HF_HOME": home}) for home in ("/keys", "/tokens"))
+    assert first.identity != second.identity
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"engine": "vllm", "env": {"HF_TOKEN": "hf_abc", "HF_HOME": "/models"}},
+        {"model": "m", "env": {"HF_TOKEN": ["hf_abc"]}},
+        {"model": "m", "env": ["HF_TOKEN=hf_abc"]},
+        {"model": "m", "env": "HF_TOKEN=hf_abc"},
+    ],
+)
+def test_a_mistake_is_told_without_secrets(given: dict[str, Any]) -> None:
+    run = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"]}
+    for engines in ({"e": given}, [given]):
+        with pytest.raises(InfrarayError) as refused:
+            parse_run({**run, "engines": engines})
+        assert "engines" in str(refused.value) and "hf_abc" not in str(refused.value)
+    with pytest.raises(InfrarayError) as refused:
+        read_engine_spec(given)
+    assert "hf_abc" not in str(refused.value)
 
 
 def test_a_spec_can_be_sent() -> None:

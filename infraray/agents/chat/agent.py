@@ -24,6 +24,7 @@ from infraray.agents.chat.perception import in_words
 from infraray.agents.chat.prices import read_price
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
+from infraray.engines.spec import check_url
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
 
@@ -46,7 +47,7 @@ class ChatAgent(Agent):
         InfrarayError: one line for every option that is unknown or wrong.
     """
 
-    def __init__(self, model: str, endpoints: Endpoints | str, **options: Any) -> None:
+    def __init__(self, model: str, endpoints: Endpoints | str, /, **options: Any) -> None:
         if importlib.util.find_spec("openai") is None:
             raise InfrarayError("chat agents need the openai client; pip install 'infraray[chat]'")
         self.model = model
@@ -196,7 +197,7 @@ class ChatAgent(Agent):
                 "finish_reason": last.finish_reason,
                 "cost": self.price.of(inputs, outputs) if self.price is not None else None,
                 "cached": all(completion.cached for completion in asked),
-                "left_out": list(last.left_out),
+                "left_out": sorted({*last.left_out, *dialogue.left_out}),
                 "tool_calls": dialogue.tool_calls,
             },
         )
@@ -217,6 +218,10 @@ def make_chat_agent(target: str, options: Mapping[str, Any]) -> ChatAgent:
         raise InfrarayError(
             f"agent chat:{target}: must be chat:MODEL@BASE_URL, as in chat:Qwen/Qwen3-8B@http://localhost:8000/v1"
         )
+    try:
+        check_url(base_url)
+    except ValueError as error:
+        raise InfrarayError(f"agent chat:{target}: {error}") from None
     return ChatAgent(model, base_url, **options)
 
 

@@ -46,6 +46,11 @@ class Completion:
     left_out: tuple[str, ...] = ()
     cached: bool = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the model was stopped before it had ended."""
+        return self.finish_reason in ("length", "content_filter")
+
 
 @dataclass
 class _Parts:
@@ -90,8 +95,9 @@ class _Parts:
     def finish(self, streamed: bool) -> Completion:
         """The whole answer."""
         try:
-            text = "".join(self.text)
-            reasoning = "".join(self.reasoning)
+            text = _whole_characters("".join(self.text))
+            reasoning = _whole_characters("".join(self.reasoning))
+            called = _whole_characters("".join(self.called)) if self.called else None
         except TypeError:
             raise TransientFailure("the server sent JSON that is no answer") from None
         if "think>" in text:
@@ -102,7 +108,7 @@ class _Parts:
         return Completion(
             text,
             reasoning or None,
-            "".join(self.called) if self.called else None,
+            called,
             self.finish_reason,
             self.usage.get("prompt_tokens"),
             self.usage.get("completion_tokens"),
@@ -153,6 +159,11 @@ async def read_stream(chunks: AsyncIterator[bytes], started: float) -> Completio
     if parts.finish_reason is None:
         raise TransientFailure("the server closed the connection in the middle of its answer")
     return parts.finish(streamed=True)
+
+
+def _whole_characters(text: str) -> str:
+    """Joins the halves of characters that JSON writes as two, which chunks may part; a single half cannot be sent."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json(data: bytes) -> Any:

@@ -75,21 +75,24 @@ class Connection:
             ContextOverflow: the prompt is too long.
             Unsupported: the server does not take an answer format.
             Unavailable: no request will ever succeed, such as with a wrong key; the text is the server's reason.
-        InfrarayError: this request will never succeed.
+            InfrarayError: this request will never succeed.
         """
         refused = self.refused.setdefault(request["model"], {})
+        guesses: dict[str, str] = {}
         while True:
             for option in ANSWER_FORMATS:
                 if option in request and option in refused:
                     raise Unsupported(refused[option], option)
-            body = _without(request, refused)
+            without = {**refused, **guesses}
             try:
-                completion = await self._send(body)
+                completion = await self._send(_without(request, without))
             except Unsupported as refusal:
-                if refusal.option in refused:
+                if refusal.option in without:
                     raise InfrarayError(str(refusal)) from None
-                refused[refusal.option] = str(refusal)
+                (guesses if refusal.is_guess else refused)[refusal.option] = str(refusal)
                 continue
+            # A request may be refused for what is in it: only one that succeeds shows what the server does not take.
+            refused.update(guesses)
             left_out = tuple(sorted(option for option in refused if option in request and option != "max_tokens"))
             return replace(completion, left_out=left_out) if left_out else completion
 
@@ -222,6 +225,8 @@ def _http_client(openai: Any) -> Any:
 def _without(request: Mapping[str, Any], refused: Mapping[str, str]) -> dict[str, Any]:
     """The request as it is sent."""
     body = {name: value for name, value in request.items() if name not in refused}
+    if "tools" in refused:
+        body.pop("tool_choice", None)
     if "max_tokens" in refused and "max_tokens" in request:
         body["max_completion_tokens"] = request["max_tokens"]
     if "stream" not in refused:

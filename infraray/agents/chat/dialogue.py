@@ -21,6 +21,7 @@ class Dialogue:
         tools: what the model may use, by name.
         completions: the model's answers so far.
         tool_calls: the tools used so far, as plain data.
+        left_out: options that the strategy went without because the server does not take them.
     """
 
     said: list[Message]
@@ -28,6 +29,7 @@ class Dialogue:
     tools: Mapping[str, Tool]
     completions: list[Completion] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     async def ask(self, **options: Any) -> Completion:
         """The model's answer to what was said; it is part of the dialogue from now on."""

@@ -42,11 +42,13 @@ class Unsupported(InfrarayError):
     Args:
         reason: the server's own.
         option: the option's name.
+        is_guess: whether the server may have meant something else; the request without the option shows it.
     """
 
-    def __init__(self, reason: str, option: str) -> None:
+    def __init__(self, reason: str, option: str, is_guess: bool = False) -> None:
         super().__init__(reason)
         self.option = option
+        self.is_guess = is_guess
 
 
 ANSWER_FORMATS = ("response_format", "tools")
@@ -58,11 +60,14 @@ DISPENSABLE = ("stream_options", "stream", "max_tokens", "temperature", "seed", 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|(?:maximum|max|model'?s?) (?:\w+ )?context|context (?:length|window|size)|"
     r"max_model_len|maximum model length|prompt is too long|too many (?:input )?tokens|"
-    r"inputs? tokens .{0,20}must (?:be|have)|longer than the (?:maximum|model)",
+    r"inputs?`? tokens .{0,30}must (?:be|have)|inputs`? must have less than \d+ tokens|"
+    r"longer than the (?:maximum|model)",
     re.IGNORECASE,
 )
 _CONTEXT = re.compile(
-    r"(?:context (?:length|window|size)|model length|max_model_len)\D{0,20}(\d+)|context of (\d+)", re.IGNORECASE
+    r"(?:context (?:length|window|size)|model length|max_model_len)\D{0,20}(\d+)|context of (\d+)|"
+    r"max_new_tokens`? must be <= (\d+)|inputs`? must have less than (\d+) tokens",
+    re.IGNORECASE,
 )
 _NOT_SUPPORTED = re.compile(
     r"not (?:\w+ )?(?:support|permit|allow|implement|recogni|available)|unsupport|unrecogni|unknown|unexpected|extra|"
@@ -95,13 +100,13 @@ def what_was_refused(reason: str, named: Any, sent: Collection[str]) -> Infraray
         context = _CONTEXT.search(reason)
         return ContextOverflow(reason, int(next(group for group in context.groups() if group)) if context else None)
     if _NOT_SUPPORTED.search(reason):
-        for option in DISPENSABLE:
+        for option in (*DISPENSABLE, *ANSWER_FORMATS):
             if option in sent and (named == option or re.search(rf"(?<!\w){option}(?!\w)", reason)):
                 return Unsupported(reason, option)
     for option in ANSWER_FORMATS:
-        # Servers word this refusal in many ways; without the option the request shows whether it was meant.
+        # Servers word this refusal in many ways.
         if option in sent:
-            return Unsupported(reason, option)
+            return Unsupported(reason, option, is_guess=True)
     if "stream" in sent and re.search(r"\bstream(?:ing|ed)?\b", reason, re.IGNORECASE):
-        return Unsupported(reason, "stream")
+        return Unsupported(reason, "stream", is_guess=True)
     return InfrarayError(reason)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infraray.engines.spec import EngineSpec, read_engine_spec
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, without_secrets
 from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
 from infraray.scenarios.inference.workloads import Workload
@@ -121,7 +121,7 @@ class Setting:
             "workload": self.workload.model_dump(mode="json"),
             "space": self.space.to_json(),
             "flags": {name: dict(flags) for name, flags in self.flags.items()},
-            "env": dict(self.env),
+            "env": without_secrets(dict(self.env), ("env",)),
             "longbench": self._longbench_fingerprint(),
         }
 

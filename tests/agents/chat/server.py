@@ -36,6 +36,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.probes = 0
         self.reasoning: str | None = None
+        self.finish_reason = "stop"
         self.delay_s = 0.0
         self.port = 0
         self.runner: web.AppRunner | None = None
@@ -92,6 +93,8 @@ class Server:
             return web.json_response({"error": error}, status=429)
         if trouble == "500":
             return web.json_response({"error": {"message": "the engine hiccuped"}}, status=500)
+        if trouble == "400":
+            return self.refuse("this can not be read")
         if trouble == "401":
             return web.json_response({"error": {"message": "Incorrect API key provided"}}, status=401)
         if trouble == "hang":
@@ -121,7 +124,9 @@ class Server:
             message: dict[str, Any] = {"role": "assistant", "content": text}
             if body.get("tools"):
                 message = {"content": None, "tool_calls": [{"function": {"name": "act", "arguments": text}}]}
-            answer: dict[str, Any] = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+            answer: dict[str, Any] = {
+                "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}]
+            }
             if "no_usage" not in self.always:
                 answer["usage"] = usage
             return web.json_response(answer)
@@ -150,7 +155,7 @@ class Server:
                 return response
             chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
             await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": self.finish_reason}]}
         await response.write(f"data: {json.dumps(last)}\n\n".encode())
         if "no_usage" not in self.always and (body.get("stream_options") or {}).get("include_usage"):
             await response.write(f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n".encode())

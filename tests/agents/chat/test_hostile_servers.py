@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -211,5 +212,18 @@ def test_many_conversations_share_a_loop() -> None:
             runs = await asyncio.gather(*(play(agent, 3, seed=seed) for seed, agent in enumerate(agents)))
             assert all(info["valid"] for played in runs for _, info in played)
             assert len(server.requests) == 600 and server.probes == 1
+
+    asyncio.run(run())
+
+
+def test_half_a_character_is_a_wrong_answer_like_any_other(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Server(lambda body: "\ud83d server one") as server:
+            server.reasoning = "\ude00"
+            (turn, info), _ = await play(agent_at(server, cache=str(tmp_path)), 2)
+            assert not info["valid"] and turn.action.endswith(" server one")
+            server.say = lambda body: "\N{GRINNING FACE} server 1"
+            ((turn, info),) = await play(agent_at(server), 1)
+            assert info["valid"] and turn.action == "\N{GRINNING FACE} server 1"
 
     asyncio.run(run())

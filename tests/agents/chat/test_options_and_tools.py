@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infraray.agents import load_agent
 from infraray.agents.chat import ChatAgent, make_chat_agent
 from infraray.agents.chat.tools import Calculator, Notes
 from infraray.errors import InfrarayError
@@ -29,6 +30,22 @@ def test_wrong_options_are_told(options: dict[str, Any], line: str) -> None:
     with pytest.raises(InfrarayError, match=line) as told:
         make_chat_agent("m@http://localhost/v1", options)
     assert str(told.value).startswith("chat:m: ") and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        ("chat:m@http://h/v1?model=x", "chat:m: model: no such field; "),
+        ("chat:m@http://h/v1?endpoints=x", "chat:m: endpoints: no such field; "),
+        ("chat:m@http://h/v1?self=x", "chat:m: self: no such field; "),
+        ("chat:m@http://h:80x/v1", "agent chat:m@http://h:80x/v1: url='http://h:80x/v1': its port must be a number"),
+        ("chat:m@http:///v1", "agent chat:m@http:///v1: url='http:///v1': names no host; "),
+    ],
+)
+def test_a_wrong_spec_is_told_before_anything_is_played(spec: str, line: str) -> None:
+    with pytest.raises(InfrarayError) as told:
+        load_agent(spec, "load_balance")
+    assert str(told.value).startswith(line) and "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("target", ["m", "m@localhost:8000", "@http://localhost/v1"])
@@ -56,6 +73,9 @@ def test_a_missing_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ("2 ** 10", "1024"),
         ("-7 // 2", "-4"),
         ("round(sqrt(2), 3)", "1.414"),
+        ("round(1234.5, -2) + round(2.5) + round(2.5, 0)", "1204"),
+        ("round(5, -1000000000)", "error: round takes at most 30 digits"),
+        ("round(0.5, 10**25)", "error: round takes at most 30 digits"),
         ("1 / 0", "error: division by zero"),
         ("__import__('os')", "error: no function __import__"),
         ("(1).__class__", "error: only numbers"),

@@ -10,8 +10,10 @@ import pytest
 import infraray
 from infraray.agents import Briefing
 from infraray.agents.chat.examples import FIRST_SEED, examples
+from infraray.agents.chat.strategies.chain_of_thought import text_after_mark
 from infraray.agents.chat.strategies.react import read_action
 from infraray.agents.chat.strategies.structured import action_schema
+from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
 from tests.agents.chat.server import Server
 
@@ -103,6 +105,54 @@ def test_react_reads_actions() -> None:
     assert read_action("no idea\nAnswer: 3") == (None, "3")
 
 
+@pytest.mark.parametrize(
+    ("read", "blank"), [(text_after_mark, "\n"), (read_action, "\n"), (text_after_mark, " \n"), (read_action, "*\n")]
+)
+def test_reading_an_answer_takes_time_in_proportion_to_its_length(read: Any, blank: str) -> None:
+    # What is quadratic would take an hour.
+    for text in (blank * 500_000, f"Answer{blank * 500_000}", f"Action:{blank * 500_000}", f"final{blank * 500_000}"):
+        assert read(text) in (text, (None, text))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said", "action"),
+    [
+        ("zero_shot", "server 1 looks slow. Now consider server 1", ""),
+        ("few_shot", '{"server": 1', ""),
+        ("few_shot", '{"server": 1}\n ', '{"server": 1}\n '),
+        ("structured", '{"server": 1', ""),
+        ("structured", '{"server": 1}  ', '{"server": 1}  '),
+        ("structured", "[" * 100_000, ""),
+        ("cot", "Server 0 is busy. Now consider server 1", ""),
+        ("cot", "Server 0 is busy.\nAnswer: server 1", ""),
+        ("cot", "Answer: server 2\nThat is, if server 1", "server 2"),
+        ("cot", "Answer: server 2\nNo.\nAnswer: server 1", ""),
+        ("react", "Thought: now consider server 1", ""),
+        ("react", "Thought: yes\nAction: answer[server 1", ""),
+        ("react", "Thought: yes\nAction: calculator[server 1", ""),
+        ("react", "Thought: yes\nAction: guess[] server 1", ""),
+        ("react", "Thought: yes\nAction: answer[server 2]\nThat is, if server 1", "server 2"),
+        ("react", "Thought: yes\nAction: answer[server 2\nObservation: server 1", "server 2"),
+        ("react", "Thought: yes\nAnswer: server 2\nThat is", "server 2"),
+    ],
+)
+@pytest.mark.parametrize("finish_reason", ["length", "content_filter"])
+def test_an_answer_that_was_cut_off_counts_only_where_its_action_is_whole(
+    strategy: str, said: str, action: str, finish_reason: str
+) -> None:
+    async def run() -> None:
+        async with Server(lambda body: said) as server:
+            server.finish_reason = finish_reason
+            ((turn, info),) = await play(agent_at(server, strategy=strategy), 1)
+            assert (turn.action, info["valid"]) == (action, bool(action))
+            assert turn.extra is not None and turn.extra["said"] == said.partition("\nObservation:")[0].strip(
+                " " if strategy == "react" else ""
+            )
+            assert turn.extra["finish_reason"] == finish_reason
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("without", [set(), {"no_response_format"}, {"no_response_format", "no_tools"}])
 def test_structured_falls_back_and_remembers(without: set[str]) -> None:
     async def run() -> None:
@@ -113,6 +163,36 @@ def test_structured_falls_back_and_remembers(without: set[str]) -> None:
             formats = [next((o for o in ("response_format", "tools") if o in body), "text") for body in server.requests]
             assert formats == [["response_format", "tools", "text"][i] for i in range(len(without))] + [formats[-1]] * 2
             assert formats[-1] == ["response_format", "tools", "text"][len(without)]
+            assert played[1][0].extra["left_out"] == sorted(name.removeprefix("no_") for name in without)
+
+    asyncio.run(run())
+
+
+def formats_of(server: Server) -> list[str]:
+    return [next((o for o in ("response_format", "tools") if o in body), "text") for body in server.requests]
+
+
+def test_a_request_that_is_refused_in_every_form_says_nothing_about_formats() -> None:
+    async def run() -> None:
+        async with Server(lambda body: '{"server": 2}') as server:
+            server.troubles = ["400", "400"]
+            with pytest.raises(InfrarayError, match="this can not be read"):
+                await play(agent_at(server, strategy="structured"), 1)
+            ((turn, _),) = await play(agent_at(server, strategy="structured"), 1)
+            assert formats_of(server) == ["response_format", "text", "response_format"]
+            assert turn.extra["left_out"] == []
+
+    asyncio.run(run())
+
+
+def test_a_refusal_in_other_words_is_believed_when_plain_text_is_taken() -> None:
+    async def run() -> None:
+        async with Server(lambda body: '{"server": 2}') as server:
+            server.troubles = ["400"]
+            played = await play(agent_at(server, strategy="structured"), 3)
+            assert [info["action"] for _, info in played] == [2, 2, 2]
+            assert formats_of(server) == ["response_format", "text", "tools", "tools"]
+            assert [turn.extra["left_out"] for turn, _ in played] == [["response_format"]] * 3
 
     asyncio.run(run())
 

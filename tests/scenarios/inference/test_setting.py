@@ -151,3 +151,12 @@ def test_a_setting_that_cannot_be_launched_is_one_line() -> None:
         setting.engine_spec(setting.space.default)
     with pytest.raises(InfrarayError, match=r"^engine: flags={'host': 'h'}: host is set by infraray; leave it out$"):
         setting.reference_spec()
+
+
+def test_a_secret_is_given_to_the_engine_and_is_no_part_of_what_is_measured(tmp_path: Path) -> None:
+    write(tmp_path / "config.json", b"{}")
+    workload = Workload.parse("inference", PRESETS["C-cpu"])
+    settings = [Setting(str(tmp_path), workload, ("vllm",), env={"HF_TOKEN": token, "A": "1"}) for token in ("x", "y")]
+    assert settings[0].identity() == settings[1].identity()
+    assert settings[0].identity()["env"] == {"HF_TOKEN": "...", "A": "1"}
+    assert settings[0].engine_spec(settings[0].space.default).env["HF_TOKEN"] == "x"

@@ -6,7 +6,7 @@ import re
 
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.strategies.chain_of_thought import text_after_mark
-from infraray.agents.chat.strategies.strategy import Strategy
+from infraray.agents.chat.strategies.strategy import NO_ANSWER, Strategy
 
 STOP = "\nObservation:"
 """Where the model would begin to make up what a tool gives."""
@@ -14,7 +14,7 @@ STOP = "\nObservation:"
 ANSWER = "answer"
 MAX_ARGUMENT_CHARACTERS = 4000
 
-_ACTION = re.compile(r"^[\s*_#>]*action[\s*_]*:[\s*_`]*([A-Za-z]\w*)[ \t]*\[", re.IGNORECASE | re.MULTILINE)
+_ACTION = re.compile(r"^[ \t*_#>]*+action[ \t*_]*+:[\s*_`]*+([A-Za-z]\w*+)[ \t]*+\[", re.IGNORECASE | re.MULTILINE)
 
 
 class ReAct(Strategy):
@@ -45,31 +45,36 @@ class ReAct(Strategy):
         while True:
             completion = await dialogue.ask(stop=[STOP])
             # A server may know no stop sequences.
-            text = completion.text.split(STOP)[0].strip()
+            text, stopped, _ = completion.text.partition(STOP)
+            text = text.strip()
             dialogue.answered(text)
-            name, argument = read_action(text)
+            is_cut = completion.is_cut and not stopped
+            name, argument = read_action(text, is_cut)
             if name == ANSWER:
                 return argument
             if name is None:
                 return argument
             if name not in self.tools or len(dialogue.tool_calls) >= self.max_tool_calls:
                 # No tool that may be used: the environment says what is wrong with it as an answer.
-                return text
+                return NO_ANSWER if is_cut else text
             result = dialogue.use_tool(name, argument)
             left = self.max_tool_calls - len(dialogue.tool_calls)
             hint = "" if left else f"\nNo tool may be used any more; reply with Action: {ANSWER}[your action]"
             dialogue.tell(f"Observation: {result}{hint}")
 
 
-def read_action(text: str) -> tuple[str | None, str]:
-    """The last action in a reply: its name (None without one) and what stands in its brackets."""
+def read_action(text: str, is_cut: bool = False) -> tuple[str | None, str]:
+    """The last action in a reply: its name (None without one) and what stands in its brackets.
+
+    In a reply that was cut off the brackets must be closed.
+    """
     actions = list(_ACTION.finditer(text))
     if not actions:
-        return None, text_after_mark(text)
+        return None, text_after_mark(text, is_cut)
     rest = text[actions[-1].end() :][:MAX_ARGUMENT_CHARACTERS]
     depth = 1
     for position, character in enumerate(rest):
         depth += (character == "[") - (character == "]")
         if depth == 0:
             return actions[-1][1].lower(), rest[:position].strip()
-    return actions[-1][1].lower(), rest.strip()
+    return (None, NO_ANSWER) if is_cut else (actions[-1][1].lower(), rest.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
@@ -9,6 +10,9 @@ from typing import ClassVar
 from infraray.agents.agent import Briefing
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.tools import Tool
+
+NO_ANSWER = ""
+"""What an environment is given in place of an answer that was cut off before its end: an invalid action."""
 
 
 class Strategy(ABC):
@@ -37,11 +41,19 @@ class Strategy(ABC):
         """The action as text, which the environment parses."""
         completion = await dialogue.ask()
         dialogue.answered(completion.text)
-        return self.extract(completion.text)
+        return self.extract_cut(completion.text) if completion.is_cut else self.extract(completion.text)
 
     def extract(self, text: str) -> str:
         """The action in what the model wrote."""
         return text
+
+    def extract_cut(self, text: str) -> str:
+        """The action in an answer that was cut off: only of a JSON object can one tell that nothing is missing."""
+        try:
+            is_whole = isinstance(json.loads(text), dict)
+        except (ValueError, RecursionError):
+            is_whole = False
+        return text if is_whole else NO_ANSWER
 
 
 strategies: dict[str, type[Strategy]] = {}

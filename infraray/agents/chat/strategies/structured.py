@@ -39,7 +39,8 @@ class Structured(Strategy):
                 continue
             said = completion.called if completion.called is not None else completion.text
             dialogue.answered(said)
-            return said
+            dialogue.left_out += self._refused
+            return self.extract_cut(said) if completion.is_cut else said
         raise AssertionError("plain text is never refused as a format")
 
     def _formats(self) -> Iterator[dict[str, Any]]:

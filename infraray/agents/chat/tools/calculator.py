@@ -12,6 +12,15 @@ from infraray.agents.chat.tools.tool import Tool
 
 MAX_CHARACTERS = 500
 LARGEST = 10**30
+MOST_DIGITS = 30
+
+
+def _round(number: Any, digits: Any = 0) -> Any:
+    # Python computes ten to the power of the digits, in one call that nothing can break off.
+    if abs(digits) > MOST_DIGITS:
+        raise ValueError(f"round takes at most {MOST_DIGITS} digits")
+    return round(number, digits or None)
+
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -31,7 +40,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "log": math.log,
     "max": lambda *numbers: max(numbers),
     "min": lambda *numbers: min(numbers),
-    "round": round,
+    "round": _round,
     "sqrt": math.sqrt,
     "sum": lambda *numbers: sum(numbers),
 }
