@@ -95,7 +95,7 @@ def run(
     run_dir = out if out is not None else Path("runs") / spec.name
     console = Console()
     summary = launch(spec, run_dir, quiet)
-    _report(console, run_dir)
+    failed = _report(console, run_dir)
     console.print(
         f"{summary.finished} episodes finished, {summary.failed} failed, {summary.found} found from before, "
         f"in {summary.wall_s:.1f} s; data in {run_dir}",
@@ -104,7 +104,7 @@ def run(
     )
     for failure in summary.failures:
         console.print(f"failed: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if summary.failed:
+    if failed:
         raise typer.Exit(FAILED_EPISODES)
 
 
@@ -303,10 +303,13 @@ def _spec(
     return parse_run({**spec.model_dump(), **given}, lambda _: "command line: ")
 
 
-def _report(console: Console, run_dir: Path) -> None:
+def _report(console: Console, run_dir: Path) -> int:
+    """Shows a run's report; returns how many of the planned episodes have failed, whenever they were played."""
     from infraray.reports import print_report, write_report
 
-    print_report(write_report(run_dir), console)
+    report = write_report(run_dir)
+    print_report(report, console)
+    return report.failed
 
 
 def _show_manual(console: Console, name: str) -> None:

@@ -81,9 +81,10 @@ class Entry:
         environment_class = find(self.scenario).environment_class()
         return environment_class(**self.parameters, **self.options, level=self.level)
 
-    def episode_id(self, seed: int, repetition: int) -> bytes:
-        """16 bytes that identify an episode by its content."""
-        return hashlib.sha256(b"%s,%d,%d" % (self.digest, seed, repetition)).digest()[:16]
+
+def episode_id(digest: bytes, seed: int, repetition: int) -> bytes:
+    """16 bytes that identify an episode by its content; ``digest`` is its entry's."""
+    return hashlib.sha256(b"%s,%d,%d" % (digest, seed, repetition)).digest()[:16]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class EpisodeSpec:
     @cached_property
     def id(self) -> bytes:
         """16 bytes that identify the episode by its content."""
-        return self.entry.episode_id(self.seed, self.repetition)
+        return episode_id(self.entry.digest, self.seed, self.repetition)
 
     @property
     def agent_seed(self) -> int:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
-from infraray.errors import InfrarayError
-from infraray.runs import Plan, RunSpec, load_run, make_plan, parse_run
-from infraray.trajectories.store import write_manifest
-from infraray.version import __version__
+from infraray.runs import RunSpec, load_run, make_plan, parse_run
+from infraray.trajectories.store import open_folder
 
 if TYPE_CHECKING:
     from infraray.actors.scheduler import Summary
@@ -41,7 +37,7 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
         sys.path.append(str(Path.cwd()))
     plan = make_plan(spec)
     run_dir = Path(out) if out is not None else Path("runs") / spec.name
-    _keep_manifest(run_dir, plan)
+    open_folder(run_dir, spec.name)  # what is refused is refused before Ray is started
     with ray_cluster(spec.workers):
         # Ray reads its settings when it is imported, which `ray_cluster` prepares.
         from infraray.actors.scheduler import Scheduler
@@ -51,20 +47,3 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
             for line in plan.left_out:
                 progress.notice(line)
             return Scheduler(plan, run_dir, progress).run()
-
-
-def _keep_manifest(run_dir: Path, plan: Plan) -> None:
-    """Writes ``run.json``; a folder that holds another run is refused, one with the same name is gone on with."""
-    created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    path = run_dir / "run.json"
-    if path.exists():
-        try:
-            before = json.loads(path.read_text())
-        except (OSError, ValueError):
-            before = {}
-        if before.get("name", plan.spec.name) != plan.spec.name:
-            raise InfrarayError(
-                f"{run_dir}: holds the run {before['name']!r}; choose another --out for {plan.spec.name!r}"
-            )
-        created_at = before.get("created_at", created_at)
-    write_manifest(run_dir, {**plan.manifest(), "infraray_version": __version__, "created_at": created_at})

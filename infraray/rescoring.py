@@ -43,6 +43,7 @@ from infraray.trajectories.exporters.stored import (
     read_episodes,
     read_json,
 )
+from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.schema import SEGMENT
 from infraray.trajectories.store import RunStore, write_manifest
@@ -140,10 +141,12 @@ class Rescoring:
     Args:
         out: the new run's folder.
         tallies: what changed, by (scenario's label, agent).
+        left_out: episodes that the run's present plan does not ask for.
     """
 
     out: Path
     tallies: Mapping[tuple[str, str], Tally]
+    left_out: int
 
     def total(self, name: str) -> int:
         """A count of `Tally` over all agents."""
@@ -171,10 +174,11 @@ class Rescoring:
 
     def summary(self) -> str:
         """The counts in one line."""
+        left_out = f"; left out: {self.left_out} of an earlier plan" if self.left_out else ""
         return (
             f"{self.total('episodes')} episodes rescored into {self.out}: {self.total('changed')} changed, "
             f"{self.total('diverged')} of them diverged, {self.total('failed_now')} failed now; "
-            f"{self.total('failed_before')} that had failed before were copied"
+            f"{self.total('failed_before')} that had failed before were copied{left_out}"
         )
 
 
@@ -206,7 +210,7 @@ def rescore(run_dir: str | Path, out: str | Path | None = None, quiet: bool = Fa
     )
     store = RunStore(target)
     try:
-        tallies = _rescore_all(run, episodes, store, manifest)
+        tallies, left_out = _rescore_all(run, episodes, store, manifest)
         store.finish()
         write_manifest(target, manifest)
     except BaseException:
@@ -215,7 +219,7 @@ def rescore(run_dir: str | Path, out: str | Path | None = None, quiet: bool = Fa
         shutil.rmtree(target, ignore_errors=True)
         raise
     store.close()
-    return Rescoring(target, tallies)
+    return Rescoring(target, tallies, left_out)
 
 
 def _new_manifest(run: Run) -> dict[str, Any]:
@@ -246,12 +250,20 @@ def _new_manifest(run: Run) -> dict[str, Any]:
 
 def _rescore_all(
     run: Run, episodes: Iterable[tuple[Mapping[str, Any], Steps]], store: RunStore, manifest: Mapping[str, Any]
-) -> dict[tuple[str, str], Tally]:
+) -> tuple[dict[tuple[str, str], Tally], int]:
+    """What was done to the planned episodes, and how many others there are."""
     limits = run.manifest.get("plan", {}).get("limits", {})
     replayer = _Replayer(limits.get("episode_s", 300.0))
     entries: dict[tuple[Any, ...], Entry] = {}
     tallies: dict[tuple[str, str], Tally] = {}
+    planned = PlannedEpisodes(manifest["scenarios"])
+    left_out = 0
     for row, steps in episodes:
+        label = planned.label(row)
+        if label is None:
+            left_out += 1
+            continue
+        row = {**row, "scenario_label": label}
         episode = StoredEpisode(row, steps.read())
         tally = tallies.setdefault((row["scenario_label"], row["agent"]), Tally())
         identity = bytes.fromhex(row["episode_id"])
@@ -266,7 +278,7 @@ def _rescore_all(
         trajectory = replayer.replay(episode, entries[key])
         batch = _count(episode, trajectory, replayer.answers, tally, manifest["name"])
         store.append(encode(batch, [identity]))
-    return tallies
+    return tallies, left_out
 
 
 def _entry(row: Mapping[str, Any], scenario_id: str) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ from pydantic import (
     ValidationError,
 )
 
-from infraray.agents import AgentSpec, load_agent, load_file, parse_agent, registered_agents
+from infraray.agents import Agent, AgentSpec, load_agent, load_file, parse_agent, registered_agents
 from infraray.agents.chat import NotStarted, ServedModel
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment, InvalidActionPolicy
 from infraray.episodes import Entry, EpisodeSpec
-from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation
+from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation, without_secrets
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
@@ -228,13 +229,15 @@ class Plan:
                 "available_actions": lineup.environment.available_actions,
                 "observation": lineup.environment.layout.describe(),
                 "agents": [entry.agent for entry in lineup.entries],
+                "digests": {entry.agent: entry.digest.hex() for entry in lineup.entries},
                 "seeds": vars(lineup.seeds) if isinstance(lineup.seeds, SeedRange) else lineup.seeds,
                 "repetitions": self.spec.repetitions,
                 "owed_total": self.total_per_entry(lineup) * len(lineup.entries),
             }
             for lineup in self.lineups
         }
-        return {"name": self.spec.name, "plan": self.spec.model_dump(mode="json"), "scenarios": scenarios}
+        plan = without_secrets(self.spec.model_dump(mode="json"))
+        return {"name": self.spec.name, "plan": plan, "scenarios": scenarios}
 
 
 def make_plan(spec: RunSpec) -> Plan:
@@ -260,11 +263,15 @@ def make_plan(spec: RunSpec) -> Plan:
         if lineup.label in (earlier.label for earlier in lineups):
             with _explaining(spec, "scenarios", position):
                 raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
+        for earlier in lineups:
+            with _explaining(spec, "scenarios", position):
+                _check_apart(earlier, lineup)
         lineups.append(lineup)
     if not lineups:
         raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
-    paths = {path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py")}
-    sources = {path: Path(path).read_text() for path in paths | set(spec.imports)}
+    # In the order in which they were imported here: one may need what another registers.
+    used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
+    sources = {path: Path(path).read_text() for path in dict.fromkeys([*spec.imports, *used])}
     return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
 
 
@@ -278,7 +285,7 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: di
             if name in given:
                 raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")
         environment = registration.environment_class()(**given, **section.parameters)
-        files = environment.parameters.files()
+        files = environment.parameters.files() | {path: file_sha256(path) for path in spec.imports}
         if registration.file is not None:
             files[registration.file] = file_sha256(registration.file)
         if not spec.agents and not section.agents:
@@ -296,18 +303,46 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: di
                 engine = _engine(spec, parsed, engines) if parsed.kind == "engine" else None
                 served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in engines.items()}
                 made = load_agent(parsed, registration.id, served)
+                if not isinstance(made, Agent):
+                    raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
                 entries[agent] = Entry(
                     registration.id,
                     environment.parameters.model_dump(mode="json"),
                     environment.options(),
                     environment.level,
                     agent,
-                    {**files, **parsed.files()},
+                    {**files, **parsed.files(), **_module_file(parsed)},
                     label,
                     made.is_conversational,
                     engine.identity if engine is not None else None,
                 )
     return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
+
+
+def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
+    """Refuses two labels for one episode, which is played and counted once.
+
+    Raises:
+        InfrarayError: an agent plays equal tasks in both.
+    """
+    played = {entry.digest for entry in earlier.entries}
+    for entry in lineup.entries:
+        if entry.digest in played and not set(earlier.seeds).isdisjoint(lineup.seeds):
+            raise InfrarayError(
+                f"{entry.agent} plays the same tasks in {earlier.label!r} and {lineup.label!r}; "
+                "change parameters or seeds, or leave one out"
+            )
+
+
+def _module_file(agent: AgentSpec) -> dict[str, str]:
+    """The file of the module that an agent comes from, as {module: SHA-256}; empty for installed ones."""
+    name, _, _ = agent.target.rpartition(":")
+    if agent.kind not in ("python", "graph") or name.endswith(".py") or name.split(".")[0] in sys.stdlib_module_names:
+        return {}
+    path = getattr(sys.modules[name], "__file__", None)
+    if path is None or {"site-packages", "dist-packages"}.intersection(Path(path).parts):
+        return {}
+    return {name: file_sha256(path)}
 
 
 def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> EngineSpec:

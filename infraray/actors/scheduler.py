@@ -8,6 +8,7 @@ short ones travel in batches, sized so that a batch takes about `BATCH_S`.
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import time
 from collections import Counter, deque
@@ -24,7 +25,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
-from infraray.actors.rollout import BatchReport, RolloutWorker
+from infraray.actors.rollout import BatchReport, RolloutWorker, enter_folder
 from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
 from infraray.episodes import EpisodeSpec, failed_trajectory
@@ -32,6 +33,8 @@ from infraray.errors import InfrarayError
 from infraray.runs import Plan
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
+from infraray.trajectories.store import write_manifest
+from infraray.version import __version__
 
 BATCH_S = 0.3
 """Aimed duration of a batch: long against a round trip through Ray, short against a person's patience."""
@@ -45,6 +48,9 @@ CONVERSATIONS = 256
 """Episodes under way at once in each conversation worker."""
 
 CPUS_PER_CONVERSATION_WORKER = 4
+MAX_STARTS = 4
+"""How often in a row a worker may die before it plays; a node that is lost costs each of its workers one start."""
+
 CONVERSATION_PATIENCE = 5
 """How many more deaths of its worker a conversation survives than an episode that had its worker alone."""
 
@@ -97,6 +103,8 @@ class _Worker:
     actor: Any
     sent: dict[Any, tuple[list[EpisodeSpec], float]] = field(default_factory=dict)
     ready: bool = False
+    failed_starts: int = 0
+    """Of the workers before it in its place, how many died in a row while they started."""
     heard: int = 0
     """How many of its notices were passed on: an answer that comes too late is asked for again."""
 
@@ -165,6 +173,10 @@ class Scheduler:
         """
         began = time.monotonic()
         try:
+            self._call_collector("missing", [])  # takes the folder's lock: a run that waits for it changes nothing
+            created_at = datetime.now(UTC).isoformat(timespec="seconds")
+            about = {"infraray_version": __version__, "created_at": created_at}
+            write_manifest(self.run_dir, {**self.plan.manifest(), **about})
             self._play()
             self._call_collector("finish")
         finally:
@@ -299,7 +311,7 @@ class Scheduler:
             return max(1, cpus // CPUS_PER_CONVERSATION_WORKER)
         return max(1, int(cpus - self.engines.reserved_cpus))
 
-    def _start_worker(self, lane: _Lane) -> None:
+    def _start_worker(self, lane: _Lane, failed_starts: int = 0) -> None:
         if lane.conversational:
             # Beside its conversations it answers `ready` and `notices`.
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
@@ -312,7 +324,9 @@ class Scheduler:
         actor = actor_class.remote(
             self.plan.spec.name, self.collector, self.limits, self.plan.sources, sys.path, *arguments
         )
-        worker = _Worker(actor)
+        # Relative paths, such as a trace's, lead from where the command was given.
+        actor.__ray_call__.remote(enter_folder, os.getcwd())
+        worker = _Worker(actor, failed_starts=failed_starts)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker
 
@@ -320,10 +334,14 @@ class Scheduler:
         lane, worker = self.starting.pop(reference)
         try:
             ray.get(reference)
-            worker.ready = True
+            worker.ready, worker.failed_starts = True, 0
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
-        except RayError:
+        except RayError as error:
+            worker.failed_starts += 1
+            if worker.failed_starts == MAX_STARTS:
+                reason = str(error).strip().splitlines()[-1].strip()[:300]
+                raise InfrarayError(f"a worker died {MAX_STARTS} times in a row while it started: {reason}") from None
             self._bury(lane, worker, "the worker died while it started")
 
     def _bury(self, lane: _Lane, worker: _Worker, reason: str) -> None:
@@ -347,7 +365,7 @@ class Scheduler:
                 else:
                     lane.again.append([spec])
         self.watcher.notice(f"{reason}; a new worker takes over")
-        self._start_worker(lane)
+        self._start_worker(lane, worker.failed_starts)
 
     def _dismiss(self, lane: _Lane) -> None:
         """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""

@@ -108,7 +108,7 @@ class Report:
         if self.left_out:
             found.append(
                 f"{count_of(self.left_out, 'episode')} in the run's folder left out: "
-                "the present plan does not ask for them, or they were played again since."
+                "the present plan does not ask for them."
             )
         return tuple(found)
 

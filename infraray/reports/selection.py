@@ -1,8 +1,7 @@
 """Which of the collected episodes a report is about, and their layout as agents by tasks.
 
-A run's folder may hold more than its plan: a plan may have been changed since (other parameters,
-fewer seeds, an agent removed). Only what the present plan asks for is compared, and each planned
-episode once; what is left out is counted and said.
+A run's folder may hold more than its plan (`infraray.trajectories.planned`). Only what the present plan
+asks for is compared, and each planned episode once; what is left out is counted and said.
 """
 
 from __future__ import annotations
@@ -18,10 +17,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from infraray.environment import Score
+from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
+
+ROWS_AT_ONCE = 65_536
+"""Episodes whose rows are Python objects at the same time."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Selection:
 
     Args:
         results: one for each planned scenario, in the plan's order.
-        left_out: collected episodes that belong to an earlier plan, or were played again since.
+        left_out: collected episodes that the present plan does not ask for.
     """
 
     results: tuple[Results, ...]
@@ -109,24 +112,21 @@ class Selection:
 
 def select(episodes: pa.Table, manifest: Mapping[str, Any]) -> Selection:
     """Lays out the episodes that the run's present plan asks for."""
-    results = tuple(_select_scenario(episodes, label, entry) for label, entry in manifest["scenarios"].items())
+    scenarios = manifest["scenarios"]
+    planned = PlannedEpisodes(scenarios)
+    batches = episodes.select(COLUMNS).to_batches(max_chunksize=ROWS_AT_ONCE)
+    labels = pa.array((planned.label(row) for batch in batches for row in batch.to_pylist()), pa.string())
+    results = tuple(
+        _select_scenario(episodes.filter(pc.equal(labels, label)), label, entry) for label, entry in scenarios.items()
+    )
     return Selection(results, episodes.num_rows - sum(len(found.agent) for found in results))
 
 
-def _select_scenario(episodes: pa.Table, label: str, entry: Mapping[str, Any]) -> Results:
+def _select_scenario(table: pa.Table, label: str, entry: Mapping[str, Any]) -> Results:
     agents = tuple(entry["agents"])
-    table = episodes.filter(pc.equal(episodes["scenario_label"], label))
-    planned = pc.and_(
-        pc.and_(pc.equal(table["version"], entry["version"]), pc.equal(table["level"], entry["level"])),
-        pc.and_(_equal_json(table["parameters"], entry["parameters"]), _equal_json(table["options"], entry["options"])),
-    )
-    for condition in (
-        pc.is_in(table["agent"], pa.array(agents, pa.string())),
-        _planned_seeds(table["seed"], entry["seeds"]),
-        pc.less(table["repetition"], entry["repetitions"]),
-    ):
-        planned = pc.and_(planned, condition)
-    table = table.drop_columns(["parameters", "options", "run"]).filter(planned)
+    if "digests" not in entry:
+        table = table.filter(_planned_by_columns(table, entry))
+    table = table.drop_columns(["parameters", "options", "run"])
     agent = pc.index_in(table["agent"], pa.array(agents, pa.string())).to_numpy().astype(np.int64)
     seeds_played, task = np.unique(table["seed"].to_numpy(), return_inverse=True)
     latest = _latest(agent, task, table["repetition"].to_numpy(), table["started_at"])
@@ -149,6 +149,21 @@ def _select_scenario(episodes: pa.Table, label: str, entry: Mapping[str, Any]) -
     )
 
 
+def _planned_by_columns(table: pa.Table, entry: Mapping[str, Any]) -> pa.ChunkedArray:
+    """What an earlier version's ``run.json`` asks for, which keeps no digests: all that the columns can tell."""
+    planned = pc.and_(
+        pc.and_(pc.equal(table["version"], entry["version"]), pc.equal(table["level"], entry["level"])),
+        pc.and_(_equal_json(table["parameters"], entry["parameters"]), _equal_json(table["options"], entry["options"])),
+    )
+    for condition in (
+        pc.is_in(table["agent"], pa.array(entry["agents"], pa.string())),
+        _planned_seeds(table["seed"], entry["seeds"]),
+        pc.less(table["repetition"], entry["repetitions"]),
+    ):
+        planned = pc.and_(planned, condition)
+    return planned
+
+
 def _equal_json(column: pa.ChunkedArray, wanted: Any) -> pa.ChunkedArray:
     """Whether a JSON column says the same as plain data; each distinct text is read once."""
     distinct = pc.unique(column)
@@ -163,7 +178,7 @@ def _planned_seeds(column: pa.ChunkedArray, seeds: Any) -> pa.ChunkedArray:
 
 
 def _latest(agent: Integers, task: Integers, repetition: Integers, started_at: pa.ChunkedArray) -> Integers | None:
-    """Of episodes that were played again (an agent's file was changed), the latest; None where none was.
+    """Of episodes that are there twice, as earlier versions could bring about, the latest; None where none is.
 
     Args:
         agent: index of the agent, per row.

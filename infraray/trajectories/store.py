@@ -79,7 +79,11 @@ class RunStore:
         Raises:
             InfrarayError: the disk is full or cannot be written; nothing of the message is stored.
         """
-        new = self.index.missing(message.ids)
+        before: set[bytes] = set()
+        new = []
+        for identity, missing in zip(message.ids, self.index.missing(message.ids), strict=True):
+            new.append(missing and identity not in before)
+            before.add(identity)
         if not all(new):
             if not any(new):
                 return 0
@@ -147,16 +151,36 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise InfrarayError(f"{path}: is damaged ({error}); delete it to have its episodes played again") from None
 
 
-def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
-    """Writes ``run.json``, whole or not at all.
+def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
+    """Makes a run's folder where it is missing; returns the ``run.json`` that is there, empty where none is.
 
     Raises:
-        InfrarayError: the folder cannot be written.
+        InfrarayError: the folder holds a run with another name, or cannot be written.
     """
     with _explaining(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            before = json.loads((run_dir / "run.json").read_text())
+        except (FileNotFoundError, ValueError):
+            before = None
+    if not isinstance(before, dict):
+        return {}
+    if before.get("name", name) != name:
+        raise InfrarayError(f"{run_dir}: holds the run {before['name']!r}; choose another --out for {name!r}")
+    return before
+
+
+def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
+    """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` stays.
+
+    Raises:
+        InfrarayError: the folder holds a run with another name, or cannot be written.
+    """
+    before = open_folder(run_dir, manifest["name"])
+    kept = {field: before[field] for field in ("created_at",) if field in before}
+    with _explaining(run_dir):
         temporary = run_dir / "run.json.tmp"
-        text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest}, indent=2) + "\n"
+        text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest, **kept}, indent=2) + "\n"
         temporary.write_text(text)
         os.replace(temporary, run_dir / "run.json")
 
@@ -210,6 +234,7 @@ class _explaining:
             errno.EROFS: "choose another --out",
             errno.ENOTDIR: "choose another --out",
             errno.EEXIST: "choose another --out",
+            errno.ENAMETOOLONG: "choose another --out",
         }.get(error.errno or 0, "mend it and run the same command again")
         raise InfrarayError(
             f"{self.run_dir}: cannot be written: {error.strerror or error}; what was written is safe; {remedy}"

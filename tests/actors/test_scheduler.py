@@ -1,6 +1,10 @@
 """A run plays every episode once, the same on any number of workers, whatever its agents do."""
 
 import json
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,9 +12,12 @@ import pytest
 import infraray
 from infraray.actors.scheduler import Summary
 from infraray.episodes import EpisodePlayer
+from infraray.errors import InfrarayError
 from infraray.launch import run
+from infraray.reports.report import report
 from infraray.runs import make_plan, parse_run
 from infraray.trajectories.reader import Run
+from infraray.trajectories.store import RunStore
 from tests.actors.watching import content
 
 TROUBLESOME = str(Path(__file__).with_name("troublesome.py"))
@@ -160,3 +167,103 @@ def test_conversations_and_other_agents_share_a_run(tmp_path: Path) -> None:
     assert run(asked, tmp_path / "run", quiet=True).finished == 20
     again = run(asked, tmp_path / "run", quiet=True)
     assert (again.found, again.finished) == (20, 0)
+
+
+def mine(**changes) -> dict:
+    asked = {"name": "mine", "scenarios": SMALL["scenarios"], "agents": ["python:mine.py:act"], "seeds": 4}
+    return {**asked, **changes}
+
+
+def test_the_report_shows_the_file_that_is_there_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scores = []
+    for body, finished in ((0, 4), (1, 4), (0, 0)):
+        Path("mine.py").write_text(f"def act(observation):\n    return {body}\n")
+        infraray.agents.spec._files.clear()
+        assert run(mine(), quiet=True).finished == finished
+        reported = report("runs/mine")
+        assert (reported.collected, reported.owed) == (4, 0)
+        scores.append(reported.scenarios[0].leaderboard.rows[0].score.value)
+    assert scores[0] == scores[2] != scores[1]
+    assert reported.left_out == 4
+    Path("mine.py").unlink()
+    assert report("runs/mine").collected == 4
+
+
+def test_a_changed_import_is_another_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = mine(imports=["ours.py"], agents=["scripted:ours"])
+    for answer, finished in ((0, 4), (0, 0), (1, 4)):
+        Path("ours.py").write_text(
+            "import infraray\n\n\n@infraray.register_agent('ours', scenario='load_balance')\n"
+            f"class Ours(infraray.ScriptedAgent):\n    def act(self, observation):\n        return {answer}\n"
+        )
+        infraray.agents.spec._files.clear()
+        assert run(asked, quiet=True).finished == finished
+
+
+def test_another_label_is_the_same_scenario(tmp_path: Path) -> None:
+    for label, finished in (("light", 120), ("heavy", 0)):
+        scenarios = [{**SMALL["scenarios"][0], "label": label}]
+        assert run({**SMALL, "scenarios": scenarios}, tmp_path / "run", quiet=True).finished == finished
+    (scenario,) = report(tmp_path / "run").scenarios
+    assert (scenario.label, scenario.collected, scenario.owed) == ("heavy", 120, 0)
+
+
+HERE_ONLY = """
+import os, pathlib, infraray
+
+if os.getpid() != {here}:
+    {otherwise}
+
+
+@infraray.register_agent("here", scenario="load_balance")
+class Here(infraray.ScriptedAgent):
+    {act}(self, observation):
+        return 0
+"""
+
+
+@pytest.mark.parametrize("act", ["def act", "async def act"])
+@pytest.mark.parametrize(
+    ("otherwise", "reason"),
+    [
+        ("raise RuntimeError('not on this machine')", "import fails: RuntimeError: not on this machine"),
+        ("os._exit(3)", "a worker died 4 times in a row while it started: "),
+    ],
+)
+def test_a_worker_that_cannot_start_ends_the_run(tmp_path: Path, act: str, otherwise: str, reason: str) -> None:
+    (tmp_path / "here.py").write_text(HERE_ONLY.format(here=os.getpid(), otherwise=otherwise, act=act))
+    asked = mine(imports=[str(tmp_path / "here.py")], agents=["scripted:here"], workers=1)
+    with pytest.raises(InfrarayError, match=reason) as caught:
+        run(asked, tmp_path / "run", quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("act", ["def act", "async def act"])
+def test_a_relative_path_leads_from_where_the_run_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """The session's Ray cluster was started elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("jobs.csv").write_text("arrival_s,size\n" + "".join(f"{index},1\n" for index in range(400)))
+    Path("here.py").write_text(HERE_ONLY.format(here=0, otherwise="pass", act=act))
+    parameters = {**SMALL["scenarios"][0]["parameters"], "arrivals": "trace", "trace": "jobs.csv"}
+    scenarios = [{"scenario": "load_balance", "parameters": parameters}]
+    summary = run(mine(scenarios=scenarios, imports=["here.py"], agents=["scripted:here"]), quiet=True)
+    assert (summary.finished, summary.failed) == (4, 0), summary.failures
+
+
+def test_a_run_that_waits_for_the_folder_leaves_its_plan_as_it_is(tmp_path: Path) -> None:
+    run(SMALL, tmp_path / "run", quiet=True)
+    before = Run(tmp_path / "run").manifest
+    with ThreadPoolExecutor(1) as pool:
+        with closing(RunStore(tmp_path / "run")):
+            waiting = pool.submit(run, {**SMALL, "seeds": 5}, tmp_path / "run", quiet=True)
+            time.sleep(5)
+            assert Run(tmp_path / "run").manifest == before
+            assert not waiting.done()
+        waiting.result()
+    after = Run(tmp_path / "run").manifest
+    assert after["scenarios"]["load_balance"]["seeds"] == {"start": 0, "stop": 5}
+    assert after["created_at"] == before["created_at"]

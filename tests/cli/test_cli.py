@@ -44,6 +44,9 @@ def test_failed_episodes_are_told_and_set_the_exit_status(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "failed: coin, scripted:raises, seed" in done.stdout
     assert done.stderr == ""
+    again = infraray(*done.args[3:])
+    assert "0 episodes finished, 0 failed, 20 found from before" in again.stdout
+    assert again.returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,7 @@ def test_failed_episodes_are_told_and_set_the_exit_status(tmp_path: Path) -> Non
         ((*SMALL, "--seeds", "x"), "command line: seeds='x'"),
         ((*SMALL, "--out", "/proc/nowhere"), "error: /proc/nowhere: cannot be written"),
         ((*SMALL, "--out", "README.md/run"), "error: README.md/run: cannot be written"),
+        ((*SMALL, "--out", "x" * 300), "cannot be written: File name too long"),
         (("report", "nowhere"), "error: nowhere: holds no run"),
         (("list", "rooting"), "error: unknown scenario 'rooting'"),
     ],

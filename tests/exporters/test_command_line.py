@@ -1,10 +1,12 @@
 """The commands ``export`` and ``rescore`` as a stranger meets them."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from infraray.cli import main
+from infraray.trajectories.reader import Run
 from tests.exporters.receiver import receiving
 from tests.exporters.runs import SCRIPTED, TALKER, play_run
 
@@ -36,6 +38,24 @@ def test_export_and_rescore(tmp_path: Path, capsys: pytest.CaptureFixture, monke
     assert "0 of 1" in out
     assert "2 episodes rescored into" in out
     assert "0 changed, 0 of them diverged" in out
+
+
+def test_episodes_of_an_earlier_plan_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_run(tmp_path / "run", SCRIPTED, TALKER, label="before")
+    play_run(tmp_path / "run", SCRIPTED, label="now")
+    assert set(Run(tmp_path / "run").episodes()["scenario_label"].to_pylist()) == {"before"}
+    for to in ("chat", "atif"):
+        status, out, _ = infraray(capsys, monkeypatch, "export", tmp_path / "run", "--to", to, "--scenario", "now")
+        assert (status, out.partition(" with ")[0]) == (0, "2 episodes")
+        status, out, _ = infraray(capsys, monkeypatch, "export", tmp_path / "run", "--to", to)
+        assert (status, out.rpartition("; ")[2]) == (0, "left out: 2 of an earlier plan\n")
+    told = (tmp_path / "run" / "exports" / "chat.jsonl").read_text().splitlines()
+    assert {json.loads(line)["metadata"]["scenario_label"] for line in told} == {"now"}
+    status, out, _ = infraray(capsys, monkeypatch, "rescore", tmp_path / "run")
+    assert (status, out.rpartition("; ")[2]) == (0, "left out: 2 of an earlier plan\n")
+    assert set(Run(tmp_path / "run-rescored").episodes()["scenario_label"].to_pylist()) == {"now"}
 
 
 @pytest.mark.parametrize(

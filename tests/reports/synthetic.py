@@ -1,12 +1,15 @@
 """Runs that were never played: a table of episodes and a manifest, made from arrays."""
 
+import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from infraray.episodes import episode_id
 from infraray.trajectories.schema import EPISODES
 
 HOSTILE = [
@@ -34,7 +37,7 @@ def episodes(scores, label="costs", agents=None, higher=False, **columns):
     flat = scores.ravel()
     failed = np.isnan(flat)
     defaults = {
-        "episode_id": np.arange(n).astype(str),
+        "episode_id": np.full(n, ""),
         "run": "synthetic",
         "scenario": label,
         "scenario_label": label,
@@ -65,7 +68,17 @@ def episodes(scores, label="costs", agents=None, higher=False, **columns):
         "extra": None,
     }
     data = {**defaults, **columns}
-    return pa.table({field.name: _column(data[field.name], field.type, shape) for field in EPISODES}, schema=EPISODES)
+    table = pa.table({field.name: _column(data[field.name], field.type, shape) for field in EPISODES}, schema=EPISODES)
+    identity = ("scenario_label", "parameters", "level", "agent", "seed", "repetition")
+    rows = zip(*(table[name].to_pylist() for name in identity), strict=True)
+    ids = [episode_id(digest(*entry), seed, number).hex() for *entry, seed, number in rows]
+    return table.set_column(0, EPISODES.field(0), pa.array(ids))
+
+
+@cache
+def digest(label, parameters, level, agent):
+    """Stands for an entry's digest."""
+    return hashlib.sha256(json.dumps([label, parameters, level, agent]).encode()).digest()
 
 
 def _column(values, kind, shape):
@@ -82,6 +95,7 @@ def manifest(*tables, owed=0, agents=None):
     scenarios = {}
     for index, table in enumerate(tables):
         label = table["scenario_label"][0].as_py()
+        playing = agents or list(dict.fromkeys(table["agent"].to_pylist()))
         scenarios[label] = {
             "scenario": label,
             "version": 0,
@@ -90,7 +104,8 @@ def manifest(*tables, owed=0, agents=None):
             "level": 1,
             "score": {"name": "cost", "unit": "s", "higher_is_better": table["higher_is_better"][0].as_py()},
             "observation": [],
-            "agents": agents or list(dict.fromkeys(table["agent"].to_pylist())),
+            "agents": playing,
+            "digests": {agent: digest(label, '{"servers":3}', 1, agent).hex() for agent in playing},
             "seeds": {"start": 0, "stop": 10_000_000},
             "repetitions": 1000,
             "owed_total": table.num_rows + (owed if index == 0 else 0),

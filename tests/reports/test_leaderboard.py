@@ -187,11 +187,19 @@ def test_agents_and_seeds_that_the_plan_no_longer_holds_are_left_out():
     assert (report.collected, report.owed, report.left_out) == (4, 0, 11)
 
 
-def test_episode_that_was_played_again_counts_once_with_its_latest_score():
+def test_episode_that_is_there_twice_counts_once_with_its_latest_score():
     table = episodes([[1.0, 2.0, 7.0]], seed=[0, 1, 1], started_at=[0, 1, 2])
     report = evaluate(table, manifest(table))
     assert report.left_out == 1
     assert report.scenarios[0].leaderboard.rows[0].score.value == 4
+
+
+def test_run_of_an_earlier_version_without_digests_is_told_by_its_columns():
+    table = episodes(noisy(agents=3, tasks=5), level=[1] * 14 + [2])
+    plan = manifest(table, agents=["agent:0", "agent:2"], owed=-5)
+    del plan["scenarios"]["costs"]["digests"]
+    report = evaluate(table, plan)
+    assert (report.collected, report.owed, report.left_out) == (9, 1, 6)
 
 
 def test_scenarios_keep_the_plans_order():

@@ -88,6 +88,8 @@ def test_an_optional_scenario_is_left_out_where_it_cannot_be_played(
         ("scenarios: [load_balance]\nagents: ['python:math:nothing']\n", "math has no nothing"),
         ("scenarios: [load_balance]\nagents: ['python:math:pi']\n", "python:math:pi: is neither a class nor a function"),
         ("scenarios: [load_balance, load_balance]\nagents: ['scripted:random']\n", "a second 'load_balance'; give each a label"),
+        ("scenarios: [load_balance]\nagents: ['python:tests.runs.test_errors:Chooses']\n", "must be a subclass of infraray.Agent, or a function"),
+        ("scenarios: [load_balance, {scenario: load_balance, label: same, seeds: '9:20'}]\nagents: ['scripted:random']\n", "scripted:random plays the same tasks in 'load_balance' and 'same'"),
         (GOOD + "imports: [nowhere.py]\n", "nowhere.py: cannot be read"),
     ],
 )  # fmt: skip
@@ -95,6 +97,19 @@ def test_a_bad_file_gets_one_line(tmp_path: Path, text: str, expected: str) -> N
     error = error_of(tmp_path, text)
     assert expected in error
     assert "\n" not in error
+
+
+class Chooses:
+    """Acts, and is no agent."""
+
+    def act(self, observation):
+        return 0
+
+
+def test_one_scenario_may_stand_twice_with_other_seeds() -> None:
+    scenarios = ["load_balance", {"scenario": "load_balance", "label": "more", "seeds": "10:20"}]
+    plan = make_plan(parse_run({"name": "x", "scenarios": scenarios, "agents": ["scripted:random"]}))
+    assert len({spec.id for spec in plan.episodes()}) == plan.total == 20
 
 
 def test_every_mistake_of_a_file_is_named(tmp_path: Path) -> None:
@@ -140,6 +155,31 @@ def test_a_range_without_quotes_is_no_number_to_the_base_of_sixty(tmp_path: Path
 def test_a_run_survives_being_written_and_read() -> None:
     run = parse_run({"name": "x", "scenarios": ["load_balance"], "seeds": "5:8", "agents": ["scripted:*"]})
     assert parse_run(run.model_dump(mode="json")) == run
+
+
+def test_an_agent_of_a_changed_module_is_another_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_id(agent: str) -> bytes:
+        plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": [agent]}))
+        assert not plan.sources, "workers import modules by name"
+        return next(plan.episodes()).id
+
+    monkeypatch.syspath_prepend(tmp_path)
+    module = tmp_path / "module_of_ours.py"
+    module.write_text("def act(observation):\n    return 0\n")
+    before = first_id("python:module_of_ours:act")
+    assert first_id("python:module_of_ours:act") == before
+    module.write_text("def act(observation):\n    return 1\n")
+    assert first_id("python:module_of_ours:act") != before
+    plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["python:random:choice"]}))
+    assert next(plan.episodes()).entry.files == {}
+
+
+def test_files_travel_in_the_order_of_their_imports(tmp_path: Path) -> None:
+    names = [str(tmp_path / f"{name}.py") for name in "hcagbdfe"]
+    for name in names:
+        Path(name).write_text("")
+    asked = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"], "imports": names}
+    assert list(make_plan(parse_run(asked)).sources) == names
 
 
 def test_all_scripted_agents_are_meant_by_a_star() -> None:

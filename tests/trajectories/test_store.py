@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,6 +62,14 @@ def test_an_episode_that_arrives_twice_is_stored_once(run_dir: Path) -> None:
     store.finish()
     store.close()
     assert seeds_in(run_dir) == [1, 2, 3, 4]
+    check_steps_belong_to_episodes(run_dir)
+
+
+def test_an_episode_that_is_twice_in_one_message_is_stored_once(run_dir: Path) -> None:
+    with closing(RunStore(run_dir)) as store:
+        assert store.append(message(1, 2, 1)) == 2
+        store.finish()
+    assert seeds_in(run_dir) == [1, 2]
     check_steps_belong_to_episodes(run_dir)
 
 

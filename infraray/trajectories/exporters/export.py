@@ -16,6 +16,7 @@ from infraray.trajectories.exporters.atif import Atif
 from infraray.trajectories.exporters.chat_jsonl import ChatJsonl
 from infraray.trajectories.exporters.otlp import Otlp
 from infraray.trajectories.exporters.stored import Selection, StoredEpisode, count_episodes, read_episodes
+from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 
 Format = Literal["chat", "atif", "otlp"]
@@ -87,6 +88,7 @@ def export(
 
 def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> str:
     console = Console(file=sys.stderr, quiet=quiet)
+    planned = PlannedEpisodes(run.manifest["scenarios"])
     left_out: Counter[str] = Counter()
     episodes = track(
         read_episodes(run, numbers=False),
@@ -98,8 +100,11 @@ def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> 
     try:
         with exporter:
             for row, steps in episodes:
+                label = planned.label(row)
+                row = row if label is None else {**row, "scenario_label": label}
                 if selection.wants(row):
-                    reason = exporter.write(StoredEpisode(row, steps.read()))
+                    known = label is not None
+                    reason = exporter.write(StoredEpisode(row, steps.read())) if known else "of an earlier plan"
                     if reason is not None:
                         left_out[reason] += 1
     except OSError as error:

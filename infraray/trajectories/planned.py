@@ -1,0 +1,61 @@
+"""Which stored episodes a run's present plan asks for.
+
+A run's folder may hold more than its plan: a file or an engine may have been changed since and changed
+back, parameters, seeds or agents taken out, a label renamed. The episodes' identities tell: ``run.json``
+keeps for each agent the digest from which they follow.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Mapping
+from typing import Any, NamedTuple
+
+from infraray.episodes import episode_id
+
+
+class _Part(NamedTuple):
+    """What one agent plays of one scenario."""
+
+    label: str
+    digest: bytes
+    seeds: Container[int]
+    repetitions: int
+
+
+class PlannedEpisodes:
+    """The episodes of a plan, none of them in memory.
+
+    Args:
+        scenarios: the part of ``run.json`` with that name.
+    """
+
+    def __init__(self, scenarios: Mapping[str, Any]) -> None:
+        self._parts: defaultdict[tuple[str, str], list[_Part]] = defaultdict(list)
+        # Folders that an earlier version wrote keep no digests; there the label decides.
+        self._by_label = {label for label, entry in scenarios.items() if "digests" not in entry}
+        for label, entry in scenarios.items():
+            seeds = entry["seeds"]
+            among = range(seeds["start"], seeds["stop"]) if isinstance(seeds, Mapping) else frozenset(seeds)
+            for agent, digest in entry.get("digests", {}).items():
+                part = _Part(label, bytes.fromhex(digest), among, entry["repetitions"])
+                self._parts[entry["scenario"], agent].append(part)
+
+    def label(self, row: Mapping[str, Any]) -> str | None:
+        """What the plan calls a stored episode's scenario; None where it does not ask for the episode.
+
+        Args:
+            row: columns of `schema.EPISODES` by name.
+        """
+        if row["scenario_label"] in self._by_label:
+            return str(row["scenario_label"])
+        seed, repetition = row["seed"], row["repetition"]
+        for part in self._parts.get((row["scenario"], row["agent"]), ()):
+            if repetition < part.repetitions and seed in part.seeds:
+                if episode_id(part.digest, seed, repetition).hex() == row["episode_id"]:
+                    return part.label
+        return None
+
+
+COLUMNS = ("episode_id", "scenario", "scenario_label", "agent", "seed", "repetition")
+"""The columns that `PlannedEpisodes.label` reads."""
