@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,7 +69,7 @@ class RequestSet:
         """Writes JSON lines: a head with the hash, then a request each. The file appears as a whole."""
         head = {"endpoint": self.endpoint, "requests": len(self.requests), "sha256": self.sha256}
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished = path.with_name(f".{path.name}.{threading.get_native_id()}")
         unfinished.write_text(json.dumps(head) + "\n" + "".join(self._lines()), encoding="utf-8")
         unfinished.replace(path)
 

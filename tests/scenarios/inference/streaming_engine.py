@@ -8,6 +8,7 @@ makes it answer in one piece.
 
 import argparse
 import http.server
+import itertools
 import json
 import os
 import tempfile
@@ -18,15 +19,15 @@ from tests.scenarios.inference.sse_server import WORD, event
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    asked = 0
+    numbers = itertools.count(1)
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
 
     def do_POST(self) -> None:
-        Handler.asked += 1
-        if Handler.asked > int(os.environ.get("ANSWERS", "1000000")):
+        number = next(Handler.numbers)
+        if number > int(os.environ.get("ANSWERS", "1000000")):
             self.send_error(429)
             return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -38,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        words = body["max_tokens"] if Handler.asked <= int(os.environ.get("SAYS", "1000000")) else 0
+        words = body["max_tokens"] if number <= int(os.environ.get("SAYS", "1000000")) else 0
         events = [event("messages" in body, WORD, None) for _ in range(words)]
         events.append(event("messages" in body, None, "length"))
         events.append(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n")
