@@ -47,8 +47,8 @@ class BatchReport:
             self.finished[who] += 1
 
 
-def enter_folder(_: Any, folder: str) -> None:
-    """Takes a worker's process to a folder, where this machine has it."""
+def enter_folder(folder: str) -> None:
+    """Takes a worker's process to where the driver's relative paths lead from, if this machine has that folder."""
     if os.path.isdir(folder):
         os.chdir(folder)
 

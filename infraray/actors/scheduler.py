@@ -325,7 +325,7 @@ class Scheduler:
             self.plan.spec.name, self.collector, self.limits, self.plan.sources, sys.path, *arguments
         )
         # Relative paths, such as a trace's, lead from where the command was given.
-        actor.__ray_call__.remote(enter_folder, os.getcwd())
+        actor.__ray_call__.remote(lambda _, folder: enter_folder(folder), os.getcwd())
         worker = _Worker(actor, failed_starts=failed_starts)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker

@@ -15,7 +15,7 @@ from typing import Any
 
 from ray import cloudpickle, tune
 
-from infraray.actors.rollout import import_sources
+from infraray.actors.rollout import enter_folder, import_sources
 from infraray.deadline import TimeLimit, time_limit
 from infraray.episodes import describe_failure
 from infraray.errors import InfrarayError
@@ -72,7 +72,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.objective: Objective | None = None
         self.problem = ""
         self.folder = workplace.folder
-        self._enter_folder()
+        enter_folder(self.folder)
         try:
             import_sources(workplace.sources, workplace.import_path)
             self.objective = pickle.loads(workplace.objective)
@@ -82,7 +82,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next order; the objective stays as it is."""
         self.order = new_config["order"]
-        self._enter_folder()
+        # Tune moves the actor into another folder before every trial.
+        enter_folder(self.folder)
         return True
 
     def step(self) -> dict[str, Any]:
@@ -98,11 +99,6 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Ends what the objective started."""
         if self.objective is not None:
             self.objective.close()
-
-    def _enter_folder(self) -> None:
-        """Goes where relative paths lead: Tune moves the actor into another folder before every trial."""
-        if os.path.isdir(self.folder):
-            os.chdir(self.folder)
 
 
 def carry_out(objective: Objective, order: Order) -> Measurement:

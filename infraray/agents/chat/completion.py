@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infraray.agents.chat.failures import TransientFailure, server_reason
+from infraray.characters import whole_characters
 
 _THOUGHT = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
@@ -95,9 +96,9 @@ class _Parts:
     def finish(self, streamed: bool) -> Completion:
         """The whole answer."""
         try:
-            text = _whole_characters("".join(self.text))
-            reasoning = _whole_characters("".join(self.reasoning))
-            called = _whole_characters("".join(self.called)) if self.called else None
+            text = whole_characters("".join(self.text))
+            reasoning = whole_characters("".join(self.reasoning))
+            called = whole_characters("".join(self.called)) if self.called else None
         except TypeError:
             raise TransientFailure("the server sent JSON that is no answer") from None
         if "think>" in text:
@@ -159,11 +160,6 @@ async def read_stream(chunks: AsyncIterator[bytes], started: float) -> Completio
     if parts.finish_reason is None:
         raise TransientFailure("the server closed the connection in the middle of its answer")
     return parts.finish(streamed=True)
-
-
-def _whole_characters(text: str) -> str:
-    """Joins the halves of characters that JSON writes as two, which chunks may part; a single half cannot be sent."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _json(data: bytes) -> Any:

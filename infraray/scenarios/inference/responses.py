@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from infraray.characters import whole_characters
 from infraray.scenarios.inference.connection import chunk_size
 from infraray.scenarios.inference.exchange import Exchange, Failure
 from infraray.scenarios.inference.requests import Request
@@ -91,8 +92,7 @@ def read_response(exchange: Exchange, request: Request, count_text: Callable[[st
         # What went wrong on the wire came first.
         if failure is None:
             failure, reason = fault.failure, str(fault)
-    # An emoji may come as two halves in two events, and half of one is no text.
-    text = "".join(stream.texts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = whole_characters("".join(stream.texts))
     text_tokens = count_text(text)
     sent = exchange.ready_s if exchange.sent_s is None else exchange.sent_s
     return Response(

@@ -50,9 +50,7 @@ class ReAct(Strategy):
             dialogue.answered(text)
             is_cut = completion.is_cut and not stopped
             name, argument = read_action(text, is_cut)
-            if name == ANSWER:
-                return argument
-            if name is None:
+            if name is None or name == ANSWER:
                 return argument
             if name not in self.tools or len(dialogue.tool_calls) >= self.max_tool_calls:
                 # No tool that may be used: the environment says what is wrong with it as an answer.
