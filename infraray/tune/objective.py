@@ -8,7 +8,7 @@ What becomes of it: a study sends the objective to the actors that run its trial
 actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a
 server that the next configuration can use again, it keeps until `Objective.close`. The order is
 
-1. `Objective.prepare` in one actor, before the study's clock starts;
+1. `Objective.prepare` for each of the `Objective.preparations`, before the study's clock starts;
 2. `Objective.evaluate` for every trial, the space's defaults first;
 3. `Objective.confirm` for the best configuration and for the defaults, `Objective.confirm_agent`
    for each agent that the study compares with, after the clock has stopped.
@@ -115,13 +115,17 @@ class Objective(ABC):
     def spell(self, configuration: Configuration) -> str:
         """The configuration in one line that a person can use: an agent's spec, an engine's command line."""
 
-    def prepare(self) -> Sequence[str]:
-        """Makes and keeps on disk what all trials need, such as a reference's figures; may take its time.
+    def preparations(self) -> Sequence[str]:
+        """What all trials need and takes its time to make, in words, in pieces that may be made side by side."""
+        return ()
+
+    def prepare(self, piece: str) -> Sequence[str]:
+        """Makes and keeps on disk one of the `preparations`, such as a reference's figures on a seed.
 
         Returns:
             What the user should know before the search begins, one line each.
         """
-        return ()
+        raise NotImplementedError
 
     @abstractmethod
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:

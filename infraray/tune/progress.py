@@ -35,6 +35,10 @@ class StudyProgress:
             f"{shortened(study.objective.spell(trial.configuration), _LENGTH)}"
         )
 
+    def preparing(self, piece: str) -> None:
+        """One line for each piece, which may take minutes."""
+        self._say(f"preparing: {piece}")
+
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """One line for each that is measured on the evaluation seeds."""
         self._say(f"evaluation seeds: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")

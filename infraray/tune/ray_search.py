@@ -1,7 +1,7 @@
 """A study on Ray Tune: a `ray.tune` searcher that hands out the study's trials and takes what became of them.
 
 Tune owns the actors, their resources and their reuse. It is given the study as its search algorithm, and
-one Tune trial for each thing to be measured: the preparation, every trial, every confirmation. Tune's
+one Tune trial for each thing to be measured: every preparation, every trial, every confirmation. Tune's
 own checkpoints are not used, since the study's journal says more and is never torn.
 """
 
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import ray
 from ray import tune
@@ -74,6 +74,9 @@ class StudyWatcher(Protocol):
     def finished(self, outcome: Outcome) -> None:
         """A trial has ended, however."""
 
+    def preparing(self, piece: str) -> None:
+        """Something is made that all trials need."""
+
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """Something was measured on the evaluation seeds."""
 
@@ -118,7 +121,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
 
 
 class _StudySearch(TuneSearcher):  # type: ignore[misc]
-    """Hands out orders: first the preparation, then trials, then confirmations.
+    """Hands out orders: first the preparations, then trials, then confirmations.
 
     Args:
         study: the study.
@@ -133,8 +136,12 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         self.watcher = watcher
         self.error: Exception | None = None
         """What ended the study early."""
-        self.prepared = False
-        self.searching = True
+        self.phase: Literal["preparing", "searching", "confirming"] = "preparing"
+        """None begins before all of the one before it has ended."""
+        self.unprepared = list(study.objective.preparations())
+        """Pieces that are not under way yet."""
+        self.notices: set[str] = set()
+        """Lines that the user was told already: several pieces may have the same to say."""
         self.under_way: dict[str, _Given] = {}
         """By Tune's trial id."""
         self.held: Configuration | None = None
@@ -146,7 +153,7 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
             return self.FINISHED
         given = None
         with self._keeping_error():
-            if self.prepared and self.searching:
+            if self.phase == "searching":
                 self.study.note_time()
             if len(self.under_way) >= self.places:
                 return None
@@ -199,16 +206,23 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
             self.error = error
 
     def _next(self) -> _Given | None:
-        if not self.prepared:
-            return None if self.under_way else _Given(None, Order("prepare"))
-        if self.searching:
+        if self.phase == "preparing":
+            if self.unprepared:
+                piece = self.unprepared.pop(0)
+                self.watcher.preparing(piece)
+                return _Given(None, Order("prepare", piece=piece))
+            if self.under_way:
+                return None
+            self.phase = "searching"
+            self.study.start_clock()
+        if self.phase == "searching":
             trial = self.study.next_trial(self.held)
             if trial is not None:
                 order = Order("evaluate", trial.configuration, trial.budget, deadline=self.study.deadline)
                 return _Given(trial, order)
             if self.under_way:
                 return None
-            self.searching = False
+            self.phase = "confirming"
         confirming = [given.subject for given in self.under_way.values()]
         for due in self.study.due_confirmations():
             if due not in confirming:
@@ -220,14 +234,14 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         if measurement.failure is not None:
             raise InfrarayError(f"nothing can be measured: {measurement.reason}")
         for line in (measurement.reason or "").splitlines():
-            self.watcher.notice(line)
-        self.prepared = True
-        self.study.start_clock()
+            if line not in self.notices:
+                self.notices.add(line)
+                self.watcher.notice(line)
 
 
 @dataclass(frozen=True)
 class _Given:
-    """An order under way, what it is about (None is the preparation), and when it was given."""
+    """An order under way, what it is about (None is a preparation), and when it was given."""
 
     subject: Trial | Confirmation | None
     order: Order

@@ -36,6 +36,7 @@ class Order:
         configuration: None where there is none.
         budget: of ``evaluate``.
         agent: of ``confirm_agent``.
+        piece: of ``prepare``.
         deadline: seconds since the epoch; None without one.
     """
 
@@ -43,6 +44,7 @@ class Order:
     configuration: Configuration | None = None
     budget: int = 0
     agent: str = ""
+    piece: str = ""
     deadline: float | None = None
 
 
@@ -106,7 +108,7 @@ def carry_out(objective: Objective, order: Order) -> Measurement:
     try:
         with _until(order.deadline):
             if order.what == "prepare":
-                return Measurement(None, reason="\n".join(objective.prepare()) or None)
+                return Measurement(None, reason="\n".join(objective.prepare(order.piece)) or None)
             measurement = _checked(_measure(objective, order))
     except Exception as error:
         reason = str(error) if isinstance(error, InfrarayError) else describe_failure(error)

@@ -49,7 +49,12 @@ class Bowl(Objective):
     def spell(self, configuration):
         return " ".join(f"{name}={value}" for name, value in configuration.items())
 
-    def prepare(self):
+    def preparations(self):
+        return [f"clay {number}" for number in range(self.parameters.get("clays", 1))]
+
+    def prepare(self, piece):
+        self.write(f"prepare {piece}")
+        self.wait_for_others()
         if self.parameters.get("unprepared"):
             raise InfrarayError("bowls: there is no clay")
         return ["the clay is wet"]

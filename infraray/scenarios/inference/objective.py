@@ -73,12 +73,20 @@ class InferenceObjective(Objective):
         """The engine and its flags."""
         return self.setting.command_line(configuration)
 
-    def prepare(self) -> Sequence[str]:
-        """Makes the requests and measures the reference server on them; says what no configuration can pass."""
+    def preparations(self) -> Sequence[str]:
+        """The reference server on each seed's requests."""
+        return [self._preparation(seed) for seed in (*self.seeds, *self.evaluation_seeds)]
+
+    def prepare(self, piece: str) -> Sequence[str]:
+        """Makes a seed's requests and measures the reference server; says what no configuration can pass."""
         missing = self.bench.check_all(self.parameters.judge)
         for seed in (*self.seeds, *self.evaluation_seeds):
-            self.bench.reference(seed)
+            if piece == self._preparation(seed):
+                self.bench.reference(seed)
         return missing
+
+    def _preparation(self, seed: int) -> str:
+        return f"{self.setting.reference_spec().engine}, the reference, on the requests of seed {seed}"
 
     @property
     def bench(self) -> Bench:

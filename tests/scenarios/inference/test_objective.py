@@ -71,7 +71,7 @@ def test_without_gpus_trials_run_one_at_a_time_unless_asked_otherwise(monkeypatc
 def test_preparation_says_which_gate_nothing_can_pass(parameters: InferenceParameters) -> None:
     objective = InferenceObjective(parameters, (21,), (1337,))
     try:
-        said = objective.prepare()
+        said = objective.prepare(objective.preparations()[0])
     finally:
         objective.close()
     assert said[0].startswith("mmlu_pro is not given: nothing can pass the quality gate")
