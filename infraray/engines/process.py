@@ -176,14 +176,7 @@ class EngineProcess:
                 self._server = SupervisedCommand(command, self._environment(), self._log, GRACE_S)
 
     def _environment(self) -> dict[str, str]:
-        environment = dict(os.environ)
-        if self.spec.python != sys.executable:
-            # Another environment's Python must not find this one's packages.
-            for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
-                environment.pop(name, None)
-        # No engine reports home from a measurement, unless the user's own environment says so.
-        own = {"DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
-        return {**own, **environment, **self.spec.env, **self._scratch_folders()}
+        return {**engine_environment(self.spec), **self._scratch_folders()}
 
     def _scratch_folders(self) -> dict[str, str]:
         """Its own folders by the variables that name them."""
@@ -235,6 +228,18 @@ class EngineProcess:
                     with suppress(OSError):
                         listening.discard(os.readlink(entry.path))
         return not listening
+
+
+def engine_environment(spec: EngineSpec) -> dict[str, str]:
+    """The environment variables of every process of an engine."""
+    environment = dict(os.environ)
+    if spec.python != sys.executable:
+        # Another environment's Python must not find this one's packages.
+        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+            environment.pop(name, None)
+    # No engine reports home from a measurement, unless the user's own environment says so.
+    own = {"DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+    return {**own, **environment, **spec.env}
 
 
 def free_port(host: str) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,8 @@ class ModelTokenizer:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         try:
-            from transformers import AutoTokenizer
+            with _environment_kept():
+                from transformers import AutoTokenizer
         except ImportError:
             raise InfrarayError(
                 "tokenizer: needs transformers, which is not installed; pip install 'infraray[inference]'"
@@ -38,7 +42,8 @@ class ModelTokenizer:
         if not any((self.folder / name).is_file() for name in _FILES):
             raise InfrarayError(f"tokenizer: folder={str(folder)!r}: holds no tokenizer; name a model's folder")
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+            with _environment_kept():
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         except (OSError, ValueError) as error:
             raise InfrarayError(
                 f"tokenizer: folder={str(folder)!r}: cannot be loaded ({' '.join(str(error).split())[:200]})"
@@ -82,3 +87,15 @@ class ModelTokenizer:
         messages = [{"role": "user", "content": text}]
         rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return rendered
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """PyTorch, which transformers imports, sets variables that every engine would inherit from then on."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)

@@ -123,6 +123,28 @@ def test_flags_are_those_of_the_installed_engine(tmp_path: Path) -> None:
     ]
 
 
+def test_an_engine_is_asked_once_whatever_libraries_set_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    fake = program(tmp_path / "python", f"open({str(log)!r}, 'a').write('asked\\n')\n{PRINTS_ITS_HELP}")
+    assert ask(fake) == EXPECTED
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    assert ask(fake) == EXPECTED
+    assert log.read_text() == "asked\n"
+    # What is found may be another where one looks elsewhere.
+    assert ask(fake, env={"PYTHONPATH": str(tmp_path)}) == EXPECTED
+    assert log.read_text() == "asked\nasked\n"
+
+
+def test_speculation_on_the_cpu_is_not_scheduled_asynchronously() -> None:
+    space = LAUNCH_SPACES["vllm"].build(1024)
+    both = {**space.default, "async_scheduling": True, "num_speculative_tokens": 3}
+    assert space.broken_rule(both) is not None
+    for alone in ({"num_speculative_tokens": 0}, {"async_scheduling": False}, {"async_scheduling": None}):
+        assert space.broken_rule({**both, **alone}) is None
+
+
 def test_sglang_is_asked_by_its_module(tmp_path: Path) -> None:
     (tmp_path / "sglang").mkdir()
     (tmp_path / "sglang" / "__init__.py").touch()

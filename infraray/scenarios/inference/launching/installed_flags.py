@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import takewhile
 
 from infraray.engines import launchers
 from infraray.engines.launcher import fill
+from infraray.engines.process import engine_environment
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, did_you_mean
 
@@ -20,6 +21,9 @@ HELP_S = 300.0
 
 _HELP = {"vllm": "--help=all"}
 """What shows all flags, where ``--help`` does not."""
+
+_FINDS = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+"""Variables on which it depends what is found. Others come and go: libraries set some when they are imported."""
 
 _OPTION = re.compile(r"^ {1,8}(-.*?)(?: {2}|$)", re.MULTILINE)
 """The words of one option, before what it is for."""
@@ -56,6 +60,10 @@ class InstalledFlags:
             raise InfrarayError("\n".join(wrong))
 
 
+_KNOWN: dict[Hashable, InstalledFlags] = {}
+"""What was asked: an engine takes up to half a minute to print its help."""
+
+
 def installed_flags(spec: EngineSpec) -> InstalledFlags | None:
     """The flags of the engine that a spec starts; None where it is no program of ours to ask.
 
@@ -64,12 +72,13 @@ def installed_flags(spec: EngineSpec) -> InstalledFlags | None:
     """
     if spec.command or not launchers()[spec.engine].command:
         return None
-    environment = tuple(sorted({**os.environ, **spec.env}.items()))
-    return _ask(spec.engine, spec.python, environment)
+    key = spec.engine, spec.python, *(os.environ.get(name) for name in _FINDS), *sorted(spec.env.items())
+    if key not in _KNOWN:
+        _KNOWN[key] = _ask(spec.engine, spec.python, engine_environment(spec))
+    return _KNOWN[key]
 
 
-@cache
-def _ask(engine: str, python: str, environment: tuple[tuple[str, str], ...]) -> InstalledFlags:
+def _ask(engine: str, python: str, environment: Mapping[str, str]) -> InstalledFlags:
     words = takewhile(lambda word: not word.startswith("--"), launchers()[engine].command)
     program = [fill(word, {"python": python}) for word in words]
     try:
@@ -80,7 +89,7 @@ def _ask(engine: str, python: str, environment: tuple[tuple[str, str], ...]) -> 
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env={**dict(environment), "COLUMNS": "200"},
+            env={**environment, "COLUMNS": "200"},
             start_new_session=True,
         )
     except OSError as error:

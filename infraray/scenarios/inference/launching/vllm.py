@@ -15,6 +15,10 @@ from infraray.tune.hyperparameters import Categorical, Ordinal
 from infraray.tune.space import Forbidden, SearchSpace
 from infraray.tune.values import Configuration
 
+_NOT_ASYNCHRONOUS = Forbidden(
+    {"async_scheduling": (True,), "num_speculative_tokens": (2, 3, 5, 7, 10)},
+    "n-grams that are looked up on the CPU are not scheduled asynchronously",
+)
 _UNCHUNKED = "without chunks a batch must hold a whole prompt"
 
 
@@ -68,7 +72,7 @@ def _wide(max_tokens: int) -> SearchSpace:
     batches = (2048, 4096, 8192, 16384, 32768)
     return SearchSpace(
         "vllm",
-        1,
+        2,
         (
             Ordinal("max_num_seqs", (None, 16, 32, 64, 128, 256, 512, 1024), default=None),
             Ordinal("max_num_batched_tokens", (None, *batches), default=None),
@@ -83,7 +87,7 @@ def _wide(max_tokens: int) -> SearchSpace:
             Categorical("async_scheduling", (None, True, False), default=None),
             Ordinal("stream_interval", (None, 2, 4, 8), default=None),
         ),
-        _too_small_for(max_tokens, batches),
+        (_NOT_ASYNCHRONOUS, *_too_small_for(max_tokens, batches)),
     )
 
 
