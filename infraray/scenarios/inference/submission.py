@@ -63,11 +63,9 @@ class Submission:
         """Why it counts or not, in one line."""
         if self.trial.failure is not None:
             return self.trial.failure
-        if not self.quality.passed:
-            return f"quality: {self.quality.reason}"
-        if self.integrity is None or not self.integrity.passed:
-            return f"integrity: {'not checked' if self.integrity is None else self.integrity.reason}"
-        return f"passed; quality: {self.quality.reason}"
+        integrity = "not checked" if self.integrity is None else self.integrity.reason
+        said = f"quality: {self.quality.reason}; integrity: {integrity}"
+        return f"passed; {said}" if self.passed else said
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, without the servers' answers."""

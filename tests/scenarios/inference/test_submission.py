@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -83,6 +84,7 @@ def test_a_server_that_hangs_after_its_load_does_not_pass_and_does_not_block(
     monkeypatch.setattr(module, "ask_probes", lambda *asked: ask_probes(*asked, time_limit_s=1.0))
     result = submitted(offloading)
     assert result.speedup > 0 and not result.passed and "\n" not in result.reason
+    assert re.match(r"quality: .+; integrity: .*canary not checked: ", result.reason), result.reason
     assert result.integrity is not None and "canary" in result.integrity.not_checked
 
 
