@@ -162,6 +162,7 @@ class Bench:
             InfrarayError: one line for every mistake.
         """
         setting = self.setting
+        setting.check_context()
         for engine in setting.engines:
             self.check(complete({ENGINE: engine} if len(setting.engines) > 1 else {}, setting.space))
         check_can_probe(setting.workload, self.tokenizer)

@@ -77,14 +77,43 @@ class Setting:
 
     def context_tokens(self, name: str) -> int:
         """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
+        try:
+            return self._told_context(name) or int(self._config["max_position_embeddings"])
+        except (ValueError, KeyError, TypeError):
+            return self.workload.longest_sequence
+
+    def check_context(self) -> None:
+        """Refuses sequences that an engine cannot hold, for which the reference would be measured in vain.
+
+        Raises:
+            InfrarayError: one line.
+        """
+        longest = self.workload.longest_sequence
+        for name in self.engines:
+            # A model that stretches its positions holds more than it says; engines differ in how much.
+            is_known = self._told_context(name) is not None or not self._config.get("rope_scaling")
+            if is_known and longest > self.context_tokens(name):
+                raise InfrarayError(
+                    f"inference: workload: input_tokens={self.workload.input_tokens} and "
+                    f"output_tokens={self.workload.output_tokens} make sequences of {longest} tokens; {name} with this "
+                    f"model holds {self.context_tokens(name)}; shorten them, or take another model or flag"
+                )
+
+    def _told_context(self, name: str) -> int | None:
+        """The longest sequence by the engine's flags; None where they do not say."""
         for flag, value in self.flags.get(name, {}).items():
             if flag.lstrip("-").replace("_", "-") in _CONTEXT_FLAGS and (told := _tokens(value)) is not None:
                 return told
+        return None
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        """The model's ``config.json``; empty where there is none."""
         try:
             config = json.loads((Path(self.model) / "config.json").read_text())
-            return int(config["max_position_embeddings"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return self.workload.input_tokens + self.workload.output_tokens
+        except (OSError, ValueError):
+            return {}
+        return config if isinstance(config, dict) else {}
 
     def chosen(self, configuration: Configuration) -> tuple[str, Configuration]:
         """The launch space that a configuration is of, and what it sets there."""

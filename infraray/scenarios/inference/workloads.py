@@ -122,6 +122,11 @@ class Workload(Parameters):
         return max(min(one.concurrency or self.num_requests, self.num_requests) for one in self.traffic)
 
     @property
+    def longest_sequence(self) -> int:
+        """Tokens of the longest prompt with the longest output."""
+        return self.input_tokens + self.output_tokens
+
+    @property
     def shortest_input(self) -> int:
         """Tokens of the shortest prompt that may be drawn."""
         return math.ceil(self.input_tokens * self.length_ratio)

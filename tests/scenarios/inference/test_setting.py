@@ -47,6 +47,33 @@ def test_the_context_is_read_as_vllm_reads_it(flags: dict[str, Any], context: in
     assert too_small(flags, tmp_path) == {size for size in UNCUT if size < context}
 
 
+@pytest.mark.parametrize(
+    ("config", "flags", "refused"),
+    [
+        ({"max_position_embeddings": 128}, {}, None),
+        ({"max_position_embeddings": 127}, {}, "holds 127"),
+        ({"max_position_embeddings": 127, "rope_scaling": {"factor": 4.0}}, {}, None),
+        ({"max_position_embeddings": 32_768}, {"max_model_len": 100}, "holds 100"),
+        ({}, {}, None),
+        ([], {}, None),
+    ],
+)
+def test_sequences_that_an_engine_cannot_hold_are_refused_in_one_line(
+    config: Any, flags: dict[str, Any], refused: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    workload = Workload.parse("inference", {"input_tokens": 64, "output_tokens": 64})
+    setting = Setting(str(tmp_path), workload, ("transformers", "vllm"), flags={"vllm": flags})
+    if refused is None:
+        setting.check_context()
+        return
+    with pytest.raises(
+        InfrarayError, match=r"input_tokens=64 and output_tokens=64 make sequences of 128 tokens"
+    ) as told:
+        setting.check_context()
+    assert refused in str(told.value) and "\n" not in str(told.value)
+
+
 def test_without_a_config_the_context_is_the_workloads(tmp_path: Path) -> None:
     assert too_small({"max_model_len": "auto"}, tmp_path) == set()
 
