@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from infraray.actors.cluster import ray_cluster
+from infraray.engines.preloaded import PreloadedLauncher
 
 # Cores are shared: how long an example takes says nothing about the code.
 settings.register_profile("infraray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,3 +31,11 @@ def answering_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = Path(__file__).parents[1] / "examples" / "answering_model.py"
     subprocess.run([sys.executable, str(script), str(folder)], check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[PreloadedLauncher]:
+    """Imports an engine once for all servers that are started with it."""
+    launcher = PreloadedLauncher()
+    yield launcher
+    launcher.end()

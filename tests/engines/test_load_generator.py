@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.scenarios.inference.measurement import measure
@@ -24,10 +25,11 @@ WITHIN = 0.05
 
 
 @pytest.fixture(scope="module")
-def vllm(model: str) -> Iterator[str]:
+def vllm(model: str, preloaded: PreloadedLauncher) -> Iterator[str]:
     # Both send the same prompts: the second to come must not find them cached.
     flags = {**FLAGS, "max_model_len": 8192, "enable_prefix_caching": False}
-    process = EngineProcess(EngineSpec(name="measured", model=model, flags=flags, env=ENV, ready_timeout_s=200))
+    spec = EngineSpec(name="measured", model=model, flags=flags, env=ENV, ready_timeout_s=200)
+    process = EngineProcess(spec, preloaded=preloaded)
     try:
         process.start()
         yield process.url

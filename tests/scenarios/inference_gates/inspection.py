@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infraray.scenarios.inference.integrity import (
@@ -26,6 +26,8 @@ from infraray.scenarios.inference.workloads import Traffic, Workload
 WORKLOAD = Workload(
     input_tokens=320, output_tokens=40, num_requests=16, traffic=(Traffic(concurrency=2),), request_timeout_s=120.0
 )
+ANSWER_TOKENS = 128
+"""The model answers in a sentence; what is broken talks on to the end, wherever that is."""
 VLLM_ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 """Of vLLM on the CPU."""
 
@@ -49,7 +51,7 @@ class Inspector:
         model = str(folder / "model")
         tokenizer = ModelTokenizer(model)
         requests = make_requests(WORKLOAD, 7, tokenizer)
-        quiz = Quiz.draw(read_mmlu_pro(folder / "questions"), 7, questions)
+        quiz = replace(Quiz.draw(read_mmlu_pro(folder / "questions"), 7, questions), max_tokens=ANSWER_TOKENS)
         measured = measure(reference_url, model, WORKLOAD, requests, tokenizer, 7, clients=1)
         return cls(
             model,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from infraray.engines import EngineSpec
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineName
 from infraray.scenarios.inference.quality import Answers, QualityResult
@@ -23,8 +24,8 @@ def test_it_answers_its_questions(inspector: Inspector) -> None:
     assert inspector.reference_answers.levels["stated"] >= 90
 
 
-def ask(inspector: Inspector, spec: EngineSpec) -> Answers:
-    process = EngineProcess(spec)
+def ask(inspector: Inspector, spec: EngineSpec, preloaded: PreloadedLauncher) -> Answers:
+    process = EngineProcess(spec, preloaded=preloaded)
     try:
         process.start()
         return inspector.quiz.ask(process.url, spec.model)
@@ -36,7 +37,7 @@ def ask(inspector: Inspector, spec: EngineSpec) -> Answers:
 # A model that knows nothing talks on to the end, which vLLM does for all questions at once.
 @pytest.mark.parametrize(("levels", "engine", "passes"), [(255, "transformers", True), (3, "vllm", False)])
 def test_weights_of_eight_bits_pass_and_of_two_bits_do_not(
-    inspector: Inspector, tmp_path: Path, levels: int, engine: EngineName, passes: bool
+    inspector: Inspector, preloaded: PreloadedLauncher, tmp_path: Path, levels: int, engine: EngineName, passes: bool
 ) -> None:
     """Rounded to so many levels, each row by its largest weight."""
     folder = tmp_path / "rounded"
@@ -44,7 +45,7 @@ def test_weights_of_eight_bits_pass_and_of_two_bits_do_not(
     rewrite(folder, lambda weight: round_to(weight, levels))
     env = VLLM_ENV if engine == "vllm" else {}
     spec = EngineSpec(engine=engine, model=str(folder), flags={"dtype": "float32"}, env=env)
-    result = QualityResult(ask(inspector, spec), inspector.reference_answers)
+    result = QualityResult(ask(inspector, spec, preloaded), inspector.reference_answers)
     assert result.passed == passes, result.reason
     assert passes or result.too_inaccurate
 

@@ -20,9 +20,9 @@ from tests.scenarios.inference_gates.inspection import Inspector
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 CHEATING_SERVER = Path(__file__).with_name("cheating_server.py")
-MANY_CANARIES = 80
+MANY_CANARIES = 60
 """Of each place: a model that anybody serves repeats every code, this one sees 4 in 10, and 12 pairs show that by
-3.2 to 4.4 standard errors (60 pairs, two machines' models), of which the check wants 4."""
+3.2 to 4.4 standard errors (60 pairs, two machines' models), 60 by 7 to 10, of which the check wants 4."""
 
 
 @dataclass(frozen=True)

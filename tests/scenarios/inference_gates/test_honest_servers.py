@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +14,6 @@ from tests.scenarios.inference_gates.inspection import VLLM_ENV, Inspector
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
-
-
-@pytest.fixture(scope="module")
-def preloaded() -> Iterator[PreloadedLauncher]:
-    """Imports vLLM once for all."""
-    launcher = PreloadedLauncher()
-    yield launcher
-    launcher.end()
 
 
 @pytest.mark.parametrize(
