@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from infraray.agents import Agent, Briefing, Turn, load_agent, parse_agent
 from infraray.deadline import limited
 from infraray.environment import Environment, Measures
-from infraray.errors import Unavailable
+from infraray.errors import Unavailable, without_secrets
 from infraray.observation import Observation
 from infraray.registration import find
 
@@ -60,11 +60,17 @@ class Entry:
     @cached_property
     def canonical(self) -> str:
         """The identity as canonical JSON: keys sorted, no blanks."""
-        identity = asdict(self)
+        identity = {**asdict(self), "parameters": self.shown_parameters}
         del identity["label"], identity["conversational"]
         if self.engine is None:
             del identity["engine"]
         return json.dumps(identity, sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def shown_parameters(self) -> dict[str, Any]:
+        """The parameters as they may be written down: without an engine's tokens and passwords."""
+        shown: dict[str, Any] = without_secrets(dict(self.parameters))
+        return shown
 
     @cached_property
     def task_key(self) -> str:

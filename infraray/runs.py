@@ -221,7 +221,7 @@ class Plan:
                 "scenario": lineup.registration.name,
                 "id": lineup.registration.id,
                 "version": lineup.registration.version,
-                "parameters": lineup.environment.parameters.model_dump(mode="json"),
+                "parameters": without_secrets(lineup.environment.parameters.model_dump(mode="json")),
                 "options": lineup.environment.options(),
                 "level": lineup.environment.level,
                 "score": vars(lineup.environment.score),

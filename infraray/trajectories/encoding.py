@@ -71,7 +71,7 @@ def _episode_row(run: str, trajectory: Trajectory) -> dict[str, Any]:
         "scenario": registration.name,
         "scenario_label": entry.label,
         "version": registration.version,
-        "parameters": to_json(entry.parameters),
+        "parameters": to_json(entry.shown_parameters),
         "options": to_json(entry.options),
         "level": entry.level,
         "seed": trajectory.spec.seed,

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from infraray.episodes import Trajectory
 from infraray.errors import InfrarayError
 from infraray.trajectories import store as store_module
-from infraray.trajectories.encoding import decode
+from infraray.trajectories.encoding import decode, to_batch
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.reader import Run
 from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
@@ -248,3 +250,16 @@ def test_every_column_has_a_description_and_survives_parquet(run_dir: Path) -> N
         schema = pa.parquet.read_schema(part)
         assert schema.metadata[b"infraray_schema_version"] == b"1"
         assert all(field.metadata[b"description"] and b"unit" in field.metadata for field in schema)
+
+
+def test_an_engines_token_is_not_stored_and_no_part_of_the_identity() -> None:
+    played = trajectory(1)
+
+    def with_token(token: str) -> Trajectory:
+        parameters = {**played.spec.entry.parameters, "env": {"HF_TOKEN": token, "HF_HOME": "/models"}}
+        return replace(played, spec=replace(played.spec, entry=replace(played.spec.entry, parameters=parameters)))
+
+    (row,) = to_batch("test", [with_token("hf_abc")]).to_pylist()
+    assert json.loads(row["parameters"])["env"] == {"HF_TOKEN": "...", "HF_HOME": "/models"}
+    assert "hf_abc" not in str(row)
+    assert with_token("hf_abc").spec.id == with_token("hf_def").spec.id != played.spec.id
