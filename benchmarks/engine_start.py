@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import signal
 import statistics
 import subprocess
 import sys
@@ -124,7 +123,8 @@ def searched(model: str, folder: Path) -> list[Mapping[str, Any]]:
                 raise SystemExit(f"the search ended after {len(trials)} of {TRIALS} trials")
             time.sleep(0.5)
     finally:
-        search.send_signal(signal.SIGINT)
+        # Not by SIGINT, which what is started in a shell's background does not hear.
+        search.terminate()
         search.wait()
     return trials
 
