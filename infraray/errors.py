@@ -26,8 +26,8 @@ class UnknownName(InfrarayError):
     """A name that is not registered; the text lists the nearest ones."""
 
 
-_SECRET = re.compile("TOKEN|KEY|SECRET|PASSWORD", re.IGNORECASE)
-"""What names an environment variable whose value is for no file and no error's line."""
+_SECRET = re.compile("(TOKEN|(KEY|SECRET|PASSWORD)S?)(_|$)", re.IGNORECASE)
+"""What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
 
 
 def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
@@ -44,8 +44,9 @@ def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
     if "env" not in place:
         return value
     # Where an environment should stand there may be NAME=value.
-    named = value if place[-1] == "env" else place[-1]
-    return "..." if _SECRET.search(str(named)) else value
+    name, is_set, _ = str(value).partition("=")
+    named = (name if is_set else "") if place[-1] == "env" else str(place[-1])
+    return "..." if _SECRET.search(named) else value
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

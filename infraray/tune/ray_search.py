@@ -232,7 +232,11 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
 
     def _take_preparation(self, measurement: Measurement) -> None:
         if measurement.failure is not None:
-            raise InfrarayError(f"nothing can be measured: {measurement.reason}")
+            failed = f"nothing can be measured: {measurement.reason}"
+            if self.under_way:
+                # Tune ends no trial that is under way, and a reference may take its time.
+                self.watcher.notice(f"{failed}; waiting for what else is being prepared")
+            raise InfrarayError(failed)
         for line in (measurement.reason or "").splitlines():
             if line not in self.notices:
                 self.notices.add(line)

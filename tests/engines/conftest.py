@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
+ENV = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "HF_HUB_OFFLINE": "1",
+    # It changes from test to test, and what was imported in another environment serves nobody.
+    "PYTEST_CURRENT_TEST": "",
+}
+"""Of vLLM on the CPU."""
 FLAGS = {"max_model_len": 4096, "dtype": "float32", "enforce_eager": True}
 
 

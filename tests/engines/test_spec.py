@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infraray.engines import EngineSpec, launchers, read_engine_spec
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, without_secrets
 from infraray.runs import make_plan, parse_run
 
 
@@ -118,6 +118,26 @@ def test_a_secret_starts_the_engine_and_stands_in_no_file() -> None:
     manifest = make_plan(parse_run({"name": "x", "scenarios": [tuned]})).manifest()
     assert manifest["scenarios"]["inference"]["parameters"]["env"] == shown
     assert "hf_abc" not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"env": "MiniGrid-KeyCorridorS3R1-v0"},
+        {"env": ["monkey", "b"]},
+        {"env": {"TOKENIZERS_PARALLELISM": "1", "VLLM_MAX_TOKENS_PER_EXPERT_FUSED_MOE": "8192"}},
+    ],
+)
+def test_what_is_no_secret_stays_as_it_is(given: dict[str, Any]) -> None:
+    assert without_secrets(given) == given
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "OPENAI_API_KEY", "APIKEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "API_KEYS"]
+)
+def test_a_secret_is_known_by_its_name(name: str) -> None:
+    assert without_secrets({"env": {name: "x"}}) == {"env": {name: "..."}}
+    assert without_secrets({"env": f"{name}=x"}) == {"env": "..."}
 
 
 def test_another_token_is_the_same_engine() -> None:

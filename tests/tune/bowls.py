@@ -54,7 +54,8 @@ class Bowl(Objective):
 
     def prepare(self, piece):
         self.write(f"prepare {piece}")
-        self.wait_for_others()
+        if self.parameters.get("clays", 1) > 1:
+            self.wait_for_others()
         if self.parameters.get("unprepared"):
             raise InfrarayError("bowls: there is no clay")
         return ["the clay is wet"]
@@ -114,10 +115,12 @@ class Bowl(Objective):
     def wait_for_others(self):
         """Until as many processes as ``actors`` says measure."""
         limit = time.monotonic() + 60
-        while (wanted := self.parameters.get("actors", 0)) and time.monotonic() < limit:
+        while wanted := self.parameters.get("actors", 0):
             lines = Path(self.parameters["log"]).read_text().splitlines()
             if len({line.split()[0] for line in lines}) >= wanted:
                 break
+            if time.monotonic() > limit:
+                raise TimeoutError(f"{wanted} processes do not measure")
             time.sleep(0.02)
 
     def write(self, line):

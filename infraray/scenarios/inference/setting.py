@@ -83,20 +83,21 @@ class Setting:
             return self.workload.longest_sequence
 
     def check_context(self) -> None:
-        """Refuses sequences that an engine cannot hold, for which the reference would be measured in vain.
+        """Refuses sequences that the reference server or an engine cannot hold, before anything is measured in vain.
 
         Raises:
             InfrarayError: one line.
         """
         longest = self.workload.longest_sequence
-        for name in self.engines:
-            # A model that stretches its positions holds more than it says; engines differ in how much.
-            is_known = self._told_context(name) is not None or not self._config.get("rope_scaling")
-            if is_known and longest > self.context_tokens(name):
+        # The reference holds what the model's configuration says; engines may stretch it.
+        limits = {"the reference server": self._config.get("max_position_embeddings")}
+        limits |= {f"{name} by its flags": self._told_context(name) for name in self.engines}
+        for who, holds in limits.items():
+            if isinstance(holds, int) and longest > holds:
                 raise InfrarayError(
                     f"inference: workload: input_tokens={self.workload.input_tokens} and "
-                    f"output_tokens={self.workload.output_tokens} make sequences of {longest} tokens; {name} with this "
-                    f"model holds {self.context_tokens(name)}; shorten them, or take another model or flag"
+                    f"output_tokens={self.workload.output_tokens} make sequences of {longest} tokens; {who} holds "
+                    f"{holds} with this model; shorten them, or take another model or flag"
                 )
 
     def _told_context(self, name: str) -> int | None:

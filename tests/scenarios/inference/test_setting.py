@@ -51,9 +51,10 @@ def test_the_context_is_read_as_vllm_reads_it(flags: dict[str, Any], context: in
     ("config", "flags", "refused"),
     [
         ({"max_position_embeddings": 128}, {}, None),
-        ({"max_position_embeddings": 127}, {}, "holds 127"),
-        ({"max_position_embeddings": 127, "rope_scaling": {"factor": 4.0}}, {}, None),
-        ({"max_position_embeddings": 32_768}, {"max_model_len": 100}, "holds 100"),
+        ({"max_position_embeddings": 127}, {}, "the reference server holds 127"),
+        ({"max_position_embeddings": 127}, {"max_model_len": 8192}, "the reference server holds 127"),
+        ({"max_position_embeddings": 32_768}, {"max_model_len": 100}, "vllm by its flags holds 100"),
+        ({"max_position_embeddings": "many"}, {}, None),
         ({}, {}, None),
         ([], {}, None),
     ],

@@ -28,8 +28,6 @@ WORKLOAD = Workload(
 )
 ANSWER_TOKENS = 128
 """The model answers in a sentence; what is broken talks on to the end, wherever that is."""
-VLLM_ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
-"""Of vLLM on the CPU."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineName
 from infraray.scenarios.inference.quality import Answers, QualityResult
-from tests.scenarios.inference_gates.inspection import VLLM_ENV, Inspector
+from tests.engines.conftest import ENV
+from tests.scenarios.inference_gates.inspection import Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
@@ -43,7 +44,7 @@ def test_weights_of_eight_bits_pass_and_of_two_bits_do_not(
     folder = tmp_path / "rounded"
     shutil.copytree(inspector.model, folder)
     rewrite(folder, lambda weight: round_to(weight, levels))
-    env = VLLM_ENV if engine == "vllm" else {}
+    env = ENV if engine == "vllm" else {}
     spec = EngineSpec(engine=engine, model=str(folder), flags={"dtype": "float32"}, env=env)
     result = QualityResult(ask(inspector, spec, preloaded), inspector.reference_answers)
     assert result.passed == passes, result.reason

@@ -9,7 +9,8 @@ import pytest
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
-from tests.scenarios.inference_gates.inspection import VLLM_ENV, Inspector
+from tests.engines.conftest import ENV
+from tests.scenarios.inference_gates.inspection import Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
@@ -37,7 +38,7 @@ NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4,
 )
 def test_vllm_passes_both_gates(inspector: Inspector, preloaded: PreloadedLauncher, flags: dict[str, Any]) -> None:
     flags = {"max_model_len": 4096, "enforce_eager": True, **flags}
-    spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=VLLM_ENV, ready_timeout_s=300)
+    spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=ENV, ready_timeout_s=300)
     process = EngineProcess(spec, preloaded=preloaded)
     try:
         process.start()

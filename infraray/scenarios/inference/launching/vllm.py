@@ -15,8 +15,9 @@ from infraray.tune.hyperparameters import Categorical, Ordinal
 from infraray.tune.space import Forbidden, SearchSpace
 from infraray.tune.values import Configuration
 
+_SPECULATED = (0, 2, 3, 5, 7, 10)
 _NOT_ASYNCHRONOUS = Forbidden(
-    {"async_scheduling": (True,), "num_speculative_tokens": (2, 3, 5, 7, 10)},
+    {"async_scheduling": (True,), "num_speculative_tokens": _SPECULATED[1:]},
     "n-grams that are looked up on the CPU are not scheduled asynchronously",
 )
 _UNCHUNKED = "without chunks a batch must hold a whole prompt"
@@ -72,7 +73,7 @@ def _wide(max_tokens: int) -> SearchSpace:
     batches = (2048, 4096, 8192, 16384, 32768)
     return SearchSpace(
         "vllm",
-        2,
+        1,
         (
             Ordinal("max_num_seqs", (None, 16, 32, 64, 128, 256, 512, 1024), default=None),
             Ordinal("max_num_batched_tokens", (None, *batches), default=None),
@@ -83,7 +84,7 @@ def _wide(max_tokens: int) -> SearchSpace:
             Categorical("quantization", (None, "fp8"), default=None),
             Categorical("kv_cache_dtype", (None, "fp8"), default=None),
             Categorical("attention_backend", (None, "FLASH_ATTN", "TRITON_ATTN"), default=None),
-            Ordinal("num_speculative_tokens", (0, 2, 3, 5, 7, 10), default=0),
+            Ordinal("num_speculative_tokens", _SPECULATED, default=0),
             Categorical("async_scheduling", (None, True, False), default=None),
             Ordinal("stream_interval", (None, 2, 4, 8), default=None),
         ),
