@@ -26,7 +26,7 @@ class UnknownName(InfrarayError):
     """A name that is not registered; the text lists the nearest ones."""
 
 
-_SECRET = re.compile("(TOKEN|(KEY|SECRET|PASSWORD)S?)(_|$)", re.IGNORECASE)
+_SECRET = re.compile(r"(TOKEN|(KEY|SECRET|PASSWORD)S?)\d*(_|$)", re.IGNORECASE)
 """What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
 
 

@@ -133,7 +133,7 @@ def test_what_is_no_secret_stays_as_it_is(given: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["HF_TOKEN", "OPENAI_API_KEY", "APIKEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "API_KEYS"]
+    "name", ["HF_TOKEN", "OPENAI_API_KEY", "APIKEY", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "API_KEYS", "API_KEY2"]
 )
 def test_a_secret_is_known_by_its_name(name: str) -> None:
     assert without_secrets({"env": {name: "x"}}) == {"env": {name: "..."}}
