@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from infraray.agents import load_agent, parse_agent
@@ -75,18 +76,27 @@ class InferenceObjective(Objective):
 
     def preparations(self) -> Sequence[str]:
         """The reference server on each seed's requests."""
-        return [self._preparation(seed) for seed in (*self.seeds, *self.evaluation_seeds)]
+        return list(self._pieces)
 
     def prepare(self, piece: str) -> Sequence[str]:
         """Makes a seed's requests and measures the reference server; says what no configuration can pass."""
-        missing = self.bench.check_all(self.parameters.judge)
-        for seed in (*self.seeds, *self.evaluation_seeds):
-            if piece == self._preparation(seed):
-                self.bench.reference(seed)
+        missing = self._missing
+        self.bench.reference(self._pieces[piece])
         return missing
 
-    def _preparation(self, seed: int) -> str:
-        return f"{self.setting.reference_spec().engine}, the reference, on the requests of seed {seed}"
+    @property
+    def _pieces(self) -> dict[str, int]:
+        """The seed of each piece of the preparation."""
+        reference = self.setting.reference_spec().engine
+        return {
+            f"{reference}, the reference, on the requests of seed {seed}": seed
+            for seed in (*self.seeds, *self.evaluation_seeds)
+        }
+
+    @cached_property
+    def _missing(self) -> list[str]:
+        """What no configuration can pass, looked up once in each process: it takes a measurement of the cores."""
+        return self.bench.check_all(self.parameters.judge)
 
     @property
     def bench(self) -> Bench:

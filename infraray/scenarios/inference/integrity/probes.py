@@ -180,7 +180,7 @@ def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
 
 def _timed_lengths(workload: Workload) -> tuple[int, int]:
     """Tokens of the short and of the long prompts that are timed."""
-    long = max(workload.input_tokens + workload.output_tokens, LEAST_CONTEXT) - TIMED_OUTPUT
+    long = max(workload.longest_sequence, LEAST_CONTEXT) - TIMED_OUTPUT
     return long // SHORT_SHARE, long
 
 
