@@ -89,7 +89,7 @@ class Measurement:
 
     Args:
         score: by the workload's objective.
-        paper_score: the same as InferenceBench's own summariser has it, beside its published figures.
+        paper_score: the same as InferenceBench's code has it, for a look beside its published figures.
         traffics: one for each traffic of the workload.
         requests_sha256: the hash of the requests' content.
         seed: of the arrival times.

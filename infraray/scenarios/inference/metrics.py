@@ -15,12 +15,21 @@ reason), end e and n output tokens:
 | goodput | successes that meet the service level / wall time | Zhong et al., "DistServe", 2024 |
 | balanced score | (1 / mean TTFT x 1 / mean TPOT x request throughput)^(1/3), in s and requests/s | appendix A.5 |
 
-Wall time is from the start to the last end, failures included. Only successes count, anywhere.
+Wall time is from the start of the schedule to the last end, failures included. Only successes count,
+anywhere.
 
-The convention ``paper`` is what InferenceBench's own summariser does; every measurement has its score
-too, for comparison with the published figures alone. Latencies count from the sending; requests that
-failed count in the request throughput, and those of a wrong length as successes everywhere; the
-balanced score takes medians.
+The convention ``paper`` is for comparison with InferenceBench's published figures alone; every measurement
+has its score too. Where appendix A.5 and the code that made the figures differ, it follows the code:
+
+| what | ``infraray`` | appendix A.5 | the code, and ``paper`` |
+|---|---|---|---|
+| a request's clock | from d, when it was due | from s | from s |
+| its end | l | e | e |
+| TTFT and TPOT over requests | mean | mean, and percentiles | median, in scores of all objectives |
+| wall time | from the schedule's start | from a start that is not said | from the first s |
+| requests in the request throughput | successes | completed | all, failures too |
+| a wrong length, a text without a finish reason | a failure | not said | a success |
+| numerator of the generation throughput | n - 1 | n | n |
 """
 
 from __future__ import annotations
@@ -39,6 +48,7 @@ from infraray.scenarios.inference.responses import Response
 from infraray.scenarios.inference.workloads import Objective, ServiceLevel
 
 Convention = Literal["infraray", "paper"]
+"""What is counted from when, and averaged how: see the module."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ class Metrics:
         requests: how many were to be sent.
         completed: how many succeeded.
         failures: how many failed, by kind.
-        wall_s: from the start to the last end.
+        wall_s: from the start, which `Convention` names, to the last end.
         ttft_s: time to first token.
         tpot_s: time per output token.
         itl_s: inter-token latency.
@@ -120,8 +130,9 @@ def compute_metrics(
             replace(one, due_s=one.due_s if one.sent_s is None else one.sent_s, last_s=one.finished_s)
             for one in responses
         ]
-    done = [one for one in responses if one.failure is None or (paper and one.failure == "wrong_length")]
-    wall = max((one.finished_s for one in responses), default=0.0)
+    done = [one for one in responses if one.failure is None or (paper and _succeeds_in_the_paper(one))]
+    start = min((one.sent_s for one in responses if one.sent_s is not None), default=0.0) if paper else 0.0
+    wall = max((one.finished_s for one in responses), default=start) - start
     ttft = [_first(one) - one.due_s for one in done]
     tpot = [(_last(one) - _first(one)) / (one.tokens - 1) for one in done if one.tokens > 1]
     tokens = sum(one.tokens for one in done)
@@ -149,9 +160,12 @@ def compute_metrics(
 def score(objective: Objective, traffics: Sequence[Metrics], convention: Convention = "infraray") -> float:
     """The figure by which servers are compared on a workload, 0 or infinite where nothing succeeded.
 
-    - ``ttft``, ``tpot``: mean in s, lower is better (InferenceBench, Table 11);
+    - ``ttft``, ``tpot``: in s, lower is better;
     - ``request_throughput``: requests/s, higher is better;
-    - ``balanced``: higher is better.
+    - ``balanced``: of all three, higher is better.
+
+    ``infraray`` takes the mean of the latencies, as InferenceBench's paper says (appendix A.5); ``paper`` their
+    median, as its code does.
 
     Several traffics are averaged geometrically (section 3.2).
 
@@ -183,17 +197,19 @@ def plain(value: Any) -> Any:
 def _figure(objective: Objective, metrics: Metrics, convention: Convention) -> float:
     if metrics.completed == 0:
         return 0.0
+    ttft, tpot = (one.p50 if convention == "paper" else one.mean for one in (metrics.ttft_s, metrics.tpot_s))
     if objective == "ttft":
-        return metrics.ttft_s.mean
+        return ttft
     if objective == "tpot":
-        return metrics.tpot_s.mean
+        return tpot
     if objective == "request_throughput":
         return metrics.request_throughput
-    if convention == "paper":
-        product = metrics.ttft_s.p50 * metrics.tpot_s.p50
-    else:
-        product = metrics.ttft_s.mean * metrics.tpot_s.mean
-    return (metrics.request_throughput / product) ** (1 / 3) if product > 0 else math.nan
+    return (metrics.request_throughput / (ttft * tpot)) ** (1 / 3) if ttft * tpot > 0 else math.nan
+
+
+def _succeeds_in_the_paper(response: Response) -> bool:
+    """Whether what fails here counts there: text of any length that ended with or without a finish reason."""
+    return response.failure in ("wrong_length", "incomplete") and bool(response.text_times_s)
 
 
 def _sent(response: Response) -> float:

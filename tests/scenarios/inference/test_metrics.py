@@ -121,17 +121,43 @@ def paper(*answers: Response) -> Metrics:
     return compute_metrics(answers, convention="paper")
 
 
-def test_the_papers_convention_does_what_its_summariser_did() -> None:
-    # Clocks start at the sending and stop at the end of the stream.
+def test_the_papers_convention_does_what_its_code_did() -> None:
+    # Clocks start at the sending and stop at the end of the stream; the wall's at the first sending.
     assert paper(response()).ttft_s.mean == 0.5
     assert paper(response()).tpot_s.mean == pytest.approx(1.1 / 4)
+    assert paper(response()).wall_s == pytest.approx(1.6)
+    assert paper(response(sent_s=1.75), response(sent_s=1.25), failed(sent_s=None)).wall_s == pytest.approx(1.85)
+    assert paper(failed(sent_s=None)).wall_s == 3.1
     # One token more in the numerator of the generation throughput.
     assert paper(response()).generation_throughput == pytest.approx(5 / 1.1)
     # Failing fast raises the throughput, and so does ending early.
-    assert paper(response(), failed()).request_throughput == pytest.approx(2 / 3.1)
+    assert paper(response(), failed()).request_throughput == pytest.approx(2 / 1.6)
     early = response(failure="wrong_length", output_tokens=2)
     assert paper(early).completed == 1 and compute_metrics([early]).completed == 0
-    # Medians in the balanced score.
-    odd = [response(), response(), response(sent_s=0.0)]
-    expected = (1 / 0.5 * 1 / (1.1 / 4) * 3 / 3.1) ** (1 / 3)
-    assert score("balanced", [paper(*odd)], "paper") == pytest.approx(expected)
+
+
+def test_a_text_without_a_finish_reason_succeeds_in_the_papers_convention_alone() -> None:
+    cut = response(failure="incomplete", finish_reason=None, last_s=None)
+    silent = response(failure="incomplete", text_times_s=(), last_s=3.0, text="", output_tokens=0)
+    closed = response(failure="closed", finish_reason=None, last_s=None)
+    assert paper(cut, silent, closed).completed == 1
+    assert paper(cut).tpot_s.p50 == pytest.approx(1.1 / 4)
+    assert compute_metrics([cut, silent, closed]).completed == 0
+
+
+def test_the_papers_scores_are_medians_and_ours_are_means() -> None:
+    """By hand: sent at 1, 1.2, 1.4 and 1.5, all due at 1; first texts at 2, ends at 3.1, 3.1, 3.5 and 5.2."""
+    sent, ends = (1.0, 1.2, 1.4, 1.5), (3.1, 3.1, 3.5, 5.2)
+    answers = [response(sent_s=one, last_s=end, finished_s=end) for one, end in zip(sent, ends, strict=True)]
+    # From the sending: TTFT 1, 0.8, 0.6, 0.5; TPOT 1.1 / 4, 1.1 / 4, 1.5 / 4, 3.2 / 4.
+    measured = paper(*answers)
+    assert score("ttft", [measured], "paper") == pytest.approx(0.7)
+    assert score("tpot", [measured], "paper") == pytest.approx(0.325)
+    assert score("request_throughput", [measured], "paper") == pytest.approx(4 / 4.2)
+    assert score("balanced", [measured], "paper") == pytest.approx((1 / 0.7 / 0.325 * 4 / 4.2) ** (1 / 3))
+    # When due: TTFT 1 each; the mean TPOT is (1.1 + 1.1 + 1.5 + 3.2) / 16; the clock starts at 0.
+    ours = compute_metrics(answers)
+    assert score("ttft", [ours]) == pytest.approx(1.0)
+    assert score("tpot", [ours]) == pytest.approx(6.9 / 16)
+    assert score("request_throughput", [ours]) == pytest.approx(4 / 5.2)
+    assert score("balanced", [ours]) == pytest.approx((1 / 1.0 / (6.9 / 16) * 4 / 5.2) ** (1 / 3))
