@@ -122,6 +122,20 @@ def test_names_that_are_no_text_can_be_read() -> None:
         assert len(network.snapshot()["r0"]["links"]) == 4
 
 
+@pytest.mark.parametrize("end", [r"\342\200\250", r"\302\205", r"\014", r"\034"])
+def test_a_rule_is_told_whole_whatever_its_comment_holds(end: str) -> None:
+    with NamespaceNetwork(Topology(2, 1)) as network:
+        snapshots = []
+        for rest in ("a", "b"):
+            comment = f"$(printf 'x{end}{rest}')"
+            rule = f'INPUT -m comment --comment "{comment}" -j DROP'
+            assert network.run("r0", f"iptables -A {rule}").exit_code == 0
+            snapshots.append(network.snapshot())
+            assert network.run("r0", f"iptables -D {rule}").exit_code == 0
+        assert snapshots[0]["r0"]["filters"] != snapshots[1]["r0"]["filters"]
+        assert all(one["r0"]["filters"]["ip filter"][-1].endswith("DROP") for one in snapshots)
+
+
 def test_an_interface_may_have_no_hardware_address() -> None:
     """As wireguard's, which not every kernel has."""
 

@@ -202,7 +202,7 @@ def _filters(machine: Machine) -> dict[str, list[str]]:
         all_known = all_known and whole and "incompatible" not in saved
         found |= _saved(family, saved)
     if not all_known and shutil.which("nft"):
-        found["nft"] = _output("nft", "--stateless", "list", "ruleset")[1].splitlines()
+        found["nft"] = _lines(_output("nft", "--stateless", "list", "ruleset")[1])
     elif not all_known:
         found["tables"] = sorted(f"{family} {table}" for family, table in tables)
     return found
@@ -212,7 +212,7 @@ def _saved(family: str, text: str) -> dict[str, list[str]]:
     """What iptables-save printed, without remarks, counters and what is there by default."""
     found: dict[str, list[str]] = {}
     table = ""
-    for line in text.splitlines():
+    for line in _lines(text):
         if line.startswith("*"):
             table = f"{family} {line[1:]}"
         elif line.startswith(":") and " ACCEPT " not in line:
@@ -248,6 +248,11 @@ def _output(*command: str) -> tuple[bool, str]:
         close_fds=False,
     )
     return result.returncode == 0, result.stdout
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of what a command printed; not splitlines(), which also ends them in what a rule's comment may hold."""
+    return text.removesuffix("\n").split("\n")
 
 
 def _others(attributes: Attributes) -> dict[str, str]:

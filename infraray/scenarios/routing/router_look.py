@@ -47,7 +47,8 @@ class RouterLook:
     def read(cls, output: str) -> RouterLook:
         """Reads the output of `LOOK`."""
         sections: list[list[str]] = [[]]
-        for line in output.splitlines():
+        # Not splitlines(), which also ends lines at characters that a rule's comment may hold.
+        for line in output.split("\n"):
             if line.strip() == SEPARATOR:
                 sections.append([])
             elif line.strip():

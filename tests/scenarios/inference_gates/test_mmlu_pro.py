@@ -46,6 +46,15 @@ def test_every_format_gives_the_same_questions(tmp_path, suffix, place):
     assert read_mmlu_pro(file) == questions
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0c", "\x1c"])
+def test_what_ends_a_line_elsewhere_does_not_in_json_lines(tmp_path, end):
+    asked = row(1, question=f"What{end}is it?")
+    # JSON holds control characters escaped; written raw are those that it may hold so.
+    lines = (json.dumps(asked, ensure_ascii=False), json.dumps(row(2)))
+    (tmp_path / "test.jsonl").write_text("\r\n".join(lines) + "\n\n", encoding="utf-8", newline="")
+    assert [question.question for question in read_mmlu_pro(tmp_path)] == [f"What{end}is it?", "What is 2 + 1?"]
+
+
 def test_options_that_are_none_are_left_out_and_letters_move_up(tmp_path):
     write(tmp_path, "json", [row(1, options=["N/A", "2", "3", "N/A"])])
     question = read_mmlu_pro(tmp_path)[0]

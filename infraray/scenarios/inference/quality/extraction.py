@@ -1,11 +1,14 @@
 """The letter that a model's text answers with, found on three levels (InferenceBench, appendix C.1).
 
-1. ``stated``: "the answer is (X)", "answer is X" or "Answer: X", in any case and through Markdown.
-   The first one counts: what a model goes on to write are often questions of its own.
+1. ``stated``: "the answer is (X)" or "answer is X", else "Answer: X", in any case and through Markdown. The
+   first one counts: what a model goes on to write are often questions of its own.
 2. ``isolated``: the only letter from A to J that stands by itself.
 3. ``last``: the last letter that stands by itself, else the last capital from A to J.
 
-A text without any is a wrong answer; none is drawn by lot, as MMLU-Pro's own script does.
+MMLU-Pro's own script has the same order and reads capitals alone. A small letter is read here where it cannot
+be a word or a symbol: ``answer: b``, ``(b)``, ``**b**``, ``b)`` before a line, a line of its own.
+
+A text without any is a wrong answer; none is drawn by lot, as that script does.
 """
 
 from __future__ import annotations
@@ -16,11 +19,24 @@ from typing import Literal
 
 Level = Literal["stated", "isolated", "last"]
 
-# The words in any case, the letter as a capital: "the answer is a matter of taste" states nothing.
-_STATED = re.compile(
-    r"(?i:\banswer(?:\s+is\b|[\s*_]*:))[\s:*_]*(?:\\boxed\{|\\text\{|[(\[{`\"'])*([A-J])(?![A-Za-z0-9])"
+_OPEN = r"(?:\\boxed\{|\\text(?:bf)?\{|\\mathrm\{|[(\[{`\"'*_])"
+_CLOSE = r"[)\]}`\"'*_]"
+_ENDS = rf"(?={_CLOSE}*+[ \t]*(?:$|</|[.,;:!?](?![A-Za-z0-9])))"
+"""What stands behind a small letter that is no word: "the answer is a matter of taste" states nothing."""
+
+_LETTER = (
+    r"[\s:*_]*(?:(?:option|choice|letter)[\s*_]+)?"
+    rf"(?:{_OPEN}*([A-J])(?![A-Za-z0-9])|{_OPEN}+([a-j])(?={_CLOSE})|([a-j]){_ENDS})"
 )
+_STATED = tuple(re.compile(rf"(?i:\banswer{mark})" + _LETTER, re.MULTILINE) for mark in (r"\s+is\b", r"(?:[\s*_]*:|>)"))
 _ISOLATED = re.compile(r"(?<![A-Za-z0-9'])[A-J](?![A-Za-z0-9'])")
+_PRONOUN = re.compile(r"(?<![A-Za-z0-9'])I(?= [a-z])")
+_SMALL = re.compile(
+    rf"(?<![A-Za-z0-9'{{\\])(?:{_OPEN}+([a-j]){_CLOSE}+(?![A-Za-z0-9])"
+    rf"|(?i:option|choice|letter)[ \t*_]+([a-j]){_ENDS}"
+    rf"|^[ \t]*([a-j])(?:[.):](?=\s|$)|[ \t]*$))",
+    re.MULTILINE,
+)
 _CAPITAL = re.compile(r"[A-J]")
 
 
@@ -34,11 +50,18 @@ class Extraction:
 
 def extract_answer(text: str) -> Extraction | None:
     """The answer in ``text``, None where there is none."""
-    stated = _STATED.search(text)
-    if stated:
-        return Extraction(stated[1], "stated")
+    for pattern in _STATED:
+        stated = pattern.search(text)
+        if stated:
+            return Extraction(_letter(stated), "stated")
     isolated: list[str] = _ISOLATED.findall(text)
+    if len(isolated) == len(_PRONOUN.findall(text)):
+        isolated = [_letter(found) for found in _SMALL.finditer(text)] or isolated
     if len(set(isolated)) == 1:
         return Extraction(isolated[0], "isolated")
     found = isolated or _CAPITAL.findall(text)
     return Extraction(found[-1], "last") if found else None
+
+
+def _letter(found: re.Match[str]) -> str:
+    return next(group for group in found.groups() if group is not None).upper()

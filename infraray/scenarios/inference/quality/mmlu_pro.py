@@ -62,7 +62,10 @@ def _rows(file: Path) -> list[Any]:
             rows: list[Any] = pq.read_table(file).to_pylist()
             return rows
         text = file.read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in text.splitlines() if line] if file.suffix == ".jsonl" else json.loads(text)
+        if file.suffix == ".jsonl":
+            # Not splitlines(), which also ends lines at characters that JSON texts may hold.
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
+        rows = json.loads(text)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InfrarayError(f"quality: {file}: cannot be read ({str(error).splitlines()[0]})") from None
     if not isinstance(rows, list):
