@@ -10,6 +10,18 @@ with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eo
 temperature is asked for. It imports torch and transformers alone and stands by itself, so that any
 environment that has them can run it.
 
+What is cold once must not be paid within a measurement, and least of all at every token:
+
+- One thread computes, whatever the connections. CUDA's libraries, PyTorch's attention by cuDNN and OpenMP on a CPU
+  each keep for every thread what they have built (handles, plans, workers), and a server has a thread a connection.
+- Attention is FlashAttention's, else the memory-efficient kernel, else plain mathematics. cuDNN's, which PyTorch
+  prefers on Hopper, builds a plan for every length of the cache, that is at every token (tens of milliseconds each).
+- Before it answers anybody, the server reads prompts of doubling lengths and decodes, which loads kernels, chooses
+  algorithms and takes memory; and what the imports have left behind is no longer looked through for garbage.
+
+What remains is what plain PyTorch costs: Python's share of each step, and the cache, which is copied into a longer
+one at every token.
+
 Beyond that protocol, ``/v1/likelihood`` takes ``messages`` or ``prompt``, ``text`` and ``top_logprobs``,
 and says how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
 """
@@ -18,23 +30,31 @@ and says how likely the model finds the text as its answer: an entry a token, in
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 DEFAULT_MAX_TOKENS = 256
 MAX_TOP_LOGPROBS = 20
 """As OpenAI's."""
 MAX_BODY_BYTES = 64 * 2**20
+ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""Kernels that build nothing for a length; PyTorch takes the first that can do it."""
+WARM_UP_TOKENS = 4
+"""Decoded after each prompt."""
+WARM_UP_S = 0.25
+"""A prompt that takes longer ends the warm-up: beside those that are longer still, what is cold once is little."""
 
 
 class BadRequest(Exception):
@@ -55,6 +75,10 @@ class Sampling:
     """How many alternatives are told for each token; None tells not even the token's own."""
 
 
+GREEDY = Sampling(DEFAULT_MAX_TOKENS, 0.0, 1.0, None, (), True, None)
+"""The likeliest token each time, as many as are asked for."""
+
+
 class Model:
     """The model, its tokenizer and the loop that decodes."""
 
@@ -68,7 +92,21 @@ class Model:
         eos = self.tokenizer.eos_token_id if eos is None else eos
         self.eos = set(eos if isinstance(eos, list) else [eos])
         self.without_text = self.eos | set(self.tokenizer.all_special_ids)
-        self.one_at_a_time = threading.Lock()
+
+    def warm_up(self) -> None:
+        """Reads prompts of doubling lengths and decodes, each twice: the first time says little about the next."""
+        some = next(token for token in range(len(self.tokenizer)) if token not in self.without_text)
+        sampling = replace(GREEDY, max_tokens=WARM_UP_TOKENS)
+        length, took_s = 1, 0.0
+        while length + WARM_UP_TOKENS <= self.context and took_s < WARM_UP_S:
+            for _ in range(2):
+                began = time.monotonic()
+                for _ in self.text([some] * length, sampling):
+                    pass
+                took_s = time.monotonic() - began
+            length *= 2
+        gc.collect()
+        gc.freeze()
 
     def encode_chat(self, messages: list[dict[str, Any]]) -> list[int]:
         """The tokens of a conversation, up to where the assistant begins."""
@@ -204,6 +242,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     model: Model
+    worker: ThreadPoolExecutor
+    """The one thread that uses the model and its tokenizer; it takes requests in the order in which they came."""
     served_name: str
 
     def do_GET(self) -> None:
@@ -231,23 +271,34 @@ class Handler(BaseHTTPRequestHandler):
                 raise BadRequest("the request must be a JSON object")
             if body.get("model") not in (None, self.served_name):
                 return self._fail(404, f"the model {body['model']!r} does not exist; this is {self.served_name!r}")
-            chat = self.path == "/v1/chat/completions" or (self.path == "/v1/likelihood" and "prompt" not in body)
-            prompt = self._read_prompt(body, chat)
-            sampling = read_sampling(body, self.model.context - len(prompt))
         except json.JSONDecodeError as error:
             return self._fail(400, f"the request is not JSON: {error}")
         except BadRequest as error:
             return self._fail(400, str(error))
         try:
-            with self.model.one_at_a_time:
-                if self.path == "/v1/likelihood":
-                    text, alternatives = str(body.get("text") or ""), sampling.top_logprobs or 0
-                    self._send(200, {"content": self.model.likelihood(prompt, text, alternatives)})
-                else:
-                    self._answer(body, prompt, sampling, chat)
+            self.worker.submit(self._compute, body).result()
+        except BadRequest as error:
+            self._fail(400, str(error))
         except (BrokenPipeError, ConnectionResetError):
             # The client went away; what it asked for ends with it.
             self.close_connection = True
+
+    def _compute(self, body: dict[str, Any]) -> None:
+        """Reads the prompt, computes and answers.
+
+        Raises:
+            BadRequest: before anything is sent.
+            ConnectionError: the client went away.
+        """
+        chat = self.path == "/v1/chat/completions" or (self.path == "/v1/likelihood" and "prompt" not in body)
+        prompt = self._read_prompt(body, chat)
+        sampling = read_sampling(body, self.model.context - len(prompt))
+        with sdpa_kernel(ATTENTION):
+            if self.path == "/v1/likelihood":
+                text, alternatives = str(body.get("text") or ""), sampling.top_logprobs or 0
+                self._send(200, {"content": self.model.likelihood(prompt, text, alternatives)})
+            else:
+                self._answer(body, prompt, sampling, chat)
 
     def _read_prompt(self, body: dict[str, Any], chat: bool) -> list[int]:
         given = body.get("messages" if chat else "prompt")
@@ -291,14 +342,12 @@ class Handler(BaseHTTPRequestHandler):
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         if chat:
             self._send_chunk({**head, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
-        tokens, entries = 0, []
+        tokens = 0
         for piece, tokens, reason, more in pieces:  # noqa: B007 (the last value is used)
-            entries += more
-            if piece or reason:
-                choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
-                choice["logprobs"] = _logprobs(entries, sampling)
-                self._send_chunk({**head, "choices": [choice]})
-                entries = []
+            # A token that leaves no text has its chunk too, as in other engines: it tells when it came.
+            choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
+            choice["logprobs"] = _logprobs(more, sampling)
+            self._send_chunk({**head, "choices": [choice]})
         if with_usage:
             self._send_chunk({**head, "choices": [], "usage": _usage(prompt, tokens)})
         self._write_chunk(b"data: [DONE]\n\n")
@@ -366,6 +415,14 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def make_model(path: str, dtype: str, device: str) -> Model:
+    """Loads a model and warms it up, in the thread in which it will compute."""
+    model = Model(path, dtype, device)
+    with sdpa_kernel(ATTENTION):
+        model.warm_up()
+    return model
+
+
 def main() -> None:
     """Serves until it is ended."""
     parser = argparse.ArgumentParser(description="A minimal OpenAI-compatible server on PyTorch and transformers.")
@@ -383,7 +440,9 @@ def main() -> None:
     # is answered before serve_forever.
     server = Server((arguments.host, arguments.port), Handler, bind_and_activate=False)
     server.server_bind()
-    Handler.model = Model(arguments.model, dtype, arguments.device)
+    Handler.worker = ThreadPoolExecutor(1, "model")
+    # All in the same thread: what libraries keep for a thread would be kept for another one.
+    Handler.model = Handler.worker.submit(make_model, arguments.model, dtype, arguments.device).result()
     Handler.served_name = arguments.served_model_name or arguments.model
     server.server_activate()
     print(f"serving {Handler.served_name} in {dtype} on {arguments.device}", flush=True)

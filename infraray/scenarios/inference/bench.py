@@ -27,7 +27,9 @@ from typing import Any, Literal
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
+from infraray.engines.transformers import SERVER
 from infraray.errors import InfrarayError
+from infraray.parameters import file_sha256
 from infraray.scenarios.inference.answers import complete
 from infraray.scenarios.inference.device_lock import DeviceLock
 from infraray.scenarios.inference.hardware import this_machine
@@ -263,6 +265,8 @@ class Bench:
             "seed": seed,
             "machine": this_machine().identity,
             "reference": self.setting.reference_spec().identity,
+            # How it computes: another server is another baseline.
+            "server": file_sha256(SERVER),
             "versions": installed_versions(self.setting.reference_spec().python),
             "requests": self.requests(seed).sha256,
             "quiz": quiz.sha256 if quiz is not None else None,

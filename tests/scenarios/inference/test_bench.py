@@ -17,6 +17,7 @@ import pytest
 
 from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
+from infraray.scenarios.inference import bench as bench_module
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.device_lock import DeviceLock
 from infraray.scenarios.inference.objective import InferenceObjective
@@ -39,6 +40,17 @@ def measured(bench: Bench, configuration: dict[str, Any], seed: int = 21, **how:
     trial = bench.evaluate(configuration, seed, **how)
     assert trial.failure is None
     return server(bench)
+
+
+def test_a_reference_that_computes_otherwise_is_measured_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = bench._reference_path(21)
+    assert bench._reference_path(21) == before
+    changed = tmp_path / "server.py"
+    changed.write_text(bench_module.SERVER.read_text() + "# another attention\n")
+    monkeypatch.setattr(bench_module, "SERVER", changed)
+    assert bench._reference_path(21) != before
 
 
 def test_trials_share_one_import(bench: Bench) -> None:

@@ -18,6 +18,7 @@ import re
 import sys
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,15 @@ def main() -> None:
         parser.add_argument(name, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
     server = honest.Server((arguments.host, arguments.port), Handler)
-    model = honest.Model(arguments.model, "float32", "cpu")
-    other = honest.Model(arguments.other_model, "float32", "cpu")
+    Handler.worker = ThreadPoolExecutor(1)
+    model, other = (
+        Handler.worker.submit(honest.make_model, path, arguments.dtype, arguments.device).result()
+        for path in (arguments.model, arguments.other_model)
+    )
     OtherModelUnlessAsked.other = other
     Handler.models = {
         "honest": model,
