@@ -264,6 +264,14 @@ class Environment(gymnasium.Env[Any, Any]):
         """Is held by whoever plays an episode from before its reset to its end; in it, a measured scenario waits."""
         return nullcontext()
 
+    def parts(self) -> tuple[Any, ...]:
+        """Classes, and modules by name, that decide its outcomes and that no import of its own leads to.
+
+        What is looked up by a name under these parameters, and programs that it starts: their code is part of an
+        episode's identity, as the class's own and what that imports is (`infraray.code_identity`).
+        """
+        return ()
+
     def floor(self) -> float | None:
         """A fixed floor; None (the default) means the score that the ``random`` agent gets."""
         return None

@@ -16,6 +16,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infraray.agents import Agent, Briefing, Turn, load_agent, parse_agent
+from infraray.agents.random import Random
+from infraray.code_identity import code_sha256
 from infraray.deadline import limited
 from infraray.environment import Environment, Measures
 from infraray.errors import Unavailable, without_secrets
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
     from infraray.agents.chat import ServedModel
 
 FLOOR_AGENT = "scripted:random"
+
+RULES_VERSION = 1
+"""Rises when this module would record or score the same answers on the same task otherwise.
+
+It stands for the module's code in an episode's identity: how episodes are retried and handed about changes more often
+than what they are worth.
+"""
 
 InThread = Callable[..., Awaitable[Any]]
 """Runs a blocking function beside the event loop: `asyncio.to_thread`."""
@@ -45,6 +54,7 @@ class Entry:
         label: what the run calls the scenario with these parameters; not part of the identity.
         conversational: whether the agent's ``act`` is a coroutine function; not part of the identity.
         engine: what the engine that serves the agent's model is, None for an agent without one.
+        code: hashes of the code of ``scenario`` and ``agent``, see `infraray.code_identity`.
     """
 
     scenario: str
@@ -56,11 +66,47 @@ class Entry:
     label: str = field(compare=False)
     conversational: bool = field(default=False, compare=False)
     engine: Mapping[str, Any] | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        environment: Environment,
+        scenario: str,
+        agent: str,
+        made: Agent,
+        files: Mapping[str, str],
+        label: str,
+        engine: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """The entry of an agent that is to play in an environment.
+
+        Args:
+            environment: made with the entry's parameters.
+            scenario: see above.
+            agent: see above.
+            made: the agent.
+            files: the user's files that the scenario depends on; the agent's is added.
+            label: see above.
+            engine: see above.
+        """
+        return cls(
+            scenario,
+            environment.parameters.model_dump(mode="json"),
+            environment.options(),
+            environment.level,
+            agent,
+            {**files, **parse_agent(agent).files()},
+            label,
+            made.is_conversational,
+            engine,
+            {"scenario": scenario_code(environment), "agent": agent_code(environment, agent, made)},
+        )
 
     @cached_property
     def canonical(self) -> str:
         """The identity as canonical JSON: keys sorted, no blanks."""
-        identity = {**asdict(self), "parameters": self.shown_parameters}
+        identity = {**asdict(self), "parameters": self.shown_parameters, "rules": RULES_VERSION}
         del identity["label"], identity["conversational"]
         if self.engine is None:
             del identity["engine"]
@@ -86,6 +132,21 @@ class Entry:
         """The environment that plays this entry's tasks."""
         environment_class = find(self.scenario).environment_class()
         return environment_class(**self.parameters, **self.options, level=self.level)
+
+
+def scenario_code(environment: Environment) -> str:
+    """SHA-256 of a scenario's own code: what tasks it makes, and what comes of the answers.
+
+    The floor is stored with each episode; where it is the random agent's score, that agent is a part too.
+    """
+    random = () if type(environment).floor is not Environment.floor else (Random,)
+    return code_sha256(type(environment), *environment.parts(), *random)
+
+
+def agent_code(environment: Environment, agent: str, made: Agent) -> str:
+    """SHA-256 of an agent's own code, for the environment that it is to play in."""
+    module = parse_agent(agent).module
+    return code_sha256(type(made), *made.parts(environment), *(() if module is None else (module,)))
 
 
 def episode_id(digest: bytes, seed: int, repetition: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -230,6 +229,7 @@ class Plan:
                 "observation": lineup.environment.layout.describe(),
                 "agents": [entry.agent for entry in lineup.entries],
                 "digests": {entry.agent: entry.digest.hex() for entry in lineup.entries},
+                "code": {entry.agent: dict(entry.code) for entry in lineup.entries},
                 "seeds": vars(lineup.seeds) if isinstance(lineup.seeds, SeedRange) else lineup.seeds,
                 "repetitions": self.spec.repetitions,
                 "owed_total": self.total_per_entry(lineup) * len(lineup.entries),
@@ -305,17 +305,8 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: di
                 made = load_agent(parsed, registration.id, served)
                 if not isinstance(made, Agent):
                     raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
-                entries[agent] = Entry(
-                    registration.id,
-                    environment.parameters.model_dump(mode="json"),
-                    environment.options(),
-                    environment.level,
-                    agent,
-                    {**files, **parsed.files(), **_module_file(parsed)},
-                    label,
-                    made.is_conversational,
-                    engine.identity if engine is not None else None,
-                )
+                served_by = engine.identity if engine is not None else None
+                entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
     return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
 
 
@@ -332,17 +323,6 @@ def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
                 f"{entry.agent} plays the same tasks in {earlier.label!r} and {lineup.label!r}; "
                 "change parameters or seeds, or leave one out"
             )
-
-
-def _module_file(agent: AgentSpec) -> dict[str, str]:
-    """The file of the module that an agent comes from, as {module: SHA-256}; empty for installed ones."""
-    name, _, _ = agent.target.rpartition(":")
-    if agent.kind not in ("python", "graph") or name.endswith(".py") or name.split(".")[0] in sys.stdlib_module_names:
-        return {}
-    path = getattr(sys.modules[name], "__file__", None)
-    if path is None or {"site-packages", "dist-packages"}.intersection(Path(path).parts):
-        return {}
-    return {name: file_sha256(path)}
 
 
 def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> EngineSpec:

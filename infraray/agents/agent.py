@@ -90,6 +90,16 @@ class Agent(ABC):
     def act(self, observation: Observation) -> Any:
         """Returns a native action or text that the environment parses, or a `Turn` that holds one."""
 
+    def parts(self, environment: Environment) -> tuple[Any, ...]:
+        """Classes, functions, and modules by name, that decide its answers and that no import of its own leads to.
+
+        What is looked up by a name, such as a strategy: its code is part of an episode's identity.
+
+        Args:
+            environment: that it is to play in.
+        """
+        return ()
+
     async def release(self) -> None:  # noqa: B027 (most agents borrow nothing)
         """Called after each episode of a conversational agent, also a failed one; gives back what it borrowed."""
 

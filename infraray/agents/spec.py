@@ -25,6 +25,7 @@ from urllib.parse import parse_qsl
 import yaml
 
 from infraray.agents.agent import Agent, agent_options, registered_agents
+from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
 from infraray.parameters import file_sha256
@@ -45,6 +46,12 @@ class AgentSpec:
     kind: str
     target: str
     options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def module(self) -> str | None:
+        """The module that the agent comes from; None where it comes from a file or by another way."""
+        name, _, _ = self.target.rpartition(":")
+        return name if self.kind in ("python", "graph") and not name.endswith(".py") else None
 
     def files(self) -> dict[str, str]:
         """The user's file that the agent comes from, as {path: SHA-256}; empty for installed ones."""
@@ -217,6 +224,9 @@ class _Function(Agent):
 
     def act(self, observation: Observation) -> Any:
         return self.function(observation)
+
+    def parts(self, environment: Environment) -> tuple[Any, ...]:
+        return (self.function,)
 
     @property
     def is_conversational(self) -> bool:

@@ -77,9 +77,14 @@ class EpisodeObjective(Objective):
             "level": self.level,
             "files": {**self.files, **{path: sha for agent in self.agents.values() for path, sha in _files(agent)}},
             "agents": list(self.agents.values()),
+            "code": {agent: dict(self._entry(agent).code) for agent in self.agents.values()},
             "seeds": list(self.seeds),
             "evaluation_seeds": list(self.evaluation_seeds),
         }
+
+    def agent_identity(self, agent: str) -> Mapping[str, Any]:
+        """Its file and its code."""
+        return {**super().agent_identity(agent), "code": self._entry(agent).code["agent"]}
 
     def spell(self, configuration: Configuration) -> str:
         """The agent's spec."""
@@ -113,12 +118,14 @@ class EpisodeObjective(Objective):
             self._player.close()
 
     def _play(self, agent: str, seeds: tuple[int, ...]) -> Measurement:
-        conversational = load_agent(agent, self.name).is_conversational
-        files = {**self.files, **parse_agent(agent).files()}
-        entry = Entry(self.scenario, self.parameters, self.options, self.level, agent, files, self.name, conversational)
         if self._player is None:
             self._player = EpisodePlayer(EPISODE_S, retries=0, with_bounds=False)
-        return measure_agent(self._player, entry, seeds)
+        return measure_agent(self._player, self._entry(agent), seeds)
+
+    def _entry(self, agent: str) -> Entry:
+        """The entry whose episodes an agent plays."""
+        environment = find(self.scenario).environment_class()(**self.parameters, **self.options, level=self.level)
+        return Entry.of(environment, self.scenario, agent, load_agent(agent, self.name), self.files, self.name)
 
 
 def measure_agent(player: EpisodePlayer, entry: Entry, seeds: Sequence[int]) -> Measurement:

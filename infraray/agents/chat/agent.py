@@ -24,7 +24,9 @@ from infraray.agents.chat.perception import in_words
 from infraray.agents.chat.prices import read_price
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
+from infraray.agents.spec import load_agent
 from infraray.engines.spec import check_url
+from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
 
@@ -79,6 +81,13 @@ class ChatAgent(Agent):
         self.examples: list[Message] | None = None
         self._prompt: list[Message] = []
         self._asides: list[Completion] = []
+
+    def parts(self, environment: Environment) -> tuple[Any, ...]:
+        """Its strategy, its tools, and the expert whose answers are its examples."""
+        options, strategy = self.options, strategies[self.options.strategy]
+        expert = environment.expert if options.examples or strategy.default_examples else None
+        shown = [] if expert is None else [type(load_agent(expert, environment.scenario))]
+        return strategy, *(tools[name] for name in tool_names(options.tools)), *shown
 
     async def release(self) -> None:
         """Gives the server back."""

@@ -264,6 +264,10 @@ class Caching(Environment):
             metrics={"byte_hit_rate": cache.hit_bytes / asked_bytes},
         )
 
+    def parts(self) -> tuple[Any, ...]:
+        """The policy that makes room, where the agent does not decide that."""
+        return () if self._evicts else (EVICTION_POLICIES[self.parameters.eviction],)
+
     def progress(self) -> int:
         """Requests seen: a step passes over as many hits as there are."""
         return self.cache.seen

@@ -262,6 +262,10 @@ class Inference(Environment):
             return str(classify(submission.trial.failure))
         return str(submission.outcome)
 
+    def parts(self) -> tuple[Any, ...]:
+        """The reference server, which is a program."""
+        return ("infraray.engines.transformers_server",)
+
     def floor(self) -> float:
         """The reference server itself."""
         return 1.0

@@ -14,7 +14,7 @@ from typing import Any
 
 from infraray.agents import load_agent, parse_agent
 from infraray.environment import Score
-from infraray.episodes import Entry, EpisodePlayer
+from infraray.episodes import Entry, EpisodePlayer, agent_code, scenario_code
 from infraray.errors import InfrarayError
 from infraray.registration import find
 from infraray.scenarios.inference.bench import Bench, Trial
@@ -68,6 +68,7 @@ class InferenceObjective(Objective):
             "evaluation_seeds": list(self.evaluation_seeds),
             "quizzes": [None if quiz is None else quiz.sha256 for quiz in quizzes],
             "judge": self.parameters.judge,
+            "code": scenario_code(self._environment()),
         }
 
     def spell(self, configuration: Configuration) -> str:
@@ -139,29 +140,24 @@ class InferenceObjective(Objective):
             raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """Its file, and the time that it has."""
-        return {**super().agent_identity(agent), "budget_s": self.parameters.budget_s}
+        """Its file, its code, and the time that it has."""
+        code = agent_code(self._environment(), agent, load_agent(agent, SCENARIO))
+        return {**super().agent_identity(agent), "code": code, "budget_s": self.parameters.budget_s}
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
         self.bench.stop()
-        environment = Inference(**self.parameters.model_dump(mode="json"))
-        conversational = load_agent(agent, SCENARIO).is_conversational
-        entry = Entry(
-            find(SCENARIO).id,
-            self.parameters.model_dump(mode="json"),
-            environment.options(),
-            environment.level,
-            agent,
-            parse_agent(agent).files(),
-            SCENARIO,
-            conversational,
-        )
+        environment = self._environment()
+        entry = Entry.of(environment, find(SCENARIO).id, agent, load_agent(agent, SCENARIO), {}, SCENARIO)
         player = EpisodePlayer(AGENT_S, retries=0, with_bounds=False)
         try:
             return measure_agent(player, entry, self._tasks())
         finally:
             player.close()
+
+    def _environment(self) -> Inference:
+        """In which agents play the study's tasks."""
+        return Inference(**self.parameters.model_dump(mode="json"))
 
     def _tasks(self) -> list[int]:
         """The tasks of the environment that have these seeds."""

@@ -128,6 +128,10 @@ class Routing(Environment):
             return f"apt-get install {' '.join(missing)} (not installed, and needed by routing's faults and repairs)"
         return emulators.problem()
 
+    def parts(self) -> tuple[Any, ...]:
+        """The program that is a network's first process."""
+        return ("infraray.emulators.inside.__main__",)
+
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """Who reaches whom, and the commands left."""
         machines = len(self.parameters.topology.machines)

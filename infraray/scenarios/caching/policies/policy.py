@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from infraray.errors import InfrarayError
 
+EVICTION_POLICIES: dict[str, type[Policy]] = {}
+"""The policies that the parameter ``eviction`` names; the package's index fills it, so that none depends on all."""
+
 
 class Policy(ABC):
     """A cache of ``capacity`` bytes with the rule by which objects leave it.
