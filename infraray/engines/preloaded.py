@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +19,7 @@ from pathlib import Path
 from infraray.engines.launcher import Launcher
 from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S
+from infraray.scratch import make_scratch, remove_scratch
 
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 
@@ -66,7 +65,7 @@ class _Zygote:
 
     def __init__(self, python: str, modules: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
         self._environment = dict(environment)
-        self._folder = Path(tempfile.mkdtemp(prefix="infraray-preloaded-"))
+        self._folder = make_scratch("preloaded")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._process = SupervisedCommand(
@@ -103,7 +102,7 @@ class _Zygote:
         """Ends it and its servers, and returns whether nothing is left."""
         self._control.close()
         ended = self._process.end(2 * KILL_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_scratch(self._folder)
         return ended
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -21,6 +19,7 @@ from infraray.engines.spec import EngineSpec
 from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S, descendants
 from infraray.errors import InfrarayError
+from infraray.scratch import make_scratch, remove_scratch
 
 GRACE_S = 5.0
 """What a server may take to end by itself before it is killed."""
@@ -60,7 +59,7 @@ class EngineProcess:
         self._preloaded = preloaded
         self._scratch = scratch
         self._server: SupervisedCommand | PreloadedServer | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix=f"infraray-{spec.name}-"))
+        self._folder = make_scratch(spec.name)
         self._stopped = False
         self._launching = threading.Lock()
 
@@ -146,7 +145,7 @@ class EngineProcess:
 
     def remove_log(self) -> None:
         """Deletes the log, and the folders of its own where it has them."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_scratch(self._folder)
 
     @property
     def _log(self) -> Path:

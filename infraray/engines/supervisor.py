@@ -33,6 +33,8 @@ from functools import partial
 LOG_BYTES = 8 * 2**20
 KILL_S = 30.0
 """How long the kernel may take to end what was killed."""
+OWNER_S = 5.0
+"""How long an owner may take to end that killed a watcher first."""
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -168,8 +170,9 @@ def start_command(command: list[str], output: int) -> int:
     return child.pid
 
 
-def run_inner(lifeline: int, grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
+def run_inner(owner: int, lifeline: int, grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
     """Starts what is to be watched and returns its exit status when nothing of it is left."""
+    outer = os.getppid()
     os.setsid()
     adopt_orphans()
     log = Log(log_path)
@@ -190,6 +193,12 @@ def run_inner(lifeline: int, grace_s: float, log_path: str, start: Callable[[int
     watch.kill_everything()
     while watch.pump():
         pass
+    deadline = time.monotonic() + OWNER_S
+    while os.getppid() != outer and time.monotonic() < deadline:
+        # The outer one was killed, as Ray kills the children of an actor while it ends it.
+        if remove_folders(owner, log_path):
+            break
+        time.sleep(0.1)
     return 143 if watch.status is None else watch.status
 
 
@@ -208,16 +217,27 @@ def run_outer(owner: int, grace_s: float, log_path: str, start: Callable[[int], 
     if inner == 0:
         os.close(held)
         os.dup2(lifeline, 0)
-        os._exit(run_inner(0, grace_s, log_path, start))
+        os._exit(run_inner(owner, 0, grace_s, log_path, start))
     os.close(lifeline)
     watch = Watch(inner)
     watch.wait(0)
     os.close(held)
     watch.wait(None, grace_s + KILL_S)
     watch.kill_everything()
-    if has_ended(owner):
-        shutil.rmtree(os.path.dirname(log_path), ignore_errors=True)
+    remove_folders(owner, log_path)
     return 143 if watch.status is None else watch.status
+
+
+def remove_folders(owner: int, log_path: str) -> bool:
+    """Removes the log's folder and all else of an owner that has ended; returns whether it has."""
+    if not has_ended(owner):
+        return False
+    folder = os.path.dirname(log_path)
+    owned = os.path.dirname(folder)
+    # As `infraray.scratch` names it.
+    mine = os.path.basename(owned).startswith(f"infraray-{owner}-")
+    shutil.rmtree(owned if mine else folder, ignore_errors=True)
+    return True
 
 
 def has_ended(pid: int) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ray import tune
 from ray.tune.search import Searcher as TuneSearcher
 
 from infraray.errors import InfrarayError
+from infraray.scratch import scratch_folder
 from infraray.tune.objective import Measurement
 from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
 from infraray.tune.trial_actor import Order, TrialActor, workplace_of
@@ -100,7 +100,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
     """
     search = _StudySearch(study, resources.places(study.objective.alone_on_devices), watcher)
     actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
-    with _quiet_tune(), tempfile.TemporaryDirectory(prefix="infraray-tune-") as folder:
+    with _quiet_tune(), scratch_folder("tune") as folder:
         tune.Tuner(
             tune.with_resources(actor, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
@@ -111,7 +111,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
             ),
             run_config=tune.RunConfig(
                 name="study",
-                storage_path=folder,
+                storage_path=str(folder),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),

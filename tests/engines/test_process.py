@@ -68,28 +68,37 @@ def test_whichever_process_is_killed_nothing_is_left(
         assert eventually(lambda: not engine.alive(), 2.0) and not listens(engine.url)
 
 
-def test_the_owner_killed_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["nobody", "outer supervisor"])
+def test_the_owner_killed_leaves_nothing(first: str, tmp_path: Path) -> None:
+    (notes := tmp_path / "notes").mkdir()
+    (temporary := tmp_path / "temporary").mkdir()
     owner = subprocess.Popen(
         [
             *(sys.executable, "-c"),
             "import sys, time; from infraray.engines import process; process.GRACE_S = 0.3\n"
             "from tests.engines.fakes import fake_engine\n"
-            f"from pathlib import Path; spec = fake_engine('stubborn', Path({str(tmp_path)!r}))\n"
+            f"from pathlib import Path; spec = fake_engine('stubborn', Path({str(notes)!r}))\n"
             "engine = process.EngineProcess(spec)\n"
             "engine.start(); print(engine.url, engine.pid, flush=True); time.sleep(600)",
         ],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     with owner:
         assert owner.stdout is not None
         url, pid = owner.stdout.readline().split()
-        assert eventually(lambda: len(noted(tmp_path)) == 3)
+        assert eventually(lambda: len(noted(notes)) == 3)
         pids = [int(pid), *descendants(int(pid))]
+        if first == "outer supervisor":
+            # Ray kills the children of an actor before it ends the actor.
+            os.kill(int(pid), signal.SIGKILL)
+            assert eventually(lambda: not any(map(exists, noted(notes))))
         owner.kill()
     assert len(pids) == 5
     assert eventually(lambda: not any(map(exists, pids))) and not listens(url)
+    assert eventually(lambda: not list(temporary.iterdir()))
 
 
 def test_an_engines_own_reason_is_told_in_one_line() -> None:

@@ -250,7 +250,9 @@ def start(spec: Path, folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("searcher", ["random", "tpe", "bohb", "smac"])
-def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path):
+def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path, monkeypatch):
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     trials = {"random": 20, "tpe": 20, "bohb": 6, "smac": 18}[searcher]
     parameters = {"log": str(tmp_path / "log"), "trial_s": 0.1, "cracked": "raises"}
     spec = study(searcher=searcher, budget={"trials": trials}, parameters=parameters)
@@ -282,6 +284,8 @@ def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path):
     assert len(evaluated) == len(done)
     assert sum(evaluated.values()) <= len(done) + len(open_trials)
     assert "best" in output and "defaults" in output
+    # The next search removes what the killed one left, and its own.
+    assert not list(temporary.glob("infraray*"))
 
 
 def test_missing_packages_name_the_extra(ray_session, tmp_path):

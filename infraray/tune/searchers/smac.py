@@ -9,10 +9,8 @@ calls, for which `_RepeatableLocalSearch` makes them repeatable.
 from __future__ import annotations
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from ConfigSpace import Configuration as SmacConfiguration
@@ -24,6 +22,7 @@ from smac.main.exceptions import ConfigurationSpaceExhaustedException
 from smac.model.random_forest import RandomForest
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
+from infraray.scratch import scratch_folder
 from infraray.tune.sampling import sample, sample_untried
 from infraray.tune.searchers.configspace import decode, to_configspace, to_values
 from infraray.tune.searchers.searcher import Proposal, Searcher
@@ -54,23 +53,23 @@ class Smac(Searcher):
         self.worst = 0.0
         self.configspace = to_configspace(space, seed)
         logging.getLogger("smac").setLevel(logging.ERROR)
-        # SMAC insists on a folder, but writes only what it is told to save.
-        folder = Path(tempfile.gettempdir()) / "infraray-smac"
-        scenario = Scenario(
-            self.configspace, deterministic=True, n_trials=_UNLIMITED, seed=seed, output_directory=folder
-        )
-        self.facade = Facade(
-            scenario,
-            _measured_elsewhere,
-            model=_forest(scenario),
-            initial_design=Facade.get_initial_design(
-                scenario, n_configs=min(INITIAL_PER_DIMENSION * len(space.hyperparameters), MOST_INITIAL)
-            ),
-            acquisition_maximizer=_maximizer(self.configspace, seed),
-            config_selector=Facade.get_config_selector(scenario, retrain_after=1),
-            logging_level=False,
-            overwrite=True,
-        )
+        # SMAC insists on a folder at its beginning, but writes only what it is told to save.
+        with scratch_folder("smac") as folder:
+            scenario = Scenario(
+                self.configspace, deterministic=True, n_trials=_UNLIMITED, seed=seed, output_directory=folder
+            )
+            self.facade = Facade(
+                scenario,
+                _measured_elsewhere,
+                model=_forest(scenario),
+                initial_design=Facade.get_initial_design(
+                    scenario, n_configs=min(INITIAL_PER_DIMENSION * len(space.hyperparameters), MOST_INITIAL)
+                ),
+                acquisition_maximizer=_maximizer(self.configspace, seed),
+                config_selector=Facade.get_config_selector(scenario, retrain_after=1),
+                logging_level=False,
+                overwrite=True,
+            )
 
     def ask(self, held: Configuration | None = None) -> Proposal | None:
         """SMAC's next challenger; once it says that the space is exhausted, what it has not tried."""

@@ -16,9 +16,10 @@ import io
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from infraray.scratch import scratch_folder
 
 _CALL = re.compile(r"(?P<process>\d+) +(?P<time>\d+\.\d+) (?P<rest>.*)")
 _UNFINISHED = " <unfinished ...>"
@@ -33,7 +34,7 @@ def record(command: list[str], out: Path) -> int:
     Raises:
         subprocess.CalledProcessError: the command failed.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder("record") as folder:
         log = Path(folder, "strace.log")
         options = ["-f", "-y", "-ttt", "-s", "0", "-v", "-e", "trace=openat,fstat,newfstatat", "-e", "signal=none"]
         subprocess.run(["strace", *options, "-o", str(log), *command], check=True)

@@ -1,0 +1,82 @@
+"""Temporary folders that do not outlive their owner for long, however it ends.
+
+All that a process needs for a time lies in one folder of the system's temporary directory, whose name says
+whose it is: ``infraray-PID-START-WHERE``, the process id, when the process started (clock ticks since boot), and a
+digest of the boot and the process-id namespace in which the two mean something. Whoever makes the first folder of
+its own removes those of owners that have ended, such as by kill -9, as an engine's supervisor does at once
+(`infraray.engines.supervisor`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+_NAME = re.compile(r"infraray-(\d+)-(\d+)-([0-9a-f]{8})")
+
+
+def make_scratch(name: str) -> Path:
+    """Makes an empty folder whose name begins with ``name``; `remove_scratch` removes it."""
+    while True:
+        owned = _owned()
+        if not owned.exists():
+            sweep()
+        owned.mkdir(mode=0o700, exist_ok=True)
+        # Another thread may have removed the last one, and the owner's folder with it.
+        with suppress(FileNotFoundError):
+            return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=owned))
+
+
+def remove_scratch(folder: Path) -> None:
+    """Removes a folder with all that is in it, and this process's own with the last one. May be called twice."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """Makes an empty folder, and removes it with all that is in it."""
+    folder = make_scratch(name)
+    try:
+        yield folder
+    finally:
+        remove_scratch(folder)
+
+
+def sweep() -> None:
+    """Removes the folders of owners that have ended."""
+    for folder in Path(tempfile.gettempdir()).glob("infraray-*"):
+        name = _NAME.fullmatch(folder.name)
+        if name is not None and name[3] == _where() and started_at(int(name[1])) != int(name[2]):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def started_at(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None where it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The name, in parentheses, may hold anything; the state follows it, and the start 19 fields later.
+    fields = stat.rpartition(b")")[2].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def _owned() -> Path:
+    return Path(tempfile.gettempdir()) / f"infraray-{os.getpid()}-{started_at(os.getpid())}-{_where()}"
+
+
+@cache
+def _where() -> str:
+    """Where process ids and times are comparable: the temporary directory may be shared with other containers."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = os.stat("/proc/self/ns/pid").st_ino
+    return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:8]
