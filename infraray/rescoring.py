@@ -37,6 +37,7 @@ from infraray.observation import Observation
 from infraray.registration import find
 from infraray.trajectories.encoding import encode, to_batch, to_json
 from infraray.trajectories.exporters.stored import (
+    Selection,
     Steps,
     StoredEpisode,
     count_episodes,
@@ -142,11 +143,13 @@ class Rescoring:
         out: the new run's folder.
         tallies: what changed, by (scenario's label, agent).
         left_out: episodes that the run's present plan does not ask for.
+        scenarios_left_out: for each scenario that was not rescored, by its label, a line that says why.
     """
 
     out: Path
     tallies: Mapping[tuple[str, str], Tally]
     left_out: int
+    scenarios_left_out: Mapping[str, str]
 
     def total(self, name: str) -> int:
         """A count of `Tally` over all agents."""
@@ -173,33 +176,36 @@ class Rescoring:
         return table
 
     def summary(self) -> str:
-        """The counts in one line."""
+        """The counts in one line, and one for each scenario that was left out."""
         left_out = f"; left out: {self.left_out} of an earlier plan" if self.left_out else ""
+        scenarios = "".join(f"\nleft out: {why}" for why in self.scenarios_left_out.values())
         return (
             f"{self.total('episodes')} episodes rescored into {self.out}: {self.total('changed')} changed, "
             f"{self.total('diverged')} of them diverged, {self.total('failed_now')} failed now; "
-            f"{self.total('failed_before')} that had failed before were copied{left_out}"
+            f"{self.total('failed_before')} that had failed before were copied{left_out}{scenarios}"
         )
 
 
-def rescore(run_dir: str | Path, out: str | Path | None = None, quiet: bool = False) -> Rescoring:
+def rescore(
+    run_dir: str | Path, out: str | Path | None = None, quiet: bool = False, scenario: str | None = None
+) -> Rescoring:
     """Plays a run's stored answers again and stores what they score now; the run itself stays as it is.
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
         out: the new run's folder; ``RUN-rescored`` by default.
         quiet: show no progress.
+        scenario: the run's label of the only scenario that is rescored; by default all that can be.
 
     Raises:
-        InfrarayError: the run cannot be read, one of its scenarios cannot be replayed, or ``out`` exists.
+        InfrarayError: the run cannot be read, none of the scenarios can be replayed, or ``out`` exists.
     """
     run = Run(run_dir)
+    Selection(scenario=scenario).check(run)
     target = Path(out) if out is not None else run.path.with_name(f"{run.path.resolve().name}-rescored")
     if target.exists():
         raise InfrarayError(f"{target}: exists already; delete it or choose another --out")
-    for path in run.manifest.get("plan", {}).get("imports", ()):
-        load_file(path)
-    manifest = _new_manifest(run)
+    manifest, left_out_scenarios = _new_manifest(run, scenario)
     console = Console(file=sys.stderr, quiet=quiet)
     episodes = track(
         read_episodes(run),
@@ -219,26 +225,44 @@ def rescore(run_dir: str | Path, out: str | Path | None = None, quiet: bool = Fa
         shutil.rmtree(target, ignore_errors=True)
         raise
     store.close()
-    return Rescoring(target, tallies, left_out)
+    return Rescoring(target, tallies, left_out, left_out_scenarios)
 
 
-def _new_manifest(run: Run) -> dict[str, Any]:
-    """The new run's ``run.json``; makes every environment once, so that what cannot be replayed is told first."""
+def _new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The new run's ``run.json``, and for each scenario that is left out of it a line that says why.
+
+    Makes every environment once, so that what cannot be replayed is told first.
+
+    Raises:
+        InfrarayError: no scenario is left.
+    """
     from infraray import __version__
 
-    scenarios = {}
+    missing = _import_files(run)
+    scenarios, left_out = {}, {}
     for label, scenario in run.manifest["scenarios"].items():
-        environment = find(scenario["id"]).environment_class()(
-            **scenario["parameters"], **scenario["options"], level=scenario["level"]
-        )
+        if only not in (None, label):
+            left_out[label] = f"{label} was not asked for"
+            continue
+        try:
+            environment = find(scenario["id"]).environment_class()(
+                **scenario["parameters"], **scenario["options"], level=scenario["level"]
+            )
+        except InfrarayError as error:
+            left_out[label] = f"{label}: {'; '.join([*str(error).splitlines(), *missing])}"
+            continue
         blocking = environment.blocking
         environment.close()
         if blocking:
-            raise InfrarayError(
-                f"{run.path}: {label} drives a live system, which does not repeat itself; only simulators are rescored"
+            left_out[label] = (
+                f"{label} drives a live system, which does not repeat itself; only simulators are rescored"
             )
-        scenarios[label] = {**scenario, "score": vars(environment.score)}
-    return {
+        else:
+            scenarios[label] = {**scenario, "score": vars(environment.score)}
+    if not scenarios:
+        why = left_out.values() if only is None else [left_out[only]]
+        raise InfrarayError(f"{run.path}: nothing can be rescored: {'; '.join(why)}")
+    manifest = {
         **run.manifest,
         "name": f"{run.manifest['name']}-rescored",
         "scenarios": scenarios,
@@ -246,22 +270,35 @@ def _new_manifest(run: Run) -> dict[str, Any]:
         "rescored_from": str(run.path),
         "rescored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    return manifest, left_out
+
+
+def _import_files(run: Run) -> list[str]:
+    """Imports the run's own files; returns what is wrong with those that cannot be: not every scenario needs them."""
+    wrong = []
+    for path in run.manifest.get("plan", {}).get("imports", ()):
+        try:
+            load_file(path)
+        except InfrarayError as error:
+            wrong.append(str(error))
+    return wrong
 
 
 def _rescore_all(
     run: Run, episodes: Iterable[tuple[Mapping[str, Any], Steps]], store: RunStore, manifest: Mapping[str, Any]
 ) -> tuple[dict[tuple[str, str], Tally], int]:
-    """What was done to the planned episodes, and how many others there are."""
+    """What was done to the planned episodes of the scenarios that are rescored, and how many are of no plan."""
     limits = run.manifest.get("plan", {}).get("limits", {})
     replayer = _Replayer(limits.get("episode_s", 300.0))
     entries: dict[tuple[Any, ...], Entry] = {}
     tallies: dict[tuple[str, str], Tally] = {}
-    planned = PlannedEpisodes(manifest["scenarios"])
+    planned = PlannedEpisodes(run.manifest["scenarios"])
     left_out = 0
     for row, steps in episodes:
         label = planned.label(row)
         if label is None:
             left_out += 1
+        if label not in manifest["scenarios"]:
             continue
         row = {**row, "scenario_label": label}
         episode = StoredEpisode(row, steps.read())

@@ -1,6 +1,8 @@
 """Small real runs, played here and stored."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 from infraray import __version__
 from infraray.episodes import EpisodePlayer
@@ -21,8 +23,14 @@ def play_run(folder: Path, *agents: str, seeds: int = 2, steps: int = 6, finish:
         "parameters": {"num_servers": 3, "warmup_steps": 2, "scored_steps": steps - 2},
         **section,
     }
-    run = {"name": folder.name, "scenarios": [scenario], "agents": list(agents), "seeds": seeds}
-    plan = make_plan(parse_run(run))
+    return play_scenarios(folder, [scenario], list(agents), seeds, finish)
+
+
+def play_scenarios(
+    folder: Path, sections: list[dict[str, Any]], agents: list[str], seeds: int = 2, finish: bool = True
+) -> Run:
+    """Plays the sections of a run file and stores them; an agent that waits has an event loop."""
+    plan = make_plan(parse_run({"name": folder.name, "scenarios": sections, "agents": agents, "seeds": seeds}))
     write_manifest(
         folder, {**plan.manifest(), "infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
     )
@@ -30,7 +38,8 @@ def play_run(folder: Path, *agents: str, seeds: int = 2, steps: int = 6, finish:
     store = RunStore(folder)
     episodes = list(plan.episodes())
     for number, spec in enumerate(episodes):
-        store.append(encode(to_batch(folder.name, [player.play(spec)]), [spec.id]))
+        played = asyncio.run(player.converse(spec)) if spec.entry.conversational else player.play(spec)
+        store.append(encode(to_batch(folder.name, [played]), [spec.id]))
         if number == len(episodes) // 2 and not finish:
             store.finish()
     if finish:

@@ -13,7 +13,7 @@ from infraray.reports import write_report
 from infraray.rescoring import Rescoring, rescore
 from infraray.scenarios.load_balance.environment import LoadBalance
 from infraray.trajectories.reader import Run
-from tests.exporters.runs import BREAKS_OFF, SCRIPTED, TALKER, play_run
+from tests.exporters.runs import BREAKS_OFF, SCRIPTED, TALKER, play_run, play_scenarios
 
 POLICIES = ("retry", "default", "penalty", "end")
 AS_PLAYED = ("run", "extra", "normalized_score")
@@ -171,6 +171,61 @@ def test_the_same_agents_again_find_everything_collected(tmp_path: Path) -> None
     store = RunStore(new.path)
     assert not any(store.missing(ids))
     store.close()
+
+
+def play_two(folder: Path) -> Run:
+    """A run of ``first`` and ``second``, both load balancing, with different agents."""
+    sections = [
+        {"scenario": "load_balance", "label": label, "parameters": {"warmup_steps": 2, "scored_steps": scored}}
+        for label, scored in (("first", 4), ("second", 5))
+    ]
+    return play_scenarios(folder, sections, [SCRIPTED, TALKER])
+
+
+@pytest.mark.parametrize("first_is", ["live", "gone", "of another shape"])
+def test_what_cannot_be_rescored_is_left_out_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_is: str
+) -> None:
+    run = play_two(tmp_path / "run")
+    manifest = json.loads((run.path / "run.json").read_text())
+    first = manifest["scenarios"]["first"]
+    if first_is == "live":
+        monkeypatch.setattr(
+            LoadBalance, "blocking", property(lambda environment: environment.parameters.scored_steps == 4)
+        )
+        why = "first drives a live system, which does not repeat itself"
+    elif first_is == "gone":
+        first["id"] = "infraray/Gone-v0"
+        manifest["plan"]["imports"] = ["gone.py"]
+        why = "first: unknown scenario 'infraray/Gone-v0'"
+    else:
+        first["parameters"]["number_of_servers"] = 3
+        why = "first: "
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    rescoring = rescore(run.path, quiet=True)
+    assert set(rescoring.tallies) == {("second", SCRIPTED), ("second", TALKER)}
+    assert (rescoring.total("episodes"), rescoring.left_out) == (4, 0)
+    new = Run(rescoring.out)
+    assert set(new.episodes()["scenario_label"].to_pylist()) == set(new.manifest["scenarios"]) == {"second"}
+    assert write_report(new.path) is not None
+    counts, line = rescoring.summary().split("\n")
+    assert counts.startswith("4 episodes rescored")
+    assert line.startswith(f"left out: {why}")
+    assert ("gone.py: cannot be read" in line) == (first_is == "gone")
+    assert rescore(run.path, tmp_path / "second", quiet=True, scenario="second").total("episodes") == 4
+    with pytest.raises(InfrarayError, match=f"nothing can be rescored: {why}") as error:
+        rescore(run.path, tmp_path / "first", quiet=True, scenario="first")
+    assert "\n" not in str(error.value) and "second" not in str(error.value)
+    assert not (tmp_path / "first").exists()
+
+
+def test_one_scenario_is_rescored_when_asked_for(tmp_path: Path) -> None:
+    run = play_two(tmp_path / "run")
+    rescoring = rescore(run.path, quiet=True, scenario="first")
+    assert {label for label, _ in rescoring.tallies} == {"first"}
+    assert rescoring.summary().split("\n")[1:] == ["left out: second was not asked for"]
+    with pytest.raises(InfrarayError, match="has no scenario 'third'; it has first, second"):
+        rescore(run.path, tmp_path / "third", quiet=True, scenario="third")
 
 
 def test_a_live_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

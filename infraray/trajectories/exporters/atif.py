@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from infraray.errors import InfrarayError
 from infraray.trajectories.exporters.conversation import (
     Exchange,
     Message,
@@ -27,6 +26,7 @@ from infraray.trajectories.exporters.conversation import (
     system_message,
 )
 from infraray.trajectories.exporters.stored import Span, StoredEpisode, read_json
+from infraray.trajectories.exporters.targets import writing
 
 SCHEMA_VERSION = "ATIF-v1.7"
 
@@ -70,10 +70,8 @@ class Atif:
         self.manifest = manifest
         self.episodes = 0
         self.steps = 0
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InfrarayError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
 
     def __enter__(self) -> Self:
         return self
@@ -88,8 +86,13 @@ class Atif:
         document = trajectory(episode, self.manifest)
         path = self.folder / f"{episode.row['episode_id']}.json"
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with writing(path):
+            try:
+                temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                os.replace(temporary, path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
         self.episodes += 1
         self.steps += len(document["steps"])
         return None

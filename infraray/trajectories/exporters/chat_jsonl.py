@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from infraray.errors import InfrarayError
 from infraray.trajectories.exporters.conversation import Message, can_be_told, exchanges, without_complaint
 from infraray.trajectories.exporters.stored import StoredEpisode
+from infraray.trajectories.exporters.targets import writing
 
 METADATA = (
     "episode_id",
@@ -64,20 +64,20 @@ class ChatJsonl:
         self.steps = 0
         self.left_out_steps = 0
         self._temporary = path.with_name(f"{path.name}.tmp")
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._temporary.open("w", encoding="utf-8")
-        except OSError as error:
-            raise InfrarayError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._file.close()
-        if error is None:
-            os.replace(self._temporary, self.path)
-        else:
+        try:
+            with writing(self.path):
+                self._file.close()
+                if error is None:
+                    os.replace(self._temporary, self.path)
+        finally:
             self._temporary.unlink(missing_ok=True)
 
     def write(self, episode: StoredEpisode) -> str | None:
@@ -96,7 +96,8 @@ class ChatJsonl:
             line["tools"] = tools
         metadata = {name: episode.row[name] for name in METADATA}
         line["metadata"] = {**metadata, "left_out_steps": len(episode.steps) - kept}
-        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        with writing(self.path):
+            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
         self.episodes += 1
         self.steps += kept
         self.left_out_steps += len(episode.steps) - kept

@@ -90,24 +90,21 @@ def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> 
     console = Console(file=sys.stderr, quiet=quiet)
     planned = PlannedEpisodes(run.manifest["scenarios"])
     left_out: Counter[str] = Counter()
-    episodes = track(
-        read_episodes(run, numbers=False),
-        "exporting",
-        total=count_episodes(run),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    try:
-        with exporter:
-            for row, steps in episodes:
-                label = planned.label(row)
-                row = row if label is None else {**row, "scenario_label": label}
-                if selection.wants(row):
-                    known = label is not None
-                    reason = exporter.write(StoredEpisode(row, steps.read())) if known else "of an earlier plan"
-                    if reason is not None:
-                        left_out[reason] += 1
-    except OSError as error:
-        raise InfrarayError(f"export: cannot be written ({error.strerror or error}); choose another --out") from None
+    with exporter:
+        episodes = track(
+            read_episodes(run, numbers=False),
+            "exporting",
+            total=count_episodes(run),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        for row, steps in episodes:
+            label = planned.label(row)
+            row = row if label is None else {**row, "scenario_label": label}
+            if selection.wants(row):
+                known = label is not None
+                reason = exporter.write(StoredEpisode(row, steps.read())) if known else "of an earlier plan"
+                if reason is not None:
+                    left_out[reason] += 1
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
     return exporter.summary() + (f"; left out: {reasons}" if reasons else "")

@@ -107,13 +107,21 @@ class Selection:
 
 
 def count_episodes(run: Run) -> int:
-    """How many episodes are collected, selected or not."""
+    """How many episodes are collected, selected or not; about, while the run goes on.
+
+    Raises:
+        InfrarayError: a file is damaged.
+    """
     count = 0
     for part in _parts(run):
-        if part.suffix == ".parquet":
-            count += pq.read_metadata(part).num_rows
-        else:
-            count += sum(batch.num_rows for body in read_messages(part) for batch in decode([body], ["episode_id"]))
+        try:
+            if part.suffix == ".parquet":
+                count += pq.read_metadata(part).num_rows
+            else:
+                count += sum(batch.num_rows for body in read_messages(part) for batch in decode([body], ["episode_id"]))
+        except (pa.ArrowInvalid, OSError) as error:
+            if not _was_compacted(run, part):
+                raise _damage(part, error) from None
     return count
 
 
@@ -131,12 +139,20 @@ def read_episodes(run: Run, *, numbers: bool = True) -> Iterator[tuple[Mapping[s
     for part in _parts(run):
         try:
             yield from _read_parquet(run, part, columns) if part.suffix == ".parquet" else _read_segment(part)
-        except FileNotFoundError:  # compacted since it was listed
-            yield from _read_parquet(run, run.path / "episodes" / f"part-{part.stem}.parquet", columns)
         except (pa.ArrowInvalid, OSError) as error:
-            raise InfrarayError(
-                f"{part}: is damaged ({error}); delete it and run again to have its episodes played again"
-            ) from None
+            if not _was_compacted(run, part):
+                raise _damage(part, error) from None
+            yield from _read_parquet(run, run.path / "episodes" / f"part-{part.stem}.parquet", columns)
+
+
+def _was_compacted(run: Run, segment: Path) -> bool:
+    """Whether a file that was listed is one that has become Parquet since."""
+    return not segment.exists() and (run.path / "episodes" / f"part-{segment.stem}.parquet").exists()
+
+
+def _damage(part: Path, error: Exception) -> InfrarayError:
+    reason = " ".join(str(error).split())
+    return InfrarayError(f"{part}: is damaged ({reason}); delete it and run again to have its episodes played again")
 
 
 def _parts(run: Run) -> list[Path]:
