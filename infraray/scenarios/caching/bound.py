@@ -8,37 +8,54 @@ at every moment. (The converse holds too: keeping exactly the objects of such a 
 nothing else in, is a legal course of events.) We want the largest such set among the intervals
 that end at a scored request; warm-up hits earn nothing and are left out.
 
+*Where there is room.* A moment at which all intervals fit together forbids nothing. Such moments
+are left out, and with them the intervals that have no other: those are hits at no cost, so a cache
+that holds everything hits every repeated request. What remains falls into *blocks* that no
+interval joins, each a problem of its own; the bound is the sum of theirs.
+
 *Equal sizes.* At most k = capacity // size intervals may overlap. Go through time and, whenever
 k + 1 overlap, drop the one that ends last. One of them has to go; a set that drops another one of
 them and keeps this one stays legal, and as large, if the two change roles, because the one that
 ends earlier is in the way at no later moment that the other is not. This is Belady's rule (MIN,
 1966) with the right to bypass, and exact.
 
-*Sizes that differ.* The problem is NP-hard (Chrobak, Woeginger, Makino and Xu, 2012). Let x_k in
-[0, 1] say how much of interval k is kept; this relaxation is that of FOO (Berger, Beckmann and
-Harchol-Balter, SIGMETRICS 2018). For any prices p_t >= 0 of a byte at moment t,
-
-    sum_k x_k  <=  sum_k x_k + sum_t p_t (capacity - sum over k at t of size_k x_k)
-               <=  capacity * sum_t p_t + sum_k max(0, 1 - size_k * sum of p_t over k's moments),
-
-the first because no moment is overfull, the second because 0 <= x_k <= 1. The last line does not
-mention x, so it bounds every course of events for *every* choice of prices: the search for good
-ones (subgradient steps) may stop anywhere, and its rounding errors can do no harm beyond those of
-adding the line up, for which a margin is left. As hits are whole, the bound is rounded down.
+*Sizes that differ.* The problem is NP-hard (Chrobak, Woeginger, Makino and Xu, 2012). A small block
+is solved exactly, by keeping the most hits for every set of intervals that may run at a moment. A
+large one gets the smaller of two bounds: Belady's as if every object had the smallest size, and
+that of prices for room (`prices.py`), rounded down because hits are whole.
 """
 
 from __future__ import annotations
 
 import heapq
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 300
-STALLED = 10
-"""Steps without progress after which the search goes back to its best prices and takes shorter steps."""
+from infraray.scenarios.caching.prices import least_dual
+
+MOST_STATES = 1000
+"""Sets of running intervals up to which a block is solved exactly."""
 MARGIN = 1e-6
 """Hits; far above the rounding error of a sum of some thousand numbers."""
+
+ROUNDING = 1e-9
+
+Moments = NDArray[np.int64]
+
+
+class Block(NamedTuple):
+    """Intervals from ``starts`` up to before ``ends``, ``sizes`` bytes each, by their starts; shape ``(intervals,)``.
+
+    ``first_contested`` and ``after_contested`` number only the moments at which not all intervals fit.
+    """
+
+    starts: Moments
+    ends: Moments
+    sizes: NDArray[np.int64]
+    first_contested: Moments
+    after_contested: Moments
 
 
 def most_hits(keys: NDArray[np.int64], sizes: NDArray[np.int64], capacity: int, first_scored: int) -> int:
@@ -53,15 +70,12 @@ def most_hits(keys: NDArray[np.int64], sizes: NDArray[np.int64], capacity: int, 
     starts, ends = intervals(keys)
     kept = (ends >= first_scored) & (sizes[ends] <= capacity)
     starts, ends = starts[kept], ends[kept]
-    if not len(ends):
-        return 0
-    interval_sizes = sizes[ends]
-    if (interval_sizes == interval_sizes[0]).all():
-        return most_intervals(starts, ends, capacity // int(interval_sizes[0]))
-    return int(priced(starts, ends, interval_sizes, capacity, len(keys)) + MARGIN)
+    blocks = _blocks(starts, ends, sizes[ends], capacity, len(keys))
+    free = len(ends) - sum(len(block.ends) for block in blocks)
+    return free + sum(_most_in(block, capacity) for block in blocks)
 
 
-def intervals(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def intervals(keys: NDArray[np.int64]) -> tuple[Moments, Moments]:
     """Pairs of consecutive requests for the same object, as (earlier, later), by the later one."""
     order = np.argsort(keys, kind="stable")
     again = keys[order][1:] == keys[order][:-1]
@@ -70,7 +84,7 @@ def intervals(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return starts[by_end], ends[by_end]
 
 
-def most_intervals(starts: NDArray[np.int64], ends: NDArray[np.int64], overlap: int) -> int:
+def most_intervals(starts: Moments, ends: Moments, overlap: int) -> int:
     """The most intervals of which no moment sees more than ``overlap``; no two may start or end together."""
     end_of = dict(zip(starts.tolist(), ends.tolist(), strict=True))
     kept: set[int] = set()  # ends
@@ -90,47 +104,49 @@ def most_intervals(starts: NDArray[np.int64], ends: NDArray[np.int64], overlap: 
     return len(kept)
 
 
-def priced(
-    starts: NDArray[np.int64], ends: NDArray[np.int64], sizes: NDArray[np.int64], capacity: int, moments: int
-) -> float:
-    """The docstring's last line, in hits, for the best prices that a search of `STEPS` steps finds.
-
-    Args:
-        starts: first moments, shape ``(intervals,)``.
-        ends: the moments after the last ones, shape ``(intervals,)``.
-        sizes: bytes, shape ``(intervals,)``.
-        capacity: bytes.
-        moments: how many moments there are.
-    """
+def _blocks(starts: Moments, ends: Moments, sizes: NDArray[np.int64], capacity: int, moments: int) -> list[Block]:
+    """The intervals that meet a moment at which not all fit, in groups that share no such moment."""
+    # In shares of the capacity and as floats, for the bytes of a million large objects overflow 64 bits. It
+    # costs time to take a moment for contested that is not, never tightness: hence the room for rounding.
     shares = sizes / capacity
-    prices = best_prices = np.full(moments, _even_price(shares * (ends - starts), moments))
-    best = np.inf
-    step, stalled = 0.01, 0
-    paid = np.zeros(moments + 1)
-    for _ in range(STEPS):
-        np.cumsum(prices, out=paid[1:])
-        gains = 1 - shares * (paid[ends] - paid[starts])
-        worth = gains > 0
-        value = prices.sum() + gains[worth].sum()
-        stalled += 1
-        if value < best - 1e-4:
-            best, best_prices, stalled = value, prices, 0
-        elif stalled > STALLED:
-            step, stalled, prices = step / 2, 0, best_prices
-            continue
-        kept = np.where(worth, shares, 0.0)
-        change = np.bincount(starts, kept, moments + 1) - np.bincount(ends, kept, moments + 1)
-        slope = 1 - np.cumsum(change)[:moments]
-        slope[(prices <= 0) & (slope > 0)] = 0
-        steepness = (slope * slope).sum()
-        if steepness == 0:
-            break
-        prices = np.maximum(prices - step * value / steepness * slope, 0.0)
-    return float(best)
+    load = np.cumsum(np.bincount(starts, shares, moments + 1) - np.bincount(ends, shares, moments + 1))
+    numbers = np.concatenate([[0], np.cumsum(load > 1 - ROUNDING)])
+    order = np.argsort(starts)
+    first, after = numbers[starts[order]], numbers[ends[order]]
+    order, first, after = (column[after > first] for column in (order, first, after))
+    if not len(order):
+        return []
+    cuts = 1 + np.flatnonzero(first[1:] >= np.maximum.accumulate(after)[:-1])
+    columns = (starts[order], ends[order], sizes[order], first, after)
+    return [Block(*parts) for parts in zip(*(np.split(column, cuts) for column in columns), strict=True)]
 
 
-def _even_price(areas: NDArray[np.float64], moments: int) -> float:
-    """The best price that is the same at all moments: that of a fractional knapsack of space-time."""
-    areas = np.sort(areas)
-    first_too_many = int(np.searchsorted(np.cumsum(areas), moments))
-    return 1 / float(areas[min(first_too_many, len(areas) - 1)])
+def _most_in(block: Block, capacity: int) -> int:
+    smallest, largest = int(block.sizes.min()), int(block.sizes.max())
+    as_if_smallest = most_intervals(block.starts, block.ends, capacity // smallest)
+    if smallest == largest:
+        return as_if_smallest
+    exact = _most_of_few(block, capacity)
+    if exact is not None:
+        return exact
+    first = int(block.first_contested[0])
+    dual = least_dual(block.first_contested - first, block.after_contested - first, block.sizes / capacity)
+    return min(as_if_smallest, int(dual + MARGIN))
+
+
+def _most_of_few(block: Block, capacity: int) -> int | None:
+    """The exact maximum; None where more than `MOST_STATES` sets of running intervals are possible at a moment."""
+    ends, sizes = block.ends.tolist(), block.sizes.tolist()
+    most: dict[frozenset[int], int] = {frozenset(): 0}
+    for interval, start in enumerate(block.starts.tolist()):
+        following: dict[frozenset[int], int] = {}
+        for chosen, hits in most.items():
+            running = frozenset(other for other in chosen if ends[other] > start)
+            following[running] = max(following.get(running, 0), hits)
+            if sum(sizes[other] for other in running) + sizes[interval] <= capacity:
+                joined = running | {interval}
+                following[joined] = max(following.get(joined, 0), hits + 1)
+        if len(following) > MOST_STATES:
+            return None
+        most = following
+    return max(most.values())

@@ -43,10 +43,51 @@ def best_hits(keys, sizes, capacity, first_scored):
     first_scored=st.integers(0, 5),
 )
 @settings(max_examples=150, deadline=None)
-def test_no_course_of_events_beats_the_bound(keys, sizes, capacity, first_scored):
+def test_bound_of_a_short_task_is_the_best_course_of_events(keys, sizes, capacity, first_scored):
     key_array = np.array(keys)
     bound = most_hits(key_array, np.array(sizes)[key_array], capacity, first_scored)
-    assert bound >= best_hits(keys, sizes, capacity, first_scored)
+    assert bound == best_hits(keys, sizes, capacity, first_scored)
+
+
+def test_bound_is_exact_on_thousands_of_tiny_tasks_of_any_scale():
+    random = np.random.default_rng(2)
+    for _ in range(3000):
+        objects, length, scale = random.integers(1, 6), random.integers(1, 12), 2 ** int(random.integers(0, 57))
+        keys, sizes = random.integers(0, objects, length), random.integers(1, 6, objects) * scale
+        capacity, first_scored = int(random.integers(1, 10)) * scale + int(random.integers(-1, 2)), random.integers(4)
+        best = best_hits(keys.tolist(), sizes.tolist(), capacity, first_scored)
+        assert most_hits(keys, sizes[keys], capacity, first_scored) == best, (keys, sizes, capacity, first_scored)
+
+
+@pytest.mark.parametrize("exponent", range(0, 51, 2))
+def test_bound_of_larger_tasks_is_no_better_than_what_is_plain_to_see(exponent):
+    capacity = 2**exponent
+    for seed in range(3):
+        parameters = CachingParameters(min_size_bytes=1, max_size_bytes=2**40, lognormal_sigma=3.0)
+        keys, sizes = generate_requests(parameters, seed)
+        warmup = parameters.warmup_requests
+        bound = most_hits(keys, sizes, capacity, warmup)
+        repeated = np.array([key in keys[:place] for place, key in enumerate(keys)])
+        counted = np.arange(len(keys)) >= warmup
+        assert 0 <= bound <= (repeated & counted & (sizes <= capacity)).sum()
+        if sizes[np.unique(keys, return_index=True)[1]].sum() <= capacity:
+            assert bound == (repeated & counted).sum()
+
+
+@pytest.mark.parametrize("capacity", [524_288, 2**30, 2**40, 2**50])
+@pytest.mark.parametrize("scored", [1, 25, 100])
+def test_bound_is_what_an_lru_gets_where_everything_fits(capacity, scored):
+    env = infraray.make("caching", text=False, capacity_bytes=capacity, warmup_requests=5, scored_requests=scored)
+    for seed in range(5):
+        agent = load_agent("scripted:lru", "caching")
+        observation, _ = env.reset(seed=seed)
+        agent.reset(Briefing.of(env, seed=1))
+        terminated = False
+        while not terminated:
+            observation, _, terminated, _, _ = env.step(agent.act(observation))
+        if sum(env.cache.sizes.values()) <= capacity:
+            assert env.bound() == env.verdict().score
+        assert env.verdict().score <= env.bound() <= 1
 
 
 @given(
