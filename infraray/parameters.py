@@ -49,5 +49,5 @@ def file_sha256(path: str | Path) -> str:
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InfrarayError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        raise InfrarayError(f"{path}: cannot be read ({getattr(error, 'strerror', error)})") from None

@@ -26,8 +26,10 @@ hand), then the programme's; the best one is split until it is narrow. The bound
 one left, so it is valid however coarse the intervals are.
 
 How tight: the relaxed parts are b_0, the sleeps' rounding up, when stalls happen, and the
-intervals' width. With ``delay_noise`` min f and max f stand in for each chunk's own factor, which
-loosens the bound by up to about the noise's half width.
+intervals' width; where narrow ones are small beside the trace or the stalls that are possible, the
+search ends after `MOST_BATCHES` and they stay wider. With ``delay_noise`` min f and max f stand in
+for each chunk's own factor, which loosens the bound by up to about the noise's half width. No
+chunk is worth more than the highest quality without stall or change, which caps it all.
 """
 
 from __future__ import annotations
@@ -47,6 +49,11 @@ from infraray.scenarios.abr.trace import Trace
 
 BATCH = 8
 """Intervals that the programme handles together, for the sake of array operations."""
+
+MOST_BATCHES = 200
+"""Batches after which the largest bound that is left stands; the default tasks need a tenth of them."""
+
+MOST_FIRST_INTERVALS = 512
 
 TOLERANCE = 0.005
 """Width of the narrowest intervals: this share of the range of QoE a chunk may be lost to it."""
@@ -72,7 +79,9 @@ def mean_qoe_bound(parameters: AdaptiveBitrateParameters, link: Link, sizes: Num
     """The bound for the chunks with ``sizes`` (Mbit, shape (chunks, qualities)), of which some must be scored."""
     relaxation = _Relaxation(parameters, link, sizes, delay_factors)
     best = _search(relaxation) / relaxation.count
-    return float(best + ROUNDING * (1 + abs(best)))
+    # What a chunk is worth at most needs no search; the share is for rounding in the sum of the scores.
+    most = float(relaxation.values[-1]) * (1 + ROUNDING / 1000)
+    return min(float(best + ROUNDING * (1 + abs(best))), most)
 
 
 def _search(relaxation: _Relaxation) -> float:
@@ -84,7 +93,7 @@ def _search(relaxation: _Relaxation) -> float:
         for value, interval in zip(relaxation.quick_bounds(first).tolist(), first, strict=True)
     ]
     heapq.heapify(waiting)
-    while True:
+    for _ in range(MOST_BATCHES):
         batch: list[tuple[float, Interval]] = []
         while waiting and len(batch) < BATCH:
             negative, _, planned, interval = heapq.heappop(waiting)
@@ -104,6 +113,7 @@ def _search(relaxation: _Relaxation) -> float:
         planned_values = relaxation.planned_bounds([interval for _, interval in batch])
         for (before, interval), value in zip(batch, planned_values.tolist(), strict=True):
             heapq.heappush(waiting, (-min(before, value), next(order), True, interval))
+    return -float(waiting[0][0])
 
 
 class _Relaxation:
@@ -181,9 +191,8 @@ class _Relaxation:
 
     def first_intervals(self) -> list[Interval]:
         """Intervals that cover all plans together."""
-        edges = np.linspace(
-            self.first_y, self.last_y, 1 + math.ceil((self.last_y - self.first_y) / (4 * self.narrow_y))
-        )
+        count = min(math.ceil((self.last_y - self.first_y) / (4 * self.narrow_y)), MOST_FIRST_INTERVALS)
+        edges = np.linspace(self.first_y, self.last_y, 1 + count)
         pairs = itertools.pairwise(edges.tolist()) if len(edges) > 1 else [(self.first_y, self.first_y)]
         return [Interval(start, end, 0.0, math.inf) for start, end in pairs]
 

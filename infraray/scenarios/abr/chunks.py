@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infraray.errors import InfrarayError
+from infraray.file_content import parsed_once
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
 from infraray.scenarios.abr.trace_files import numbered_lines
 
@@ -35,26 +35,28 @@ def chunk_sizes(parameters: AdaptiveBitrateParameters, seed: int) -> NDArray[np.
     return np.array(parameters.bitrates_mbps) * parameters.chunk_s * np.exp(sigma * deviation - sigma * sigma / 2)
 
 
-@lru_cache(maxsize=8)
-def load_video(path: str, qualities: int) -> NDArray[np.float64]:
-    """Reads a line a chunk: its bytes at each quality, lowest first. Returns Mbit, shape ``(chunks, qualities)``.
+@parsed_once("abr", keep=8)
+def load_video(name: str, content: bytes, qualities: int) -> NDArray[np.float64]:
+    """Reads a line a chunk, its bytes at each quality, lowest first, from ``load_video(path, qualities)``.
+
+    Returns Mbit, shape ``(chunks, qualities)``.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
     """
     rows: list[list[float]] = []
-    for number, columns in numbered_lines(path):
+    for number, columns in numbered_lines(name, content):
         if len(columns) != qualities:
-            raise InfrarayError(f"abr: {path}:{number}: {len(columns)} sizes; bitrates_kbps asks for {qualities}")
+            raise InfrarayError(f"{name}:{number}: {len(columns)} sizes; bitrates_kbps asks for {qualities}")
         try:
             row = [float(column) for column in columns]
         except ValueError:
-            raise InfrarayError(f"abr: {path}:{number}: {' '.join(columns)[:60]!r} holds more than numbers") from None
+            raise InfrarayError(f"{name}:{number}: {' '.join(columns)[:60]!r} holds more than numbers") from None
         if not all(1 <= size <= LARGEST_BYTES for size in row):
-            raise InfrarayError(f"abr: {path}:{number}: sizes must be from 1 to {LARGEST_BYTES:.0e} bytes")
+            raise InfrarayError(f"{name}:{number}: sizes must be from 1 to {LARGEST_BYTES:.0e} bytes")
         rows.append(row)
     if not rows:
-        raise InfrarayError(f"abr: {path}: holds no chunks")
+        raise InfrarayError(f"{name}: holds no chunks")
     return np.array(rows) * (8 / 1e6)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infraray.csv_file import columns_of, csv_rows
 from infraray.errors import InfrarayError
+from infraray.file_content import parsed_once
 from infraray.scenarios.load_balance.parameters import LoadBalanceParameters
+
+LARGEST = 1e15
+"""Seconds or work units of a trace; more are taken for an error in the file."""
 
 
 class Jobs(NamedTuple):
@@ -98,45 +100,28 @@ def _bursty_gaps(
     return gaps
 
 
-def load_trace(path: str) -> Jobs:
-    """Reads a CSV trace with a header and columns ``arrival_s`` and ``size``.
+@parsed_once("load_balance", keep=8)
+def load_trace(name: str, content: bytes) -> Jobs:
+    """Reads a CSV trace with a header and columns ``arrival_s`` and ``size`` from ``load_trace(path)``.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
     """
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:
-        raise InfrarayError(f"load_balance: trace={path!r}: cannot be read ({error})") from None
-    return _read_trace(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=8)
-def _read_trace(path: str, changed_ns: int, size_bytes: int) -> Jobs:
-    """Reads a trace; a file that has changed since is read anew."""
-    try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InfrarayError(f"load_balance: trace={path!r}: cannot be read ({error})") from None
-    header = [column.strip() for column in lines[0].split(",")] if lines else []
-    if "arrival_s" not in header or "size" not in header:
-        raise InfrarayError(f"load_balance: trace={path!r}: the first line must be a header with arrival_s and size")
-    columns = header.index("arrival_s"), header.index("size")
-    rows: list[tuple[float, float]] = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        cells = line.split(",")
+    rows = csv_rows(name, content)
+    header_line, header = next(rows, (1, []))
+    columns = columns_of(name, header, ("arrival_s", "size"), header_line)
+    found: list[tuple[float, float]] = []
+    for line, cells in rows:
         try:
             arrival, size = (float(cells[column]) for column in columns)
         except (ValueError, IndexError):
-            raise InfrarayError(f"load_balance: {path}:{number}: {line[:60]!r} does not hold two numbers") from None
-        if not (np.isfinite(arrival) and np.isfinite(size) and size > 0):
-            raise InfrarayError(f"load_balance: {path}:{number}: size must be above 0 and both must be finite")
-        if rows and arrival < rows[-1][0]:
-            raise InfrarayError(f"load_balance: {path}:{number}: arrival_s goes back in time; sort the file by it")
-        rows.append((arrival, size))
-    if not rows:
-        raise InfrarayError(f"load_balance: trace={path!r}: holds no jobs")
-    table = np.array(rows)
+            raise InfrarayError(f"{name}:{line}: {','.join(cells)[:60]!r} does not hold two numbers") from None
+        if not (abs(arrival) <= LARGEST and 0 < size <= LARGEST):
+            raise InfrarayError(f"{name}:{line}: size must be above 0 and both must be finite, at most {LARGEST:.0e}")
+        if found and arrival < found[-1][0]:
+            raise InfrarayError(f"{name}:{line}: arrival_s goes back in time; sort the file by it")
+        found.append((arrival, size))
+    if not found:
+        raise InfrarayError(f"{name}: holds no jobs")
+    table = np.array(found)
     return Jobs(table[:, 0].copy(), table[:, 1].copy())

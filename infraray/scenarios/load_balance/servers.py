@@ -44,9 +44,12 @@ class Servers:
     def send(self, server: int, now: float, size: float) -> float:
         """Sends a job of ``size`` work units; returns the seconds from ``now`` to its completion."""
         free_at = self.free_at[server]
-        completion = (free_at if free_at > now else now) + size / self.rates[server]
+        service = size / self.rates[server]
+        start = free_at if free_at > now else now
+        completion = start + service
         self.free_at[server] = completion
         if self.counts_jobs:
             self._queue_lengths[server] += 1.0
             heapq.heappush(self._completions, (completion, server))
-        return completion - now
+        # Not ``completion - now``: late in a long trace little would be left of a short job's seconds.
+        return start - now + service

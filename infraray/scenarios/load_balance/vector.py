@@ -80,12 +80,13 @@ class LoadBalanceVector(VectorEnvironment):
         now, size = self.arrivals[self._next], self.sizes[self._next]
         queue = actions * self.num_envs + self.rows
         free_at = self.free_at.reshape(-1)
-        completion = np.maximum(free_at.take(queue), now)
-        completion += size / self.rates.take(actions)
+        service = size / self.rates.take(actions)
+        start = np.maximum(free_at.take(queue), now)
+        completion = start + service
         free_at[queue] = completion
         if self._counts_jobs:
             self._append(queue, completion)
-        completion_time = completion - now
+        completion_time = start - now + service
         scored = self._next >= self.single.parameters.warmup_steps
         self._next += 1
         if scored:

@@ -15,16 +15,18 @@ ROUNDING = 1 + 1e-9
 
 
 def best_mean(jobs: Jobs, rates: list[float]) -> float:
-    """The mean completion time of the best of all assignments."""
+    """The mean completion time of the best of all assignments, reckoned in seconds of work left at each arrival."""
     best = float("inf")
-    for servers in itertools.product(range(len(rates)), repeat=len(jobs.sizes)):
-        free_at = [0.0] * len(rates)
+    gaps = np.diff(jobs.arrivals, prepend=jobs.arrivals[0]).tolist()
+    for servers in itertools.product(range(len(rates)), repeat=len(gaps)):
+        left_s = [0.0] * len(rates)
         total = 0.0
-        for server, arrival, size in zip(servers, *jobs, strict=True):
-            free_at[server] = max(free_at[server], arrival) + size / rates[server]
-            total += free_at[server] - arrival
+        for server, gap, size in zip(servers, gaps, jobs.sizes.tolist(), strict=True):
+            left_s = [max(0.0, seconds - gap) for seconds in left_s]
+            left_s[server] += size / rates[server]
+            total += left_s[server]
         best = min(best, total)
-    return best / len(jobs.sizes)
+    return best / len(gaps)
 
 
 @st.composite
@@ -41,6 +43,18 @@ def tiny_instances(draw):
 def test_bound_is_at_most_the_best_of_all_assignments(instance):
     jobs, rates = instance
     assert mean_completion_bound(jobs, rates) <= best_mean(jobs, rates) * ROUNDING
+
+
+def test_bound_holds_on_tiny_tasks_of_any_scale():
+    random = np.random.default_rng(0)
+    for _ in range(1000):
+        servers = int(random.integers(1, 4))
+        count = int(random.integers(1, (0, 9, 7, 5)[servers]))
+        rates = (10.0 ** random.uniform(-6, 6, servers)).tolist()
+        gaps = 10.0 ** random.uniform(-9, 9) * random.exponential(1, count) * 10.0 ** random.uniform(-6, 6, count)
+        jobs = Jobs(np.cumsum(gaps), 10.0 ** random.uniform(-9, 9) * 10.0 ** random.uniform(-3, 3, count))
+        bound = mean_completion_bound(jobs, rates)
+        assert jobs.sizes.mean() / max(rates) / ROUNDING <= bound <= best_mean(jobs, rates) * ROUNDING, (jobs, rates)
 
 
 @settings(max_examples=150)

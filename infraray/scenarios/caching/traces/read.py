@@ -1,23 +1,24 @@
 """Reads traces of requests: CSV, libCacheSim's oracleGeneral, Twitter's and Wikimedia's text.
 
-Files that end in .gz, .bz2, .zst or .lz4 are decompressed. An object of 0 bytes counts as one of
-1 byte. An object is whatever its key says; keys of text formats are numbered as they appear.
+Files that end in .gz, .bz2, .zst or .lz4 are decompressed. An object is whatever its key says, byte
+for byte; keys of text formats are numbered as they appear. An object of 0 bytes counts as one of 1
+byte in CSV and in Wikimedia's data; in the two formats of libCacheSim, where 0 means that the size
+is not known, the request is left out as it is there.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from infraray.csv_file import columns_of, csv_rows
 from infraray.errors import InfrarayError
+from infraray.file_content import parsed_once
 
 RECORDED_TRACE = Path(__file__).with_name("build.csv.gz")
 LARGEST_SIZE = 2**50
@@ -56,85 +57,81 @@ class _Tabbed(_Unquoted):
 _DIALECTS = {"csv": csv.excel, "twitter": _Unquoted, "wikimedia": _Tabbed}
 
 
-@lru_cache(maxsize=8)
-def read_trace(path: str, trace_format: str) -> Trace:
-    """Reads a trace; ``trace_format`` is ``csv``, ``oracle_general``, ``twitter`` or ``wikimedia``.
+@parsed_once("caching", keep=8)
+def read_trace(name: str, content: bytes, trace_format: str) -> Trace:
+    """Reads a trace from ``read_trace(path, trace_format)``.
+
+    Args:
+        name: of the file, for errors.
+        content: the file's.
+        trace_format: ``csv``, ``oracle_general``, ``twitter`` or ``wikimedia``.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
     """
-    try:
-        with pa.input_stream(path, compression="detect") as stream:
-            content: bytes = stream.read()
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InfrarayError(f"caching: trace={path!r}: cannot be read ({reason})") from None
-    trace = _read_binary(path, content) if trace_format == "oracle_general" else _read_text(path, content, trace_format)
+    trace = _read_binary(name, content) if trace_format == "oracle_general" else _read_text(name, content, trace_format)
     if not len(trace.keys):
-        raise InfrarayError(f"caching: trace={path!r}: holds no requests")
+        raise InfrarayError(f"{name}: holds no requests")
     return trace
 
 
-def _read_binary(path: str, content: bytes) -> Trace:
+def _read_binary(name: str, content: bytes) -> Trace:
     whole, rest = divmod(len(content), REQUEST.itemsize)
     if rest:
         raise InfrarayError(
-            f"caching: {path}: ends in the middle of request {whole + 1}; "
+            f"{name}: ends in the middle of request {whole + 1}; "
             f"{len(content)} bytes are no multiple of {REQUEST.itemsize}: not oracleGeneral, or cut off"
         )
     requests = np.frombuffer(content, REQUEST)
-    return Trace(requests["key"].astype(np.int64), np.maximum(requests["size"].astype(np.int64), 1))
+    requests = requests[requests["size"] > 0]
+    return Trace(requests["key"].astype(np.int64), requests["size"].astype(np.int64))
 
 
-def _read_text(path: str, content: bytes, trace_format: str) -> Trace:
-    reader = csv.reader(io.StringIO(content.decode("utf-8", "replace"), newline=""), _DIALECTS[trace_format])
+def _read_text(name: str, content: bytes, trace_format: str) -> Trace:
     read_row: RowReader | None = None
     numbers: dict[str, int] = {}
     keys: list[int] = []
     sizes: list[int] = []
-    try:
-        for row in reader:
-            if not row:
-                continue
+    for line, row in csv_rows(name, content, _DIALECTS[trace_format]):
+        try:
             if read_row is None:
-                read_row, row_is_header = _HEADERS[trace_format](row)
+                read_row, row_is_header = _HEADERS[trace_format](name, line, row)
                 if row_is_header:
                     continue
             found = read_row(row)
-            if found is not None:
-                keys.append(numbers.setdefault(found[0], len(numbers)))
-                sizes.append(found[1])
-    except (_BadLine, csv.Error) as error:
-        raise InfrarayError(f"caching: {path}:{reader.line_num}: {error}") from None
+        except _BadLine as error:
+            raise InfrarayError(f"{name}:{line}: {error}") from None
+        if found is not None:
+            keys.append(numbers.setdefault(found[0], len(numbers)))
+            sizes.append(found[1])
     return Trace(np.array(keys, np.int64), np.array(sizes, np.int64))
 
 
-def _csv_columns(row: list[str]) -> tuple[RowReader, bool]:
+def _csv_columns(name: str, line: int, row: list[str]) -> tuple[RowReader, bool]:
     """CSV with a header that names at least ``key`` and ``size``, as in ``time,key,size``."""
-    names = [cell.strip().lower() for cell in row]
-    if "key" not in names or "size" not in names:
-        raise _BadLine("the first line must be a header with key and size, such as time,key,size")
-    return _columns(len(names), names.index("key"), names.index("size")), True
+    return _columns(len(row), *columns_of(name, row, ("key", "size"), line)), True
 
 
-def _twitter_columns(row: list[str]) -> tuple[RowReader, bool]:
+def _twitter_columns(name: str, line: int, row: list[str]) -> tuple[RowReader, bool]:
     """``timestamp,key,key size,value size,client id,operation,TTL``: the object is key and value together.
 
-    Only reads (get, gets) are requests for an object; a key may contain commas.
+    Only reads (get, gets) are requests for an object; a key may contain commas. A read of no value
+    found nothing in Twitter's cache, so that nobody knows how large the object is: it is left out,
+    as libCacheSim leaves it out.
     """
 
     def read(cells: list[str]) -> tuple[str, int] | None:
         if len(cells) < 7:
             raise _BadLine(f"holds {len(cells)} columns, not timestamp,key,key size,value size,client id,operation,TTL")
-        key_size, value_size, operation = cells[-5], cells[-4], cells[-2]
-        if operation not in ("get", "gets"):
+        key_size, value_size, operation = _size(cells[-5]), _size(cells[-4]), cells[-2]
+        if operation not in ("get", "gets") or value_size == 0:
             return None
-        return ",".join(cells[1:-5]), _size(str(_size(key_size) + _size(value_size)))
+        return ",".join(cells[1:-5]), key_size + value_size
 
     return read, False
 
 
-def _wikimedia_columns(row: list[str]) -> tuple[RowReader, bool]:
+def _wikimedia_columns(name: str, line: int, row: list[str]) -> tuple[RowReader, bool]:
     """Wikimedia's caching data set of 2019, with or without its header.
 
     Upload: ``relative_unix, hashed_path_query, image_type, response_size, time_firstbyte``; text:
@@ -149,7 +146,7 @@ def _columns(count: int, key: int, size: int) -> RowReader:
     def read(cells: list[str]) -> tuple[str, int]:
         if len(cells) != count:
             raise _BadLine(f"holds {len(cells)} columns where {count} are needed")
-        return cells[key], _size(cells[size])
+        return cells[key], max(_size(cells[size]), 1)
 
     return read
 
@@ -161,10 +158,10 @@ def _size(cell: str) -> int:
         raise _BadLine(f"size {cell[:40]!r} is not a whole number of bytes") from None
     if not 0 <= size <= LARGEST_SIZE:
         raise _BadLine(f"size {cell[:40]} is not from 0 to 2**50 bytes")
-    return max(size, 1)
+    return size
 
 
-_HEADERS: dict[str, Callable[[list[str]], tuple[RowReader, bool]]] = {
+_HEADERS: dict[str, Callable[[str, int, list[str]], tuple[RowReader, bool]]] = {
     "csv": _csv_columns,
     "twitter": _twitter_columns,
     "wikimedia": _wikimedia_columns,
