@@ -47,6 +47,7 @@ APPARATUS = frozenset(
         "deadline",
         "episodes",  # see `infraray.episodes.RULES_VERSION`
         "errors",
+        "ownership",
         "isolation",  # what an agent's commands may not reach
         "registration",
         "trajectories",

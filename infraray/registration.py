@@ -13,6 +13,7 @@ import gymnasium
 
 from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.ownership import Origin, check_owner, describe
 
 _ID = re.compile(r"(?P<namespace>[\w-]+)/(?P<class>[\w-]+)-v(?P<version>\d+)")
 
@@ -67,20 +68,38 @@ def register(
 ) -> None:
     """Registers a scenario with infraray and its environment with Gymnasium.
 
-    Registering the same id again replaces it, so that a notebook cell can be run twice.
+    The same class may be registered again, so that a notebook's cell can be run twice (`infraray.ownership`). Other
+    versions of a scenario have the same name and come from the same file or package.
 
     Raises:
-        InfrarayError: the id is not of the form ``namespace/Name-v0``.
+        InfrarayError: the id is not of the form ``namespace/Name-v0``, or id or name are taken by other code.
     """
     match = _ID.fullmatch(id)
     if match is None:
         raise InfrarayError(f"register: id={id!r}: must look like 'mine/Elevator-v0'")
     version = int(match["version"])
+    _check_free(id, name, entry_point)
     _registrations[id] = Registration(
         id, name, version, entry_point, vector_entry_point, baselines, _file_being_imported
     )
     gymnasium.registry.pop(id, None)
     gymnasium.register(id, entry_point=entry_point, vector_entry_point=vector_entry_point)
+
+
+def _check_free(id: str, name: str, entry_point: str | type[Environment]) -> None:
+    """Refuses an id or a name that other code has taken."""
+    if id in _registrations:
+        check_owner(f"scenario {id}", _registrations[id].entry_point, entry_point)
+    elif id in gymnasium.registry:
+        taken = gymnasium.registry[id].entry_point or "another package"
+        raise InfrarayError(
+            f"{id} is registered with Gymnasium already, by {taken if isinstance(taken, str) else describe(taken)}; "
+            f"give {describe(entry_point)} another id"
+        )
+    for found in _registrations.values():
+        is_taken = name in (found.name, f"{found.name}-v{found.version}", found.id) and found.id != id
+        if is_taken and not Origin.of(found.entry_point).is_of_one_package(Origin.of(entry_point)):
+            check_owner(f"scenario {name}", found.entry_point, entry_point)
 
 
 def registrations() -> list[Registration]:

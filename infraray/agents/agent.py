@@ -13,7 +13,9 @@ import numpy as np
 
 from infraray.environment import Environment
 from infraray.observation import Observation
+from infraray.ownership import Origin, check_owner
 from infraray.parameters import Parameters
+from infraray.registration import registrations
 
 if TYPE_CHECKING:
     from infraray.tune import SearchSpace
@@ -124,13 +126,31 @@ _agents: dict[tuple[str | None, str], type[Agent]] = {}
 
 
 def register_agent(name: str, *, scenario: str | None = None) -> Callable[[AgentClass], AgentClass]:
-    """Makes ``scripted:name`` mean the decorated class, for one scenario or, without one, for all."""
+    """Makes ``scripted:name`` mean the decorated class, for one scenario or, without one, for all.
+
+    A scenario may have an agent of its own by a name that all have, such as a ``random`` that draws sensible
+    actions; only the scenario's own file or package can say so.
+
+    Raises:
+        InfrarayError: the name is taken by other code (`infraray.ownership`).
+    """
 
     def keep(agent_class: AgentClass) -> AgentClass:
+        taken = _agents.get((scenario, name))
+        if taken is not None:
+            check_owner(f"agent scripted:{name}" + (f" of {scenario}" if scenario else ""), taken, agent_class)
+        elif (None, name) in _agents and not _is_of_scenario(agent_class, scenario):
+            check_owner(f"agent scripted:{name} of every scenario", _agents[None, name], agent_class)
         _agents[scenario, name] = agent_class
         return agent_class
 
     return keep
+
+
+def _is_of_scenario(agent_class: type[Agent], scenario: str | None) -> bool:
+    """Whether an agent comes from where its scenario does, also one that is not registered yet."""
+    owners = [found.entry_point for found in registrations() if found.name == scenario]
+    return all(Origin.of(owner).is_of_one_package(Origin.of(agent_class)) for owner in owners)
 
 
 def registered_agents(scenario: str) -> dict[str, type[Agent]]:

@@ -49,14 +49,18 @@ def test_id_must_have_a_namespace_and_a_version(id):
         infraray.register(id, name="lamp", entry_point=Lamp)
 
 
-def test_registering_again_replaces(lamps):
-    class Other(Lamp):
-        pass
+def test_registering_the_same_class_again_replaces_it(lamps):
+    def edited():
+        class Brighter(Lamp):
+            pass
 
-    for entry_point in (Lamp, Other):
+        return Brighter
+
+    classes = edited(), edited()
+    for entry_point in classes:
         infraray.register("tests/Lamp-v0", name="lamp", entry_point=entry_point)
-    assert type(infraray.make("lamp")) is Other
-    assert type(gymnasium.make("tests/Lamp-v0").unwrapped) is Other
+    assert type(infraray.make("lamp")) is classes[1]
+    assert type(gymnasium.make("tests/Lamp-v0").unwrapped) is classes[1]
     assert len([found for found in registrations() if found.name == "lamp"]) == 1
 
 

@@ -135,6 +135,8 @@ class Undocumented(Lamp):
     ],
 )
 def test_fault_of_a_scenario_fails_its_test(faulty, test, monkeypatch):
+    _registrations.pop("tests/Lamp-v0")
+    gymnasium.registry.pop("tests/Lamp-v0")
     infraray.register("tests/Lamp-v0", name="lamp", entry_point=faulty)
     monkeypatch.setenv("PYTHONHASHSEED", "random")
     suite = type("Faulty", (ScenarioConformance,), {"scenario": "lamp"})()

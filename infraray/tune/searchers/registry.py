@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.ownership import check_owner
 from infraray.tune.searchers.searcher import Searcher
 from infraray.tune.space import SearchSpace
 
@@ -13,7 +14,12 @@ _searchers: dict[str, str | type[Searcher]] = {}
 
 
 def register_searcher(name: str, entry_point: str | type[Searcher]) -> None:
-    """Makes a name mean a `Searcher` subclass, or ``module:Class``, which is imported at its first use."""
+    """Makes a name mean a `Searcher` subclass, or ``module:Class``, which is imported at its first use.
+
+    Raises:
+        InfrarayError: the name is taken by other code (`infraray.ownership`).
+    """
+    check_owner(f"searcher {name}", _searchers.get(name, entry_point), entry_point)
     _searchers[name] = entry_point
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from infraray.agents.agent import Briefing
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.tools import Tool
+from infraray.ownership import check_owner
 
 NO_ANSWER = ""
 """What an environment is given in place of an answer that was cut off before its end: an invalid action."""
@@ -60,5 +61,10 @@ strategies: dict[str, type[Strategy]] = {}
 
 
 def register_strategy(name: str, strategy: type[Strategy]) -> None:
-    """Makes ``strategy=name`` mean a class."""
+    """Makes ``strategy=name`` mean a class.
+
+    Raises:
+        InfrarayError: the name is taken by other code (`infraray.ownership`).
+    """
+    check_owner(f"strategy {name}", strategies.get(name, strategy), strategy)
     strategies[name] = strategy

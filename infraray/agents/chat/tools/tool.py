@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from infraray.ownership import check_owner
+
 
 class Tool(ABC):
     """Something that a model may use; made anew for each episode."""
@@ -21,5 +23,10 @@ tools: dict[str, type[Tool]] = {}
 
 
 def register_tool(name: str, tool: type[Tool]) -> None:
-    """Makes ``tools=name`` mean a class."""
+    """Makes ``tools=name`` mean a class.
+
+    Raises:
+        InfrarayError: the name is taken by other code (`infraray.ownership`).
+    """
+    check_owner(f"tool {name}", tools.get(name, tool), tool)
     tools[name] = tool

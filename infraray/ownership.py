@@ -1,0 +1,95 @@
+"""Who owns a registered name: the code that took it first.
+
+A name in a run's file must mean one thing, or a leaderboard shows another agent under yesterday's name. The same code
+may take its name again: the class of the same qualified name in the same file, edited or not, so that a module can
+be reloaded and a test can register its class anew; and whatever was typed in the same interactive session, so that a
+notebook's cell can be run twice. What is built in stays what it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infraray.errors import InfrarayError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a class or a function comes from.
+
+    Args:
+        module: its module's name.
+        file: the module's file, absolute; "" where there is none, as in a notebook, or it is not imported yet.
+        name: its qualified name.
+    """
+
+    module: str
+    file: str
+    name: str
+
+    @classmethod
+    def of(cls, found: Any) -> Origin:
+        """The origin of a class, a function, or of what ``module:name`` will import."""
+        if isinstance(found, str):
+            module, _, name = found.partition(":")
+        else:
+            module, name = found.__module__, found.__qualname__
+        file = getattr(sys.modules.get(module), "__file__", None)
+        return cls(module, str(Path(_file_of(found) or file).resolve()) if file else "", name)
+
+    def is_same_code(self, other: Origin) -> bool:
+        """Whether both are one class, perhaps in two versions."""
+        if self.module == other.module == "__main__" and not self.file:
+            return True
+        return self.name == other.name and self._is_same_place(other)
+
+    def is_of_one_package(self, other: Origin) -> bool:
+        """Whether both belong together: to one file, or to one package."""
+        tops = self.module.partition(".")[0], other.module.partition(".")[0]
+        return self._is_same_place(other) or (tops[0] == tops[1] and "." in self.module and "." in other.module)
+
+    def _is_same_place(self, other: Origin) -> bool:
+        # Files of users have made-up module names, which two files may share.
+        return self.file == other.file if self.file and other.file else self.module == other.module
+
+
+def _file_of(found: Any) -> str | None:
+    """The file that a class was compiled from, by its methods: its module may have been replaced by another since."""
+    for member in getattr(found, "__dict__", {}).values():
+        file: str = getattr(getattr(member, "__code__", None), "co_filename", "")
+        if file.endswith(".py") and member.__module__ == found.__module__:
+            return file
+    return None
+
+
+def check_owner(what: str, holder: Any, newcomer: Any) -> None:
+    """Refuses to give a name that is taken to other code.
+
+    Args:
+        what: the name and what it is of, for the error.
+        holder: the class or function that has the name, or ``module:name`` of it.
+        newcomer: what is to have it.
+
+    Raises:
+        InfrarayError: one line with both places.
+    """
+    if not Origin.of(holder).is_same_code(Origin.of(newcomer)):
+        raise InfrarayError(
+            f"{what} is registered already, by {describe(holder)}; give {describe(newcomer)} another name"
+        )
+
+
+def describe(found: Any) -> str:
+    """A class or function and its place, as a person looks it up: ``mine.py:12 (Patient)``."""
+    origin = Origin.of(found)
+    if isinstance(found, str) or not origin.file:
+        return f"{origin.module}.{origin.name}"
+    try:
+        line = f":{inspect.getsourcelines(found)[1]}"
+    except (OSError, TypeError):
+        line = ""
+    return f"{origin.file}{line} ({origin.name})"
