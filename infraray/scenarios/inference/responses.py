@@ -40,6 +40,7 @@ class Response:
         receive_lag_s: the longest that bytes of the answer waited to be read: likewise.
         failure: the kind of failure; None for a success.
         reason: the failure in words.
+        first_token_s: when the first event came that is more than the role which opens a chat, with or without text.
     """
 
     request: int
@@ -59,6 +60,24 @@ class Response:
     receive_lag_s: float
     failure: Failure | None
     reason: str
+    first_token_s: float | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it ended as it should, and without a word: what was generated leaves no text."""
+        return self.failure == "incomplete" and self.finish_reason is not None and not self.text_times_s
+
+    @property
+    def began_s(self) -> float | None:
+        """When the output began: its first text, or the first chunk of one without text.
+
+        None where nothing tells: it failed, or the only chunk of a silent one is its last.
+        """
+        if self.failure is None:
+            return self.text_times_s[0]
+        first = self.first_chunk_s if self.first_token_s is None else self.first_token_s
+        apart = self.silent and first is not None and self.last_s is not None and first < self.last_s
+        return first if apart else None
 
     @property
     def tokens(self) -> int:
@@ -113,6 +132,7 @@ def read_response(exchange: Exchange, request: Request, count_text: Callable[[st
         receive_lag_s=exchange.receive_lag_s,
         failure=failure,
         reason=reason[:_REASON_LENGTH],
+        first_token_s=stream.first_token_s,
     )
 
 
@@ -123,6 +143,7 @@ class _Stream:
         self.texts: list[str] = []
         self.text_times: list[float] = []
         self.first_chunk_s: float | None = None
+        self.first_token_s: float | None = None
         self.last_s: float | None = None
         self.finish_reason: str | None = None
         self.prompt_tokens: int | None = None
@@ -156,6 +177,9 @@ class _Stream:
             raise TypeError(f"text {text!r:.80}")
         if self.first_chunk_s is None:
             self.first_chunk_s = at
+        opens = "role" in delta and not text and not choice.get("finish_reason") and self.first_chunk_s == at
+        if self.first_token_s is None and not opens:
+            self.first_token_s = at
         if text:
             self.texts.append(text)
             self.text_times.append(at)

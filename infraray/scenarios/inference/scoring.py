@@ -9,6 +9,7 @@ keeps its speedup below 1, as in the paper's Table 2.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,24 +31,29 @@ class RunOutcome(StrEnum):
     QUALITY_FAILED = "quality_failed"
     """Less accurate than the reference, or the check is missing or incomplete."""
     INTEGRITY_FLAGGED = "integrity_flagged"
-    """The integrity gate found something, or could not look."""
+    """The integrity gate found something."""
+    NOT_VERIFIED = "not_verified"
+    """Nothing was found against it, but the integrity gate could not make all of its checks."""
     SERVER_FAILED = "server_failed"
     """There was no server to measure, or it served nothing."""
 
 
-def outcome(speedup: float, quality_passed: bool, integrity_passed: bool) -> RunOutcome:
+def outcome(speedup: float, quality_passed: bool, integrity_passed: bool, accused: bool = True) -> RunOutcome:
     """The outcome of a run; a failure that comes first hides those after it, in the order of the gates.
 
     Args:
         speedup: as measured; NaN or not above 0 where nothing was.
         quality_passed: the quality gate.
         integrity_passed: the integrity gate.
+        accused: whether what did not pass there was found to do what an honest server does not.
     """
     if not 0 < speedup < math.inf:
         return RunOutcome.SERVER_FAILED
     if not quality_passed:
         return RunOutcome.QUALITY_FAILED
-    return RunOutcome.PASSED if integrity_passed else RunOutcome.INTEGRITY_FLAGGED
+    if integrity_passed:
+        return RunOutcome.PASSED
+    return RunOutcome.INTEGRITY_FLAGGED if accused else RunOutcome.NOT_VERIFIED
 
 
 def speedup(objective: Objective, score: float, reference: float) -> float:
@@ -115,7 +121,7 @@ class AggregateScore:
             geometric means that the single seed pairs give.
         best_seen: the same as ``workloads`` for the best that each run came by.
         best_seen_aggregate: the same as ``aggregate`` for these.
-        outcomes: how many runs ended how.
+        outcomes: how many runs ended how; without those that none did.
     """
 
     workloads: Mapping[str, Mean]
@@ -146,7 +152,8 @@ def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
     best, best_aggregate = _add_up(
         {cell: fmean(run.best_seen_utility for run in found.values()) for cell, found in cells.items()}
     )
-    outcomes = {kind: sum(run.outcome is kind for run in runs) for kind in RunOutcome}
+    ended = Counter(run.outcome for run in runs)
+    outcomes = Counter({kind: ended[kind] for kind in RunOutcome if ended[kind]})
     return AggregateScore(final, final_aggregate, best, best_aggregate, outcomes)
 
 

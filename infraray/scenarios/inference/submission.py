@@ -46,7 +46,10 @@ class Submission:
     @property
     def outcome(self) -> RunOutcome:
         """What became of it."""
-        return outcome(self.speedup, self.quality.passed, self.integrity is not None and self.integrity.passed)
+        integrity = self.integrity
+        if integrity is None:
+            return outcome(self.speedup, self.quality.passed, integrity_passed=False)
+        return outcome(self.speedup, self.quality.passed, integrity.passed, integrity.accused)
 
     @property
     def passed(self) -> bool:
@@ -65,7 +68,8 @@ class Submission:
             return self.trial.failure
         integrity = "not checked" if self.integrity is None else self.integrity.reason
         said = f"quality: {self.quality.reason}; integrity: {integrity}"
-        return f"passed; {said}" if self.passed else said
+        begin = {RunOutcome.PASSED: "passed; ", RunOutcome.NOT_VERIFIED: "not verified; "}
+        return begin.get(self.outcome, "") + said
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, without the servers' answers."""

@@ -241,6 +241,23 @@ def test_improbable_texts_are_flagged_beyond_what_the_references_own_are():
     assert CHECKS["improbable_text"](said(4, 0)) is None
 
 
+@pytest.mark.parametrize("texts", [2, 8, 16])
+def test_few_tokens_that_were_sampled_are_no_finding_and_canned_ones_are(texts):
+    """Of 64 tokens that are improbable on both sides alike, a share may be far from the other's by chance."""
+    dice = random.Random(texts)
+
+    def text(share):
+        return tuple(token(-3.0 if dice.random() < share else -0.5, ("best", -0.4)) for _ in range(64 // texts))
+
+    def said(mine, theirs):
+        return honest(opinion=opinion(timed=tuple((text(mine), text(theirs)) for _ in range(texts))))
+
+    for _ in range(100):
+        assert CHECKS["improbable_text"](said(0.3, 0.3)) is None
+        if texts > 2:
+            found("improbable_text", said(0.95, 0.05))
+
+
 def test_another_models_log_probabilities_are_flagged_and_a_quantised_models_are_not():
     def spread(noise, dice):
         logprobs = [math.log(share) + dice.gauss(0, noise) for share in (0.5, 0.2, 0.1, 0.05, 0.03, 0.02)]
@@ -362,6 +379,13 @@ def test_a_phase_that_was_not_watched_to_its_end_is_not_checked(phase):
     assert phase in not_checked("connections", honest(connections={**watched(40, 0), phase: log(2, 0)}))
     died = log(40, 0, "OSError: too many open files")
     assert "too many open files" in not_checked("connections", honest(connections={**watched(40, 0), phase: died}))
+
+
+def test_a_check_that_could_not_be_made_accuses_nobody_and_lets_nobody_pass():
+    result = check_integrity(honest(roofline=None))
+    assert result.not_checked and not result.findings and not result.accused and not result.passed
+    both = check_integrity(measured(responses(text_tokens=500), connections={}))
+    assert both.not_checked and both.accused and not both.passed
 
 
 def test_evidence_without_successes_flags_nobody_and_passes_nobody():

@@ -119,6 +119,27 @@ def test_the_watch_counts_in_how_many_looks_each_connection_was_there(elsewhere:
     assert log.failure is None and 0.2 < log.outside_s == log.seconds < 25
 
 
+def test_a_load_that_is_over_at_once_is_watched_too() -> None:
+    with process("pass") as pid:
+        for _ in range(3):
+            with ConnectionWatch(pid, 1) as watch:
+                pass
+            assert watch.log.failure is None and watch.log.looks >= connection_watch.LEAST_LOOKS
+
+
+def test_looks_after_a_long_load_do_not_stand_for_it(monkeypatch) -> None:
+    """Whoever keeps the watch from looking is not watched."""
+    monkeypatch.setattr(connection_watch, "outside_connections", lambda pid, port: set())
+    began, clock = time.monotonic(), time.monotonic
+    late = iter([began, *[began + 60.0] * 10])
+    monkeypatch.setattr(connection_watch.time, "monotonic", lambda: next(late, clock()))
+    reading, writing = os.pipe()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as over:
+        log = look_on(1, 1, over)
+    assert log.looks == 0 and log.seconds == 60.0
+
+
 def test_a_look_that_fails_ends_the_watch_and_is_told(monkeypatch) -> None:
     """Three looks and then an exception."""
     looks = iter([set(), set(), set()])

@@ -25,7 +25,7 @@ from infraray.scenarios.inference.workloads import Workload
 from tests.scenarios.inference.sse_server import Server
 from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
 from tests.scenarios.inference_gates.chat_server import chat_server
-from tests.scenarios.inference_gates.made_up_evidence import response
+from tests.scenarios.inference_gates.made_up_evidence import response, token
 
 WORKLOAD = Workload(input_tokens=2048, output_tokens=512, num_requests=4)
 
@@ -225,3 +225,15 @@ def test_the_texts_of_all_traffics_are_looked_at(monkeypatch, answers, asked):
         # From the beginning of a traffic to its end.
         places = sorted(int(text.split()[1]) for text in mine)
         assert places[0] < 32 and places[-1] >= 224
+
+
+@pytest.mark.parametrize(("tokens", "looked_at"), [(2, 64), (8, 32), (40, 16)])
+def test_more_texts_are_looked_at_where_they_are_short(monkeypatch, tokens, looked_at):
+    """Answers of which the model would have said little, so that few of their tokens can be compared."""
+    monkeypatch.setattr(opinion, "likelihood", lambda *_: (token(-0.1),) * tokens)
+    monkeypatch.setattr(opinion, "ask_canaries", lambda *_: ())
+    probes = ProbeAnswers(ProbePlan((), (), (), (), ()), (), (), (), (), ())
+    requests = [Request(f"prompt {number}", 8, 8, "made up") for number in range(100)]
+    answers = [response(number, text=f"{number}") for number in range(100)]
+    said = ask_opinion("http://h/v1", "m", requests, "chat", [answers], answers, probes, None)
+    assert len(said.timed) == looked_at

@@ -48,6 +48,8 @@ def test_each_run_has_one_outcome():
     assert outcome(2.0, True, True) is RunOutcome.PASSED
     assert outcome(2.0, False, False) is RunOutcome.QUALITY_FAILED
     assert outcome(2.0, True, False) is RunOutcome.INTEGRITY_FLAGGED
+    assert outcome(2.0, True, False, accused=False) is RunOutcome.NOT_VERIFIED
+    assert ScoredRun("A", 0, RunOutcome.NOT_VERIFIED, 2.0).utility == 1.0
 
 
 def runs(failed=()):

@@ -5,6 +5,7 @@ for the code. The reference says how much likelier the two answers are after the
 exchanged: the information that they hold about which is which. The answers of a server that does
 not look at the passage hold none, in the mean, and two that are equal hold exactly none. Those of
 one with the same model hold as much as the reference's own; rounding and quantisation lose little.
+Silence is an answer that holds none: where the model has nothing to say, the reference is as silent.
 
 A pair counts at most `ENOUGH` nats, for or against, so that no single one decides. A finding needs
 less than a quarter of the reference's mean, by four standard errors of the difference. Where the
@@ -36,7 +37,7 @@ def check(evidence: Evidence) -> Finding | None:
     answered = [
         (canary.place, information)
         for canary, answers, information in zip(probes.plan.canaries, probes.canaries, opinion.canaries, strict=True)
-        if not any(response.failure for response in answers)
+        if all(response.failure is None or response.silent for response in answers)
     ]
     for place in ("beginning", "end"):
         pairs = [information for where, information in answered if where == place]

@@ -23,6 +23,10 @@ from infraray.engines.supervisor import descendants, has_ended
 
 INTERVAL_S = 0.05
 """Between two looks, or longer where a look takes long."""
+LEAST_LOOKS = 3
+"""Fewer say nothing about a load."""
+SHORT_S = 2.0
+"""A load may be shorter than so many looks take, which is not the server's doing: then looking goes on after it."""
 FIRST_LOOKS = 10
 """So many are made at the interval whatever they take, so that a short load is watched too."""
 PROCESSOR_SHARE = 0.05
@@ -123,21 +127,25 @@ def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
     """Looks until ``over`` has nothing more to read, or a look fails."""
     looks, with_outside, failure, pause_s = 0, 0, None, INTERVAL_S
     seen: Counter[OutsideConnection] = Counter()
-    began = ended = time.monotonic()
+    began = time.monotonic()
     try:
-        while not select.select([over], [], [], pause_s)[0]:
+        while True:
+            is_over = bool(select.select([over], [], [], pause_s)[0])
+            if is_over and (looks >= LEAST_LOOKS or time.monotonic() - began > SHORT_S):
+                break
+            if is_over:
+                time.sleep(pause_s)
             began_s = time.thread_time()
             found = outside_connections(pid, port)
             looks += 1
             with_outside += bool(found)
             seen.update(found)
-            ended = time.monotonic()
             if looks >= FIRST_LOOKS:
                 pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
     except Exception as error:
         # The looks until then would stand for all.
         failure = f"{type(error).__name__}: {error}"
-    return ConnectionLog(ended - began, looks, with_outside, dict(seen), failure)
+    return ConnectionLog(time.monotonic() - began, looks, with_outside, dict(seen), failure)
 
 
 def outside_connections(pid: int, port: int) -> set[OutsideConnection]:

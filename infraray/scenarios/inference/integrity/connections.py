@@ -10,6 +10,7 @@ a finding needs a connection in one look of five, and more than a second of it.
 
 from __future__ import annotations
 
+from infraray.scenarios.inference.integrity.connection_watch import LEAST_LOOKS
 from infraray.scenarios.inference.integrity.evidence import PHASES, Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
@@ -17,7 +18,6 @@ SHARE = 0.2
 """Of the looks, that may find a connection to the outside."""
 REPORT_S = 1.0
 """What a report about an engine's use may take."""
-LEAST_LOOKS = 3
 
 
 def check(evidence: Evidence) -> Finding | None:

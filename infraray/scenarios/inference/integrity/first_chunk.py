@@ -10,6 +10,9 @@ Times are the shortest of several, since whatever else happens on a machine only
 the shortest time after a long prompt's first chunk must be longer than three quarters of those
 after a short prompt's, which chance alone gives in one of 2,800 cases with `probes.TIMED` of each.
 Where a longer prompt costs next to nothing, next to nothing can be faked, and nothing is found.
+
+An answer without text, which a model may give to any prompt, has a first chunk too; where it has no more than
+one chunk it says nothing here, and another prompt was asked in its place.
 """
 
 from __future__ import annotations
@@ -32,11 +35,11 @@ def check(evidence: Evidence) -> Finding | None:
     if evidence.probes is None:
         raise NotChecked("the server was not probed")
     short, long = (
-        [response for response in group if response.failure is None]
+        [response for response in group if response.began_s is not None]
         for group in (evidence.probes.short, evidence.probes.long)
     )
     if min(len(short), len(long)) < LEAST_PROBES:
-        raise NotChecked(f"only {min(len(short), len(long))} prompts of one length were answered")
+        raise NotChecked(f"only {min(len(short), len(long))} prompts of one length got answers that can be timed")
 
     def costs(time_s: Callable[[Response], float]) -> float:
         return min(map(time_s, long)) - min(map(time_s, short))
@@ -55,10 +58,10 @@ def check(evidence: Evidence) -> Finding | None:
 
 
 def _first_s(response: Response) -> float:
-    assert response.sent_s is not None
-    return response.text_times_s[0] - response.sent_s
+    assert response.sent_s is not None and response.began_s is not None
+    return response.began_s - response.sent_s
 
 
 def _rest_s(response: Response) -> float:
-    assert response.last_s is not None
-    return response.last_s - response.text_times_s[0]
+    assert response.last_s is not None and response.began_s is not None
+    return response.last_s - response.began_s

@@ -54,8 +54,12 @@ class IntegrityResult:
     @property
     def passed(self) -> bool:
         """Whether all checks were made and found nothing, and the judge, if one was asked, agrees."""
-        accused = self.judgement is not None and self.judgement.verdict == "violation"
-        return not self.findings and not self.not_checked and not accused
+        return not self.accused and not self.not_checked
+
+    @property
+    def accused(self) -> bool:
+        """Whether something was found; a check that could not be made accuses nobody, and lets nobody pass."""
+        return bool(self.findings) or (self.judgement is not None and self.judgement.verdict == "violation")
 
     @property
     def reason(self) -> str:

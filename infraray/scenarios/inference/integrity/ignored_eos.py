@@ -17,10 +17,11 @@ def check(evidence: Evidence) -> Finding | None:
     if not evidence.workload.ignore_eos:
         return None
     responses = [response for traffic in evidence.traffics for response in traffic]
-    ended = [response for response in responses if response.failure in (None, "wrong_length")]
+    ended = [response for response in responses if response.failure in (None, "wrong_length") or response.silent]
     if not ended:
         raise NotChecked("no answer came to its end")
-    wrong = [response for response in ended if response.failure == "wrong_length"]
+    # A model that says nothing says it for as long as it is asked to.
+    wrong = [one for one in ended if one.failure == "wrong_length" or (one.silent and one.tokens < one.asked_tokens)]
     if not wrong:
         return None
     got, asked = sum(response.tokens for response in wrong), sum(response.asked_tokens for response in wrong)

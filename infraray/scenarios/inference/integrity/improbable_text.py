@@ -12,11 +12,15 @@ The measure is the share of such tokens, minus that in the reference's own texts
 requests: it takes care of sampling, where the workload samples, and of what encoding a text anew
 changes by itself. It looks at the measured requests themselves, and at those of every traffic, so that
 no server can answer them with another model than the probes, or once they come again.
+
+A finding needs four standard errors of the difference, too. Tokens of one text go together, so that the error
+is that of the shares between texts, and no smaller than if each token stood by itself.
 """
 
 from __future__ import annotations
 
-from statistics import fmean
+import math
+from collections.abc import Sequence
 
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
@@ -25,6 +29,7 @@ GAP = 1.0
 """Nats between a token and the likeliest from which it counts as improbable."""
 SHARE = 0.1
 """Of the tokens, that may be improbable beyond those in the reference's own texts."""
+STANDARD_ERRORS = 4.0
 LEAST_TOKENS = 64
 
 
@@ -32,15 +37,34 @@ def check(evidence: Evidence) -> Finding | None:
     """Compares the shares."""
     if evidence.opinion is None:
         raise NotChecked("the reference was not asked about the texts")
-    mine, theirs = ([token.gap > GAP for pair in evidence.opinion.timed for token in pair[side]] for side in (0, 1))
-    if min(len(mine), len(theirs)) < LEAST_TOKENS:
-        raise NotChecked(f"the measured texts have only {min(len(mine), len(theirs))} tokens that can be compared")
-    share, reference = fmean(mine), fmean(theirs)
-    if share - reference <= SHARE:
+    mine, theirs = (
+        [
+            (sum(token.gap > GAP for token in pair[side]), len(pair[side]))
+            for pair in evidence.opinion.timed
+            if pair[side]
+        ]
+        for side in (0, 1)
+    )
+    tokens, reference_tokens = (sum(length for _, length in texts) for texts in (mine, theirs))
+    if min(tokens, reference_tokens) < LEAST_TOKENS:
+        raise NotChecked(f"the measured texts have only {min(tokens, reference_tokens)} tokens that can be compared")
+    (share, error), (reference, reference_error) = _share(mine), _share(theirs)
+    if share - reference <= max(SHARE, STANDARD_ERRORS * math.hypot(error, reference_error)):
         return None
     return Finding(
         "improbable_text",
-        f"the model would not have said {share:.0%} of {len(mine)} tokens of the measured answers; of the reference's "
+        f"the model would not have said {share:.0%} of {tokens} tokens of the measured answers; of the reference's "
         f"own answers {reference:.0%}",
-        {"share": share, "reference_share": reference, "tokens": len(mine)},
+        {"share": share, "reference_share": reference, "tokens": tokens},
     )
+
+
+def _share(texts: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """The share of improbable tokens over texts (improbable, all), and its standard error."""
+    count = sum(length for _, length in texts)
+    share = sum(improbable for improbable, _ in texts) / count
+    alone = math.sqrt(share * (1 - share) / count)
+    if len(texts) < 2:
+        return share, alone
+    between = math.sqrt(sum((improbable - share * length) ** 2 for improbable, length in texts)) / count
+    return share, max(alone, between * math.sqrt(len(texts) / (len(texts) - 1)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, likelihood
-from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask_canaries
+from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask, ask_canaries
 from infraray.scenarios.inference.requests import Request
 from infraray.scenarios.inference.responses import Response
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
@@ -18,6 +18,10 @@ from infraray.scenarios.inference.workloads import Endpoint
 
 TIMED_TEXTS = 16
 """Measured answers that are looked at, spread evenly over those of all traffics."""
+MOST_TEXTS = 64
+"""Looked at where the first ones have little that can be compared."""
+ENOUGH_TOKENS = 256
+"""Tokens of the server's texts, and of the reference's, beyond which no more texts are looked at."""
 TEXT_CHARACTERS = 4000
 """Of a text, that are looked at."""
 
@@ -35,12 +39,14 @@ class Opinion:
             the two prompts each is to, in nats, and how much the reference's own two do.
         repeated: for each repeated prompt the server's first text.
         fingerprints: for each fingerprint the server's text.
+        spoken: to how many of the greedy probes that the server left without text the reference has one.
     """
 
     timed: tuple[tuple[Likelihoods, Likelihoods], ...]
     canaries: tuple[tuple[float, float], ...]
     repeated: tuple[Likelihoods, ...]
     fingerprints: tuple[Likelihoods, ...]
+    spoken: int = 0
 
 
 def ask_opinion(
@@ -75,11 +81,13 @@ def ask_opinion(
 
     own = {response.request: response for response in reference if response.failure is None}
     both = [one for traffic in traffics for one in traffic if one.failure is None and one.request in own]
-    looked_at = min(TIMED_TEXTS, len(both))
-    timed = []
-    for response in (both[number * len(both) // looked_at] for number in range(looked_at)):
-        asked = _asked(requests[response.request], endpoint)
-        timed.append((says(asked, response.text), says(asked, own[response.request].text)))
+    timed: list[tuple[Likelihoods, Likelihoods]] = []
+    while both and len(timed) < MOST_TEXTS and _wants_more(timed):
+        some = _spread(both, TIMED_TEXTS)
+        for response in some:
+            asked = _asked(requests[response.request], endpoint)
+            timed.append((says(asked, response.text), says(asked, own[response.request].text)))
+        both = [response for response in both if not any(response is one for one in some)]
     plan = probes.plan
     own_canaries = ask_canaries(base_url, model, plan, tokenizer)
     canaries = [
@@ -93,7 +101,25 @@ def ask_opinion(
         canaries=tuple(canaries),
         repeated=tuple(says(probe.asked, answers[0].text) for probe, answers in repeated),
         fingerprints=tuple(says(probe.asked, told.text) for probe, told in fingerprints),
+        spoken=_spoken(base_url, model, probes, tokenizer),
     )
+
+
+def _wants_more(timed: Sequence[tuple[Likelihoods, Likelihoods]]) -> bool:
+    """Whether texts are too short so far; where none has anything to compare, more would have nothing either."""
+    found = [sum(len(pair[side]) for pair in timed) for side in (0, 1)]
+    return not timed or 0 < min(found) < ENOUGH_TOKENS
+
+
+def _spread(responses: Sequence[Response], most: int) -> list[Response]:
+    """Some, evenly over all."""
+    count = min(most, len(responses))
+    return [responses[number * len(responses) // count] for number in range(count)]
+
+
+def _spoken(base_url: str, model: str, probes: ProbeAnswers, tokenizer: ModelTokenizer) -> int:
+    silent = [probe for probe, is_silent in probes.greedy if is_silent]
+    return sum(response.failure is None for response in ask(base_url, model, silent, tokenizer)) if silent else 0
 
 
 def _information(

@@ -10,9 +10,9 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.documents import write_document
@@ -32,6 +32,9 @@ CONCURRENCY = 8
 REPEATED = 4
 """Prompts that are asked twice."""
 FINGERPRINTS = 12
+ROUNDS = 4
+"""So many times others are asked in the place of those at which the server says nothing. A model that is silent at
+three of ten prompts then answers too few once in a million times, as little as chance finds elsewhere."""
 
 LEAST_CONTEXT = 2048
 """Tokens of context that a server has if it can answer the quality gate's questions."""
@@ -48,6 +51,8 @@ TIMEOUT_S = 600.0
 """For one answer."""
 TIME_LIMIT_S = 1800.0
 """For all answers: half a minute for each that is asked alone, and a server that hangs is known as such."""
+
+Answer = TypeVar("Answer")
 
 PASSAGE_TOKENS = 96
 """Of a canary, that differ; the code is in them."""
@@ -125,13 +130,18 @@ class Told:
     tokens: tuple[TokenLikelihood, ...]
     failure: str | None = None
 
+    @property
+    def silent(self) -> bool:
+        """Whether there is an answer, and no text in it."""
+        return self.failure is None and not self.text
+
 
 @dataclass(frozen=True)
 class ProbeAnswers:
     """What the server answered to a plan, each field in the plan's order.
 
     Args:
-        plan: what was asked.
+        plan: what was asked: that which was planned, and what replaces prompts that got no text.
         short: to the short prompts.
         long: to the long ones.
         canaries: to each pair of prompts.
@@ -145,6 +155,14 @@ class ProbeAnswers:
     canaries: tuple[tuple[Response, Response], ...]
     repeated: tuple[tuple[Response, Response], ...]
     fingerprints: tuple[Told, ...]
+
+    @property
+    def greedy(self) -> list[tuple[Probe, bool]]:
+        """The timed probes and the fingerprints, and whether each was left without text."""
+        # The first of those timed warm up, and their answers are not kept.
+        timed = [*zip(self.plan.short[1:], self.short, strict=False), *zip(self.plan.long[1:], self.long, strict=False)]
+        told = zip(self.plan.fingerprints, self.fingerprints, strict=False)
+        return [(probe, response.silent) for probe, response in timed] + [(probe, one.silent) for probe, one in told]
 
 
 def check_can_probe(workload: Workload, tokenizer: ModelTokenizer) -> None:
@@ -203,6 +221,10 @@ class _Documents:
     def probe(self, tokens: int, output_tokens: int, temperature: float = 0.0) -> Probe:
         return Probe(self.text(tokens, self._count), tokens, output_tokens, temperature)
 
+    def like(self, probe: Probe) -> Probe:
+        """Another probe of the same kind."""
+        return self.probe(probe.prompt_tokens, probe.output_tokens, probe.temperature)
+
     def canary(self, place: str) -> Canary:
         document = self.text(PROMPT_TOKENS, self._count)
 
@@ -223,7 +245,8 @@ def ask_probes(
 ) -> ProbeAnswers:
     """Asks a server all of a plan, first what is timed, one after the other.
 
-    What it does not answer, or not in time, stands as a failure in the answers.
+    What it does not answer, or not in time, stands as a failure in the answers. Where the model says nothing at a
+    prompt, which it may at any, another one of the same kind is asked as well.
 
     Args:
         base_url: such as ``http://host:8000/v1``.
@@ -236,17 +259,70 @@ def ask_probes(
         InfrarayError: the URL is none.
     """
     deadline = time.monotonic() + time_limit_s
-    timed = tuple(chain.from_iterable(zip(plan.short, plan.long, strict=True)))
-    alone = iter(ask(base_url, model, (*timed, *plan.repeated, *plan.repeated), tokenizer, time_limit_s=time_limit_s))
-    timed_answers, first, second = ([next(alone) for _ in group] for group in (timed, plan.repeated, plan.repeated))
-    return ProbeAnswers(
-        plan,
-        short=tuple(timed_answers[2::2]),
-        long=tuple(timed_answers[3::2]),
-        canaries=ask_canaries(base_url, model, plan, tokenizer, deadline - time.monotonic()),
-        repeated=tuple(zip(first, second, strict=True)),
-        fingerprints=tuple(_tell(base_url, model, probe, deadline) for probe in plan.fingerprints),
+    documents = _Documents(tokenizer)
+
+    def send(probes: Sequence[Probe]) -> list[Response]:
+        return ask(base_url, model, probes, tokenizer, time_limit_s=deadline - time.monotonic())
+
+    def time_pairs(pairs: Sequence[tuple[Probe, ...]]) -> list[tuple[Response, ...]]:
+        answers = send(tuple(chain.from_iterable(pairs)))
+        return list(zip(answers[::2], answers[1::2], strict=True))
+
+    def send_twice(probes: Sequence[tuple[Probe, ...]]) -> list[tuple[Response, ...]]:
+        alone = list(chain.from_iterable(probes))
+        return list(zip(send(alone), send(alone), strict=True))
+
+    def tell(probes: Sequence[tuple[Probe, ...]]) -> list[tuple[Told, ...]]:
+        return [(_tell(base_url, model, probe, deadline),) for (probe,) in probes]
+
+    def not_timed(response: Response) -> bool:
+        return response.silent and response.began_s is None
+
+    timed, timed_answers = _with_replacements(
+        documents, list(zip(plan.short, plan.long, strict=True)), time_pairs, not_timed
     )
+    repeated, repeated_answers = _with_replacements(
+        documents, [(probe,) for probe in plan.repeated], send_twice, lambda response: response.silent
+    )
+    canaries = ask_canaries(base_url, model, plan, tokenizer, deadline - time.monotonic())
+    fingerprints, told = _with_replacements(
+        documents, [(probe,) for probe in plan.fingerprints], tell, lambda one: one.silent
+    )
+    return ProbeAnswers(
+        replace(
+            plan,
+            short=tuple(short for short, _ in timed),
+            long=tuple(long for _, long in timed),
+            repeated=tuple(probe for (probe,) in repeated),
+            fingerprints=tuple(probe for (probe,) in fingerprints),
+        ),
+        # The first ones warm up.
+        short=tuple(short for short, _ in timed_answers[1:]),
+        long=tuple(long for _, long in timed_answers[1:]),
+        canaries=canaries,
+        repeated=tuple((first, second) for first, second in repeated_answers),
+        fingerprints=tuple(one for (one,) in told),
+    )
+
+
+def _with_replacements(
+    documents: _Documents,
+    groups: Sequence[tuple[Probe, ...]],
+    send: Callable[[Sequence[tuple[Probe, ...]]], list[tuple[Answer, ...]]],
+    says_nothing: Callable[[Answer], bool],
+) -> tuple[list[tuple[Probe, ...]], list[tuple[Answer, ...]]]:
+    """Asks groups of probes, and for each with an answer that says nothing another one, for some rounds."""
+    asked, answered = list(groups), send(groups)
+    lost = sum(any(map(says_nothing, answers)) for answers in answered)
+    for _ in range(ROUNDS):
+        if not lost:
+            break
+        more = [tuple(documents.like(probe) for probe in groups[0]) for _ in range(lost)]
+        answers = send(more)
+        asked += more
+        answered += answers
+        lost = sum(any(map(says_nothing, one)) for one in answers)
+    return asked, answered
 
 
 def ask_canaries(

@@ -18,6 +18,9 @@ them: at least 8 answers of 16, 12 of 64 or 23 of 256. An honest server with 5 a
 direction comes there once in 100,000 times, and one or two odd answers never do. Each traffic is
 counted for itself, since equal requests have about equal answers in all.
 
+An answer without text is one that falls short. So are those to probes: where the server leaves some without
+text, the reference is asked them too, and more must be silent there than chance explains.
+
 Prompts are counted exactly by both; `PROMPT_SLACK` covers another chat template.
 """
 
@@ -48,7 +51,7 @@ def check(evidence: Evidence) -> Finding | None:
     """Compares output tokens with the texts, and prompt tokens with the prompts."""
     if not evidence.successes:
         raise NotChecked("no request succeeded")
-    return _prompts(evidence) or _outputs(evidence) or _short_answers(evidence)
+    return _prompts(evidence) or _outputs(evidence) or _short_answers(evidence) or _silence(evidence)
 
 
 def _prompts(evidence: Evidence) -> Finding | None:
@@ -64,7 +67,7 @@ def _prompts(evidence: Evidence) -> Finding | None:
 
 
 def _outputs(evidence: Evidence) -> Finding | None:
-    pairs = _pairs(evidence, evidence.successes)
+    pairs = _pairs(evidence, [response for traffic in evidence.traffics for response in traffic])
     if len(pairs) < LEAST_PAIRS:
         raise NotChecked(f"only {len(pairs)} requests were answered by both server and reference")
     shortfalls = [_text_ratio(theirs) - _text_ratio(mine) for mine, theirs in pairs]
@@ -82,14 +85,11 @@ def _outputs(evidence: Evidence) -> Finding | None:
 
 def _short_answers(evidence: Evidence) -> Finding | None:
     for traffic in evidence.traffics:
-        ratios = [
-            (_text_ratio(mine), _text_ratio(theirs))
-            for mine, theirs in _pairs(evidence, [response for response in traffic if response.failure is None])
-        ]
+        ratios = [(_text_ratio(mine), _text_ratio(theirs)) for mine, theirs in _pairs(evidence, traffic)]
         short = sum(mine < LESS * theirs for mine, theirs in ratios)
         reference_short = sum(theirs < LESS * mine for mine, theirs in ratios)
         expected = RATE * len(ratios) + 2 * reference_short
-        if short > (math.sqrt(expected) + COUNT_STANDARD_ERRORS / 2) ** 2:
+        if short > _most_by_chance(expected):
             return Finding(
                 "token_counts",
                 f"{short} of {len(ratios)} answers hold less than half of the text of the reference's for as many "
@@ -99,10 +99,35 @@ def _short_answers(evidence: Evidence) -> Finding | None:
     return None
 
 
+def _silence(evidence: Evidence) -> Finding | None:
+    if evidence.probes is None or evidence.opinion is None:
+        return None
+    asked, spoken = len(evidence.probes.greedy), evidence.opinion.spoken
+    if spoken <= _most_by_chance(RATE * asked):
+        return None
+    return Finding(
+        "token_counts",
+        f"{spoken} of {asked} probes got no text, where the reference has one",
+        {"silent": spoken, "probes": asked},
+    )
+
+
+def _most_by_chance(expected: float) -> float:
+    return (math.sqrt(expected) + COUNT_STANDARD_ERRORS / 2) ** 2
+
+
 def _pairs(evidence: Evidence, responses: Iterable[Response]) -> list[tuple[Response, Response]]:
-    """Answers with the reference's to the same requests."""
-    reference = {response.request: response for response in evidence.reference if response.failure is None}
-    return [(response, reference[response.request]) for response in responses if response.request in reference]
+    """Answers, silent ones too, with the reference's to the same requests."""
+    reference = {response.request: response for response in evidence.reference if _ended(response)}
+    return [
+        (response, reference[response.request])
+        for response in responses
+        if _ended(response) and response.request in reference
+    ]
+
+
+def _ended(response: Response) -> bool:
+    return response.failure is None or response.silent
 
 
 def _text_ratio(response: Response) -> float:
