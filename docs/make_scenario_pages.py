@@ -9,6 +9,7 @@ import inspect
 from pathlib import Path
 
 from infraray.agents import registered_agents
+from infraray.parameters import meaning
 from infraray.registration import Registration, registrations
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -43,7 +44,7 @@ def parameters(found: Registration) -> str:
     for name, field in model.model_fields.items():
         schema = properties[name]
         default = f"`{field.default}`"
-        lines.append(f"| `{name}` | {default} | {schema['unit']} | {allowed(schema)} | {field.description} |")
+        lines.append(f"| `{name}` | {default} | {schema['unit']} | {allowed(schema)} | {meaning(field)} |")
     return "\n".join(lines)
 
 

@@ -321,6 +321,8 @@ def _show_manual(console: Console, name: str) -> None:
 
     from rich.markdown import Markdown
 
+    from infraray.parameters import meaning
+
     found = find(name)
     found.import_baselines()
     environment_class = found.environment_class()
@@ -328,7 +330,7 @@ def _show_manual(console: Console, name: str) -> None:
     parameters = Table("parameter", "default", "unit", "meaning", title="Parameters")
     for field, info in environment_class.Parameters.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        parameters.add_row(field, str(info.default), str(extra.get("unit", "")), info.description)
+        parameters.add_row(field, str(info.default), str(extra.get("unit", "")), meaning(info))
     agents = Table("agent", "what it does", title="Agents")
     for agent, agent_class in registered_agents(found.name).items():
         agents.add_row(f"scripted:{agent}", (agent_class.__doc__ or "").partition("\n")[0])

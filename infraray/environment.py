@@ -181,7 +181,7 @@ class Environment(gymnasium.Env[Any, Any]):
         self.level = level
         self.render_mode = render_mode
         preset_values = self.presets[preset] if preset is not None else {}
-        self.parameters = self.Parameters.parse(owner, {**preset_values, **parameters})
+        self.parameters = self.Parameters.parse(owner, parameters, preset_values)
         self.layout = ObservationLayout(self.observed_fields())
         self.action_space = self.make_action_space()
         self.observation_space = self._make_observation_space()

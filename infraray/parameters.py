@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
+from infraray.conditions import Is
 from infraray.errors import InfrarayError, explain_validation
 
 
-def parameter(default: Any, *, unit: str, description: str, **constraints: Any) -> Any:
-    """A field of a `Parameters` model. ``unit`` is "1" for counts and ratios, "" for names."""
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **constraints)
+def parameter(default: Any, *, unit: str, description: str, only_when: Sequence[Is] = (), **constraints: Any) -> Any:
+    """A field of a `Parameters` model.
+
+    Args:
+        default: its value where none is given.
+        unit: "1" for counts and ratios, "" for names.
+        description: a sentence.
+        only_when: conditions that must all hold for it to have an effect; where one does not, giving
+            it another value than the default is refused.
+        constraints: pydantic's.
+    """
+    extra: dict[str, Any] = {"unit": unit, "only_when": tuple(only_when)}
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+def meaning(field: FieldInfo) -> str:
+    """A field's description, and when it has an effect."""
+    told = " and ".join(map(str, conditions(field)))
+    return f"{field.description}; only where {told}" if told else field.description or ""
+
+
+def conditions(field: FieldInfo) -> tuple[Is, ...]:
+    """The conditions that must all hold for a field of a `Parameters` model to have an effect."""
+    extra = field.json_schema_extra
+    return extra.get("only_when", ()) if isinstance(extra, dict) else ()  # type: ignore[return-value]
 
 
 class Parameters(BaseModel):
@@ -23,17 +47,39 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
-    def parse(cls, owner: str, values: Mapping[str, Any]) -> Self:
-        """Validates ``values``; ``owner`` (the scenario's name) starts the error's line.
+    def parse(cls, owner: str, values: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> Self:
+        """Validates ``values``, and what they leave open of a ``preset``; ``owner`` starts each line of an error.
+
+        Values of the preset that have no effect beside the others become defaults again, so that
+        parameters that are written down can be read back.
 
         Raises:
-            InfrarayError: one line a wrong field, each with the field, the value and the fix.
+            InfrarayError: one line a field that is wrong or has no effect, each with the value and the fix.
         """
         try:
-            return cls.model_validate(dict(values))
+            found = cls.model_validate({**(preset or {}), **values})
         except ValidationError as error:
             lines = [line for _, line in explain_validation(error, cls)]
             raise InfrarayError("\n".join(f"{owner}: {line}" for line in lines)) from None
+        idle = found.without_effect()
+        refused = [name for name in idle if name in values]
+        if refused:
+            lines = [f"{name}={getattr(found, name)!r}: has no effect: {idle[name]}; leave it out" for name in refused]
+            raise InfrarayError("\n".join(f"{owner}: {line}" for line in lines))
+        if not idle:
+            return found
+        return cls.model_validate(
+            {name: value for name, value in {**(preset or {}), **values}.items() if name not in idle}
+        )
+
+    def without_effect(self) -> dict[str, str]:
+        """Why parameters with another value than the default have no effect beside the others, by name."""
+        return {
+            name: condition.broken(self)
+            for name, field in type(self).model_fields.items()
+            for condition in reversed(conditions(field))
+            if not condition.holds(self) and getattr(self, name) != field.default
+        }
 
     def files(self) -> dict[str, str]:
         """Files that the parameters name, as {path: SHA-256}: part of an episode's identity."""

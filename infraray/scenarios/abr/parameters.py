@@ -8,7 +8,10 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from infraray.conditions import Is, IsNot
 from infraray.parameters import Parameters, file_sha256, parameter
+
+GENERATED = (IsNot("throughput", "file"),)
 
 
 class AdaptiveBitrateParameters(Parameters):
@@ -24,13 +27,26 @@ class AdaptiveBitrateParameters(Parameters):
         "variable", unit="", description="where chunk sizes come from: a variable-bitrate generator or the file video"
     )
     size_variation: float = parameter(
-        0.2, ge=0, le=1, unit="1", description="standard deviation of the logarithm of chunk sizes; 0 is constant"
+        0.2,
+        ge=0,
+        le=1,
+        unit="1",
+        description="standard deviation of the logarithm of chunk sizes; 0 is constant",
+        only_when=(Is("chunk_sizes", "variable"),),
     )
     size_correlation: float = parameter(
-        0.9, ge=0, le=1, unit="1", description="correlation of the sizes of one chunk's qualities"
+        0.9,
+        ge=0,
+        le=1,
+        unit="1",
+        description="correlation of the sizes of one chunk's qualities",
+        only_when=(Is("chunk_sizes", "variable"), IsNot("size_variation", 0)),
     )
     video: str | None = parameter(
-        None, unit="", description="file with a line a chunk: its bytes at each quality; starts again at its end"
+        None,
+        unit="",
+        description="file with a line a chunk: its bytes at each quality; starts again at its end",
+        only_when=(Is("chunk_sizes", "file"),),
     )
     throughput: Literal["markov", "step", "dropout", "cellular", "file"] = parameter(
         "markov", unit="", description="where the link's throughput comes from: a generator or the files of trace"
@@ -39,23 +55,64 @@ class AdaptiveBitrateParameters(Parameters):
         None,
         unit="",
         description="file, or directory of files, in Mahimahi or 'time Mbit/s' form; a task plays one from an offset",
+        only_when=(Is("throughput", "file"),),
     )
     trace_length_s: float = parameter(
-        320.0, ge=10, le=100_000, unit="s", description="length of a generated trace, which starts again at its end"
+        320.0,
+        ge=10,
+        le=100_000,
+        unit="s",
+        description="length of a generated trace, which starts again at its end",
+        only_when=GENERATED,
     )
-    lowest_mbps: float = parameter(0.2, ge=0.001, le=1e5, unit="Mbit/s", description="lowest generated throughput")
-    highest_mbps: float = parameter(4.3, ge=0.001, le=1e5, unit="Mbit/s", description="highest generated throughput")
-    markov_states: int = parameter(10, ge=1, le=1000, unit="1", description="markov: levels of mean throughput")
+    lowest_mbps: float = parameter(
+        0.2, ge=0.001, le=1e5, unit="Mbit/s", description="lowest generated throughput", only_when=GENERATED
+    )
+    highest_mbps: float = parameter(
+        4.3, ge=0.001, le=1e5, unit="Mbit/s", description="highest generated throughput", only_when=GENERATED
+    )
+    markov_states: int = parameter(
+        10,
+        ge=1,
+        le=1000,
+        unit="1",
+        description="levels of mean throughput",
+        only_when=(Is("throughput", "markov"),),
+    )
     switch_probability: float = parameter(
-        0.1, ge=0, le=1, unit="1/s", description="markov: probability of a change of state in each second"
+        0.1,
+        ge=0,
+        le=1,
+        unit="1/s",
+        description="probability of a change of state in each second",
+        only_when=(Is("throughput", "markov"), IsNot("markov_states", 1)),
     )
-    step_length_s: float = parameter(30.0, ge=1, le=1e5, unit="s", description="step: mean time on one level")
+    step_length_s: float = parameter(
+        30.0, ge=1, le=1e5, unit="s", description="mean time on one level", only_when=(Is("throughput", "step"),)
+    )
     dropout_interval_s: float = parameter(
-        40.0, ge=1, le=1e5, unit="s", description="dropout: mean time from one outage's end to the next"
+        40.0,
+        ge=1,
+        le=1e5,
+        unit="s",
+        description="mean time from one outage's end to the next",
+        only_when=(Is("throughput", "dropout"),),
     )
-    dropout_length_s: float = parameter(5.0, ge=1, le=1e3, unit="s", description="dropout: mean length of an outage")
+    dropout_length_s: float = parameter(
+        5.0,
+        ge=1,
+        le=1e3,
+        unit="s",
+        description="mean length of an outage",
+        only_when=(Is("throughput", "dropout"),),
+    )
     fading_time_s: float = parameter(
-        8.0, gt=0, le=1e4, unit="s", description="cellular: time over which throughput forgets its past"
+        8.0,
+        gt=0,
+        le=1e4,
+        unit="s",
+        description="time over which throughput forgets its past",
+        only_when=(Is("throughput", "cellular"),),
     )
     link_rtt_s: float = parameter(0.08, ge=0.001, le=10, unit="s", description="round trip before each chunk")
     payload_share: float = parameter(0.95, gt=0, le=1, unit="1", description="share of the link's bits that is video")
@@ -95,11 +152,8 @@ class AdaptiveBitrateParameters(Parameters):
                 f"{len(self.bitrates_kbps) - 1}"
             )
         for choice, path, name in (("chunk_sizes", self.video, "video"), ("throughput", self.trace, "trace")):
-            used = getattr(self, choice) == "file"
-            if used and path is None:
+            if getattr(self, choice) == "file" and path is None:
                 raise ValueError(f"{choice} is 'file' but no {name} is given; set {name}: path/to/file")
-            if path is not None and not used:
-                raise ValueError(f"{name} is given but {choice} is not 'file'; set {choice}: file")
         return self
 
     @property

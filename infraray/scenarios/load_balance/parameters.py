@@ -8,37 +8,78 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
+from infraray.conditions import Is, IsNot
 from infraray.parameters import Parameters, file_sha256, parameter
 
+BURSTY = (Is("arrivals", "bursty"),)
 Seen = Literal["queue_lengths", "work_left", "service_rates", "job_size"]
 
 
 class LoadBalanceParameters(Parameters):
     """Servers, jobs and what the agent sees of them."""
 
-    num_servers: int = parameter(5, ge=1, le=1000, unit="1", description="servers")
-    slowest_rate: float = parameter(0.5, gt=0, le=1e6, unit="work/s", description="service rate of server 0")
+    num_servers: int = parameter(
+        5, ge=1, le=1000, unit="1", description="servers", only_when=(Is("service_rates", None),)
+    )
+    slowest_rate: float = parameter(
+        0.5, gt=0, le=1e6, unit="work/s", description="service rate of server 0", only_when=(Is("service_rates", None),)
+    )
     fastest_rate: float = parameter(
-        2.0, gt=0, le=1e6, unit="work/s", description="service rate of the last server; rates rise evenly between"
+        2.0,
+        gt=0,
+        le=1e6,
+        unit="work/s",
+        description="service rate of the last server; rates rise evenly between",
+        only_when=(Is("service_rates", None), IsNot("num_servers", 1)),
     )
     service_rates: tuple[float, ...] | None = parameter(
         None, unit="work/s", description="every server's rate, in place of the three parameters above"
     )
     arrivals: Literal["poisson", "bursty", "trace"] = parameter("poisson", unit="", description="arrival process")
     utilisation: float = parameter(
-        0.8, gt=0, le=2, unit="1", description="mean work arriving per second over the sum of the rates"
+        0.8,
+        gt=0,
+        le=2,
+        unit="1",
+        description="mean work arriving per second over the sum of the rates",
+        only_when=(IsNot("arrivals", "trace"),),
     )
-    burst_factor: float = parameter(5.0, ge=1, le=1e3, unit="1", description="arrival rate in a burst over calm")
-    burst_share: float = parameter(0.2, gt=0, lt=1, unit="1", description="share of the time that is burst")
-    burst_length: float = parameter(20.0, gt=0, le=1e6, unit="1", description="mean jobs that arrive in one burst")
+    burst_factor: float = parameter(
+        5.0, ge=1, le=1e3, unit="1", description="arrival rate in a burst over calm", only_when=BURSTY
+    )
+    burst_share: float = parameter(
+        0.2, gt=0, lt=1, unit="1", description="share of the time that is burst", only_when=BURSTY
+    )
+    burst_length: float = parameter(
+        20.0, gt=0, le=1e6, unit="1", description="mean jobs that arrive in one burst", only_when=BURSTY
+    )
     job_sizes: Literal["pareto", "lognormal", "exponential", "trace"] = parameter(
         "pareto", unit="", description="distribution of job sizes"
     )
-    mean_job_size: float = parameter(1.0, gt=0, le=1e9, unit="work", description="mean job size")
-    pareto_shape: float = parameter(1.5, gt=1, le=100, unit="1", description="tail index; infinite variance up to 2")
-    lognormal_sigma: float = parameter(1.5, gt=0, le=5, unit="1", description="standard deviation of the logarithm")
+    mean_job_size: float = parameter(
+        1.0, gt=0, le=1e9, unit="work", description="mean job size", only_when=(IsNot("job_sizes", "trace"),)
+    )
+    pareto_shape: float = parameter(
+        1.5,
+        gt=1,
+        le=100,
+        unit="1",
+        description="tail index; infinite variance up to 2",
+        only_when=(Is("job_sizes", "pareto"),),
+    )
+    lognormal_sigma: float = parameter(
+        1.5,
+        gt=0,
+        le=5,
+        unit="1",
+        description="standard deviation of the logarithm",
+        only_when=(Is("job_sizes", "lognormal"),),
+    )
     trace: str | None = parameter(
-        None, unit="", description="CSV file with a header and columns arrival_s,size; each task plays a window of it"
+        None,
+        unit="",
+        description="CSV file with a header and columns arrival_s,size; each task plays a window of it",
+        only_when=(Is(("arrivals", "job_sizes"), "trace"),),
     )
     observe: tuple[Seen, ...] = parameter(
         ("queue_lengths", "work_left", "service_rates", "job_size"), unit="", description="what the agent sees"
@@ -65,8 +106,6 @@ class LoadBalanceParameters(Parameters):
         used = "trace" in (self.arrivals, self.job_sizes)
         if used and self.trace is None:
             raise ValueError("arrivals or job_sizes is 'trace' but no trace is given; set trace: path/to/file.csv")
-        if self.trace is not None and not used:
-            raise ValueError("trace is given but neither arrivals nor job_sizes is 'trace'")
         return self
 
     @property

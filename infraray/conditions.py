@@ -1,0 +1,52 @@
+"""When a parameter has an effect: conditions on the values of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, init=False)
+class Is:
+    """One of the parameters ``names`` has the value, or one of the values: ``Is("arrivals", "bursty")``."""
+
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    def __init__(self, names: str | tuple[str, ...], *values: Any) -> None:
+        object.__setattr__(self, "names", (names,) if isinstance(names, str) else names)
+        object.__setattr__(self, "values", values)
+
+    def __str__(self) -> str:
+        return f"{' or '.join(self.names)} is {' or '.join(map(_said, self.values))}"
+
+    def holds(self, parameters: Any) -> bool:
+        """Whether the values of ``parameters``, a model, are such."""
+        return any(getattr(parameters, name) in self.values for name in self.names)
+
+    def broken(self, parameters: Any) -> str:
+        """Why a parameter with this condition has no effect with ``parameters``."""
+        if len(self.names) > 1:
+            return f"neither {' nor '.join(self.names)} is {' or '.join(map(_said, self.values))}"
+        value = getattr(parameters, self.names[0])
+        return f"{self.names[0]} is {'given' if self.values == (None,) else _said(value)}"
+
+
+@dataclass(frozen=True, init=False)
+class IsNot(Is):
+    """A parameter has none of the values: ``IsNot("drift_interval", 0)``."""
+
+    def __str__(self) -> str:
+        return f"{self.names[0]} is not {' or '.join(map(_said, self.values))}"
+
+    def holds(self, parameters: Any) -> bool:
+        """Whether the values of ``parameters``, a model, are such."""
+        return not super().holds(parameters)
+
+    def broken(self, parameters: Any) -> str:
+        """Why a parameter with this condition has no effect with ``parameters``."""
+        return f"{self.names[0]} is {_said(getattr(parameters, self.names[0]))}"
+
+
+def _said(value: Any) -> str:
+    return "not given" if value is None else repr(value)
