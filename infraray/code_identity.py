@@ -48,6 +48,7 @@ APPARATUS = frozenset(
         "episodes",  # see `infraray.episodes.RULES_VERSION`
         "errors",
         "ownership",
+        "provenance",
         "isolation",  # what an agent's commands may not reach
         "registration",
         "trajectories",

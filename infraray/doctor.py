@@ -17,6 +17,7 @@ from rich.table import Table
 from infraray import emulators, isolation
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
+from infraray.runs import obstacle
 
 SHARED_MEMORY_BYTES = 512 * 2**20
 DISK_BYTES = 2**30
@@ -124,12 +125,14 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 
 
 def scenario_findings() -> dict[str, Finding]:
-    """Whether each scenario's environment can be made here."""
+    """Whether each scenario can be played here with its defaults, as a run asks before it starts."""
     findings = {}
     for found in registrations():
         try:
-            found.environment_class()()
-            findings[found.name] = Finding(True, "can be run")
+            problem = obstacle(found.environment_class()())
+            findings[found.name] = (
+                Finding(True, "can be run") if problem is None else Finding(False, "cannot be run", problem)
+            )
         except (InfrarayError, ImportError, OSError) as error:
             findings[found.name] = Finding(False, "cannot be run", str(error))
     return findings

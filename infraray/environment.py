@@ -197,6 +197,20 @@ class Environment(gymnasium.Env[Any, Any]):
         """Why no task can be played on this machine, in one line that says what to do; None where they can."""
         return None
 
+    def unplayable(self) -> str | None:
+        """Why no task with these parameters can be played, in one line that says what to do; None where they can.
+
+        What is missing on a machine whatever the parameters are is said by `problem`.
+        """
+        return None
+
+    def least_steps(self) -> tuple[int, str]:
+        """The smallest ``max_episode_steps`` that leaves something to score, and the parameter that it follows from.
+
+        A scenario with a warm-up says how long that is; the name is "" where one step is enough.
+        """
+        return 1, ""
+
     @abstractmethod
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The parts of the numeric observation, in order; empty where the state has no numbers."""

@@ -30,6 +30,11 @@ _SECRET = re.compile(r"(TOKEN|(KEY|SECRET|PASSWORD)S?)\d*(_|$)", re.IGNORECASE)
 """What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
 
 
+def is_secret(name: str) -> bool:
+    """Whether a name is that of a key, a token, a password."""
+    return _SECRET.search(name) is not None
+
+
 def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
     """Plain data as it may be shown: "..." stands for what a variable in an ``env`` keeps secret.
 
@@ -46,7 +51,7 @@ def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
     # Where an environment should stand there may be NAME=value.
     name, is_set, _ = str(value).partition("=")
     named = (name if is_set else "") if place[-1] == "env" else str(place[-1])
-    return "..." if _SECRET.search(named) else value
+    return "..." if is_secret(named) else value
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

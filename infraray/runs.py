@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -253,13 +254,15 @@ def make_plan(spec: RunSpec) -> Plan:
     engines: dict[str, EngineSpec] = {}
     left_out = []
     for position, section in enumerate(spec.scenarios):
-        if section.optional:
-            with _explaining(spec, "scenarios", position):
-                problem = find(section.scenario).environment_class().problem()
-            if problem is not None:
-                left_out.append(f"{section.label or section.scenario} is left out: {problem}")
-                continue
-        lineup = _resolve(spec, position, section, engines)
+        with _explaining(spec, "scenarios", position):
+            registration, environment = _make_environment(section)
+            problem = obstacle(environment)
+            if problem is not None and not section.optional:
+                raise InfrarayError(f"{registration.name}: {problem}")
+        if problem is not None:
+            left_out.append(f"{section.label or section.scenario} is left out: {problem}")
+            continue
+        lineup = _resolve(spec, position, section, registration, environment, engines)
         if lineup.label in (earlier.label for earlier in lineups):
             with _explaining(spec, "scenarios", position):
                 raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
@@ -275,16 +278,49 @@ def make_plan(spec: RunSpec) -> Plan:
     return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
 
 
-def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: dict[str, EngineSpec]) -> Lineup:
+def obstacle(environment: Environment) -> str | None:
+    """Why an environment's tasks cannot be played, in one line that says what to do; None where they can.
+
+    What this machine lacks says nothing about another cluster's.
+    """
+    elsewhere = os.environ.get("RAY_ADDRESS")
+    return environment.unplayable() or (None if elsewhere else type(environment).problem())
+
+
+def _make_environment(section: ScenarioSection) -> tuple[Registration, Environment]:
+    """A scenario's registration, and the environment that its section asks for.
+
+    Raises:
+        InfrarayError: a parameter is wrong, or the episodes would end before anything is scored.
+    """
+    registration = find(section.scenario)
+    given = section.model_dump(exclude={"scenario", "label", "parameters", "agents", "seeds", "optional"})
+    for name in section.parameters:
+        if name in given:
+            raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")
+    environment = registration.environment_class()(**given, **section.parameters)
+    least, follows_from = environment.least_steps()
+    limit = environment.max_episode_steps
+    if limit is not None and limit < least:
+        warmup = getattr(environment.parameters, follows_from)
+        raise InfrarayError(
+            f"{registration.name}: max_episode_steps={limit}: nothing would be scored, since {follows_from}={warmup}; "
+            f"give at least {least}, or lower {follows_from}"
+        )
+    return registration, environment
+
+
+def _resolve(
+    spec: RunSpec,
+    position: int,
+    section: ScenarioSection,
+    registration: Registration,
+    environment: Environment,
+    engines: dict[str, EngineSpec],
+) -> Lineup:
     """A scenario with everyone who plays it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
     with _explaining(spec, *place):
-        registration = find(section.scenario)
-        given = section.model_dump(exclude={"scenario", "label", "parameters", "agents", "seeds", "optional"})
-        for name in section.parameters:
-            if name in given:
-                raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")
-        environment = registration.environment_class()(**given, **section.parameters)
         files = environment.parameters.files() | {path: file_sha256(path) for path in spec.imports}
         if registration.file is not None:
             files[registration.file] = file_sha256(registration.file)
@@ -305,6 +341,8 @@ def _resolve(spec: RunSpec, position: int, section: ScenarioSection, engines: di
                 made = load_agent(parsed, registration.id, served)
                 if not isinstance(made, Agent):
                     raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
+                if (problem := made.problem()) is not None:
+                    raise InfrarayError(f"agent {agent}: {problem}")
                 served_by = engine.identity if engine is not None else None
                 entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
     return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)

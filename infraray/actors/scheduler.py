@@ -30,6 +30,7 @@ from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
+from infraray.provenance import session
 from infraray.runs import Plan
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
@@ -175,7 +176,7 @@ class Scheduler:
         try:
             self._call_collector("missing", [])  # takes the folder's lock: a run that waits for it changes nothing
             created_at = datetime.now(UTC).isoformat(timespec="seconds")
-            about = {"infraray_version": __version__, "created_at": created_at}
+            about = {"infraray_version": __version__, "created_at": created_at, "sessions": [session()]}
             write_manifest(self.run_dir, {**self.plan.manifest(), **about})
             self._play()
             self._call_collector("finish")

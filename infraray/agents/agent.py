@@ -102,6 +102,10 @@ class Agent(ABC):
         """
         return ()
 
+    def problem(self) -> str | None:
+        """Why it cannot play, in one line that says what to do; None where it can. Asked before a run starts."""
+        return None
+
     async def release(self) -> None:  # noqa: B027 (most agents borrow nothing)
         """Called after each episode of a conversational agent, also a failed one; gives back what it borrowed."""
 

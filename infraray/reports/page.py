@@ -9,6 +9,7 @@ import math
 from importlib import resources
 
 from infraray.reports.explanation import EXPLANATION
+from infraray.reports.footer import footer
 from infraray.reports.html_table import Cell, Heading, agent_cell, escape, figure_cell, table, with_minus
 from infraray.reports.leaderboard import Row
 from infraray.reports.notation import (
@@ -59,7 +60,7 @@ def make_page(report: Report) -> str:
 {_header(report)}
 <main>
 {"".join([*overview, *sections, _explanation()])}</main>
-<footer>Made by infraray. This page is one file and works offline; headings sort their tables.</footer>
+{footer(report.origin)}
 <script>{script}</script>
 </body>
 </html>

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from infraray.environment import Score
 from infraray.errors import InfrarayError
+from infraray.provenance import describe
 from infraray.reports.distributions import Distribution, score_distributions
 from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
@@ -62,6 +63,7 @@ class Report:
         scenarios: in the plan's order.
         left_out: collected episodes that the present plan does not ask for.
         files: what was written, by kind (html, markdown, leaderboard, comparisons); empty before.
+        origin: command, code, versions, machine and times, a line each.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Report:
     scenarios: tuple[ScenarioReport, ...]
     left_out: int
     files: Mapping[str, Path]
+    origin: tuple[str, ...] = ()
 
     @cached_property
     def planned(self) -> int:
@@ -144,6 +147,7 @@ def evaluate(episodes: pa.Table, manifest: Mapping[str, Any]) -> Report:
         scenarios=tuple(_evaluate_scenario(results) for results in selection.results),
         left_out=selection.left_out,
         files={},
+        origin=tuple(describe(manifest.get("sessions"))),
     )
     if not made.collected:
         raise InfrarayError(

@@ -171,13 +171,15 @@ def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
-    """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` stays.
+    """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` and the sessions stay.
 
     Raises:
         InfrarayError: the folder holds a run with another name, or cannot be written.
     """
     before = open_folder(run_dir, manifest["name"])
     kept = {field: before[field] for field in ("created_at",) if field in before}
+    if isinstance(before.get("sessions"), list):
+        kept["sessions"] = [*before["sessions"], *manifest.get("sessions", [])]
     with _explaining(run_dir):
         temporary = run_dir / "run.json.tmp"
         text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest, **kept}, indent=2) + "\n"

@@ -21,6 +21,7 @@ from rich.console import Console
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError, without_secrets
 from infraray.parameters import file_sha256
+from infraray.provenance import with_session
 from infraray.tune.journal import Journal
 from infraray.tune.objective import Objective
 from infraray.tune.study import Budget, Study
@@ -159,6 +160,7 @@ def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
         "max_budget": objective.max_budget,
         "infraray_version": __version__,
         "created_at": before.get("created_at", created_at),
+        "sessions": with_session(before.get("sessions")),
     }
     for part in ("objective", "space", "imports"):
         value = json.loads(json.dumps(manifest[part]))

@@ -25,7 +25,15 @@ from tests.actors.watching import processes, wait_for
 pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
 
 SERVER = str(Path(__file__).parents[1] / "agents" / "chat" / "server.py")
-LOAD_BALANCE: dict[str, Any] = {"scenario": "load_balance", "max_episode_steps": 6}
+WARMUP = {"load_balance": "warmup_steps", "caching": "warmup_requests", "abr": "warmup_steps"}
+
+
+def short(scenario: str) -> dict[str, Any]:
+    """Six steps, all of which count."""
+    return {"scenario": scenario, "max_episode_steps": 6, "parameters": {WARMUP[scenario]: 0}}
+
+
+LOAD_BALANCE = short("load_balance")
 
 
 @contextmanager
@@ -66,8 +74,7 @@ def engine_servers() -> list[int]:
 def test_a_model_plays_beside_the_classical_policies(tmp_path: Path, scenario: str) -> None:
     with server() as url:
         agents = [f"chat:m@{url}", "scripted:random"]
-        scenarios = [{"scenario": scenario, "max_episode_steps": 6}]
-        summary = run({**asked(agents), "scenarios": scenarios}, tmp_path / "run", quiet=True)
+        summary = run({**asked(agents), "scenarios": [short(scenario)]}, tmp_path / "run", quiet=True)
     assert (summary.finished, summary.failed) == (6, 0)
     episodes = Run(tmp_path / "run").episodes().to_pylist()
     played = [episode for episode in episodes if episode["agent"].startswith("chat:")]

@@ -32,6 +32,12 @@ STRATEGIES = (
 SCENARIOS = ("load_balance", "caching", "abr")
 
 
+def short(scenario: str, steps: int) -> dict[str, Any]:
+    """A few steps, all of which count."""
+    warmup = "warmup_requests" if scenario == "caching" else "warmup_steps"
+    return {"scenario": scenario, "max_episode_steps": steps, "parameters": {warmup: 0}}
+
+
 @pytest.fixture(scope="module")
 def vllm(model: str, ray_session: None) -> Iterator[str]:
     """One server's base URL."""
@@ -56,7 +62,7 @@ def recorded(run_dir: Path) -> list[dict[str, Any]]:
 def test_every_step_is_recorded_with_what_the_server_said_and_how_long_it_took(
     vllm: str, model: str, tmp_path: Path
 ) -> None:
-    scenarios = [{"scenario": name, "max_episode_steps": 2} for name in SCENARIOS]
+    scenarios = [short(name, 2) for name in SCENARIOS]
     run(asked(scenarios, [f"chat:{model}@{vllm}?max_tokens=16"], 3), tmp_path, quiet=True)
     steps = recorded(tmp_path)
     assert len(steps) == 3 * 3 * 2
@@ -71,7 +77,7 @@ def test_every_step_is_recorded_with_what_the_server_said_and_how_long_it_took(
 
 def test_a_schema_makes_even_a_random_model_answer_validly(vllm: str, model: str, tmp_path: Path) -> None:
     # The schema leaves it no way to be wrong but to write blanks until its tokens are used up.
-    scenarios = [{"scenario": name, "max_episode_steps": 3} for name in ("load_balance", "caching")]
+    scenarios = [short(name, 3) for name in ("load_balance", "caching")]
     agent = f"chat:{model}@{vllm}?strategy=structured&max_tokens=200"
     run(asked(scenarios, [agent], 3), tmp_path, quiet=True)
     ended = [step for step in recorded(tmp_path) if step["finish_reason"] == "stop"]
@@ -81,7 +87,7 @@ def test_a_schema_makes_even_a_random_model_answer_validly(vllm: str, model: str
 @pytest.mark.parametrize("option", ["", "&context_tokens=100000"])
 def test_a_long_conversation_never_overflows_the_context(vllm: str, model: str, tmp_path: Path, option: str) -> None:
     """The server says its context; one that an agent was told wrongly is learnt from the refusal."""
-    scenario = {"scenario": "load_balance", "max_episode_steps": 25}
+    scenario = short("load_balance", 25)
     summary = run(asked([scenario], [f"chat:{model}@{vllm}?max_tokens=32{option}"], 2), tmp_path, quiet=True)
     assert (summary.finished, summary.failed) == (2, 0)
     lengths = [step["input_tokens"] for step in recorded(tmp_path)]
@@ -90,7 +96,7 @@ def test_a_long_conversation_never_overflows_the_context(vllm: str, model: str, 
 
 
 def test_a_run_of_kept_answers_asks_nobody_and_is_the_same(vllm: str, model: str, tmp_path: Path) -> None:
-    scenario = {"scenario": "abr", "max_episode_steps": 3}
+    scenario = short("abr", 3)
     wanted = asked([scenario], [f"chat:{model}@{vllm}?max_tokens=16&cache={tmp_path / 'cache'}"], 4)
     run(wanted, tmp_path / "first", quiet=True)
     run(wanted, tmp_path / "second", quiet=True)
@@ -108,7 +114,7 @@ def test_all_strategies_play_all_scenarios_while_an_engine_and_an_actor_are_kill
 ) -> None:
     engines = {"tiny": {"model": model, "flags": FLAGS, "env": ENV, "num_cpus": 0, "replicas": 2}}
     agents = [f"engine:tiny?strategy={strategy}&max_tokens=48" for strategy in STRATEGIES]
-    scenarios = [{"scenario": name, "max_episode_steps": 4} for name in SCENARIOS]
+    scenarios = [short(name, 4) for name in SCENARIOS]
     wanted = asked(scenarios, agents, 12, engines=engines)
     others = set(processes("ray::Engine"))
     killed: list[str] = []

@@ -154,7 +154,7 @@ def test_an_agent_depends_on_what_its_module_imports(tmp_path: Path, monkeypatch
 
 
 def test_no_agent_depends_on_another_and_no_strategy_on_one_that_it_does_not_use() -> None:
-    for found in registrations():
+    for found in (found for found in registrations() if found.id.startswith("infraray/")):
         found.import_baselines()
         own = code_modules(found.environment_class())
         assert not [module for module in own if ".baselines" in module]

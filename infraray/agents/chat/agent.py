@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from infraray.agents.agent import Agent, Briefing, Turn
 from infraray.agents.chat.budget import DEFAULT_CONTEXT_TOKENS, TokenBudget
@@ -88,6 +90,17 @@ class ChatAgent(Agent):
         expert = environment.expert if options.examples or strategy.default_examples else None
         shown = [] if expert is None else [type(load_agent(expert, environment.scenario))]
         return strategy, *(tools[name] for name in tool_names(options.tools)), *shown
+
+    def problem(self) -> str | None:
+        """Its key is not set: the one that its options name, or that OpenAI's own servers always ask for."""
+        name = self.options.api_key_env
+        named = "api_key_env" in self.options.model_fields_set
+        asked = isinstance(self.endpoints, FixedEndpoint) and _is_openai(self.endpoints.base_url)
+        if self.cache is not None or os.environ.get(name) or not (named or asked):
+            return None
+        return f"{name} is not set; export the server's key under this name" + (
+            ", or leave api_key_env out where it asks for none" if named else ", or name another variable: api_key_env"
+        )
 
     async def release(self) -> None:
         """Gives the server back."""
@@ -250,6 +263,10 @@ def make_engine_agent(target: str, options: Mapping[str, Any], engines: Mapping[
         raise UnknownName(f"agent engine:{target}: no such engine; {hint}")
     served = engines[target]
     return ChatAgent(served.model, served.endpoints, **options)
+
+
+def _is_openai(base_url: str) -> bool:
+    return (urlsplit(base_url).hostname or "").endswith(".openai.com")
 
 
 def _sum(counts: Any) -> int | None:

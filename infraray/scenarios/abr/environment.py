@@ -86,6 +86,10 @@ class AdaptiveBitrate(Environment):
     parameters: AdaptiveBitrateParameters
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"pensieve": {"warmup_steps": 0, "scored_steps": 48}}
 
+    def least_steps(self) -> tuple[int, str]:
+        """One more than the warm-up."""
+        return self.parameters.warmup_steps + 1, "warmup_steps"
+
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The player, what it has measured, and the coming chunks."""
         parameters = self.parameters

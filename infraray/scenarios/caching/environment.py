@@ -110,6 +110,10 @@ class Caching(Environment):
         "admission": {"decision": "admission", "eviction": "lru"},
     }
 
+    def least_steps(self) -> tuple[int, str]:
+        """One more than the warm-up: a step may be a single request."""
+        return self.parameters.warmup_requests + 1, "warmup_requests"
+
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The request that waits, what went by, and the cache's contents."""
         parameters = self.parameters

@@ -22,6 +22,7 @@ from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
+from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
 from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS
@@ -102,6 +103,10 @@ class Inference(Environment):
         if self._bench is None:
             self._bench = Bench(self.parameters.setting())
         return self._bench
+
+    def unplayable(self) -> str | None:
+        """There is no model, or an engine or the reference server is not installed."""
+        return missing_for(self.parameters)
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """Budget, measurements, and how well they did."""

@@ -85,6 +85,10 @@ class LoadBalance(Environment):
         }
     }
 
+    def least_steps(self) -> tuple[int, str]:
+        """One more than the warm-up."""
+        return self.parameters.warmup_steps + 1, "warmup_steps"
+
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The fields that ``observe`` names."""
         servers = len(self.parameters.rates)

@@ -11,6 +11,8 @@ from importlib import resources
 
 from matplotlib.figure import FigureBase
 
+from infraray.provenance import describe
+from infraray.reports.footer import footer
 from infraray.reports.html_table import Cell, Heading, agent_cell, escape, figure_cell, table, with_minus
 from infraray.reports.notation import UNKNOWN, decimals_for, duration, interval, number, plain
 from infraray.reports.plots.canvas import draw_svg
@@ -65,7 +67,7 @@ def make_study_page(report: StudyReport) -> str:
 {terms}</dl>
 </section>
 </main>
-<footer>Made by infraray. This page is one file and works offline; headings sort their tables.</footer>
+{footer(describe(report.manifest.get("sessions")))}
 <script>{script}</script>
 </body>
 </html>
