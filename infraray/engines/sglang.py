@@ -7,6 +7,8 @@ SGLANG = Launcher(
     command=(
         *("{python}", "-m", "sglang.launch_server"),
         *("--model-path", "{model}", "--host", "{host}", "--port", "{port}"),
+        # What a request does not say is left alone: no penalty or top-p of the model's generation_config.json.
+        *("--sampling-defaults", "openai"),
     ),
     symptoms=(
         r"Rank \d+ scheduler is dead",

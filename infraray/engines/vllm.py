@@ -7,6 +7,8 @@ VLLM = Launcher(
     command=(
         *("{python}", "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
+        # What a request does not say is left alone: no penalty, top-p or length of the model's generation_config.json.
+        *("--generation-config", "vllm"),
     ),
     false_flag="--no-{flag}",
     symptoms=(

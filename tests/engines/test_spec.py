@@ -68,6 +68,18 @@ def test_every_engine_gets_its_model_and_port(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "flag", "neutral"), [("vllm", "--generation-config", "vllm"), ("sglang", "--sampling-defaults", "openai")]
+)
+def test_no_engine_samples_as_the_models_folder_says_unless_it_is_told_to(name: str, flag: str, neutral: str) -> None:
+    launcher = launchers()[name]
+    plain = launcher.command_line(launcher.command, {}, {})
+    assert plain[plain.index(flag) + 1] == neutral
+    told = launcher.command_line(launcher.command, {}, {flag: "auto"})
+    # The last one holds.
+    assert told[-2:] == [flag, "auto"]
+
+
+@pytest.mark.parametrize(
     ("engine", "log", "reason"),
     [
         (

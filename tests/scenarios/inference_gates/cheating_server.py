@@ -102,6 +102,15 @@ class EarlyStop(Cheat):
         )
 
 
+class SilentProbes(Cheat):
+    """Says nothing at what only the gates ask, questions and codes aside, as if the model had nothing to say."""
+
+    def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
+        if sampling.max_tokens == 8:
+            return iter([("", sampling.max_tokens, "length", [])])
+        return super().text(prompt, sampling)
+
+
 class CutPrompt(Cheat):
     """Reads the end of long prompts alone, and claims to have read all."""
 
@@ -177,7 +186,7 @@ def main() -> None:
         parser.add_argument(name, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cuda" if honest.torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
     server = honest.Server((arguments.host, arguments.port), Handler)
@@ -197,6 +206,7 @@ def main() -> None:
         "inflated_usage": InflatedUsage(model),
         "early_stop": EarlyStop(model),
         "cut_prompt": CutPrompt(model),
+        "silent_probes": SilentProbes(model),
     }
     Handler.served_name = arguments.model
     Handler.upstream = arguments.upstream

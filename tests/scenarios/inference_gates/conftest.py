@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from infraray.engines import EngineSpec
-from infraray.engines.process import EngineProcess
+from tests.scenarios.inference_gates.inspect_cheats import QUESTIONS, reference_of
 from tests.scenarios.inference_gates.inspection import Inspector
 
 TRAIN = Path(__file__).parents[3] / "examples" / "answering_model.py"
-QUESTIONS = 100
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +27,5 @@ def smaller(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def inspector(answering_model: Path) -> Iterator[Inspector]:
     """Whoever looks at servers of the answering model, beside its reference server."""
-    model = str(answering_model / "model")
-    reference = EngineProcess(EngineSpec(engine="transformers", model=model, flags={"dtype": "float32"}))
-    try:
-        reference.start()
+    with reference_of(str(answering_model / "model")) as reference:
         yield Inspector.beside(reference.url, answering_model, QUESTIONS)
-    finally:
-        reference.end()
-        reference.remove_log()

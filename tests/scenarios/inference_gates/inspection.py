@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infraray.scenarios.inference.hardware import this_machine
 from infraray.scenarios.inference.integrity import (
     ConnectionWatch,
     Evidence,
@@ -19,7 +20,7 @@ from infraray.scenarios.inference.measurement import measure
 from infraray.scenarios.inference.quality import Answers, QualityResult, Quiz, read_mmlu_pro
 from infraray.scenarios.inference.requests import RequestSet, make_requests
 from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.roofline import Roofline, measure_cpu, model_size
+from infraray.scenarios.inference.roofline import Roofline, model_size
 from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.scenarios.inference.workloads import Traffic, Workload
 
@@ -56,7 +57,7 @@ class Inspector:
             tokenizer,
             requests,
             quiz,
-            Roofline(model_size(model), measure_cpu(0.3)),
+            Roofline(model_size(model), this_machine().device()),
             reference_url,
             measured.traffics[0].responses,
             quiz.ask(reference_url, model),
