@@ -58,7 +58,7 @@ class Autoscale(infraray.Environment):
     """
 
     scenario = "autoscale"
-    score = infraray.Score("mean_cost", "1/min", higher_is_better=False)
+    score = infraray.Score("mean_cost", "1/min", higher_is_better=False, low=0.0)
     Parameters = AutoscaleParameters
     parameters: AutoscaleParameters
     metadata: ClassVar = {"render_modes": ["ansi"], "render_fps": 1}

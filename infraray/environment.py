@@ -50,11 +50,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Score:
-    """What a scenario's score is called, its unit, and which way is better."""
+    """What a scenario's score is called, its unit, which way is better, and what values it can have.
+
+    Args:
+        name: what it is called.
+        unit: "1" for none.
+        higher_is_better: which way.
+        low: the lowest value that there can be, such as 0 for a time; None where there is no limit.
+        high: the highest, such as 1 for a share.
+    """
 
     name: str
     unit: str
     higher_is_better: bool
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value, infinite where there is no limit."""
+        return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
 class Outcome(NamedTuple):

@@ -1,9 +1,16 @@
 """Paired comparisons: who beats whom on the same tasks.
 
 Every agent plays the same tasks (common random numbers), so a difference is taken task by task,
-after averaging repetitions, over the tasks that both have finished. Its interval is that of
-`infraray.reports.intervals`. A difference whose 95 % interval contains zero is called tied. The
-intervals hold one by one; they are not widened for the number of pairs.
+after averaging repetitions, over the tasks that both have a score on; a forfeited one has one
+(`infraray.reports.forfeits`). Its interval is that of `infraray.reports.intervals`. A difference whose 95 %
+interval contains zero is called tied.
+
+The intervals hold one by one; they are not widened for the number of pairs, and every table says so. A
+correction such as Holm's would let the verdict on a pair depend on who else plays, contradict the interval
+beside it, and reward: an agent that falls behind five others makes the bar higher for the sixth.
+
+Of fewer than `BOOTSTRAP_FROM` tasks with a forfeit among them there is no verdict: one disaster would widen
+Student's interval until everything is tied.
 """
 
 from __future__ import annotations
@@ -15,8 +22,8 @@ from typing import Literal
 
 import numpy as np
 
-from infraray.reports.intervals import Estimate, TaskBootstrap
-from infraray.reports.selection import Results
+from infraray.reports.intervals import BOOTSTRAP_FROM, Estimate, TaskBootstrap
+from infraray.reports.selection import Booleans, Results
 
 Verdict = Literal["better", "worse", "tied", "n/a"]
 _OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better", "tied": "tied", "n/a": "n/a"}
@@ -34,7 +41,7 @@ class Comparison:
         agent: who is judged.
         other: against whom.
         difference: score of ``agent`` minus score of ``other``, in score units, paired by task.
-        verdict: of ``agent``; "n/a" where fewer than two tasks are shared.
+        verdict: of ``agent``; "n/a" where the tasks that are shared are too few.
     """
 
     agent: str
@@ -71,26 +78,33 @@ class Comparisons:
         return self.pairs[other, agent].reversed()
 
 
-def compare(results: Results, ranking: Sequence[int], bootstrap: TaskBootstrap) -> Comparisons:
+def compare(results: Results, ranking: Sequence[int], bootstrap: TaskBootstrap, forfeited: Booleans) -> Comparisons:
     """Compares the agents of a scenario.
 
     Args:
         results: the scenario's episodes.
         ranking: indices of agents, best first.
         bootstrap: over the scenario's tasks.
+        forfeited: for each row of the results, whether the episode was forfeited.
     """
-    scores = results.task_means(results.scores)[list(ranking)]
+    # Halves, so that a difference of large scores is a number; halving is exact.
+    halves = results.task_means(results.scores)[list(ranking)] / 2
+    forfeits = results.task_means(np.where(forfeited, 1.0, 0.0))[list(ranking)] > 0
+    span = (results.score.range[1] - results.score.range[0]) / 2
     names = [results.agents[index] for index in ranking]
     first, second = _pairs(len(names))
     pairs: dict[tuple[str, str], Comparison] = {}
     at_once = max(1, _CELLS_AT_ONCE // max(results.tasks, 1))
     for start in range(0, len(first), at_once):
         above, below = first[start : start + at_once], second[start : start + at_once]
-        with np.errstate(over="ignore", invalid="ignore"):
-            differences = bootstrap.means(scores[above] - scores[below])
-        for a, b, difference in zip(above, below, differences, strict=True):
-            verdict = _judge(difference, results.score.higher_is_better)
-            pairs[names[a], names[b]] = Comparison(names[a], names[b], difference, verdict)
+        found = bootstrap.means(halves[above] - halves[below], within=(-span, span))
+        for a, b, half in zip(above, below, found, strict=True):
+            verdict = judge(half, results.score.higher_is_better)
+            few = half.n < BOOTSTRAP_FROM and bool((forfeits[a] | forfeits[b]).any())
+            # Only where episodes are owed can the tasks that two share contradict the order by all of them.
+            if few or verdict == "worse":
+                verdict = "n/a"
+            pairs[names[a], names[b]] = Comparison(names[a], names[b], half.times(2), verdict)
     return Comparisons(pairs)
 
 
@@ -103,7 +117,8 @@ def _pairs(agents: int) -> tuple[list[int], list[int]]:
     return [above for above, _ in pairs], [below for _, below in pairs]
 
 
-def _judge(difference: Estimate, higher_is_better: bool) -> Verdict:
+def judge(difference: Estimate, higher_is_better: bool) -> Verdict:
+    """What a difference says of the one from whose score the other's was taken."""
     if math.isnan(difference.low) or math.isnan(difference.high):
         return "n/a"
     if difference.low <= 0 <= difference.high:

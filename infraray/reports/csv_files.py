@@ -11,16 +11,20 @@ from typing import Any
 from infraray.reports.intervals import Estimate
 from infraray.reports.report import Report
 
+NONE = "none"
+"""How verdicts are corrected for the number of comparisons, said where they are read."""
+
 
 def leaderboard_csv(report: Report) -> str:
     """One line for each scenario and agent; columns of the scenario's own metrics at the end, ``metric_NAME``."""
     all_rows = [(scenario, row) for scenario in report.scenarios for row in scenario.leaderboard.rows]
     metrics = sorted({name for _, row in all_rows for name in row.metrics})
     header = [
-        *("scenario", "rank", "tied_with_above", "agent", "score", "score_name", "unit", "higher_is_better"),
+        *("scenario", "rank", "shares_rank", "agent", "score", "score_name", "unit", "higher_is_better"),
         *("sem", "low", "high", "tasks", "place", "place_low", "place_high", "floor", "bound"),
-        *("versus_best", "versus_best_low", "versus_best_high", "versus_best_tasks", "verdict"),
-        *("episodes", "finished", "failed", "failure", "flawed", "flaw"),
+        *("versus_best", "versus_best_low", "versus_best_high", "versus_best_tasks", "verdict", "correction"),
+        "seeds_to_separate",
+        *("episodes", "finished", "failed", "failure", "forfeited", "unscored", "flawed", "flaw"),
         *("correct", "correct_sem", "correct_low", "correct_high", "safe", "safe_sem", "safe_low", "safe_high"),
         *("steps", "wall_s", "total_wall_s", "input_tokens", "output_tokens"),
         *(f"metric_{name}" for name in metrics),
@@ -28,14 +32,15 @@ def leaderboard_csv(report: Report) -> str:
     lines = []
     for scenario, row in all_rows:
         versus, score, place = row.versus_best, row.score, row.place
-        difference = [*_ends(versus.difference), versus.difference.n, versus.verdict] if versus else [None] * 5
+        difference = [*_ends(versus.difference), versus.difference.n, versus.verdict, NONE] if versus else [None] * 6
         lines.append(
             [
-                *(scenario.label, row.rank, row.tied_with_above, row.agent, score.value),
+                *(scenario.label, row.rank, row.shares_rank, row.agent, score.value),
                 *(scenario.score.name, scenario.score.unit, scenario.score.higher_is_better),
                 *(score.sem, score.low, score.high, score.n, *_ends(place)),
-                *(scenario.leaderboard.floor, scenario.leaderboard.bound, *difference),
-                *(row.episodes, row.finished, row.failed, row.failure, row.flawed, row.flaw),
+                *(scenario.leaderboard.floor, scenario.leaderboard.bound, *difference, row.seeds_to_separate),
+                *(row.episodes, row.finished, row.failed, row.failure, row.forfeited, row.unscored),
+                *(row.flawed, row.flaw),
                 *(*_rate(row.correct), *_rate(row.safe)),
                 *(row.steps, row.wall_s, row.total_wall_s, row.input_tokens, row.output_tokens),
                 *(row.metrics.get(name) for name in metrics),
@@ -46,9 +51,12 @@ def leaderboard_csv(report: Report) -> str:
 
 def comparisons_csv(report: Report) -> str:
     """One line for each pair of agents of a scenario, the higher ranked first."""
-    header = ["scenario", "agent", "other", "difference", "sem", "low", "high", "tasks", "verdict"]
+    header = ["scenario", "agent", "other", "difference", "sem", "low", "high", "tasks", "verdict", "correction"]
     lines = [
-        [scenario.label, pair.agent, pair.other, found.value, found.sem, found.low, found.high, found.n, pair.verdict]
+        [
+            *(scenario.label, pair.agent, pair.other, found.value, found.sem, found.low, found.high, found.n),
+            *(pair.verdict, NONE),
+        ]
         for scenario in report.scenarios
         for pair in scenario.leaderboard.comparisons
         for found in [pair.difference]

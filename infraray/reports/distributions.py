@@ -1,4 +1,4 @@
-"""How an agent's scores are spread: quantiles over its finished episodes."""
+"""How an agent's scores are spread: quantiles over its episodes, forfeited ones included."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infraray.reports.magnitude import mean, scale_of
 from infraray.reports.selection import Floats, Results
 
 LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -52,5 +53,6 @@ def _describe(agent: str, scores: Floats) -> Distribution:
         points = scores
     else:
         points = scores[np.linspace(0, len(scores) - 1, MAX_POINTS).round().astype(np.int64)]
-    quantiles = tuple(np.quantile(scores, LEVELS).tolist())
-    return Distribution(agent, len(scores), quantiles, float(scores.mean()), tuple(points.tolist()))
+    scale = scale_of(scores)
+    quantiles = tuple((np.quantile(scores / scale, LEVELS) * scale).tolist())
+    return Distribution(agent, len(scores), quantiles, mean(scores), tuple(points.tolist()))

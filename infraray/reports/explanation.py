@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from infraray.reports.comparisons import ALL_PAIRS_UP_TO
-from infraray.reports.intervals import BOOTSTRAP_FROM, BOOTSTRAP_TO, RESAMPLES
+from infraray.reports.intervals import BOOTSTRAP_FROM, RESAMPLES
+from infraray.reports.power import POWER
 from infraray.reports.rates import FEW, SMALL_N
 
 EXPLANATION = {
-    "score": "Mean over tasks; repetitions of one task are averaged first. Failed episodes have no score and are "
-    "left out of it; they are counted beside it.",
-    "SEM": "Standard error of that mean: standard deviation of the task means (n - 1) over the root of their number.",
-    "95 % interval": f"Bootstrap over tasks ({RESAMPLES:,} resamples, fixed seed, percentiles expanded for few tasks); "
-    f"for fewer than {BOOTSTRAP_FROM} or more than {BOOTSTRAP_TO:,} tasks Student's t interval.",
+    "score": "Mean over tasks; repetitions of one task are averaged first.",
+    "failed": "An agent's own failure: an exception, the time limit, the death of its worker. It, an episode that an "
+    "invalid answer ended, and one without a finite score count as forfeited: as the worst of the task's floor and of "
+    "all scores on that task, in the mean, the rank, the place, the comparisons and the plots, and as neither correct "
+    "nor safe. What a failure of ours, of the machine or of a provider cost is owed and played again.",
+    "SEM": "Standard error of the mean: standard deviation of the task means (n - 1) over the root of their number.",
+    "95 % interval": f"Bootstrap over tasks ({RESAMPLES:,} resamples, fixed seed, percentiles expanded for few "
+    f"tasks), which cannot leave the range of the scores; for fewer than {BOOTSTRAP_FROM} tasks Student's t interval, "
+    "cut at the ends of the score's range.",
+    "rank": "One more than the number of agents with a better mean from which the paired comparison separates this "
+    "one, and never better than the row above. = before it: several share it. Being tied is not transitive.",
     "place": "Where the mean stands between the floor (0 %, the random agent on the same tasks) and the bound (100 %, "
     "the best score known or provable): (mean score - mean floor) / (mean bound - mean floor).",
-    "against the best": "Paired: every agent plays the same tasks, so the difference is taken task by task, over the "
-    "tasks that both finished. Where its 95 % interval contains zero the two are tied. Intervals hold one by one and "
-    "are not corrected for the number of comparisons.",
-    "=": "Before a rank: tied with the row above. Being tied is not transitive.",
+    "against the best": "Paired: every agent plays the same tasks, so the difference is taken task by task. Where its "
+    "95 % interval contains zero the two are tied. Intervals, verdicts and ranks hold one by one and are not "
+    "corrected for the number of comparisons: a correction would let the verdict on two agents depend on who else "
+    "plays, and contradict the interval beside it.",
+    "seeds": f"How many tasks would tell a tied agent from the best with a probability of {100 * POWER:.0f} %, "
+    "were the difference and its spread as measured here: a rough guess.",
     "correct, safe": f"Share of tasks, SEM = root of p(1 - p)/n; the normal 95 % interval, Wilson's for fewer than "
     f"{SMALL_N} tasks or fewer than {FEW} on either side.",
     "pairs": f"Everyone of the best {ALL_PAIRS_UP_TO} meets everyone; those further down meet the best and the row "
     "above them.",
-    "n/a": "Cannot be said: no finished episode, or a single task.",
+    "n/a": f"Cannot be said: no score, a single task, fewer than {BOOTSTRAP_FROM} tasks of which one is forfeited "
+    "(the means then decide the rank), or episodes that are owed.",
 }
-"""Term: one or two sentences."""
+"""Term: a few sentences."""
+
+
+def uncorrected(comparisons: int) -> str:
+    """What to keep in mind where verdicts are read."""
+    by_chance = 0.05 * comparisons
+    chance = f"{by_chance:.0f}" if by_chance >= 1.5 else "one" if by_chance >= 0.5 else f"{by_chance:.2g}"
+    return (
+        f"Ranks and verdicts hold one by one (95 %) and are not corrected for {comparisons:,} comparisons: among equal "
+        f"agents about {chance} would show a difference by chance."
+    )

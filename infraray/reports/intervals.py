@@ -7,11 +7,16 @@ about other tasks. A mean is the case ``denominator = 1`` of a ratio of means
 
 over the n tasks where both are known; for ``y = 1`` this is the usual SEM. The 95 % interval is
 
-- for fewer than `BOOTSTRAP_FROM` tasks, and in a scenario with more than `BOOTSTRAP_TO`:
-  r +- t(0.975, n-1) SEM;
-- otherwise: the bootstrap that resamples tasks, with the percentiles expanded so that it is as wide
-  as the t interval where the data are normal (the plain percentile interval is too short for few
-  tasks): the lower one is Phi(-sqrt(n/(n-1)) t(0.975, n-1)).
+- from `BOOTSTRAP_FROM` tasks on: the bootstrap that resamples tasks (of more than `BOOTSTRAP_GROUPS`, as many
+  groups of tasks), with the percentiles expanded so that it is as wide as the t interval where the data are
+  normal (the plain percentile interval is too short for few tasks): the lower one is
+  Phi(-sqrt(n/(n-1)) t(0.975, n-1));
+- for fewer: r +- t(0.975, n-1) SEM.
+
+A percentile is a mean that was drawn from the data, so the bootstrap stays in the range that the figures are
+in: no negative times, no rates above 1. It also never rewards: where a single figure gets worse, both ends do,
+while one disaster widens Student's interval on both sides. Student's is cut at the ends of the figure's range,
+where one is declared; that costs no coverage, since the true mean is inside.
 
 Sources: Cochran, Sampling Techniques, 3rd ed. 1977, section 6.4 (ratio estimate); Hesterberg, What
 Teachers Should Know About the Bootstrap, The American Statistician 69 (4), 2015, section 3.3
@@ -28,13 +33,16 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from infraray.reports.magnitude import scale_of
 from infraray.reports.selection import Floats, Integers
 from infraray.reports.student_t import t_quantile
 
-BOOTSTRAP_FROM = 10
-"""With fewer tasks the percentiles rest on too few distinct resamples."""
-BOOTSTRAP_TO = 2000
-"""With more tasks the t interval is as good, and costs nothing."""
+BOOTSTRAP_FROM = 7
+"""With fewer tasks even the smallest and the largest resample are too near."""
+BOOTSTRAP_GROUPS = 1000
+"""Of more tasks, groups are drawn: the percentiles stay the same, and time and memory bounded."""
+EVERYTHING = -math.inf, math.inf
+"""The range of a figure of which nothing is known."""
 RESAMPLES = 5000
 BOOTSTRAP_SEED = 20_150_815
 """Fixed, so that the same run always gives the same report."""
@@ -62,6 +70,10 @@ class Estimate:
     def __neg__(self) -> Estimate:
         return Estimate(-self.value, self.sem, -self.high, -self.low, self.n)
 
+    def times(self, factor: float) -> Estimate:
+        """The same in another unit; ``factor`` is positive."""
+        return Estimate(self.value * factor, self.sem * factor, self.low * factor, self.high * factor, self.n)
+
 
 @dataclass(frozen=True)
 class TaskBootstrap:
@@ -73,77 +85,102 @@ class TaskBootstrap:
 
     tasks: int
 
+    @property
+    def groups(self) -> int:
+        """How many groups of tasks are drawn from; a group is a task where there are not too many."""
+        return min(self.tasks, BOOTSTRAP_GROUPS)
+
     @cached_property
     def counts(self) -> NDArray[np.float32]:
-        """How often each task is drawn in each resample, shape (RESAMPLES, tasks)."""
+        """How often each group is drawn in each resample, shape (RESAMPLES, groups)."""
         generator = np.random.default_rng(BOOTSTRAP_SEED)
-        counts = np.empty((RESAMPLES, self.tasks), dtype=np.float32)
+        counts = np.empty((RESAMPLES, self.groups), dtype=np.float32)
         for rows in np.array_split(np.arange(RESAMPLES), 20):
-            drawn = generator.integers(self.tasks, size=(len(rows), self.tasks))
-            drawn += np.arange(len(rows))[:, None] * self.tasks
+            drawn = generator.integers(self.groups, size=(len(rows), self.groups))
+            drawn += np.arange(len(rows))[:, None] * self.groups
             counts[rows] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         return counts
 
-    def means(self, values: Floats) -> list[Estimate]:
+    def means(self, values: Floats, within: tuple[float, float] = EVERYTHING) -> list[Estimate]:
         """Means over tasks, one estimate a row.
 
         Args:
             values: shape (rows, tasks), NaN where a row has no value on a task.
+            within: lowest and highest value that there can be.
         """
-        return self.ratios(values, np.ones_like(values))
+        return self.ratios(values, np.ones_like(values), within)
 
-    def ratios(self, numerators: Floats, denominators: Floats) -> list[Estimate]:
+    def ratios(
+        self, numerators: Floats, denominators: Floats, within: tuple[float, float] = EVERYTHING
+    ) -> list[Estimate]:
         """Ratios of means over tasks, one estimate a row.
 
         Args:
             numerators: shape (rows, tasks), NaN where unknown.
             denominators: the same shape; a row whose sum is 0 has no ratio.
+            within: lowest and highest value that a ratio can have.
         """
         estimates: list[Estimate] = []
         for start in range(0, len(numerators), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            estimates += self._ratios(numerators[rows], denominators[rows])
+            estimates += self._ratios(numerators[rows], denominators[rows], within)
         return estimates
 
-    def _ratios(self, numerators: Floats, denominators: Floats) -> list[Estimate]:
-        known = ~np.isnan(numerators) & ~np.isnan(denominators)
+    def _ratios(self, numerators: Floats, denominators: Floats, within: tuple[float, float]) -> list[Estimate]:
+        known = np.isfinite(numerators) & np.isfinite(denominators)
         n = known.sum(axis=1)
-        # Scores are whatever a scenario says; sums that overflow become infinite and are shown so.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            y = np.where(known, denominators, 0.0)
+        x, y = np.where(known, numerators, 0.0), np.where(known, denominators, 0.0)
+        x_scale, y_scale = scale_of(x, axis=1), scale_of(y, axis=1)
+        x, y = x / x_scale, y / y_scale
+        # A row without a value, and one whose denominators add up to 0, have no ratio.
+        with np.errstate(invalid="ignore", divide="ignore"):
             y_sum = y.sum(axis=1)
-            value = np.where(known, numerators, 0.0).sum(axis=1) / y_sum
+            value = x.sum(axis=1) / y_sum
             value[y_sum == 0] = np.nan
-            residuals = np.where(known, numerators - value[:, None] * y, 0.0)
+            residuals = np.where(known, x - value[:, None] * y, 0.0)
             centre = residuals.sum(axis=1) / n  # 0 but for rounding
             variance = (np.where(known, residuals - centre[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(n - 1, 1)
             sem = np.sqrt(variance / n) / np.abs(y_sum / n)
-            sem[n < 2] = np.nan
-            t = np.array([t_quantile(0.975, int(count) - 1) if count > 1 else np.nan for count in n])
-            low, high = value - t * sem, value + t * sem
-            many = (n >= BOOTSTRAP_FROM) & (self.tasks <= BOOTSTRAP_TO) & (sem > 0) & np.isfinite(sem)
-            if many.any():
-                errors = self._resampled_errors(residuals[many], y[many])
-                low[many], high[many] = value[many] + _expanded_percentiles(errors, n[many], t[many])
-        columns = (column.tolist() for column in (value, sem, low, high, n))
-        return [Estimate(*row) for row in zip(*columns, strict=True)]
+        sem[n < 2] = np.nan
+        t = np.array([t_quantile(0.975, int(count) - 1) if count > 1 else np.nan for count in n])
+        low, high = value - t * sem, value + t * sem
+        many = (n >= BOOTSTRAP_FROM) & (sem > 0)
+        if many.any():
+            errors = self._resampled_errors(residuals[many], y[many])
+            low[many], high[many] = value[many] + _expanded_percentiles(errors, n[many], t[many])
+        columns = [value, sem, low, high]
+        # In the figure's own unit it may be too large for a number, and is then infinite.
+        with np.errstate(over="ignore", under="ignore"):
+            value, sem, low, high = (column * (x_scale / y_scale)[:, 0] for column in columns)
+        low, high = np.fmax(low, np.fmin(value, within[0])), np.fmin(high, np.fmax(value, within[1]))
+        unknown = np.isnan(sem) | np.isnan(value)
+        low[unknown], high[unknown] = np.nan, np.nan
+        rows = zip(*(column.tolist() for column in (value, sem, low, high, n)), strict=True)
+        return [Estimate(*row) for row in rows]
 
     def _resampled_errors(self, residuals: Floats, y: Floats) -> Floats:
         """Ratio in each resample minus the ratio in the data, shape (RESAMPLES, rows)."""
-        scale = np.abs(residuals).max(axis=1)  # single precision keeps seven digits of what is left
-        drawn: Floats = (self.counts @ (residuals / scale[:, None]).astype(np.float32).T).astype(np.float64) * scale
-        if np.all(y == 1):
+        drawn = self._drawn(residuals)
+        if np.all(y == 1) and self.tasks == self.groups:
             drawn /= self.tasks
             return drawn
-        y_scale = np.abs(y).max(axis=1)
-        y_drawn = (self.counts @ (y / y_scale[:, None]).astype(np.float32).T).astype(np.float64) * y_scale
+        y_drawn = self._drawn(y)
         errors: Floats = np.divide(drawn, y_drawn, out=np.zeros_like(drawn), where=y_drawn != 0)
         return errors
+
+    def _drawn(self, values: Floats) -> Floats:
+        """The sum over the tasks of each resample, shape (RESAMPLES, rows)."""
+        if self.tasks > self.groups:
+            padded = np.pad(values, ((0, 0), (0, -self.tasks % self.groups)))
+            values = padded.reshape(len(values), -1, self.groups).sum(axis=1)
+        scale = np.abs(values).max(axis=1)  # single precision keeps seven digits of what is left
+        scale[scale == 0] = 1.0
+        drawn: Floats = (self.counts @ (values / scale[:, None]).astype(np.float32).T).astype(np.float64) * scale
+        return drawn
 
 
 def _expanded_percentiles(errors: Floats, n: Integers, t: Floats) -> Floats:
     """Both percentiles of each column, interpolated linearly, shape (2, columns)."""
-    errors = np.sort(errors, axis=0)
     normal = NormalDist()
     tail = np.array([normal.cdf(-math.sqrt(count / (count - 1)) * q) for count, q in zip(n, t, strict=True)])
     position = np.array([tail, 1 - tail]) * (len(errors) - 1)
@@ -151,5 +188,6 @@ def _expanded_percentiles(errors: Floats, n: Integers, t: Floats) -> Floats:
     weight = position - below
     columns = np.arange(errors.shape[1])
     above = np.minimum(below + 1, len(errors) - 1)
+    errors = np.partition(errors, np.unique([below, above]), axis=0)
     ends: Floats = errors[below, columns] * (1 - weight) + errors[above, columns] * weight
     return ends

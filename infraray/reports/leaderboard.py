@@ -12,8 +12,12 @@ import pyarrow.compute as pc
 
 from infraray.reports.comparisons import Comparison, Comparisons, compare
 from infraray.reports.failures import most_frequent_failures
+from infraray.reports.forfeits import Counted
 from infraray.reports.intervals import Estimate, TaskBootstrap
+from infraray.reports.magnitude import scale_of
 from infraray.reports.metrics import mean_metrics
+from infraray.reports.power import seeds_to_separate
+from infraray.reports.ranking import order, ranks
 from infraray.reports.rates import estimate_rate
 from infraray.reports.selection import Results
 
@@ -23,21 +27,26 @@ class Row:
     """One agent's line.
 
     Args:
-        rank: from 1; None for an agent without a score, which stands last.
+        rank: from 1, by `infraray.reports.ranking`; None for an agent without a score, which stands last.
+        shares_rank: whether another agent has the same.
         agent: its spec.
-        score: mean over tasks, in score units.
+        score: mean over tasks, forfeited ones included, in score units.
         place: where the score stands between floor (0) and bound (1):
             (mean score - mean floor) / (mean bound - mean floor), over tasks that have all three.
         versus_best: paired against the first row; None in the first row and without a score.
-        tied_with_above: whether the paired comparison with the row above is tied.
+        seeds_to_separate: how many would tell it from the first row (`infraray.reports.power`); None where that
+            is told already, or cannot be.
         episodes: how many are collected.
         finished: how many of them finished.
         failed: how many were given up.
         failure: the most frequent reason why; None where none failed.
+        forfeited: of all, those that count as forfeited (`infraray.reports.forfeits`).
+        unscored: finished episodes without a finite score; they count as forfeited.
         flawed: finished episodes that ended in a way worth a word, such as at the step limit.
         flaw: the most frequent one; None where there is none.
-        correct: rate of solved tasks; None where the scenario does not define it.
-        safe: rate of tasks in which every step was safe; None where the scenario does not define it.
+        correct: rate of solved tasks, forfeited ones not; None where the scenario does not define it.
+        safe: rate of tasks in which every step was safe, failed ones not; None where the scenario does not
+            define it.
         steps: mean number of steps of a finished episode.
         wall_s: mean duration of a finished episode, s.
         total_wall_s: duration of all episodes, failed ones too, s.
@@ -47,15 +56,18 @@ class Row:
     """
 
     rank: int | None
+    shares_rank: bool
     agent: str
     score: Estimate
     place: Estimate
     versus_best: Comparison | None
-    tied_with_above: bool
+    seeds_to_separate: int | None
     episodes: int
     finished: int
     failed: int
     failure: str | None
+    forfeited: int
+    unscored: int
     flawed: int
     flaw: str | None
     correct: Estimate | None
@@ -85,52 +97,61 @@ class Leaderboard:
     bound: float
 
 
-def make_leaderboard(results: Results) -> Leaderboard:
-    """Ranks the agents of a scenario by their mean score."""
+def make_leaderboard(counted: Counted) -> Leaderboard:
+    """Ranks the agents of a scenario.
+
+    Args:
+        counted: its results, forfeits counted.
+    """
+    results = counted.results
     bootstrap = TaskBootstrap(results.tasks)
-    scores = bootstrap.means(results.task_means(results.scores))
+    scores = bootstrap.means(results.task_means(results.scores), results.score.range)
     floor, bound = _shared(results, "floor"), _shared(results, "bound")
     places = _places(results, bootstrap)
-    sign = -1 if results.score.higher_is_better else 1
-    ranked = sorted(
-        (index for index, score in enumerate(scores) if score.n),
-        key=lambda index: (sign * scores[index].value, results.agents[index]),
-    )
-    comparisons = compare(results, ranked, bootstrap)
-    unranked = [index for index, score in enumerate(scores) if not score.n]
-    facts = _Facts(results)
+    forfeits = dict(zip(results.agents, results.count(counted.forfeited).tolist(), strict=True))
+    ordered = order(results, scores, forfeits)
+    comparisons = compare(results, ordered, bootstrap, counted.forfeited)
+    ranked = ranks([results.agents[index] for index in ordered], comparisons, forfeits)
+    facts = _Facts(counted)
     rows = []
-    for position, index in enumerate([*ranked, *unranked]):
+    for position, index in enumerate(ordered):
         agent = results.agents[index]
-        meets = 0 < position < len(ranked)
-        above = results.agents[ranked[position - 1]] if meets else ""
+        versus_best = comparisons.of(agent, results.agents[ordered[0]]) if position else None
+        tied = versus_best is not None and versus_best.verdict == "tied"
         rows.append(
             Row(
-                rank=position + 1 if position < len(ranked) else None,
+                rank=ranked[position],
+                shares_rank=ranked.count(ranked[position]) > 1,
                 agent=agent,
                 score=scores[index],
                 place=places[index],
-                versus_best=comparisons.of(agent, results.agents[ranked[0]]) if meets else None,
-                tied_with_above=meets and comparisons.of(above, agent).verdict == "tied",
+                versus_best=versus_best,
+                seeds_to_separate=seeds_to_separate(versus_best.difference) if versus_best and tied else None,
                 **facts.of(index),
             )
         )
+    unranked = [index for index, score in enumerate(scores) if not score.n]
+    rows += [
+        Row(None, False, results.agents[index], scores[index], places[index], None, None, **facts.of(index))
+        for index in unranked
+    ]
     return Leaderboard(tuple(rows), comparisons, floor, bound)
 
 
 def _shared(results: Results, column: str) -> float:
     """Mean over tasks of a figure that belongs to the task, such as its floor."""
     values = results.column(column)
+    scale = scale_of(values)
     known = ~np.isnan(values) & ~np.isnan(results.scores)
-    sums = np.bincount(results.task[known], values[known], minlength=results.tasks)
+    sums = np.bincount(results.task[known], values[known] / scale, minlength=results.tasks)
     counts = np.bincount(results.task[known], minlength=results.tasks)
-    return float((sums[counts > 0] / counts[counts > 0]).mean()) if known.any() else math.nan
+    return float((sums[counts > 0] / counts[counts > 0]).mean() * scale) if known.any() else math.nan
 
 
 def _places(results: Results, bootstrap: TaskBootstrap) -> list[Estimate]:
-    scores, floors, bounds = results.scores, results.column("floor"), results.column("bound")
-    with np.errstate(over="ignore", invalid="ignore"):
-        gained, span = scores - floors, bounds - floors
+    # Halves, so that a difference of large scores is a number; halving is exact, and the ratio the same.
+    scores, floors, bounds = results.scores / 2, results.column("floor") / 2, results.column("bound") / 2
+    gained, span = scores - floors, bounds - floors
     # A task counts only with all three, so that numerator and denominator are over the same tasks.
     span = np.where(np.isnan(gained), np.nan, span)
     gained = np.where(np.isnan(span), np.nan, gained)
@@ -140,7 +161,8 @@ def _places(results: Results, bootstrap: TaskBootstrap) -> list[Estimate]:
 class _Facts:
     """The parts of a row that are counts and plain means."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, counted: Counted) -> None:
+        results = counted.results
         status = results.table["status"]
         finished = results.where(pc.equal(status, "finished"))
         only_finished = np.where(finished, 0.0, np.nan)
@@ -149,8 +171,10 @@ class _Facts:
         self.finished = results.count(finished)
         self.failures = most_frequent_failures(results, "failed")
         self.flaws = most_frequent_failures(results, "finished")
-        self.correct = _rates(results, "correct")
-        self.safe = _rates(results, "safe")
+        self.forfeited = results.count(counted.forfeited)
+        self.unscored = results.count(counted.unscored)
+        self.correct = _rates(counted, "correct")
+        self.safe = _rates(counted, "safe")
         self.steps = results.mean(results.column("steps") + only_finished)
         self.wall_s = results.mean(results.column("wall_s") + only_finished)
         self.total_wall_s = results.sum(results.column("wall_s"))
@@ -167,6 +191,8 @@ class _Facts:
             "finished": int(self.finished[index]),
             "failed": failed,
             "failure": failure,
+            "forfeited": int(self.forfeited[index]),
+            "unscored": int(self.unscored[index]),
             "flawed": flawed,
             "flaw": flaw,
             "correct": self.correct[index],
@@ -180,9 +206,14 @@ class _Facts:
         }
 
 
-def _rates(results: Results, column: str) -> list[Estimate | None]:
+def _rates(counted: Counted, column: str) -> list[Estimate | None]:
     """The rate per agent; None for an agent for which the column is never defined."""
-    by_task = results.task_means(results.column(column))
+    results = counted.results
+    values = results.column(column)
+    if not np.isnan(values).all():
+        # What the scenario judges, a forfeited episode has not shown.
+        values = np.where(counted.forfeited & np.isnan(values), 0.0, values)
+    by_task = results.task_means(values)
     tasks = (~np.isnan(by_task)).sum(axis=1)
     sums = np.nan_to_num(by_task).sum(axis=1)
     return [estimate_rate(total / n, int(n)) if n else None for total, n in zip(sums, tasks, strict=True)]

@@ -22,7 +22,8 @@ from infraray.reports.notation import (
     verdict,
 )
 from infraray.reports.places import Places, places_of
-from infraray.reports.remarks import remarks
+from infraray.reports.power import about
+from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
 
 
@@ -55,7 +56,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
     decimals = decimals_for(row.score for row in rows)
     difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
     correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
-    header = ["rank", "agent", "score", "SEM", "95 % interval", "against the best", "place"]
+    header = ["rank", "agent", "score", "SEM", "95 % interval", "against the best", "seeds", "place"]
     header += [name for name, defined in (("correct", correct), ("safe", safe)) if defined]
     header += ["episodes", "failed", "steps", "time"]
     lines = [
@@ -66,6 +67,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
             number(row.score.sem, decimals),
             interval(row.score, decimals),
             verdict(row.versus_best, row, difference_decimals),
+            about(row.seeds_to_separate) if row.seeds_to_separate else "",
             percent(row.place.value),
             *([percent(row.correct.value if row.correct else math.nan)] if correct else []),
             *([percent(row.safe.value if row.safe else math.nan)] if safe else []),
@@ -85,6 +87,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
         f"{count_of(scenario.collected, 'episode')}, {scenario.owed:,} owed; "
         f"floor {plain(board.floor)}, bound {plain(board.bound)}.",
         _table(header, lines, 2),
+        *map(_escape, below_the_table(scenario)),
         *(["Failures and remarks:", "\n".join(lines_below)] if lines_below else []),
     ]
 

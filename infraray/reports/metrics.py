@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from infraray.reports.magnitude import scale_of
 from infraray.reports.selection import Results
 
 _ROWS_AT_ONCE = 100_000
@@ -16,8 +17,8 @@ _ROWS_AT_ONCE = 100_000
 
 def mean_metrics(results: Results) -> dict[str, list[float]]:
     """Means over finished episodes, one list entry an agent, NaN for an agent without the metric."""
-    sums: dict[str, np.ndarray] = {}
-    counts: dict[str, np.ndarray] = {}
+    found: dict[str, list[np.ndarray]] = {}
+    owners: dict[str, list[np.ndarray]] = {}
     finished = results.where(pc.equal(results.table["status"], "finished"))
     texts, agents = results.table["metrics"].filter(pa.array(finished)), results.agent[finished]
     size = len(results.agents)
@@ -30,13 +31,21 @@ def mean_metrics(results: Results) -> dict[str, list[float]]:
                 continue
             values = pc.fill_null(pc.cast(column, pa.float64()), np.nan).to_numpy()
             there = ~np.isnan(values)
-            sums[name] = sums.get(name, 0.0) + np.bincount(agent[there], values[there], minlength=size)
-            counts[name] = counts.get(name, 0) + np.bincount(agent[there], minlength=size)
+            found.setdefault(name, []).append(values[there])
+            owners.setdefault(name, []).append(agent[there])
     return {
-        name: np.divide(sums[name], counts[name], out=np.full(size, np.nan), where=counts[name] > 0).tolist()
-        for name in sorted(sums)
-        if counts[name].any()
+        name: _means(np.concatenate(found[name]), np.concatenate(owners[name]), size)
+        for name in sorted(found)
+        if any(map(len, found[name]))
     }
+
+
+def _means(values: np.ndarray, agent: np.ndarray, size: int) -> list[float]:
+    """The mean of each agent's values; NaN without any."""
+    scale = scale_of(values)
+    sums, counts = np.bincount(agent, values / scale, minlength=size), np.bincount(agent, minlength=size)
+    means: list[float] = (np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0) * scale).tolist()
+    return means
 
 
 def _parse(texts: pa.ChunkedArray) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from statistics import median
+from statistics import median_high
 
 from infraray.reports.comparisons import Comparison
 from infraray.reports.intervals import Estimate
@@ -18,7 +18,7 @@ def decimals_for(estimates: Iterable[Estimate]) -> int:
     found = list(estimates)
     sems = [estimate.sem for estimate in found if 0 < estimate.sem < math.inf]
     if sems:
-        leading = math.floor(math.log10(median(sems)))
+        leading = math.floor(math.log10(median_high(sems)))
         return min(max(1 - leading, 0), 9)
     sizes = [abs(estimate.value) for estimate in found if 0 < abs(estimate.value) < math.inf]
     return min(max(3 - math.floor(math.log10(max(sizes))), 0), 9) if sizes else 0
@@ -73,10 +73,10 @@ def count_of(count: int, noun: str) -> str:
 
 
 def rank(row: Row) -> str:
-    """The rank; with ``=`` before it where the row is tied with the one above."""
+    """The rank; with ``=`` before it where several share it."""
     if row.rank is None:
         return "-"
-    return f"={row.rank}" if row.tied_with_above else str(row.rank)
+    return f"={row.rank}" if row.shares_rank else str(row.rank)
 
 
 def verdict(comparison: Comparison | None, row: Row, decimals: int) -> str:

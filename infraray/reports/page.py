@@ -8,7 +8,7 @@ import json
 import math
 from importlib import resources
 
-from infraray.reports.explanation import EXPLANATION
+from infraray.reports.explanation import EXPLANATION, uncorrected
 from infraray.reports.footer import footer
 from infraray.reports.html_table import Cell, Heading, agent_cell, escape, figure_cell, table, with_minus
 from infraray.reports.leaderboard import Row
@@ -31,7 +31,8 @@ from infraray.reports.plots import (
     plot_places,
     plot_standings,
 )
-from infraray.reports.remarks import remarks
+from infraray.reports.power import about
+from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
 
 _REMARKS_OPEN = 10
@@ -141,7 +142,7 @@ def _scenario(scenario: ScenarioReport, anchor: str) -> str:
             + _figure(
                 "",
                 "Distribution of scores.",
-                "Box: quartiles and median; line: 5 to 95 %; points: episodes.",
+                "Box: quartiles and median; line: 5 to 95 %; points: episodes, failed ones at what they count for.",
                 plot_distributions(scenario, f"{anchor}-distributions"),
             )
             + "</div>"
@@ -150,7 +151,7 @@ def _scenario(scenario: ScenarioReport, anchor: str) -> str:
         plots += _figure(
             "matrix",
             "Row minus column,",
-            "paired by task. Blue: the row is better; orange: worse; grey: tied."
+            "paired by task, not corrected for their number. Blue: the row is better; orange: worse; grey: tied."
             + (f" The best {MATRIX_AGENTS} agents." if len(ranked) > MATRIX_AGENTS else ""),
             plot_differences(scenario, f"{anchor}-differences"),
         )
@@ -161,6 +162,7 @@ score: {escape(scenario.score.name)}{unit}, {better} · {count_of(scenario.tasks
 {count_of(scenario.collected, "episode")}{owed} · floor {with_minus(plain(board.floor))},
 bound {with_minus(plain(board.bound))}</p>
 {_leaderboard_table(scenario)}
+{"".join(f'<p class="muted">{escape(line)}</p>' for line in below_the_table(scenario))}
 {_remarks(scenario)}
 {plots}
 {_comparisons(scenario)}
@@ -176,19 +178,21 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
     difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
     correct = any(row.correct is not None for row in rows)
     safe = any(row.safe is not None for row in rows)
+    seeds = any(row.seeds_to_separate is not None for row in rows)
     tokens = any(row.input_tokens is not None or row.output_tokens is not None for row in rows)
     headings = [
-        Heading("rank", "= is tied with the row above"),
+        Heading("rank", "agents that nothing separates share one"),
         Heading("agent", text=True),
-        Heading("score", "mean over tasks"),
+        Heading("score", "mean over tasks; a failed one counts as the worst score on it"),
         Heading("SEM", "standard error of the mean"),
         Heading("95 % interval", "of the mean; sorts by its lower end"),
         Heading("against the best", "paired by task; sorts by the difference"),
+        *([Heading("seeds", "that would tell a tied agent from the best")] if seeds else []),
         Heading("place", "0 % is the floor, 100 % the bound"),
         *([Heading("correct", "share of tasks")] if correct else []),
         *([Heading("safe", "share of tasks")] if safe else []),
         Heading("episodes", "collected"),
-        Heading("failed", "episodes without a score"),
+        Heading("failed", "the agent's own failures; each counts as the worst score on its task"),
         Heading("steps", "mean of a finished episode"),
         Heading("time", "mean of a finished episode"),
         Heading("total time", "of all episodes"),
@@ -203,6 +207,7 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
             figure_cell(number(row.score.sem, decimals), row.score.sem),
             figure_cell(interval(row.score, decimals), row.score.low),
             _versus_best(row, difference_decimals),
+            *([_seeds_cell(row)] if seeds else []),
             _place_cell(row.place.value),
             *([_rate_cell(row, "correct")] if correct else []),
             *([_rate_cell(row, "safe")] if safe else []),
@@ -230,6 +235,11 @@ def _versus_best(row: Row, decimals: int) -> Cell:
         f'{with_minus(size)} <span class="range">{with_minus(span)}</span> <span class="{verdict}">{verdict}</span>'
     )
     return Cell(markup, difference.value)
+
+
+def _seeds_cell(row: Row) -> Cell:
+    seeds = row.seeds_to_separate
+    return Cell("", math.nan) if seeds is None else figure_cell(about(seeds), seeds)
 
 
 def _place_cell(place: float) -> Cell:
@@ -278,7 +288,7 @@ def _comparisons(scenario: ScenarioReport) -> str:
         Heading("other", text=True),
         Heading("difference", "agent minus other"),
         Heading("95 % interval"),
-        Heading("tasks", "that both finished"),
+        Heading("tasks", "that both have a score on"),
         Heading("verdict", text=True),
     ]
     rows = [
@@ -295,7 +305,8 @@ def _comparisons(scenario: ScenarioReport) -> str:
     title = f"All {count_of(len(shown), 'paired comparison')}"
     if len(ranked) > MATRIX_AGENTS:
         title = f"Paired comparisons of the best {MATRIX_AGENTS} agents (comparisons.csv has the others)"
-    return f"<details><summary>{title}</summary>\n{table(title, headings, rows)}\n</details>"
+    note = f'<p class="muted">{uncorrected(len(scenario.leaderboard.comparisons.pairs))}</p>'
+    return f"<details><summary>{title}</summary>\n{note}{table(title, headings, rows)}\n</details>"
 
 
 def _kind(verdict: str) -> str:

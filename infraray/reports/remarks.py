@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from infraray.reports.explanation import uncorrected
 from infraray.reports.leaderboard import Row
 from infraray.reports.notation import count_of, printable
+from infraray.reports.power import POWER, about
 from infraray.reports.report import ScenarioReport
+
+_TOLD = 5
 
 
 def remarks(scenario: ScenarioReport) -> list[tuple[str, str]]:
@@ -17,9 +21,27 @@ def remarks(scenario: ScenarioReport) -> list[tuple[str, str]]:
     return [(agent, text) for agent, text in found if text]
 
 
+def below_the_table(scenario: ScenarioReport) -> list[str]:
+    """What holds for the whole leaderboard: what its verdicts are worth, and what would make them tell more."""
+    board = scenario.leaderboard
+    number = len(board.comparisons.pairs)
+    lines = [uncorrected(number)] if number > 1 else []
+    tied = [row for row in board.rows if row.versus_best is not None and row.versus_best.verdict == "tied"]
+    told = [f"{about(row.seeds_to_separate)} {printable(row.agent)}" for row in tied if row.seeds_to_separate]
+    if told:
+        more = f", and {count_of(len(told) - _TOLD, 'more agent')}, see the page" if len(told) > _TOLD else ""
+        seeds = f"{'; '.join(told[:_TOLD])}{more}"
+        lines.append(f"Seeds that would tell the tied from the best ({100 * POWER:.0f} % power): {seeds}.")
+    elif tied:
+        lines.append("No number of seeds that one would play tells the tied from the best.")
+    return lines
+
+
 def _about(row: Row, scenario: ScenarioReport) -> Iterator[str]:
     if row.failure is not None:
         yield f"{count_of(row.failed, 'episode')} failed, most often {row.failure}"
+    if row.unscored:
+        yield f"{count_of(row.unscored, 'episode')} finished without a finite score and count as failed"
     if row.flaw is not None:
         yield f"{count_of(row.flawed, 'episode')} finished with a remark, most often {row.flaw}"
     if 0 < row.score.n < scenario.tasks:

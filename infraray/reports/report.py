@@ -14,6 +14,7 @@ from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.provenance import describe
 from infraray.reports.distributions import Distribution, score_distributions
+from infraray.reports.forfeits import count_forfeits
 from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
 from infraray.reports.selection import Results, select
@@ -105,8 +106,8 @@ class Report:
             )
         if self.failed:
             found.append(
-                f"{count_of(self.failed, 'episode')} of {self.collected:,} failed. They have no score, "
-                "so a mean covers only what finished; the paired comparisons use the tasks that both finished."
+                f"{count_of(self.failed, 'episode')} of {self.collected:,} failed. Each counts as the worst score "
+                "that its task has: of the floor and of all who played it."
             )
         if self.left_out:
             found.append(
@@ -158,12 +159,13 @@ def evaluate(episodes: pa.Table, manifest: Mapping[str, Any]) -> Report:
 
 
 def _evaluate_scenario(results: Results) -> ScenarioReport:
+    counted = count_forfeits(results)
     return ScenarioReport(
         label=results.label,
         entry=results.entry,
         score=results.score,
-        leaderboard=make_leaderboard(results),
-        distributions=score_distributions(results),
+        leaderboard=make_leaderboard(counted),
+        distributions=score_distributions(counted.results),
         tasks=results.tasks,
         planned=results.planned,
         owed=results.owed,

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from infraray.environment import Score
+from infraray.reports.magnitude import scale_of
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
 Floats = NDArray[np.float64]
@@ -92,9 +93,10 @@ class Results:
         cell = self.agent * self.tasks + self.task
         there = ~np.isnan(values)
         shape = len(self.agents), self.tasks
-        sums = np.bincount(cell[there], values[there], minlength=shape[0] * shape[1]).astype(np.float64)
+        scale = scale_of(values)
+        sums = np.bincount(cell[there], values[there] / scale, minlength=shape[0] * shape[1]).astype(np.float64)
         counts = np.bincount(cell[there], minlength=shape[0] * shape[1])
-        return _divide(sums, counts).reshape(shape)
+        return (_divide(sums, counts) * scale).reshape(shape)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from infraray.reports.notation import (
     rank,
     verdict,
 )
-from infraray.reports.remarks import remarks
+from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
 
 WIDE = 110
@@ -63,6 +63,8 @@ def _print_scenario(scenario: ScenarioReport, console: Console) -> None:
         # For a file or a pipe: whole lines, however long.
         for line in _plain_lines(_table(scenario, wide=True, shape=None)):
             console.print(Text(line), soft_wrap=True)
+    for line in below_the_table(scenario):
+        console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     found = remarks(scenario)
     lines = [f"{agent}: {remark}" for agent, remark in found[:_REMARKS]]
     if len(found) > _REMARKS:

@@ -48,6 +48,12 @@ class ScoreConformance(ScenarioCase):
             assert math.isfinite(played.score) and math.isfinite(played.bound), played
             assert self._at_most(played.score, played.bound), played
 
+    def test_scores_and_bounds_are_values_that_the_score_can_have(self) -> None:
+        """Intervals are cut at the ends of the range that `infraray.Score` declares."""
+        low, high = self.registration().environment_class().score.range
+        for played in self.all_played():
+            assert low <= played.score <= high and low <= played.bound <= high, played
+
     def test_registered_agents_finish_without_failure(self) -> None:
         """They act validly and reach the task's end; where a task can be missed, not every agent solves it."""
         failed = [played for played in self.all_played() if played.failure is not None]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infraray.reports.intervals import BOOTSTRAP_TO, TaskBootstrap
+from infraray.reports.intervals import BOOTSTRAP_FROM, BOOTSTRAP_GROUPS, Estimate, TaskBootstrap
+from infraray.reports.power import POWER, about, seeds_to_separate
 from infraray.reports.rates import estimate_rate
 from infraray.reports.student_t import t_quantile
 
@@ -34,17 +35,18 @@ def test_mean_and_sem_agree_with_scipy():
 
 
 def test_interval_of_few_tasks_is_student_t():
-    values = np.random.default_rng(1).normal(size=9)
-    (estimate,) = TaskBootstrap(9).means(values[None])
-    expected = stats.t.interval(0.95, 8, loc=values.mean(), scale=stats.sem(values))
+    values = np.random.default_rng(1).normal(size=BOOTSTRAP_FROM - 1)
+    (estimate,) = TaskBootstrap(len(values)).means(values[None])
+    expected = stats.t.interval(0.95, len(values) - 1, loc=values.mean(), scale=stats.sem(values))
     assert (estimate.low, estimate.high) == pytest.approx(expected)
 
 
-def test_interval_of_many_tasks_is_student_t():
-    values = np.random.default_rng(1).normal(size=BOOTSTRAP_TO + 1)
-    (estimate,) = TaskBootstrap(len(values)).means(values[None])
-    expected = stats.t.interval(0.95, BOOTSTRAP_TO, loc=values.mean(), scale=stats.sem(values))
-    assert (estimate.low, estimate.high) == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize("tasks", [BOOTSTRAP_GROUPS + 1, 3 * BOOTSTRAP_GROUPS - 1, 10_000])
+def test_interval_of_many_tasks_that_are_drawn_in_groups_is_as_wide_as_students_t(tasks):
+    values = np.random.default_rng(1).exponential(size=tasks)
+    (estimate,) = TaskBootstrap(tasks).means(values[None])
+    low, high = stats.t.interval(0.95, tasks - 1, loc=values.mean(), scale=stats.sem(values))
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.05 * (high - low))
 
 
 def test_bootstrap_interval_agrees_with_scipys_percentile_bootstrap():
@@ -56,13 +58,13 @@ def test_bootstrap_interval_agrees_with_scipys_percentile_bootstrap():
     assert estimate.high == pytest.approx(expected.high, abs=0.04 * width)
 
 
-@pytest.mark.parametrize("tasks", [4, 10, 20, 100])
+@pytest.mark.parametrize("tasks", [4, 7, 10, 20, 100])
 def test_95_percent_interval_of_a_mean_covers_95_percent(tasks):
     runs = 2500
     values = np.random.default_rng(tasks).normal(5, 2, size=(runs, tasks))
     # Three standard errors of a simulated rate, and what the percentiles of 5,000 resamples are off.
     assert coverage(TaskBootstrap(tasks).means(values), 5) == pytest.approx(
-        0.95, abs=3 * math.sqrt(0.95 * 0.05 / runs) + 0.005
+        0.95, abs=3 * math.sqrt(0.95 * 0.05 / runs) + (0.01 if tasks < 10 else 0.005)
     )
 
 
@@ -138,3 +140,62 @@ def test_interval_of_a_rate_covers_about_95_percent(n):
 
 def test_rate_of_nothing_is_unknown():
     assert math.isnan(estimate_rate(math.nan, 0).value)
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 5, 7, 12, 40, 1200])
+def test_interval_stays_in_the_range_of_the_figure(tasks):
+    generator = np.random.default_rng(tasks)
+    times = np.exp(generator.normal(0, 4, size=(200, tasks)))
+    rates = (generator.random((200, tasks)) < 0.9).astype(float)
+    for values, within in ((times, (0.0, math.inf)), (rates, (0.0, 1.0)), (-times, (-math.inf, 0.0))):
+        for row, found in zip(values, TaskBootstrap(tasks).means(values, within), strict=True):
+            assert within[0] <= found.low <= found.value * (1 + 1e-9 * np.sign(found.value)) + 1e-300
+            assert found.value - 1e-12 * abs(found.value) <= found.high <= within[1]
+            assert found.value == pytest.approx(row.mean())
+
+
+@pytest.mark.parametrize("tasks", [BOOTSTRAP_FROM, 10, 25, 1500])
+def test_a_figure_that_gets_worse_moves_both_ends_the_same_way(tasks):
+    generator = np.random.default_rng(tasks)
+    bootstrap = TaskBootstrap(tasks)
+    values = generator.normal(size=(60, tasks))
+    lower = values - np.where(generator.random(values.shape) < 0.2, np.exp(generator.normal(0, 4, values.shape)), 0)
+    for before, after in zip(bootstrap.means(values), bootstrap.means(lower), strict=True):
+        slack = 1e-6 * (1 + abs(after.value) + after.sem)  # single precision
+        assert after.low <= before.low + slack and after.high <= before.high + slack
+
+
+@pytest.mark.parametrize("tasks", [3, 20])
+def test_figures_as_large_as_numbers_go_have_a_mean_and_an_interval(tasks):
+    values = np.random.default_rng(0).uniform(-1.7, 1.7, size=(5, tasks))
+    small, large = (TaskBootstrap(tasks).means(values * size) for size in (1, 2.0**1023))
+    for one, other in zip(small, large, strict=True):
+        assert other == one.times(2.0**1023) and math.isfinite(other.value)
+
+
+def test_a_range_that_the_figures_leave_does_not_exclude_them():
+    (found,) = TaskBootstrap(3).means(np.array([[-3.0, -1.0, -2.0]]), (0.0, 1.0))
+    assert found.low == found.value == -2
+
+
+@pytest.mark.parametrize(("n", "mean", "sd"), [(20, 0.1, 0.5), (10, 1.0, 1.5), (50, -0.02, 1.0), (5, 3.0, 2.0)])
+def test_seeds_to_separate_have_the_power_by_the_noncentral_t(n, mean, sd):
+    def power(seeds):
+        effect, edge = abs(mean) / sd * math.sqrt(seeds), stats.t.ppf(0.975, seeds - 1)
+        return stats.nct.sf(edge, seeds - 1, effect)
+
+    found = seeds_to_separate(Estimate(mean, sd / math.sqrt(n), math.nan, math.nan, n))
+    assert power(found) == pytest.approx(POWER, abs=0.05 if found < 10 else 0.02)
+
+
+def test_no_number_of_seeds_separates_what_does_not_differ():
+    assert seeds_to_separate(Estimate(0.0, 1.0, -1.0, 1.0, 20)) is None
+    assert seeds_to_separate(Estimate(1e-9, 1.0, -1.0, 1.0, 20)) is None
+    assert seeds_to_separate(Estimate(1.0, math.nan, math.nan, math.nan, 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"), [(7, "about 7"), (140, "about 140"), (141, "about 150"), (12345, "about 13,000")]
+)
+def test_seeds_are_told_with_two_digits(seeds, said):
+    assert about(seeds) == said

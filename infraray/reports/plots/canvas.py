@@ -39,6 +39,8 @@ _VARIABLES = {
     **{colour: f"series-{number}" for number, colour in enumerate(SERIES)},
 }
 
+LARGEST = 1e300
+"""The largest figure that is drawn at its place; an axis needs room for differences and margins."""
 LABEL_LENGTH = 34
 _CSS_PIXELS = 96
 """To the inch."""
@@ -122,6 +124,11 @@ def label_rows(axes: Axes, names: Iterable[str]) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+
+
+def drawable(value: float) -> float:
+    """A figure as it is drawn."""
+    return min(max(value, -LARGEST), LARGEST)
 
 
 def height_of(rows: int) -> float:

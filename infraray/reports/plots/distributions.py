@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from infraray.reports.distributions import MAX_POINTS
-from infraray.reports.plots.canvas import BETTER, INK, MUTED, draw_svg, height_of, label_rows, scale_for
+from infraray.reports.plots.canvas import BETTER, INK, MUTED, draw_svg, drawable, height_of, label_rows, scale_for
 from infraray.reports.plots.standings import axis_label
 from infraray.reports.report import ScenarioReport
 
@@ -21,14 +21,21 @@ def plot_distributions(scenario: ScenarioReport, name: str) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        scale = scale_for(axes, [value for spread in spreads for value in spread.quantiles])
+        scale = scale_for(axes, [drawable(value) for spread in spreads for value in spread.quantiles])
         jitter = np.random.default_rng(0)
         for position, spread in enumerate(spreads):
-            low, five, quarter, median, three_quarters, ninety_five, high = spread.quantiles
+            low, five, quarter, median, three_quarters, ninety_five, high = map(drawable, spread.quantiles)
             if with_points:
                 heights = position + jitter.uniform(-0.26, 0.26, len(spread.points))
                 axes.plot(
-                    spread.points, heights, "o", color=MUTED, markersize=2.6, alpha=0.45, markeredgewidth=0, zorder=1
+                    list(map(drawable, spread.points)),
+                    heights,
+                    "o",
+                    color=MUTED,
+                    markersize=2.6,
+                    alpha=0.45,
+                    markeredgewidth=0,
+                    zorder=1,
                 )
             else:
                 axes.plot([low, high], [position] * 2, "o", color=MUTED, markersize=2.6, markeredgewidth=0, zorder=1)

@@ -13,6 +13,7 @@ from infraray.reports.plots.canvas import (
     MUTED,
     SURFACE,
     draw_svg,
+    drawable,
     height_of,
     label_rows,
     scale_for,
@@ -27,19 +28,26 @@ def plot_standings(scenario: ScenarioReport, name: str) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        shown = [*(row.score.value for row in rows), *(row.score.low for row in rows), *(r.score.high for r in rows)]
-        lines = [("floor", board.floor, FLOOR, (0, (4, 2))), ("bound", board.bound, BOUND, (0, (1, 1)))]
-        lines = [line for line in lines if math.isfinite(line[1])]
-        scale = scale_for(axes, [value for value in [*shown, *(line[1] for line in lines)] if math.isfinite(value)])
+        figures = [tuple(map(drawable, (row.score.value, row.score.low, row.score.high))) for row in rows]
+        lines = [
+            (label, drawable(value), colour, style)
+            for label, value, colour, style in (
+                ("floor", board.floor, FLOOR, (0, (4, 2))),
+                ("bound", board.bound, BOUND, (0, (1, 1))),
+            )
+            if math.isfinite(value)
+        ]
+        shown = [*(value for values in figures for value in values), *(line[1] for line in lines)]
+        scale = scale_for(axes, [value for value in shown if math.isfinite(value)])
         for label, value, colour, style in lines:
             axes.axvline(value, color=colour, linewidth=1.8, linestyle=style, label=label, zorder=1)
-        for position, row in enumerate(rows):
+        for position, (row, (value, low, high)) in enumerate(zip(rows, figures, strict=True)):
             tied = row.versus_best is None or row.versus_best.verdict == "tied"
             colour = BETTER if tied else MUTED
             if math.isfinite(row.score.low) and math.isfinite(row.score.high):
-                axes.plot([row.score.low, row.score.high], [position] * 2, color=colour, linewidth=2.4, zorder=2)
+                axes.plot([low, high], [position] * 2, color=colour, linewidth=2.4, zorder=2)
             face = colour if tied else SURFACE
-            axes.plot(row.score.value, position, "o", color=colour, markerfacecolor=face, markersize=7, zorder=3)
+            axes.plot(value, position, "o", color=colour, markerfacecolor=face, markersize=7, zorder=3)
         label_rows(axes, [row.agent for row in rows])
         better = "higher" if scenario.score.higher_is_better else "lower"
         axes.set_xlabel(f"{axis_label(scenario)} ({better} is better{scale})", parse_math=False)

@@ -86,7 +86,7 @@ class Inference(Environment):
     """
 
     scenario = "inference"
-    score = Score("speedup", "1", higher_is_better=True)
+    score = Score("speedup", "1", higher_is_better=True, low=0.0)
     Parameters = InferenceParameters
     parameters: InferenceParameters
     presets: ClassVar[dict[str, dict[str, Any]]] = {name: {"workload": name} for name in PRESETS}

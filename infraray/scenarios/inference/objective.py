@@ -42,7 +42,7 @@ class InferenceObjective(Objective):
         evaluation_seeds: of those on which the result is confirmed.
     """
 
-    score = Score("speedup", "1", higher_is_better=True)
+    score = Score("speedup", "1", higher_is_better=True, low=0.0)
     budget_unit = "requests"
     alone_on_devices = True
 

@@ -109,7 +109,7 @@ class Routing(Environment):
     """
 
     scenario = "routing"
-    score = Score("repair", "1", higher_is_better=True)
+    score = Score("repair", "1", higher_is_better=True, low=0.0, high=1.0)
     levels = tuple(LEVELS)
     expert = "scripted:expert"
     blocking: ClassVar[bool] = True

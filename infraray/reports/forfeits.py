@@ -1,0 +1,88 @@
+"""What an episode counts for that an agent's own failure ended: a forfeit.
+
+Forfeited is an episode that failed (an exception, the time limit, the death of its worker), that an invalid
+answer ended, or that has no finite score. Left out, it would flatter: who raises on the hard tasks would be
+judged by the easy ones. It counts as the worst of
+
+- the task's floor, the random agent's score, and
+- every score that anybody played on that task.
+
+The floor alone would reward whoever plays worse than chance for raising instead. So nobody who forfeits a
+task stands before anybody who played it; and as long as chance or somebody else played it no better than
+the one who forfeits would have, neither its mean, its place nor any of its differences gains. (To exclude
+that among scores without a limit, a forfeit would have to count as infinitely bad, and one time-out in a
+thousand tasks would put an agent below chance.)
+
+An episode that an invalid answer ended is stored with the floor of as much as it played, which may be the
+easy beginning; here it counts like the others. Where nobody has a score on a task and its floor is not known
+either, a forfeit of it stays without a score.
+
+What is owed to a failure of ours, of the machine or of a provider is not recorded but played again, so that
+none of it is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from infraray.reports.selection import Booleans, Floats, Results
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A scenario's results with forfeits counted.
+
+    Args:
+        results: their scores, floors and bounds are filled in where an episode was forfeited.
+        forfeited: for each row, whether it was.
+        unscored: for each row, whether it finished and has no finite score.
+    """
+
+    results: Results
+    forfeited: Booleans
+    unscored: Booleans
+
+
+def count_forfeits(results: Results) -> Counted:
+    """Fills in what forfeited episodes count for."""
+    ended = results.where(pc.equal(results.table["failure"], "invalid_action"))
+    unscored = np.isnan(results.scores) & results.where(pc.equal(results.table["status"], "finished")) & ~ended
+    forfeited = np.isnan(results.scores) | ended
+    if not forfeited.any():
+        return Counted(results, forfeited, unscored)
+    worst, best = (np.fmin, np.fmax) if results.score.higher_is_better else (np.fmax, np.fmin)
+    floors, bounds = results.column("floor"), results.column("bound")
+    # A floor that belongs to the beginning of a task counts only where nothing else is known of it.
+    floor = _of_tasks(results, worst, np.where(ended, np.nan, floors), floors)
+    bound = _of_tasks(results, best, np.where(ended, np.nan, bounds), bounds)
+    played = _of_tasks(results, worst, np.where(forfeited, np.nan, results.scores))
+    counted = worst(floor, played)
+    filled = replace(
+        results,
+        scores=np.where(forfeited, counted[results.task], results.scores),
+        table=_with_column(
+            _with_column(results.table, "floor", np.where(forfeited, floor[results.task], floors)),
+            "bound",
+            np.where(forfeited, bound[results.task], bounds),
+        ),
+    )
+    return Counted(filled, forfeited, unscored)
+
+
+def _of_tasks(results: Results, pick: np.ufunc, *values: Floats) -> Floats:
+    """One figure a task, picked from the first of ``values`` that has any; NaN where none has."""
+    found = np.full(results.tasks, np.nan)
+    for column in values:
+        picked = np.full(results.tasks, np.nan)
+        pick.at(picked, results.task, column)
+        found = np.where(np.isnan(found), picked, found)
+    return found
+
+
+def _with_column(table: pa.Table, name: str, values: Floats) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), pa.array(values, pa.float64(), mask=np.isnan(values)))

@@ -1,0 +1,60 @@
+"""Who stands where: the one order that the tables, plots, files and comparisons all follow.
+
+Rows are ordered by the mean score. An agent's rank is one more than the number of agents above it from which
+the paired comparison separates it, and never less than that of the row above: agents that nothing separates
+share a rank. Agents that lack tasks which others have (episodes are owed) stand below those that lack none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from infraray.reports.comparisons import Comparisons
+from infraray.reports.intervals import Estimate
+from infraray.reports.selection import Results
+
+
+def order(results: Results, scores: Sequence[Estimate], forfeits: Mapping[str, int]) -> list[int]:
+    """Indices of the agents that have a score, the best first; of equals, who forfeited less.
+
+    Args:
+        results: the scenario's episodes.
+        scores: the agents' means over tasks.
+        forfeits: by agent, how many episodes it forfeited.
+    """
+    sign = -1 if results.score.higher_is_better else 1
+    most = max((score.n for score in scores), default=0)
+
+    def key(index: int) -> tuple[bool, float, int, str]:
+        agent, score = results.agents[index], scores[index]
+        return score.n < most, sign * score.value, forfeits.get(agent, 0), agent
+
+    return sorted((index for index, score in enumerate(scores) if score.n), key=key)
+
+
+def ranks(agents: Sequence[str], comparisons: Comparisons, forfeits: Mapping[str, int]) -> list[int]:
+    """A rank for each agent, from 1.
+
+    Args:
+        agents: in their order.
+        comparisons: between them; agents that were not compared count as apart.
+        forfeits: by agent, how many episodes it forfeited.
+    """
+    found: list[int] = []
+    for position, agent in enumerate(agents):
+        above = sum(_is_apart(other, agent, comparisons, forfeits) for other in agents[:position])
+        found.append(max([1 + above, *found[-1:]]))
+    return found
+
+
+def _is_apart(above: str, below: str, comparisons: Comparisons, forfeits: Mapping[str, int]) -> bool:
+    if (above, below) not in comparisons.pairs:
+        return True
+    found = comparisons.pairs[above, below]
+    if found.verdict != "n/a":
+        return found.verdict == "better"
+    if found.difference.value == 0:
+        return False
+    # The means are all there is, and forfeits must not pay: see `infraray.reports.comparisons`.
+    return math.isnan(found.difference.value) or forfeits.get(above, 0) <= forfeits.get(below, 0)
