@@ -150,7 +150,7 @@ class Bench:
             InfrarayError: one line for every flag.
         """
         spec = self.setting.engine_spec(configuration)
-        flags = installed_flags(spec)
+        flags = installed_flags(spec, Path(self.setting.folder))
         if flags is not None:
             flags.check(spec)
 

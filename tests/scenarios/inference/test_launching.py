@@ -1,7 +1,9 @@
 """Launch configurations: the paper's spaces, their command lines, and what an engine's own help says."""
 
 import itertools
+import json
 import random
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -135,6 +137,57 @@ def test_an_engine_is_asked_once_whatever_libraries_set_meanwhile(
     # What is found may be another where one looks elsewhere.
     assert ask(fake, env={"PYTHONPATH": str(tmp_path)}) == EXPECTED
     assert log.read_text() == "asked\nasked\n"
+
+
+KEPT = """import json, sys, time
+if sys.argv[1:2] == ["-c"]:
+    print(json.dumps(%r))
+    raise SystemExit
+time.sleep(0.2)
+open(%r, "a").write("asked\\n")
+"""
+
+
+def processes_that_ask(fake: str, folder: Path, count: int) -> list[dict[str, list[str]]]:
+    """The flags by so many processes at once."""
+    program = (
+        "import json, pathlib; from infraray.engines import EngineSpec\n"
+        "from infraray.scenarios.inference.launching.installed_flags import installed_flags\n"
+        f"spec = EngineSpec(model='m', python={fake!r})\n"
+        f"print(json.dumps(installed_flags(spec, pathlib.Path({str(folder)!r})).choices))"
+    )
+    asking = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(count)
+    ]
+    return [json.loads(one.communicate(timeout=60)[0]) for one in asking]
+
+
+def test_processes_ask_an_engine_once_as_long_as_the_same_is_installed(tmp_path: Path) -> None:
+    log, folder = tmp_path / "log", tmp_path / "figures"
+
+    def install(version: str, url: str | None = None) -> str:
+        packages = {"packages": [["vllm", version, url]], "place": "", "changed": ""}
+        text = KEPT % (packages, str(log))
+        return program(tmp_path / "python", text + PRINTS_ITS_HELP)
+
+    expected = {flag: list(values) for flag, values in EXPECTED.items()}
+    fake = install("1.0")
+    assert processes_that_ask(fake, folder, 3) == [expected] * 3
+    assert processes_that_ask(fake, folder, 1) == [expected]
+    assert log.read_text() == "asked\n"
+    # Another version may have others; and what is torn or no longer understood is asked for again.
+    install("2.0")
+    assert processes_that_ask(fake, folder, 1) == [expected]
+    assert log.read_text() == "asked\n" * 2
+    for kept in folder.glob("flags-*.json"):
+        kept.write_text(kept.read_text()[:20])
+    assert processes_that_ask(fake, folder, 1) == [expected]
+    assert log.read_text() == "asked\n" * 3
+    # One that is being worked on changes without a version.
+    install("2.1", '{"dir_info": {"editable": true}}')
+    for number in (4, 5):
+        assert processes_that_ask(fake, folder, 1) == [expected]
+        assert log.read_text() == "asked\n" * number
 
 
 def test_speculation_on_the_cpu_is_not_scheduled_asynchronously() -> None:

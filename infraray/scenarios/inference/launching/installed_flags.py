@@ -1,14 +1,22 @@
-"""The flags that an installed engine has, by its own ``--help``: spaces and agents know other versions."""
+"""The flags that an installed engine has, by its own ``--help``: spaces and agents know other versions.
+
+An engine takes up to half a minute to import itself and print its help. What it printed is kept on disk, where all
+processes of a study find it, as long as the same packages are installed.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import json
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
 from infraray.engines import launchers
 from infraray.engines.launcher import fill
@@ -61,26 +69,82 @@ class InstalledFlags:
 
 
 _KNOWN: dict[Hashable, InstalledFlags] = {}
-"""What was asked: an engine takes up to half a minute to print its help."""
+"""What this process has asked or read."""
+
+_INSTALLED = """
+import importlib.metadata, importlib.util, json, os, sys
+packages = [
+    [one.metadata["Name"], one.version, one.read_text("direct_url.json")] for one in importlib.metadata.distributions()
+]
+found = importlib.util.find_spec(sys.argv[1].split(".")[0])
+place = found.origin if found is not None and found.origin else ""
+print(json.dumps({"packages": sorted(packages, key=str), "place": place, "changed": place and os.stat(place).st_mtime}))
+"""
+"""Asks an interpreter for its packages, and for where a module is, without importing anything of theirs."""
 
 
-def installed_flags(spec: EngineSpec) -> InstalledFlags | None:
+def installed_flags(spec: EngineSpec, folder: Path | None = None) -> InstalledFlags | None:
     """The flags of the engine that a spec starts; None where it is no program of ours to ask.
+
+    Args:
+        spec: names engine, interpreter and environment variables.
+        folder: where they are kept for other processes; nowhere without one.
 
     Raises:
         InfrarayError: the engine is not installed, or its help cannot be read.
     """
-    if spec.command or not launchers()[spec.engine].command:
+    words = list(takewhile(lambda word: not word.startswith("--"), launchers()[spec.engine].command))
+    if spec.command or not words:
         return None
     key = spec.engine, spec.python, *(os.environ.get(name) for name in _FINDS), *sorted(spec.env.items())
     if key not in _KNOWN:
-        _KNOWN[key] = _ask(spec.engine, spec.python, engine_environment(spec))
+        program = [fill(word, {"python": spec.python}) for word in words]
+        environment = engine_environment(spec)
+        digest = None if folder is None or spec.python not in program else _digest(program, environment)
+        if folder is None or digest is None:
+            _KNOWN[key] = _ask(spec.engine, program, environment)
+        else:
+            _KNOWN[key] = _kept(folder / f"flags-{digest}.json", spec.engine, program, environment)
     return _KNOWN[key]
 
 
-def _ask(engine: str, python: str, environment: Mapping[str, str]) -> InstalledFlags:
-    words = takewhile(lambda word: not word.startswith("--"), launchers()[engine].command)
-    program = [fill(word, {"python": python}) for word in words]
+def _kept(path: Path, engine: str, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
+    """Reads what was kept, or asks and keeps it; whoever comes meanwhile waits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return InstalledFlags({flag: tuple(values) for flag, values in json.loads(path.read_text()).items()})
+        except (OSError, ValueError, AttributeError, TypeError):
+            flags = _ask(engine, program, environment)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(flags.choices))
+        unfinished.replace(path)
+    return flags
+
+
+def _digest(program: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """Stands for the program and all packages of its interpreter; None where what is installed is being worked on."""
+    try:
+        asked = subprocess.run(
+            [program[0], "-c", _INSTALLED, program[-1]],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env=dict(environment),
+        )
+        installed = json.loads(asked.stdout)
+        editable = {name for name, _, url in installed["packages"] if '"editable": true' in (url or "")}
+    except (OSError, ValueError, TypeError, KeyError, subprocess.SubprocessError):
+        return None
+    if editable - {"infraray"}:
+        return None
+    scripts = [hashlib.sha256(Path(word).read_bytes()).hexdigest() for word in program[1:] if Path(word).is_file()]
+    return hashlib.sha256(json.dumps([list(program), scripts, installed]).encode()).hexdigest()[:16]
+
+
+def _ask(engine: str, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
     try:
         asked = subprocess.Popen(
             [*program, _HELP.get(engine, "--help")],
