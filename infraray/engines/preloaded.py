@@ -54,6 +54,11 @@ class PreloadedLauncher:
             zygote = self._zygotes[kind] = _Zygote(command[0], engine.preload, environment, grace_s)
         return PreloadedServer(zygote, command[1:], log, grace_s)
 
+    def wait(self) -> None:
+        """Returns when each zygote has done its imports, also those that its first server taught it."""
+        for zygote in self._zygotes.values():
+            zygote.wait()
+
     def end(self) -> None:
         """Ends every zygote and what was launched from it. May be called twice; a later launch starts others."""
         while self._zygotes:
@@ -97,6 +102,14 @@ class _Zygote:
         data = json.dumps(request).encode()
         socket.send_fds(self._control, [len(data).to_bytes(8, "big")], list(descriptors))
         self._control.sendall(data)
+
+    def wait(self) -> None:
+        """Returns once it could fork a server, or is gone."""
+        closed, closes = os.pipe()
+        with os.fdopen(closed, "rb") as answer:
+            with os.fdopen(closes, "wb"), suppress(ConnectionError):
+                self.ask({}, [closes])
+            answer.read()
 
     def end(self) -> bool:
         """Ends it and its servers, and returns whether nothing is left."""

@@ -4,9 +4,9 @@
 
 CONTROL is the descriptor of a socket. Each request on it is a JSON object (``command``: the words after
 the interpreter, ``log``, ``grace_s``) with two descriptors: the server's lifeline, and a pipe that gets
-the process id of its outer supervisor and, when nothing is left, the exit status. Between the zygote
-and a server stand the two watchers of `supervisor.py`. When the socket closes, the zygote ends
-its servers and itself.
+the process id of its outer supervisor and, when nothing is left, the exit status. An empty one comes with one
+descriptor, which is closed once a server could be forked. Between the zygote and a server stand the two
+watchers of `supervisor.py`. When the socket closes, the zygote ends its servers and itself.
 
 A server starts its worker processes by multiprocessing's method "spawn", each a new interpreter with all
 imports again. Here they are forks as well, of a process that the server left behind before it did
@@ -195,6 +195,9 @@ def serve(image: Image, supervisor: ModuleType) -> None:
                 listening.pop()
                 for pid in told:
                     os.kill(pid, signal.SIGTERM)
+                continue
+            if not request:
+                os.close(*descriptors)
                 continue
             lifeline, tells = descriptors
             pid = fork()

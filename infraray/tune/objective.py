@@ -8,10 +8,12 @@ What becomes of it: a study sends the objective to the actors that run its trial
 actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a
 server that the next configuration can use again, it keeps until `Objective.close`. The order is
 
-1. `Objective.prepare` for each of the `Objective.preparations`, before the study's clock starts;
-2. `Objective.evaluate` for every trial, the space's defaults first;
-3. `Objective.confirm` for the best configuration and for the defaults, `Objective.confirm_agent`
-   for each agent that the study compares with, after the clock has stopped.
+1. `Objective.prepare` for each of the `Objective.preparations`;
+2. `Objective.warm_up` in each process that will run trials, before the study's clock starts;
+3. `Objective.evaluate` for every trial, the space's defaults first;
+4. `Objective.confirm` for the best configuration and for the defaults, seed by seed where seeds are
+   `Objective.confirmed_apart`, `Objective.confirm_agent` for each agent that the study compares with,
+   after the clock has stopped.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, ClassVar
 
 from infraray.agents import parse_agent
@@ -127,6 +130,13 @@ class Objective(ABC):
         """
         raise NotImplementedError
 
+    warming: str = ""
+    """What each process makes for itself before its first trial, in words; empty where that is nothing."""
+
+    def warm_up(self) -> None:
+        """Makes it, so that no trial pays for it. What fails here should fail in the trials, and say why there."""
+        raise NotImplementedError
+
     @abstractmethod
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
         """Measures on the development seeds.
@@ -142,6 +152,14 @@ class Objective(ABC):
     @abstractmethod
     def confirm(self, configuration: Configuration) -> Measurement:
         """Measures with the full budget on the evaluation seeds, from a clean start."""
+
+    confirmed_apart: Sequence[int] = ()
+    """The evaluation seeds where `confirm_seed` measures one at a time, so that several can be measured side by side
+    and a kill loses one; empty where `confirm` measures them together."""
+
+    def confirm_seed(self, configuration: Configuration, seed: int) -> Measurement:
+        """Measures as `confirm` does, on one of the evaluation seeds."""
+        raise NotImplementedError
 
     def check_agent(self, agent: str) -> None:
         """Refuses an agent that `confirm_agent` cannot measure; is called before the study begins.
@@ -161,3 +179,20 @@ class Objective(ABC):
 
     def close(self) -> None:  # noqa: B027 (many objectives own nothing)
         """Ends what `evaluate` and `confirm` started; is called once, at the end, also after a failure."""
+
+
+def joined(measurements: Sequence[Measurement]) -> Measurement:
+    """The measurement on all seeds of one on each: means, and the first failure."""
+    scores = [one.score for one in measurements if one.score is not None]
+    figures: dict[str, list[float]] = {}
+    for one in measurements:
+        for name, value in one.metrics.items():
+            figures.setdefault(name, []).append(value)
+    failed = next((one for one in measurements if one.failure is not None), None)
+    return Measurement(
+        fmean(scores) if len(scores) == len(measurements) else None,
+        tuple(sample for one in measurements for sample in one.samples),
+        {name: fmean(values) for name, values in figures.items()},
+        failure=None if failed is None else failed.failure,
+        reason=None if failed is None else failed.reason,
+    )

@@ -39,6 +39,10 @@ class StudyProgress:
         """One line for each piece, which may take minutes."""
         self._say(f"preparing: {piece}")
 
+    def confirmed_seed(self, confirmation: Confirmation, seed: int, measurement: Measurement) -> None:
+        """One line for each seed that is measured by itself."""
+        self._say(f"evaluation seed {seed}: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")
+
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """One line for each that is measured on the evaluation seeds."""
         self._say(f"evaluation seeds: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")

@@ -12,12 +12,13 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import ray
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher as TuneSearcher
 
 from infraray.errors import InfrarayError
@@ -77,6 +78,9 @@ class StudyWatcher(Protocol):
     def preparing(self, piece: str) -> None:
         """Something is made that all trials need."""
 
+    def confirmed_seed(self, confirmation: Confirmation, seed: int, measurement: Measurement) -> None:
+        """Something was measured on one of the evaluation seeds."""
+
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """Something was measured on the evaluation seeds."""
 
@@ -98,13 +102,15 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
     Raises:
         InfrarayError: the objective cannot be prepared, the cluster is too small, or the journal cannot be written.
     """
-    search = _StudySearch(study, resources.places(study.objective.alone_on_devices), watcher)
+    places = resources.places(study.objective.alone_on_devices)
+    search = _StudySearch(study, places, watcher)
     actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
     with _quiet_tune(), scratch_folder("tune") as folder:
         tune.Tuner(
             tune.with_resources(actor, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=search,
+                scheduler=_KeepsIdleActors(places),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -120,8 +126,28 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
         raise search.error
 
 
+class _KeepsIdleActors(FIFOScheduler):  # type: ignore[misc]
+    """Tune's own scheduler, which lets actors that wait for the others live, with all that they keep.
+
+    Between two phases of a study Tune would keep one and end the others.
+
+    Args:
+        places: actors at a time.
+    """
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.places = places
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Tells Tune once, in words that are not public: a version without them ends the actors."""
+        with suppress(AttributeError):
+            tune_controller._actor_cache.increase_max(trial.placement_group_factory, by=self.places)
+        self.places = 0
+
+
 class _StudySearch(TuneSearcher):  # type: ignore[misc]
-    """Hands out orders: first the preparations, then trials, then confirmations.
+    """Hands out orders: first the preparations, then a warm-up for each place, then trials, then confirmations.
 
     Args:
         study: the study.
@@ -136,8 +162,10 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         self.watcher = watcher
         self.error: Exception | None = None
         """What ended the study early."""
-        self.phase: Literal["preparing", "searching", "confirming"] = "preparing"
+        self.phase: Literal["preparing", "warming", "searching", "confirming"] = "preparing"
         """None begins before all of the one before it has ended."""
+        self.cold = places if study.objective.warming and not study.is_spent else 0
+        """Places that were not told to warm up yet."""
         self.unprepared = list(study.objective.preparations())
         """Pieces that are not under way yet."""
         self.notices: set[str] = set()
@@ -175,10 +203,9 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         found = result or {"measurement": _death(given.order), "began": given.at, "ended": time.time()}
         measurement: Measurement = found["measurement"]
         if given.subject is None:
-            self._take_preparation(measurement)
+            self._take_preparation(given.order, measurement)
         elif isinstance(given.subject, Confirmation):
-            self.study.confirm(given.subject, measurement)
-            self.watcher.confirmed(given.subject, measurement)
+            self._take_confirmation(given.subject, given.order.seed, measurement)
         elif measurement.failure == DEADLINE and found["began"] >= (given.order.deadline or math.inf):
             # Its actor was not there in time: it did not run, and is still owed.
             self.held = None
@@ -213,6 +240,15 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
                 return _Given(None, Order("prepare", piece=piece))
             if self.under_way:
                 return None
+            self.phase = "warming"
+            if self.cold:
+                self.watcher.preparing(self.study.objective.warming)
+        if self.phase == "warming":
+            if self.cold:
+                self.cold -= 1
+                return _Given(None, Order("warm_up"))
+            if self.under_way:
+                return None
             self.phase = "searching"
             self.study.start_clock()
         if self.phase == "searching":
@@ -223,15 +259,37 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
             if self.under_way:
                 return None
             self.phase = "confirming"
-        confirming = [given.subject for given in self.under_way.values()]
+        confirming = [(given.subject, given.order.seed) for given in self.under_way.values()]
         for due in self.study.due_confirmations():
-            if due not in confirming:
-                what = "confirm_agent" if due.configuration is None else "confirm"
-                return _Given(due, Order(what, due.configuration, agent=due.label))
+            seeds = self.study.owed_seeds(due)
+            if not seeds:
+                # Killed after the last seed.
+                self._confirm(due, self.study.joined_seeds(due))
+                return self._next()
+            for seed in seeds:
+                if (due, seed) not in confirming:
+                    what = "confirm_agent" if due.configuration is None else "confirm"
+                    return _Given(due, Order(what, due.configuration, agent=due.label, seed=seed))
         return None
 
-    def _take_preparation(self, measurement: Measurement) -> None:
-        if measurement.failure is not None:
+    def _take_confirmation(self, due: Confirmation, seed: int | None, measurement: Measurement) -> None:
+        if seed is not None:
+            self.study.confirm_seed(due, seed, measurement)
+            self.watcher.confirmed_seed(due, seed, measurement)
+            if self.study.owed_seeds(due):
+                return
+            measurement = self.study.joined_seeds(due)
+        self._confirm(due, measurement)
+
+    def _confirm(self, due: Confirmation, measurement: Measurement) -> None:
+        self.study.confirm(due, measurement)
+        self.watcher.confirmed(due, measurement)
+
+    def _take_preparation(self, order: Order, measurement: Measurement) -> None:
+        if measurement.failure is not None and order.what == "warm_up":
+            # The trials will say the same, or go without.
+            self.watcher.notice(f"{self.study.objective.warming}: {measurement.reason}")
+        elif measurement.failure is not None:
             failed = f"nothing can be measured: {measurement.reason}"
             if self.under_way:
                 # Tune ends no trial that is under way, and a reference may take its time.

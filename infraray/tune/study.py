@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from infraray.tune.journal import Event, Journal
-from infraray.tune.objective import Measurement, Objective
+from infraray.tune.objective import Measurement, Objective, joined
 from infraray.tune.sampling import sample_untried
 from infraray.tune.searchers import Proposal, find_searcher
 from infraray.tune.searchers.brackets import budget_ladder
@@ -154,6 +154,8 @@ class Study:
         """By the trial's id; without those that the deadline cut off."""
         self.confirmations: dict[str, Confirmation] = {}
         """By key."""
+        self.seeds_confirmed: dict[str, dict[int, Measurement]] = {}
+        """By key and evaluation seed, where seeds are confirmed apart."""
         self.same_proposals = True
         """Whether the searcher proposed the same again as the journal says; another version of it may not."""
         self._by_id: dict[str, Trial] = {}
@@ -278,11 +280,35 @@ class Study:
         due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
         return list({one.key: one for one in due if not self._is_confirmed(one)}.values())
 
+    def owed_seeds(self, due: Confirmation) -> Sequence[int | None]:
+        """The evaluation seeds on which it is still to be measured, one at a time; None stands for all together."""
+        if due.configuration is None or not self.objective.confirmed_apart:
+            return [None]
+        done = self.seeds_confirmed.get(due.key, {})
+        return [seed for seed in self.objective.confirmed_apart if seed not in done]
+
     def confirmed_best(self) -> Confirmation | None:
         """The best configuration that the evaluation seeds confirmed; None without one."""
         ranking = [canonical_text(outcome.trial.configuration) for outcome in self.ranking()]
         roles = judge_candidates(ranking, {key: found.passed for key, found in self.confirmations.items()})
         return next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
+
+    def confirm_seed(self, due: Confirmation, seed: int, measurement: Measurement) -> None:
+        """Keeps a measurement on one evaluation seed."""
+        event = {
+            "kind": "confirmed_seed",
+            "label": due.label,
+            "configuration": None if due.configuration is None else dict(due.configuration),
+            "seed": seed,
+            "measurement": measurement.to_json(),
+        }
+        self.journal.append(event)
+        self._take_seed(event)
+
+    def joined_seeds(self, due: Confirmation) -> Measurement:
+        """The measurement on all evaluation seeds, of those on each."""
+        done = self.seeds_confirmed[due.key]
+        return joined([done[seed] for seed in self.objective.confirmed_apart])
 
     def confirm(self, due: Confirmation, measurement: Measurement) -> None:
         """Keeps a measurement on the evaluation seeds."""
@@ -301,6 +327,8 @@ class Study:
     def _replay(self, event: Event) -> None:
         if event["kind"] == "confirmed":
             self._take_confirmation(event)
+        elif event["kind"] == "confirmed_seed":
+            self._take_seed(event)
         elif event["kind"] == "finished":
             self._take_outcome(event)
         elif event["kind"] == "clock":
@@ -346,6 +374,10 @@ class Study:
         measurement = Measurement.from_json(event["measurement"])
         made = Confirmation(event["label"], event["configuration"], measurement, event.get("depends_on", {}))
         self.confirmations[made.key] = made
+
+    def _take_seed(self, event: Event) -> None:
+        done = self.seeds_confirmed.setdefault(canonical_text(event["configuration"]), {})
+        done[event["seed"]] = Measurement.from_json(event["measurement"])
 
     def _take_time(self, event: Event) -> None:
         self.searched_s = max(self.searched_s, event["at_s"])

@@ -32,11 +32,12 @@ class Order:
     """What an actor is to do.
 
     Args:
-        what: ``prepare``, ``evaluate``, ``confirm`` or ``confirm_agent``.
+        what: ``prepare``, ``warm_up``, ``evaluate``, ``confirm`` or ``confirm_agent``.
         configuration: None where there is none.
         budget: of ``evaluate``.
         agent: of ``confirm_agent``.
         piece: of ``prepare``.
+        seed: of ``confirm``; None for all evaluation seeds.
         deadline: seconds since the epoch; None without one.
     """
 
@@ -45,6 +46,7 @@ class Order:
     budget: int = 0
     agent: str = ""
     piece: str = ""
+    seed: int | None = None
     deadline: float | None = None
 
 
@@ -109,6 +111,9 @@ def carry_out(objective: Objective, order: Order) -> Measurement:
         with _until(order.deadline):
             if order.what == "prepare":
                 return Measurement(None, reason="\n".join(objective.prepare(order.piece)) or None)
+            if order.what == "warm_up":
+                objective.warm_up()
+                return Measurement(None)
             measurement = _checked(_measure(objective, order))
     except Exception as error:
         reason = str(error) if isinstance(error, InfrarayError) else describe_failure(error)
@@ -123,6 +128,8 @@ def _measure(objective: Objective, order: Order) -> Measurement:
         return objective.confirm_agent(order.agent)
     assert order.configuration is not None
     if order.what == "confirm":
+        if order.seed is not None:
+            return objective.confirm_seed(order.configuration, order.seed)
         return objective.confirm(order.configuration)
     return objective.evaluate(order.configuration, order.budget)
 

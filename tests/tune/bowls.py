@@ -28,6 +28,7 @@ class Bowl(Objective):
 
     Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long one takes; ``actors``:
     how many must be there before the first one goes on; ``clay``: a file that every measurement reads;
+    ``oven``: whether it must be warmed up, and how that goes; ``apart``: whether seeds are confirmed one at a time;
     ``cracked``: what becomes of a cracked one: ``raises``, ``dies``, ``sleeps``, ``spins``, ``nan``.
     """
 
@@ -40,6 +41,9 @@ class Bowl(Objective):
     def __init__(self, request):
         self.parameters = dict(request.parameters)
         self.seeds, self.evaluation_seeds = request.seeds, request.evaluation_seeds
+        self.warming = "the oven" if self.parameters.get("oven") else ""
+        self.confirmed_apart = self.evaluation_seeds if self.parameters.get("apart") else ()
+        self.is_warm = False
         if self.parameters.get("refuse"):
             raise InfrarayError("bowls: refuse=True: must be false")
 
@@ -60,8 +64,19 @@ class Bowl(Objective):
             raise InfrarayError("bowls: there is no clay")
         return ["the clay is wet"]
 
+    def warm_up(self):
+        self.write("warm up")
+        time.sleep(self.parameters.get("oven_s", 0.0))
+        if self.parameters["oven"] == "raises":
+            raise InfrarayError("the oven is broken")
+        if self.parameters["oven"] == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.is_warm = True
+
     def evaluate(self, configuration, budget):
         self.write(f"evaluate {self.spell(configuration)} budget={budget}")
+        if self.parameters.get("oven") == "needed" and not self.is_warm:
+            raise InfrarayError("the oven is cold")
         self.take_clay()
         self.wait_for_others()
         time.sleep(self.parameters.get("trial_s", 0.0) * budget / self.max_budget)
@@ -79,6 +94,15 @@ class Bowl(Objective):
             return Measurement(1.0, failure="quality gate", reason="it leaks")
         samples = tuple(bowl(configuration) + seed * 0.001 for seed in self.evaluation_seeds)
         return Measurement(sum(samples) / len(samples), samples)
+
+    def confirm_seed(self, configuration, seed):
+        self.write(f"confirm {self.spell(configuration)} on {seed}")
+        self.wait_for_others()
+        time.sleep(self.parameters.get("seed_s", 0.0))
+        if seed == self.parameters.get("unconfirmed") and configuration != self.space.default:
+            return Measurement(1.0, (1.0,), failure="quality gate", reason="it leaks")
+        score = bowl(configuration) + seed * 0.001
+        return Measurement(score, (score,), {"seed": seed})
 
     def check_agent(self, agent):
         if agent != "scripted:potter":

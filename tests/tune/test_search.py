@@ -288,6 +288,89 @@ def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path, monkeypa
     assert not list(temporary.glob("infraray*"))
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_every_place_is_warmed_up_once_before_its_first_trial_and_the_clock_starts_after(
+    parallel, ray_session, tmp_path
+):
+    log = tmp_path / "log"
+    parameters = {"log": str(log), "oven": "needed", "oven_s": 2.0, "trial_s": 0.2, "actors": parallel, "clays": 2}
+    summary = search(
+        study(budget={"trials": 8}, parallel=parallel, parameters=parameters), tmp_path / "run", quiet=True
+    )
+    assert (summary.trials, summary.failed) == (8, 0)
+    warmed = collections.Counter(pid for pid, what in measured(log) if what == "warm up")
+    assert list(warmed.values()) == [1] * parallel
+    assert {pid for pid, what in measured(log) if what.startswith("evaluate")} == set(warmed)
+    assert finished(tmp_path / "run")[0]["began_s"] < 1.0
+    # A study that has only to be confirmed needs no oven.
+    again = study(budget={"trials": 8}, parallel=parallel, parameters=parameters, against=["scripted:potter"])
+    lines = len(measured(log))
+    search(again, tmp_path / "run", quiet=True)
+    assert "warm up" not in [what for _, what in measured(log)[lines:]]
+
+
+@pytest.mark.parametrize("kind", ["raises", "dies"])
+def test_what_cannot_be_warmed_up_is_told_and_measured_cold(kind, ray_session, tmp_path, capfd):
+    spec = study(parallel=1, parameters={"oven": kind})
+    summary = search(spec, tmp_path / "run")
+    assert (summary.trials, summary.failed) == (6, 0)
+    reason = {"raises": "the oven is broken", "dies": "the process that ran the trial died"}[kind]
+    said = capfd.readouterr().err
+    assert "preparing: the oven" in said and f"the oven: {reason}" in said
+
+
+def confirmed(folder: Path, kind: str):
+    return [event for event in read_journal(folder / "trials.jsonl") if event["kind"] == kind]
+
+
+def test_evaluation_seeds_that_are_confirmed_apart_are_so_side_by_side(ray_session, tmp_path):
+    log = tmp_path / "log"
+    parameters = {"log": str(log), "apart": True, "actors": 2}
+    together = search(study(budget={"trials": 8}), tmp_path / "together", quiet=True)
+    apart = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "apart", quiet=True)
+    assert apart.best == together.best and apart.score == pytest.approx(together.score)
+    seeds = confirmed(tmp_path / "apart", "confirmed_seed")
+    assert sorted((event["label"], event["seed"]) for event in seeds) == sorted(
+        (label, seed) for label in ("x=4.0 y=500.0 glaze=plain", apart.best) for seed in range(100, 104)
+    )
+    assert len({pid for pid, what in measured(log) if what.startswith("confirm")}) == 2
+    for one, other in zip(
+        confirmed(tmp_path / "apart", "confirmed"), confirmed(tmp_path / "together", "confirmed"), strict=True
+    ):
+        assert one["label"] == other["label"]
+        assert one["measurement"]["samples"] == pytest.approx(other["measurement"]["samples"])
+        assert one["measurement"]["metrics"] == {"seed": 101.5}
+
+
+def test_a_seed_that_fails_refuses_the_configuration_and_the_next_is_tried(ray_session, tmp_path):
+    parameters = {"apart": True, "unconfirmed": 102}
+    summary = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "run", quiet=True)
+    whole = confirmed(tmp_path / "run", "confirmed")
+    failed = [event["measurement"]["failure"] for event in whole if event["label"] != "x=4.0 y=500.0 glaze=plain"]
+    assert failed == ["quality gate"] * 3 and summary.best in (None, "x=4.0 y=500.0 glaze=plain")
+    assert len(confirmed(tmp_path / "run", "confirmed_seed")) == 4 * 4
+
+
+@pytest.mark.parametrize("seeds_before", [1, 3, 4])
+def test_a_search_killed_between_two_seeds_measures_only_the_others(seeds_before, ray_session, tmp_path):
+    log = tmp_path / "log"
+    parameters = {"log": str(log), "apart": True, "seed_s": 0.3}
+    spec = study(budget={"trials": 4}, parallel=1, parameters=parameters)
+    folder = tmp_path / "run"
+    search(spec, folder, quiet=True)
+    before = measured(log)
+    # As if it had been killed right after the event of a seed.
+    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
+    seeds = [number for number, line in enumerate(lines) if '"confirmed_seed"' in line]
+    (folder / "trials.jsonl").write_text("".join(lines[: seeds[seeds_before - 1] + 1]))
+    search(spec, folder, quiet=True)
+    again = [what for _, what in measured(log)[len(before) :] if what.startswith("confirm")]
+    assert len(again) == len(seeds) - seeds_before
+    events = confirmed(folder, "confirmed_seed")
+    assert len({(event["label"], event["seed"]) for event in events}) == len(events) == len(seeds)
+    assert len(confirmed(folder, "confirmed")) == len(seeds) // 4
+
+
 def test_missing_packages_name_the_extra(ray_session, tmp_path):
     (tmp_path / "bowls.yaml").write_text(yaml.safe_dump(study()))
     # As where only the package itself is installed; Ray asks for it when Tune is imported.

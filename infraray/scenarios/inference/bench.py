@@ -1,8 +1,8 @@
 """The test bench: launches an engine with a configuration, sends a workload's requests, and tells what came of it.
 
 Trials are launched from a process that has imported the engine, with the engine's caches as the trial
-before left them, which saves most of a start. What decides a score is started plainly: the reference
-server, and what is submitted, the latter with empty caches.
+before left them, which saves most of a start; `Bench.warm_up` makes both before the first. What decides a
+score is started plainly: the reference server, and what is submitted, the latter with empty caches.
 
 Search and agents use the same bench, on the same requests, so that their results can stand in one
 table. Only one measurement at a time is made on the same devices, whoever makes it: two servers side
@@ -18,7 +18,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +101,7 @@ class Bench:
         self._preloaded = PreloadedLauncher()
         self._serves_preloaded: dict[str, bool] = {}
         """By engine, once one was started so: whether it serves, or only when started plainly."""
+        self._warm = False
         self._requests: dict[tuple[int, int], RequestSet] = {}
         self._references: dict[int, Reference] = {}
 
@@ -180,6 +181,25 @@ class Bench:
             )
         return missing
 
+    def warm_up(self) -> None:
+        """Starts each engine once with its defaults, so that no trial pays for what is cold only at first.
+
+        These are the imports, once with the variables that the engine sets for its workers, and what it compiles and
+        keeps. A start that fails will fail again where it is measured, and say why there.
+        """
+        if self._warm:
+            return
+        setting = self.setting
+        for engine in setting.engines:
+            chosen = complete({ENGINE: engine} if len(setting.engines) > 1 else {}, setting.space)
+            with self.lock.held():
+                self.stop()
+                with suppress(InfrarayError):
+                    self._launch(setting.engine_spec(chosen), math.inf, "preloaded")
+                self.stop()
+                self._preloaded.wait()
+        self._warm = True
+
     def evaluate(
         self,
         configuration: Configuration,
@@ -238,13 +258,13 @@ class Bench:
         return self._references.get(seed)
 
     def start_reference(self) -> EngineProcess:
-        """Starts the reference server; `stop` ends it.
+        """Starts the reference server to ask it, not to time it; `stop` ends it.
 
         Raises:
             InfrarayError: it does not start.
         """
         spec = self.setting.reference_spec()
-        return self._running(spec, "plain", None) or self._launch(spec, math.inf, "plain")
+        return self._running(spec, "preloaded", None) or self._launch(spec, math.inf, "preloaded")
 
     def speedup(self, score: float, seed: int) -> float:
         """How many times better than the reference's a score is: 1 for equal."""

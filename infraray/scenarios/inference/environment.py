@@ -150,6 +150,7 @@ class Inference(Environment):
         self.bench.check_all(self.parameters.judge)
         self.bench.reference(self.pair.dev)
         self.bench.reference(self.pair.eval)
+        self.bench.warm_up()
         self.began = time.monotonic()
 
     @property

@@ -24,7 +24,7 @@ from infraray.scenarios.inference.parameters import InferenceParameters, seed_pa
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.workloads import SEED_PAIRS
 from infraray.tune.episodes import measure_agent
-from infraray.tune.objective import Measurement, Objective, SearchRequest
+from infraray.tune.objective import Measurement, Objective, SearchRequest, joined
 from infraray.tune.values import Configuration
 
 SCENARIO = "inference"
@@ -49,9 +49,10 @@ class InferenceObjective(Objective):
     def __init__(self, parameters: InferenceParameters, seeds: Sequence[int], evaluation_seeds: Sequence[int]) -> None:
         self.parameters = parameters
         self.seeds = tuple(seeds)
-        self.evaluation_seeds = tuple(evaluation_seeds)
+        self.evaluation_seeds = self.confirmed_apart = tuple(evaluation_seeds)
         self.setting = parameters.setting()
         self.space = self.setting.space
+        self.warming = f"{', '.join(self.setting.engines)}: imports and a first start"
         workload = parameters.workload
         self.max_budget = workload.num_requests
         self.min_budget = min(workload.num_requests, max(workload.peak_concurrency, workload.num_requests // 9))
@@ -106,6 +107,10 @@ class InferenceObjective(Objective):
             self._bench = Bench(self.setting)
         return self._bench
 
+    def warm_up(self) -> None:
+        """Starts each engine once."""
+        self.bench.warm_up()
+
     def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
         """Launches, or uses the server that runs, and sends the first ``budget`` requests of each development seed."""
         trials = []
@@ -117,20 +122,23 @@ class InferenceObjective(Objective):
         return Measurement(sum(samples) / len(samples), samples, _metrics(trials))
 
     def confirm(self, configuration: Configuration) -> Measurement:
-        """Submits on each evaluation seed; what fails a gate has the speedup 1."""
-        judge = self.parameters.judge
-        submissions = [submit(self.bench, configuration, seed, judge) for seed in self.evaluation_seeds]
-        samples = tuple(submission.score for submission in submissions)
-        refused = next((submission for submission in submissions if not submission.passed), None)
+        """Submits on each evaluation seed."""
+        return joined([self.confirm_seed(configuration, seed) for seed in self.evaluation_seeds])
+
+    def confirm_seed(self, configuration: Configuration, seed: int) -> Measurement:
+        """Submits on an evaluation seed; what fails a gate has the speedup 1."""
+        submission = submit(self.bench, configuration, seed, self.parameters.judge)
         return Measurement(
-            sum(samples) / len(samples),
-            samples,
+            submission.score,
+            (submission.score,),
             {
-                "speedup_before_gates": sum(submission.speedup for submission in submissions) / len(submissions),
-                **_metrics([submission.trial for submission in submissions]),
+                "speedup_before_gates": submission.speedup,
+                "probe_s": submission.probe_s,
+                "opinion_s": submission.opinion_s,
+                **_metrics([submission.trial]),
             },
-            failure=None if refused is None else _class_of(refused),
-            reason=None if refused is None else refused.reason,
+            failure=None if submission.passed else _class_of(submission),
+            reason=None if submission.passed else submission.reason,
         )
 
     def check_agent(self, agent: str) -> None:

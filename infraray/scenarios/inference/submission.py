@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -36,12 +37,16 @@ class Submission:
         speedup: over the reference on the same requests, whatever the gates say; NaN where it failed.
         quality: the quality gate's decision.
         integrity: the integrity gate's; None where there was no server to look at.
+        probe_s: seconds that the gates asked the server.
+        opinion_s: seconds that the reference was started and asked what it thinks of the answers.
     """
 
     trial: Trial
     speedup: float
     quality: QualityResult
     integrity: IntegrityResult | None
+    probe_s: float = 0.0
+    opinion_s: float = 0.0
 
     @property
     def outcome(self) -> RunOutcome:
@@ -116,7 +121,7 @@ def submit(
         if trial.failure is not None or process is None or measurement is None:
             return Submission(trial, math.nan, QualityResult(None, reference.answers), None)
         spec = setting.engine_spec(configuration)
-        log = ""
+        log, measured = "", time.monotonic()
         try:
             plan = plan_probes(setting.workload, bench.tokenizer)
             with watch("probed", process):
@@ -126,6 +131,7 @@ def submit(
             log = process.log_tail(1000)
         finally:
             bench.stop()
+        probed = time.monotonic()
         requests = bench.requests(seed)
         traffics = [traffic.responses for traffic in measurement.traffics]
         server = bench.start_reference()
@@ -142,6 +148,7 @@ def submit(
             )
         finally:
             bench.stop()
+    asked = time.monotonic()
     evidence = Evidence(
         setting.workload,
         requests.requests,
@@ -157,7 +164,8 @@ def submit(
         documents = _documents(setting.command_line(configuration), log, transcript, trial, integrity)
         integrity = check_integrity(evidence, asyncio.run(judge(judged_by, documents)))
     gain = speedup(setting.workload.objective, trial.score, reference.score)
-    return Submission(trial, gain, QualityResult(answers, reference.answers), integrity)
+    quality = QualityResult(answers, reference.answers)
+    return Submission(trial, gain, quality, integrity, probed - measured, asked - probed)
 
 
 def _documents(
