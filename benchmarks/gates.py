@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.answers import complete
 from infraray.scenarios.inference.objective import InferenceObjective
+from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.submission import submit
 from infraray.tune.study_file import load_study, make_objective
 

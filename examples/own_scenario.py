@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import spaces
 
 import infraray
-from infraray.answers import parse_choice
+from infraray.answers import Choice
 
 IDLE_COST = 1.0
 UNSERVED_COST = 10.0
@@ -119,9 +119,9 @@ class Autoscale(infraray.Environment):
         missing = self.demand[minute] - replicas
         return UNSERVED_COST * missing if missing > 0 else IDLE_COST * -missing
 
-    def parse_action(self, text):
-        """A number of replicas."""
-        return parse_choice(text, ("replicas",), self.parameters.max_replicas + 1)
+    def answer_form(self):
+        """A number of replicas: agents may write it in any of the usual ways."""
+        return Choice("replicas", self.parameters.max_replicas + 1)
 
     def default_action(self):
         """None."""

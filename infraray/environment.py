@@ -6,7 +6,6 @@ happens after an invalid one, limits, text and numbers are the same for all and 
 
 from __future__ import annotations
 
-import json
 import math
 import string
 from abc import abstractmethod
@@ -21,6 +20,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from infraray.answers import AnswerForm, form_of, read_answer
+from infraray.answers.native import plain, whole_number
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.observation import Observation, ObservationLayout, ObservedField
 from infraray.parameters import Parameters
@@ -258,17 +259,31 @@ class Environment(gymnasium.Env[Any, Any]):
     def advance(self, action: Any) -> Outcome:
         """Carries out a valid native action."""
 
-    @abstractmethod
+    def answer_form(self) -> AnswerForm:
+        """What an action is when it is said now: from it follow `parse_action` and `say_action`.
+
+        By default what the action space suggests: a number for `Discrete`, a JSON object for a `Dict` of numbers
+        and texts. A scenario gives names by which an agent speaks: ``Choice("server", 5)``, a `Record` of fields.
+        """
+        form = form_of(self.action_space)
+        if form is None:
+            raise InfrarayError(
+                f"{self.scenario}: {type(self.action_space).__name__} actions have no obvious words; "
+                "say what they are in answer_form()"
+            )
+        return form
+
     def parse_action(self, text: str) -> Any:
-        """Reads an action from what an agent wrote.
+        """Reads an action from what an agent wrote, in the order that ``infraray.answers.reader`` says.
 
         Raises:
             InvalidAction: one line with the reason and what would be valid.
         """
+        return read_answer(text, self.answer_form())
 
     def say_action(self, action: Any) -> str:
-        """Writes a native action as text that `parse_action` reads back."""
-        return str(action) if isinstance(self.action_space, spaces.Discrete) else json.dumps(action)
+        """Writes a native action as text that `parse_action` reads back: for prompts, exports and training data."""
+        return self.answer_form().say(self.check_action(action))
 
     @abstractmethod
     def default_action(self) -> Any:
@@ -306,20 +321,17 @@ class Environment(gymnasium.Env[Any, Any]):
         return None
 
     def check_action(self, action: Any) -> Any:
-        """Returns a native action in its plain form.
+        """Returns a native action in its plain form; NumPy's and others' arrays of one element are that element.
 
         Raises:
             InvalidAction: one line with the reason and what would be valid.
+            InfrarayError: an array or tensor stands for no action.
         """
         space = self.action_space
         if isinstance(space, spaces.Discrete):
-            if isinstance(action, np.ndarray) and action.shape == ():
-                action = action.item()
-            if not _is_integer(action):
-                raise InvalidAction(f"the action {_shorten(action)} is not a whole number from 0 to {space.n - 1}")
-            if not 0 <= action < space.n:
-                raise InvalidAction(f"the action {action} is not one of 0 to {space.n - 1}")
-            return int(action)
+            # Most actions are, and a call costs as much as the rest of a simulator's step.
+            return action if type(action) is int and 0 <= action < space.n else whole_number(action, int(space.n))
+        action = plain(space, action)
         if not space.contains(action):
             raise InvalidAction(f"the action {_shorten(action)} is not a member of {space}")
         return action

@@ -4,7 +4,7 @@ import numpy as np
 from gymnasium import spaces
 
 from infraray import Environment, Measures, ObservedField, Outcome, Parameters, Score, Task, parameter
-from infraray.answers import parse_choice
+from infraray.answers import Choice
 
 
 class LampParameters(Parameters):
@@ -71,8 +71,8 @@ class Lamp(Environment):
         self.said += right
         return Outcome(float(right), terminated=self.played + 1 == self.parameters.scored_lamps)
 
-    def parse_action(self, text):
-        return parse_choice(text, ("number",), 4)
+    def answer_form(self):
+        return Choice("number", 4)
 
     def default_action(self):
         return 0

@@ -217,6 +217,7 @@ class ChatAgent(Agent):
                 "retries": sum(completion.retries for completion in asked),
                 "waited_s": sum(completion.waited_s for completion in asked),
                 "finish_reason": last.finish_reason,
+                "refusal": last.refusal,
                 "cost": self.price.of(inputs, outputs) if self.price is not None else None,
                 "cached": all(completion.cached for completion in asked),
                 "left_out": sorted({*last.left_out, *dialogue.left_out}),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from infraray.agents.chat.failures import TransientFailure, server_reason
+from infraray.answers import split_thoughts
 from infraray.characters import whole_characters
-
-_THOUGHT = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,7 @@ class Completion:
         retries: requests that failed before.
         waited_s: seconds between the first request and the one that succeeded.
         left_out: options that the server does not take.
+        refusal: why the model would not answer, in its words, where the server gives them apart.
         cached: whether it came from the cache; the times are then those of the original.
     """
 
@@ -45,6 +44,7 @@ class Completion:
     retries: int = 0
     waited_s: float = 0.0
     left_out: tuple[str, ...] = ()
+    refusal: str | None = None
     cached: bool = False
 
     @property
@@ -61,6 +61,7 @@ class _Parts:
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     called: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
     finish_reason: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     first_token_at: float | None = None
@@ -83,6 +84,8 @@ class _Parts:
             calls = said.get("tool_calls")
             if text:
                 self.text.append(text)
+            if refusal := said.get("refusal"):
+                self.refusal.append(refusal)
             if reasoning:
                 self.reasoning.append(reasoning)
             if calls and calls[0].get("index", 0) == 0:
@@ -99,11 +102,13 @@ class _Parts:
             text = whole_characters("".join(self.text))
             reasoning = whole_characters("".join(self.reasoning))
             called = whole_characters("".join(self.called)) if self.called else None
+            refusal = whole_characters("".join(self.refusal)) if self.refusal else None
         except TypeError:
             raise TransientFailure("the server sent JSON that is no answer") from None
-        if "think>" in text:
-            text, thought = split_reasoning(text)
-            reasoning += thought
+        said, thoughts = split_thoughts(text)
+        if said != text.strip():
+            text = said
+            reasoning += thoughts
         ended = time.perf_counter()
         first = self.first_token_at - self.started if streamed and self.first_token_at is not None else None
         return Completion(
@@ -115,15 +120,8 @@ class _Parts:
             self.usage.get("completion_tokens"),
             ended - self.started,
             first,
+            refusal=refusal,
         )
-
-
-def split_reasoning(text: str) -> tuple[str, str]:
-    """Parts text from the reasoning that ``<think>`` marks; the opening or the closing mark may be missing."""
-    if "<think>" not in text.partition("</think>")[0] and "</think>" in text:
-        text = f"<think>{text}"
-    thoughts = _THOUGHT.findall(text)
-    return _THOUGHT.sub("", text).strip(), "\n".join(thought.strip() for thought in thoughts)
 
 
 def read_document(content: bytes, started: float) -> Completion:
@@ -134,7 +132,7 @@ def read_document(content: bytes, started: float) -> Completion:
     """
     parts = _Parts(started)
     parts.take(_json(content), "message")
-    if parts.finish_reason is None and not parts.text and not parts.called:
+    if parts.finish_reason is None and not (parts.text or parts.called or parts.refusal):
         raise TransientFailure("the server sent JSON that is no answer")
     return parts.finish(streamed=False)
 
@@ -153,7 +151,7 @@ async def read_stream(chunks: AsyncIterator[bytes], started: float) -> Completio
             if line.startswith(b"data:"):
                 data = line[5:].strip()
                 if data == b"[DONE]":
-                    if parts.finish_reason is None and not parts.text:
+                    if parts.finish_reason is None and not (parts.text or parts.refusal):
                         raise TransientFailure("the server ended its answer before it began")
                     return parts.finish(streamed=True)
                 parts.take(_json(data), "delta")

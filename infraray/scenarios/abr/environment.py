@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from infraray.answers import parse_choice
+from infraray.answers import Choice
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.observation import ObservedField
 from infraray.scenarios.abr.bound import mean_qoe_bound
@@ -216,9 +216,9 @@ class AdaptiveBitrate(Environment):
         self._scored_qoe += qoe
         return Outcome(qoe, self._next == len(self._factors))
 
-    def parse_action(self, text: str) -> int:
+    def answer_form(self) -> Choice:
         """A quality's number."""
-        return parse_choice(text, ("quality", "quality_index"), len(self._gains))
+        return Choice("quality", len(self.parameters.bitrates_kbps), also=("quality_level",))
 
     def default_action(self) -> int:
         """Quality 0, whatever the state: the same for every agent."""

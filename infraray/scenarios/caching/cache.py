@@ -8,6 +8,8 @@ from itertools import islice
 from infraray.scenarios.caching.policies.policy import Policy
 from infraray.scenarios.caching.requests import Requests
 
+BYPASS, ADMIT = 0, 1
+
 
 class Cache:
     """The cache's contents and how far the requests have got.

@@ -10,12 +10,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from infraray.answers import Choice
 from infraray.environment import Environment, Measures, Outcome, Score, Task
-from infraray.errors import InvalidAction
 from infraray.observation import ObservedField
-from infraray.scenarios.caching.answers import ADMIT, BYPASS, parse_decision
 from infraray.scenarios.caching.bound import most_hits
-from infraray.scenarios.caching.cache import Cache
+from infraray.scenarios.caching.cache import ADMIT, BYPASS, Cache
 from infraray.scenarios.caching.parameters import CachingParameters
 from infraray.scenarios.caching.policies import EVICTION_POLICIES
 from infraray.scenarios.caching.requests import generate_requests
@@ -243,15 +242,16 @@ class Caching(Environment):
         hits = 0 if cache.waiting else cache.run()
         return Outcome(float(hits), terminated=cache.over)
 
-    def parse_action(self, text: str) -> int:
-        """A number, ``admit`` or ``bypass``."""
+    def answer_form(self) -> Choice:
+        """A number, ``admit`` (where the object fits) or ``bypass``."""
+        words = {"bypass": BYPASS, "admit": ADMIT}
         if not self._evicts:
-            return parse_decision(text, ("admit",), 2)
-        number = parse_decision(text, ("evict", "number", "candidate"), self.parameters.candidates + 1)
-        says_admit = number == ADMIT and "admit" in text.lower() and "evict" not in text.lower()
-        if says_admit and self.cache.waiting and not self.cache.fits:
-            raise InvalidAction('the object does not fit; name the cached object to evict, for example {"evict": 1}')
-        return number
+            return Choice("admit", 2, values=words)
+        refused = {}
+        if self.task is not None and self.cache.waiting and not self.cache.fits:
+            refused["admit"] = 'the object does not fit; name the cached object to evict, for example {"evict": 1}'
+        size = self.parameters.candidates + 1
+        return Choice("evict", size, also=("number", "candidate"), values=words, refused=refused)
 
     def default_action(self) -> int:
         """Bypass: the cache stays as it is."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.caching.answers import BYPASS
+from infraray.scenarios.caching.cache import BYPASS
 from infraray.scenarios.caching.environment import NOBODY, Caching
 from infraray.scenarios.caching.requests import generate_requests
 from infraray.vector import VectorEnvironment

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.observation import ObservedField
-from infraray.scenarios.inference.answers import EVALUATE, SUBMIT, VERBS, complete, parse_request
 from infraray.scenarios.inference.bench import Bench, Trial, to_plain
 from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
+from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, VERBS, ProposalForm, complete
 from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
@@ -207,19 +207,31 @@ class Inference(Environment):
         )
         return Outcome(self.submission.score - 1.0, terminated=True, extra={"submission": self.submission.to_json()})
 
+    def answer_form(self) -> ProposalForm:
+        """What to do, and with which settings."""
+        return ProposalForm(self.space)
+
     def parse_action(self, text: str) -> dict[str, Configuration]:
         """Reads JSON in a text and checks its settings."""
-        request = self._checked(parse_request(text, self.space))
+        request = self._checked(super().parse_action(text))
         self._said = text
         return request
 
     def check_action(self, action: Any) -> dict[str, Configuration]:
         """Takes the native form and the form that texts have."""
+        return self._checked(self._in_words(action))
+
+    def say_action(self, action: Any) -> str:
+        """The request as JSON."""
+        return self.answer_form().say(self._in_words(action))
+
+    def _in_words(self, action: Any) -> dict[str, Configuration]:
+        """An action as texts have it, whichever form it has."""
         if isinstance(action, dict) and len(action) == 1 and next(iter(action)) in VERBS:
             verb, given = next(iter(action.items()))
             if not isinstance(given, dict):
                 raise InvalidAction(f"{verb}={given!r}: must be an object of settings")
-            return self._checked({verb: complete(given, self.space)})
+            return {verb: complete(given, self.space)}
         native = super().check_action(action)
         values = {
             one.name: one.values[int(position)]
@@ -229,7 +241,7 @@ class Inference(Environment):
         for name, value in values.items():
             if self.space.is_active(name, active):
                 active[name] = value
-        return self._checked({VERBS[int(native["verb"])]: complete(active, self.space)})
+        return {VERBS[int(native["verb"])]: complete(active, self.space)}
 
     def _checked(self, request: dict[str, Configuration]) -> dict[str, Configuration]:
         """Refuses what the installed engine does not know."""
@@ -238,10 +250,6 @@ class Inference(Environment):
         except InfrarayError as error:
             raise InvalidAction("; ".join(str(error).splitlines())) from None
         return request
-
-    def say_action(self, action: Any) -> str:
-        """The request as JSON."""
-        return json.dumps(self.check_action(action))
 
     def default_action(self) -> dict[str, Configuration]:
         """Measures the defaults."""

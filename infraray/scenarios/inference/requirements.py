@@ -10,8 +10,8 @@ from pathlib import Path
 from infraray.engines import launchers
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.answers import complete
 from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.setting import ENGINE
 
 _MODULES = {"transformers": ("torch", "transformers"), "vllm": ("vllm",), "sglang": ("sglang",)}

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from infraray.answers import parse_choice
+from infraray.answers import Choice
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.observation import ObservedField
 from infraray.scenarios.load_balance.bound import mean_completion_bound
@@ -174,9 +174,9 @@ class LoadBalance(Environment):
         scored = job >= self.parameters.warmup_steps
         return Outcome(-completion_time if scored else 0.0, terminated=self._next == len(self._sizes))
 
-    def parse_action(self, text: str) -> int:
+    def answer_form(self) -> Choice:
         """A server's number."""
-        return parse_choice(text, ("server", "server_index"), len(self.servers.rates))
+        return Choice("server", len(self.parameters.rates))
 
     def default_action(self) -> int:
         """Server 0, whatever the state: the same for every agent."""

@@ -1,15 +1,21 @@
-"""The space of native actions: a machine and a command for it."""
+"""Actions: a machine and a command for it, as a space and as what an agent says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gymnasium import spaces
 
+from infraray.answers import Option, Record, Text
 from infraray.emulators.network import Topology
 from infraray.environment import TEXT_CHARACTERS
-from infraray.scenarios.routing.answers import MAX_COMMAND_CHARACTERS
 from infraray.scenarios.routing.healthy import router_interfaces, routes
+
+DONE = "done"
+"""The command that ends the episode; a reserved word of the shell, so no command of its own."""
+
+MAX_COMMAND_CHARACTERS = 4000
 
 LOOKS = ("ip -4 -o addr show", "ip route", "ip rule", "iptables -S", "sysctl net.ipv4.ip_forward")
 
@@ -38,6 +44,25 @@ class Commands(spaces.Dict):
     def contains(self, x: Any) -> bool:
         """Whether ``x`` has a machine, and a command that is not blank."""
         return bool(super().contains(x)) and bool(x["command"].strip())
+
+
+class CommandForm(Record):
+    """``{"machine": "r0", "command": "ip route"}``, or the word `DONE`, which needs no machine."""
+
+    @classmethod
+    def of(cls, topology: Topology) -> CommandForm:
+        """The form for the machines of a topology."""
+        machines = topology.machines
+        done = {"machine": len(machines) - 1, "command": DONE}
+        command = Text("command", MAX_COMMAND_CHARACTERS, TEXT_CHARACTERS, sample="ip route")
+        return cls((Option("machine", tuple(machines)), command), words={DONE: done})
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The native action."""
+        command = given.get("command")
+        if isinstance(command, str) and command.strip() == DONE and given.get("machine") is None:
+            return dict(self.words[DONE])
+        return super().complete(given)
 
 
 def _sensible_commands(topology: Topology) -> list[tuple[int, str]]:

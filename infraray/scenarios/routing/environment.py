@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from contextlib import closing
 from typing import Any, ClassVar
@@ -12,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infraray import emulators
+from infraray.answers.native import plain
 from infraray.emulators.network import Network
 from infraray.emulators.requirements import PATH
 from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import Observation, ObservedField
-from infraray.scenarios.routing.actions import Commands
+from infraray.scenarios.routing.actions import DONE, CommandForm, Commands
 from infraray.scenarios.routing.ahead import TaskAhead
-from infraray.scenarios.routing.answers import DONE, parse_command
 from infraray.scenarios.routing.conduct import Conduct, judge, reward, ruin
 from infraray.scenarios.routing.levels import LEVELS
 from infraray.scenarios.routing.parameters import RoutingParameters
@@ -250,17 +249,13 @@ class Routing(Environment):
             self._end_network()
         return observation, earned, terminated, truncated, info
 
-    def parse_action(self, text: str) -> dict[str, Any]:
-        """JSON with a machine and a command."""
-        return parse_command(text, self.parameters.topology.machines)
-
-    def say_action(self, action: dict[str, Any]) -> str:
-        """The machine by its name."""
-        machine = self.parameters.topology.machines[action["machine"]]
-        return json.dumps({"machine": machine, "command": action["command"]})
+    def answer_form(self) -> CommandForm:
+        """A machine by its name, and a command."""
+        return CommandForm.of(self.parameters.topology)
 
     def check_action(self, action: Any) -> dict[str, Any]:
         """A machine's number and a command that is not blank."""
+        action = plain(self.action_space, action)
         if not self.action_space.contains(action):
             raise InvalidAction(
                 'the action is not of the form {"machine": 0, "command": "ip route"}, with a machine from 0 to '

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from typing import Any
 
 import pytest
@@ -218,7 +217,7 @@ def test_examples_are_the_experts_answers_on_reserved_seeds(scenario: str) -> No
     assert shown == examples(Briefing.of(infraray.make(scenario), 99), 4, text=True)
     assert len({message["content"] for message in shown[::2]}) == 4
     numbers = examples(briefing, 1, text=False)
-    assert set(json.loads(numbers[0]["content"])) and re.fullmatch(r"\d+", numbers[1]["content"])
+    assert set(json.loads(numbers[0]["content"])) and isinstance(json.loads(numbers[1]["content"]), dict)
 
 
 def test_few_shot_shows_as_many_examples_as_asked_for() -> None:

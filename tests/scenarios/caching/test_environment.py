@@ -184,7 +184,11 @@ def test_byte_hit_rate_counts_bytes(tmp_path):
     [
         ("3", 3),
         ('{"evict": 12}', 12),
-        ("I would evict 4, no: evict: 7", 7),
+        ("I would evict 4.", 4),
+        ('{"evict": 0, "note": "would admit"}', 0),
+        ("Do not admit.", 0),
+        ("Bypass rather than admit.", 0),
+        ('{"action": "evict", "evict": 3}', 3),
         ("bypass", 0),
         ('{"bypass": true}', 0),
         ('{"action": "bypass"}', 0),
@@ -202,7 +206,20 @@ def test_eviction_answers_are_understood(text, action):
 
 @pytest.mark.parametrize(
     "text, action",
-    [("1", 1), ('{"admit": true}', 1), ('{"admit": 0}', 0), ("admit: no", 0), ("Decision: admit", 1), ("bypass", 0)],
+    [
+        ("1", 1),
+        ('{"admit": true}', 1),
+        ('{"admit": 0}', 0),
+        ("admit: no", 0),
+        ("Decision: admit", 1),
+        ("bypass", 0),
+        ("Do not admit.", 0),
+        ("I would not admit it.", 0),
+        ("Do not bypass the cache.", 1),
+        ("**Admit**", 1),
+        ('{"admit": false, "note": "would admit"}', 0),
+        ("Answer: do not admit\n\nTo admit it would be bold.", 0),
+    ],
 )
 def test_admission_answers_are_understood(text, action):
     env = infraray.make("caching", preset="admission")
@@ -220,7 +237,22 @@ def test_admit_without_a_victim_is_refused_when_the_object_does_not_fit():
     assert info["valid"] and info["action"] == 1
 
 
-@pytest.mark.parametrize("text", ["", "evict everything", "evict 65", "-1", "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "evict everything",
+        "evict 65",
+        "-1",
+        "{}",
+        "I would evict 4, no: evict: 7",
+        "evict object 12",
+        "I would bypass it, but I would also admit it.",
+        "Should I admit it?",
+        "If it fits, admit it.",
+        '{"evict": 0, "admit": true}',
+    ],
+)
 def test_other_answers_are_refused_in_one_line(text):
     env = infraray.make("caching")
     env.reset(seed=0)

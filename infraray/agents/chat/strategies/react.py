@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.strategies.chain_of_thought import text_after_mark
 from infraray.agents.chat.strategies.strategy import NO_ANSWER, Strategy
+from infraray.answers.marks import find_marks
+from infraray.answers.reader import ANSWER_CALLS
 
 STOP = "\nObservation:"
 """Where the model would begin to make up what a tool gives."""
 
 ANSWER = "answer"
-MAX_ARGUMENT_CHARACTERS = 4000
-
-_ACTION = re.compile(r"^[ \t*_#>]*+action[ \t*_]*+:[\s*_`]*+([A-Za-z]\w*+)[ \t]*+\[", re.IGNORECASE | re.MULTILINE)
 
 
 class ReAct(Strategy):
@@ -51,7 +48,7 @@ class ReAct(Strategy):
             is_cut = completion.is_cut and not stopped
             name, argument = read_action(text, is_cut)
             if name is None or name == ANSWER:
-                return argument
+                return argument if completion.is_cut else text
             if name not in self.tools or len(dialogue.tool_calls) >= self.max_tool_calls:
                 # No tool that may be used: the environment says what is wrong with it as an answer.
                 return NO_ANSWER if is_cut else text
@@ -66,13 +63,10 @@ def read_action(text: str, is_cut: bool = False) -> tuple[str | None, str]:
 
     In a reply that was cut off the brackets must be closed.
     """
-    actions = list(_ACTION.finditer(text))
-    if not actions:
+    calls = [mark for mark in find_marks(text) if mark.name is not None]
+    if not calls:
         return None, text_after_mark(text, is_cut)
-    rest = text[actions[-1].end() :][:MAX_ARGUMENT_CHARACTERS]
-    depth = 1
-    for position, character in enumerate(rest):
-        depth += (character == "[") - (character == "]")
-        if depth == 0:
-            return actions[-1][1].lower(), rest[:position].strip()
-    return (None, NO_ANSWER) if is_cut else (actions[-1][1].lower(), rest.strip())
+    last = calls[-1]
+    if is_cut and not last.is_closed:
+        return None, NO_ANSWER
+    return ANSWER if last.name in ANSWER_CALLS else last.name, last.value.strip()

@@ -39,14 +39,10 @@ class Strategy(ABC):
         """How to answer: it follows the task and the actions in the system's message."""
 
     async def decide(self, dialogue: Dialogue) -> str:
-        """The action as text, which the environment parses."""
+        """What the model said, as a whole: the environment finds the action in it, for every strategy alike."""
         completion = await dialogue.ask()
         dialogue.answered(completion.text)
-        return self.extract_cut(completion.text) if completion.is_cut else self.extract(completion.text)
-
-    def extract(self, text: str) -> str:
-        """The action in what the model wrote."""
-        return text
+        return self.extract_cut(completion.text) if completion.is_cut else completion.text
 
     def extract_cut(self, text: str) -> str:
         """The action in an answer that was cut off: only of a JSON object can one tell that nothing is missing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from infraray.agents.agent import Briefing, ScriptedAgent
 from infraray.observation import Observation
-from infraray.scenarios.caching.answers import ADMIT, BYPASS
+from infraray.scenarios.caching.cache import ADMIT, BYPASS
 from infraray.scenarios.caching.parameters import CachingParameters
 from infraray.scenarios.caching.policies.policy import Policy
 

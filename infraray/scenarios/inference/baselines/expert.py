@@ -14,8 +14,8 @@ from typing import Any
 
 from infraray.agents.agent import register_agent
 from infraray.errors import InvalidAction
-from infraray.scenarios.inference.answers import complete
 from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
+from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.setting import ENGINE
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration

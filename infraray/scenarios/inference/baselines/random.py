@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from infraray.agents.agent import register_agent
 from infraray.errors import InvalidAction
-from infraray.scenarios.inference.answers import complete
 from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
+from infraray.scenarios.inference.proposals import complete
 from infraray.tune.values import Configuration
 
 

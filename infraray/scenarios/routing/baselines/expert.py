@@ -16,7 +16,7 @@ from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
 from infraray.emulators.network import Topology
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
-from infraray.scenarios.routing.answers import DONE
+from infraray.scenarios.routing.actions import DONE
 from infraray.scenarios.routing.healthy import router_interfaces, routes
 from infraray.scenarios.routing.parameters import RoutingParameters
 from infraray.scenarios.routing.router_look import LOOK, RouterLook

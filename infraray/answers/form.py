@@ -1,0 +1,105 @@
+"""What an action is when it is said: what a scenario declares, so that the one reader can read it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from infraray.answers.json_objects import JsonObject
+from infraray.errors import InvalidAction
+
+GENERAL_NAMES = ("action", "answer", "final_answer", "choice", "decision")
+"""Keys under which an action may stand in every scenario, beside its own."""
+
+WRAPPERS = (*GENERAL_NAMES, "arguments", "parameters")
+"""Keys whose value may be the object that holds the action, where the outer one has no key of its own for it."""
+
+
+class _Unread:
+    def __repr__(self) -> str:
+        return "UNREAD"
+
+
+UNREAD: Final = _Unread()
+"""What is returned for a text that is no value of the form."""
+
+
+class AnswerForm(ABC):
+    """Reads and writes a scenario's actions; what is read is native, as `Environment.check_action` gives it."""
+
+    names: tuple[str, ...]
+    """The keys that are the action's own in a JSON object, in lower case."""
+
+    wanted: str
+    """What would be valid, as the end of a reason: ``answer a whole number from 0 to 3, for example {"server": 0}``."""
+
+    @abstractmethod
+    def say(self, action: Any) -> str:
+        """Writes a native action as text that is read back."""
+
+    @abstractmethod
+    def from_object(self, content: JsonObject) -> Any:
+        """The action that an object's own keys hold.
+
+        Raises:
+            InvalidAction: they hold none, or contradict each other.
+        """
+
+    def from_value(self, text: str) -> Any:
+        """The action that a bare value is, UNREAD where it is none.
+
+        Raises:
+            InvalidAction: it is a value, and out of range.
+        """
+        return UNREAD
+
+    def from_prose(self, text: str) -> Any:
+        """The only action that prose names.
+
+        Raises:
+            InvalidAction: it names none, or more than one.
+        """
+        raise InvalidAction(f"no {self.names[0]} found in {shown(text)}; {self.wanted}")
+
+    def is_meant(self, content: JsonObject) -> bool:
+        """Whether an object has a key of the action's own, or wraps one that has."""
+        return any(self.own_name(key) is not None for key in content) or wrapped(content) is not None
+
+    def own_name(self, key: str) -> str | None:
+        """The name that a key stands for: ``Server``, ``server_id`` and ``serverIndex`` are ``server``."""
+        plain = re.sub(r"[\s-]+", "_", key.strip().lower()) if len(key) <= 60 else ""
+        for name in (plain, _SUFFIX.sub("", plain)):
+            if name in self.names or name in GENERAL_NAMES:
+                return name
+        return None
+
+
+_SUFFIX = re.compile(r"_?(?:index|idx|id|number|num|no)\Z")
+
+
+def wrapped(content: Mapping[str, Any]) -> JsonObject | None:
+    """The only object that stands under one of `WRAPPERS`."""
+    inside = [value for key, value in content.items() if key.lower() in WRAPPERS and isinstance(value, JsonObject)]
+    return inside[0] if len(inside) == 1 else None
+
+
+def own_values(form: AnswerForm, content: JsonObject) -> Iterator[tuple[str, Any]]:
+    """An object's own names and their values.
+
+    Raises:
+        InvalidAction: one of the keys stands in it more than once.
+    """
+    for key, value in content.items():
+        name = form.own_name(key)
+        if name is not None:
+            if key in content.repeated:
+                raise InvalidAction(f"the key {shown(key)} stands in the answer more than once; {form.wanted}")
+            yield name, value
+
+
+def shown(value: Any) -> str:
+    """A value in a reason, bounded."""
+    text = repr(value[:100]) if isinstance(value, str) and len(value) > 100 else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
