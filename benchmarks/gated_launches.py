@@ -14,6 +14,7 @@ import json
 from pathlib import Path
 
 from infraray.scenarios.inference.answers import complete
+
 from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.submission import submit
 from infraray.tune.study_file import load_study, make_objective
