@@ -13,9 +13,8 @@ import argparse
 import json
 from pathlib import Path
 
-from infraray.scenarios.inference.answers import complete
-
 from infraray.scenarios.inference.objective import InferenceObjective
+from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.submission import submit
 from infraray.tune.study_file import load_study, make_objective
 
