@@ -90,13 +90,13 @@ def main() -> None:
     parser.add_argument("answering", type=Path, help="what examples/answering_model.py wrote")
     parser.add_argument("smaller", type=Path, help="the same with a smaller model")
     given = parser.parse_args()
-    probes.CANARIES = MANY_CANARIES
-    wrong = 0
+    few, wrong = probes.CANARIES, 0
     folder = given.answering.resolve()
     with reference_of(str(folder / "model")) as reference:
         inspector = Inspector.beside(reference.url, folder, QUESTIONS)
         with cheats_beside(inspector, given.smaller.resolve() / "model") as cheats:
             for cheat, caught_by in {"honest": set[str](), **CAUGHT_BY}.items():
+                probes.CANARIES = few if caught_by and "canary" not in caught_by else MANY_CANARIES
                 quality = inspector.quality(cheats.url(cheat))
                 result = inspector.integrity(cheats.url(cheat), cheats.process.pid or 0)
                 found = {finding.check for finding in result.findings}

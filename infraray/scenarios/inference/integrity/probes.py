@@ -32,9 +32,10 @@ CONCURRENCY = 8
 REPEATED = 4
 """Prompts that are asked twice."""
 FINGERPRINTS = 12
-ROUNDS = 4
-"""So many times others are asked in the place of those at which the server says nothing. A model that is silent at
-three of ten prompts then answers too few once in a million times, as little as chance finds elsewhere."""
+ROUNDS = 6
+"""So many times others are asked in the place of those at which the server says nothing. Where a model is silent at
+half of all prompts, too few are left to time 3 times in a million, and none that is said twice 3 times in 10,000;
+without any rounds, a model that is silent at 3 of 10 leaves too few to time in 85 of 100 launches."""
 
 LEAST_CONTEXT = 2048
 """Tokens of context that a server has if it can answer the quality gate's questions."""
