@@ -25,11 +25,13 @@ class Is:
         return any(getattr(parameters, name) in self.values for name in self.names)
 
     def broken(self, parameters: Any) -> str:
-        """Why a parameter with this condition has no effect with ``parameters``."""
+        """Why a parameter with this condition has no effect with ``parameters``, and what to do."""
+        if self.values == (None,):
+            return f"{self.names[0]} is given; leave one of them out"
+        fix = f"leave it out, or set {' or '.join(self.names)}: {' or '.join(map(str, self.values))}"
         if len(self.names) > 1:
-            return f"neither {' nor '.join(self.names)} is {' or '.join(map(_said, self.values))}"
-        value = getattr(parameters, self.names[0])
-        return f"{self.names[0]} is {'given' if self.values == (None,) else _said(value)}"
+            return f"neither {' nor '.join(self.names)} is {' or '.join(map(_said, self.values))}; {fix}"
+        return f"{self.names[0]} is {_said(getattr(parameters, self.names[0]))}; {fix}"
 
 
 @dataclass(frozen=True, init=False)
@@ -44,8 +46,8 @@ class IsNot(Is):
         return not super().holds(parameters)
 
     def broken(self, parameters: Any) -> str:
-        """Why a parameter with this condition has no effect with ``parameters``."""
-        return f"{self.names[0]} is {_said(getattr(parameters, self.names[0]))}"
+        """Why a parameter with this condition has no effect with ``parameters``, and what to do."""
+        return f"{self.names[0]} is {_said(getattr(parameters, self.names[0]))}; leave it out"
 
 
 def _said(value: Any) -> str:

@@ -64,7 +64,7 @@ class Parameters(BaseModel):
         idle = found.without_effect()
         refused = [name for name in idle if name in values]
         if refused:
-            lines = [f"{name}={getattr(found, name)!r}: has no effect: {idle[name]}; leave it out" for name in refused]
+            lines = [f"{name}={getattr(found, name)!r}: has no effect: {idle[name]}" for name in refused]
             raise InfrarayError("\n".join(f"{owner}: {line}" for line in lines))
         if not idle:
             return found
