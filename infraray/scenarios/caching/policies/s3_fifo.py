@@ -3,8 +3,13 @@
 Yang, Zhang, Qiu, Yue and Rashmi: FIFO queues are all you need for cache eviction (SOSP 2023).
 New objects enter the small queue; those asked for at least twice there move to the main queue,
 the others leave and are remembered in a ghost queue, from which a second coming enters the main
-queue at once. The main queue is a CLOCK with counters up to 3. As in libCacheSim, objects are
-taken from the main queue while it holds more than its share. All shares are of bytes.
+queue at once. The main queue is a CLOCK with counters up to 3, and objects are taken from it while
+it holds more than its share. All shares are of bytes.
+
+libCacheSim's S3FIFO (0.3.5) departs from the paper where we do not: until the first eviction it
+puts misses into the main queue once the small one is full; it looks at the main queue's share only
+before each eviction and not after each promotion; it keeps no object as large as the small queue;
+and its ghost queue is a byte smaller where the shares are no whole bytes.
 """
 
 from collections import OrderedDict, deque
