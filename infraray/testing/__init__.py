@@ -21,7 +21,16 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"infraray.testing.{module}"
-        for module in ("actions", "agent", "determinism", "interface", "scores", "searcher", "vector_equality")
+        for module in (
+            "actions",
+            "agent",
+            "bounds",
+            "determinism",
+            "interface",
+            "scores",
+            "searcher",
+            "vector_equality",
+        )
     )
 )
 

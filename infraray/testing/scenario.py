@@ -1,6 +1,7 @@
 """What every scenario must keep."""
 
 from infraray.testing.actions import ActionConformance
+from infraray.testing.bounds import BoundConformance
 from infraray.testing.determinism import DeterminismConformance
 from infraray.testing.interface import InterfaceConformance
 from infraray.testing.scores import ScoreConformance
@@ -8,10 +9,15 @@ from infraray.testing.vector_equality import VectorConformance
 
 
 class ScenarioConformance(
-    InterfaceConformance, DeterminismConformance, ActionConformance, VectorConformance, ScoreConformance
+    InterfaceConformance,
+    DeterminismConformance,
+    ActionConformance,
+    VectorConformance,
+    ScoreConformance,
+    BoundConformance,
 ):
     """All that a scenario must keep: ``class TestMine(ScenarioConformance): scenario = "mine"``.
 
-    Further class attributes, all optional: ``parameters``, ``seeds`` (see `ScenarioCase`) and
-    ``nonsense`` (see `ActionConformance`).
+    Further class attributes, all optional: ``parameters``, ``seeds`` (see `ScenarioCase`),
+    ``nonsense`` (see `ActionConformance`) and ``settings`` (see `BoundConformance`).
     """

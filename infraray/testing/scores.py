@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from infraray.agents import load_agent, registered_agents
 from infraray.environment import Environment
+from infraray.testing.bounds import at_most
 from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, play, play_agent
-
-TOLERANCE = 1e-9
-"""Relative; the bound and the score may be summed in another order."""
 
 
 class Played(NamedTuple):
@@ -125,8 +123,4 @@ class ScoreConformance(ScenarioCase):
         return cls.registration().environment_class().score.higher_is_better
 
     def _at_most(self, worse: float, better: float) -> bool:
-        """Whether ``better`` is at least as good a score; no score is worse than any."""
-        if math.isnan(worse):
-            return True
-        slack: Any = TOLERANCE * max(1.0, abs(better))
-        return bool(worse <= better + slack if self._higher_is_better() else worse >= better - slack)
+        return at_most(self.registration().environment_class().score, worse, better)

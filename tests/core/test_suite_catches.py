@@ -10,7 +10,7 @@ import infraray
 from infraray.agents import Agent, ScriptedAgent, register_agent
 from infraray.registration import _registrations
 from infraray.testing import AgentConformance, ScenarioConformance
-from tests.core.toy import Lamp
+from tests.core.toy import Lamp, LampParameters
 
 _numbers = itertools.count()
 
@@ -69,6 +69,26 @@ class TooLowBound(Lamp):
         return 0.9
 
 
+class BoundOutOfReach(Lamp):
+    """The bound is no score that there can be."""
+
+    def bound(self):
+        return 1.2
+
+
+class BoundForTheDefaults(Lamp):
+    """The bound knows nothing of a parameter."""
+
+    class Parameters(LampParameters):
+        numbers: int = infraray.parameter(4, ge=1, le=9, unit="1", description="numbers that lamps show")
+
+    def make_action_space(self):
+        return gymnasium.spaces.Discrete(self.parameters.numbers)
+
+    def bound(self):
+        return 1.0 if self.parameters.numbers == 4 else 0.2
+
+
 class LyingExample(Lamp):
     """The form that is shown is not understood."""
 
@@ -125,6 +145,8 @@ class Undocumented(Lamp):
         (SeedBlind, "test_different_seeds_give_different_tasks"),
         (HashOrdered, "test_other_processes_play_the_same_episodes"),
         (TooLowBound, "test_no_agent_beats_the_bound_on_any_task"),
+        (BoundOutOfReach, "test_no_agent_beats_the_bound_wherever_parameters_may_lie"),
+        (BoundForTheDefaults, "test_no_agent_beats_the_bound_wherever_parameters_may_lie"),
         (LyingExample, "test_forms_that_are_shown_are_understood"),
         (OtherMeaning, "test_text_does_what_the_native_action_does"),
         (Crashing, "test_default_takes_the_default_action"),

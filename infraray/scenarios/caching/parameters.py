@@ -105,7 +105,7 @@ class CachingParameters(Parameters):
         only_when=(*ZIPF, Is("sizes", "lognormal")),
     )
     pareto_shape: float = parameter(
-        1.2, gt=0, le=100, unit="1", description="tail index of sizes", only_when=(*ZIPF, Is("sizes", "pareto"))
+        1.2, ge=0.01, le=100, unit="1", description="tail index of sizes", only_when=(*ZIPF, Is("sizes", "pareto"))
     )
     size_correlation: float = parameter(
         0.0,

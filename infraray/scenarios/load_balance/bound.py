@@ -174,7 +174,7 @@ class PricedServers:
 
     def _following_edges(self, times: Floats) -> tuple[NDArray[np.int64], Floats]:
         """The next `LOOKAHEAD` edges of prices after each time, and before which time none is left out."""
-        following = (times // self.cell_s).astype(np.int64)[:, None] + np.arange(1, LOOKAHEAD + 1)
+        following = np.minimum(times // self.cell_s, self.cells).astype(np.int64)[:, None] + np.arange(1, LOOKAHEAD + 1)
         last = following[:, -1]
         unseen = np.where(last < self.cells, (last + 1) * self.cell_s, np.inf)
         return np.minimum(following, self.cells), unseen

@@ -22,11 +22,16 @@ class LoadBalanceParameters(Parameters):
         5, ge=1, le=1000, unit="1", description="servers", only_when=(Is("service_rates", None),)
     )
     slowest_rate: float = parameter(
-        0.5, gt=0, le=1e6, unit="work/s", description="service rate of server 0", only_when=(Is("service_rates", None),)
+        0.5,
+        ge=1e-9,
+        le=1e6,
+        unit="work/s",
+        description="service rate of server 0",
+        only_when=(Is("service_rates", None),),
     )
     fastest_rate: float = parameter(
         2.0,
-        gt=0,
+        ge=1e-9,
         le=1e6,
         unit="work/s",
         description="service rate of the last server; rates rise evenly between",
@@ -51,7 +56,7 @@ class LoadBalanceParameters(Parameters):
         0.2, gt=0, lt=1, unit="1", description="share of the time that is burst", only_when=BURSTY
     )
     burst_length: float = parameter(
-        20.0, gt=0, le=1e6, unit="1", description="mean jobs that arrive in one burst", only_when=BURSTY
+        20.0, ge=0.01, le=1e6, unit="1", description="mean jobs that arrive in one burst", only_when=BURSTY
     )
     job_sizes: Literal["pareto", "lognormal", "exponential", "trace"] = parameter(
         "pareto", unit="", description="distribution of job sizes"
@@ -90,8 +95,8 @@ class LoadBalanceParameters(Parameters):
     @field_validator("service_rates")
     @classmethod
     def _rates_are_positive(cls, rates: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if rates is not None and (not rates or len(rates) > 1000 or not all(0 < rate <= 1e6 for rate in rates)):
-            raise ValueError("must hold 1 to 1000 rates, each above 0 and at most 1e6")
+        if rates is not None and (not rates or len(rates) > 1000 or not all(1e-9 <= rate <= 1e6 for rate in rates)):
+            raise ValueError("must hold 1 to 1000 rates, each from 1e-9 to 1e6")
         return rates
 
     @field_validator("observe")

@@ -52,6 +52,38 @@ def test_bound_is_at_least_the_best_of_all_plans(arguments, warmup):
         assert best_plan(environment, seed, 5) <= environment.bound()
 
 
+def log_uniform(random, low, high):
+    return float(10 ** random.uniform(np.log10(low), np.log10(high)))
+
+
+def test_bound_is_at_least_the_best_of_all_plans_at_any_scale_and_no_chunk_beats_the_highest_quality():
+    random = np.random.default_rng(4)
+    for _ in range(60):
+        chunks, slowest = int(random.integers(1, 5)), log_uniform(random, 0.001, 1e4)
+        warmup = int(random.integers(0, chunks))
+        arguments = {
+            "bitrates_kbps": tuple(np.cumsum([log_uniform(random, 1, 1e5) for _ in range(3)]).tolist()),
+            "chunk_s": log_uniform(random, 0.01, 60),
+            "size_variation": float(random.choice([0.1, 1.0])),
+            "throughput": str(random.choice(["markov", "step", "dropout", "cellular"])),
+            "trace_length_s": log_uniform(random, 10, 1000),
+            "lowest_mbps": slowest,
+            "highest_mbps": slowest * log_uniform(random, 1, 10),
+            "link_rtt_s": log_uniform(random, 0.001, 10),
+            "payload_share": log_uniform(random, 0.01, 1),
+            "delay_noise": float(random.choice([0.0, 0.9])),
+            "buffer_threshold_s": log_uniform(random, 1, 3600),
+            "sleep_s": log_uniform(random, 0.001, 1),
+            "quality_weight": log_uniform(random, 1e-3, 1e3),
+            "stall_weight": float(random.choice([0.0, log_uniform(random, 1e-3, 1e3)])),
+            "switch_weight": float(random.choice([0.0, log_uniform(random, 1e-3, 1e3)])),
+        }
+        environment = make(**arguments, warmup_steps=warmup, scored_steps=chunks - warmup)
+        best, bound = best_plan(environment, 0, chunks), environment.bound()
+        most = arguments["quality_weight"] * arguments["bitrates_kbps"][-1] / 1000
+        assert best - 1e-9 * max(1, abs(best)) <= bound <= most * (1 + 1e-9), arguments
+
+
 def test_bound_is_near_the_best_of_all_plans_where_nothing_is_relaxed():
     """Without warm-up, noise and a full buffer only the interval of the stall is wide."""
     environment = make(**TINY, warmup_steps=0, scored_steps=6)
