@@ -184,11 +184,17 @@ def report(
 def export(
     run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
     to: Annotated[
-        str, typer.Option(help="chat (JSONL for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans).")
+        str,
+        typer.Option(help="chat (JSONL or Parquet for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans)."),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The file (chat) or folder (atif).", show_default="RUN/exports/..."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file (chat; .parquet writes Parquet) or folder (atif).",
+            show_default="RUN/exports/...",
+        ),
     ] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="The receiver's URL (otlp).", show_default="http://localhost:4318")
@@ -206,7 +212,7 @@ def export(
     valid_only: Annotated[bool, typer.Option("--valid-only", help="Leave out invalid steps (chat).")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Write a run's trajectories as chat JSONL or ATIF, or send them as OpenTelemetry spans."""
+    """Write a run's trajectories as chats or ATIF, or send them as OpenTelemetry spans."""
     from infraray.trajectories.exporters.export import export as export_run
     from infraray.trajectories.exporters.stored import Selection
 

@@ -174,7 +174,11 @@ class EpisodeSpec:
 
 
 class Step(NamedTuple):
-    """One observation, the action taken on it, and what came of it."""
+    """One observation, the action taken on it, and what came of it.
+
+    ``action`` is text: what the agent said, or where it gave a native action that action in the scenario's words
+    (`Environment.say_action`). A native action that is invalid is as the agent gave it.
+    """
 
     observation: Observation
     action: Any
@@ -374,6 +378,7 @@ async def play_steps(
         observation, _ = environment.reset(seed=spec.seed)
     agent.reset(Briefing.of(environment, spec.agent_seed))
     clock = time.perf_counter
+    words: dict[Any, str] = {}
     over = False
     while not over:
         asked = clock()
@@ -388,6 +393,8 @@ async def play_steps(
             following, reward, terminated, truncated, info = await in_thread(environment.step, action)
         else:
             following, reward, terminated, truncated, info = environment.step(action)
+        if not isinstance(action, str) and info["valid"]:
+            action = _in_words(environment, info["action"], words)
         steps.append(
             Step(
                 observation,
@@ -404,6 +411,15 @@ async def play_steps(
         )
         observation = following
         over = terminated or truncated
+
+
+def _in_words(environment: Environment, action: Any, known: dict[Any, str]) -> str:
+    """A native action as the scenario says it; a whole number, as most are, is put into words once an episode."""
+    if type(action) is not int:
+        return environment.say_action(action)
+    if action not in known:
+        known[action] = environment.say_action(action)
+    return known[action]
 
 
 def _run_through(coroutine: Coroutine[Any, Any, Trajectory]) -> Trajectory:

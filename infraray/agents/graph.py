@@ -78,15 +78,19 @@ def _turn(messages: list[Any], observed: str) -> Turn:
     asked = [position for position in humans if messages[position].id == observed] or humans
     answered = asked[-1] + 1 if asked else 0
     new = messages[answered:]
+    calls = [call for message in new for call in getattr(message, "tool_calls", ())]
+    results = {message.tool_call_id: message.text for message in new if message.type == "tool"}
     usage = [message.usage_metadata for message in new if getattr(message, "usage_metadata", None)]
     said = new[-1].text if new else ""
     extra = {
         "messages": [_plain(message) for message in messages[:answered]],
+        "turn_start": max(0, answered - 1),
+        "dialogue": [_plain(message) for message in new[:-1]],
         "completion": {"role": "assistant", "content": str(said)},
         "tool_calls": [
             {"name": call["name"], "arguments": call["args"]}
-            for message in new
-            for call in getattr(message, "tool_calls", ())
+            | ({"result": str(results[call["id"]])} if call["id"] in results else {})
+            for call in calls
         ],
         "said": str(said),
     }
@@ -100,5 +104,19 @@ def _turn(messages: list[Any], observed: str) -> Turn:
 _ROLES = {"human": "user", "ai": "assistant"}
 
 
-def _plain(message: Any) -> dict[str, str]:
-    return {"role": _ROLES.get(message.type, message.type), "content": str(message.text)}
+def _plain(message: Any) -> dict[str, Any]:
+    """A message of LangChain as OpenAI's protocol writes it."""
+    plain = {"role": _ROLES.get(message.type, message.type), "content": str(message.text)}
+    calls = [
+        {
+            "id": call["id"],
+            "type": "function",
+            "function": {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)},
+        }
+        for call in getattr(message, "tool_calls", ())
+    ]
+    if calls:
+        plain["tool_calls"] = calls
+    if message.type == "tool":
+        plain |= {"tool_call_id": message.tool_call_id, "name": message.name}
+    return plain

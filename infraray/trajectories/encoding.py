@@ -162,7 +162,7 @@ def _plain(value: Any) -> Any:
 
 
 def _said(action: Any) -> str:
-    """What the agent gave, text as it is; bounded, because an agent may answer anything."""
+    """Text as it is, anything else as JSON; bounded, because an agent may answer anything."""
     said = action if isinstance(action, str) else to_json(action)
     return said.encode("utf-8", "replace").decode()[:100_000]
 

@@ -62,7 +62,7 @@ STEP_COLUMNS = (
     Column(
         "numeric_observation", pa.list_(pa.float64()), "scenario", "the state in numbers; run.json names the fields"
     ),
-    Column("action_said", pa.string(), "", "the action as the agent gave it"),
+    Column("action_said", pa.string(), "", "the action as the agent said it, a native one in the scenario's words"),
     Column("action_understood", pa.string(), "JSON", "the action that was carried out; null where none was"),
     Column("valid", pa.bool_(), "", "whether the agent's action was valid"),
     Column("invalid_reason", pa.string(), "", "why it was not"),

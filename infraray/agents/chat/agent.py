@@ -208,6 +208,8 @@ class ChatAgent(Agent):
             {
                 "model": self.model,
                 "messages": self._prompt,
+                # The prompt's last messages are those of this step, before the answer.
+                "turn_start": len(self._prompt) - len(dialogue.said) + 1,
                 "completion": assistant(said),
                 "said": said,
                 "reasoning": "\n".join(reasoning) or None,

@@ -1,1 +1,1 @@
-"""A run's trajectories in the formats of others: chat JSONL, ATIF, OpenTelemetry."""
+"""A run's trajectories in the formats of others: chats, ATIF, OpenTelemetry."""

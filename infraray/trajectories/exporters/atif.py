@@ -113,13 +113,15 @@ def trajectory(episode: StoredEpisode, manifest: Mapping[str, Any]) -> dict[str,
     steps: list[dict[str, Any]] = []
     if can_be_told(episode):
         for exchange, span in zip(exchanges(episode, scenario), episode.times, strict=True):
+            for message in exchange.preface:
+                _add_message(steps, message, span.start, copied=True)
             for message in exchange.asked:
-                _add_message(steps, message, span.start, new=exchange.index > 0)
+                _add_message(steps, message, span.start)
             steps.append(_decision(exchange, has_model(episode), span))
     else:
         steps.append({"source": "system", "message": system_message(scenario)["content"]})
         steps += [
-            _decision(Exchange(index, (), {"content": step["action_said"]}, None, {}, step), False, span)
+            _decision(Exchange(index, (), (), {"content": step["action_said"]}, None, {}, step), False, span)
             for index, (step, span) in enumerate(zip(episode.steps, episode.times, strict=True))
         ]
     return {
@@ -139,7 +141,7 @@ def trajectory(episode: StoredEpisode, manifest: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _add_message(steps: list[dict[str, Any]], message: Message, at: float, new: bool) -> None:
+def _add_message(steps: list[dict[str, Any]], message: Message, at: float, copied: bool = False) -> None:
     """Appends a message of a prompt; what a tool gave goes to the step that called it."""
     role, content = message["role"], message["content"]
     if role == "tool" and steps and message.get("tool_call_id") in _call_ids(steps[-1]):
@@ -154,7 +156,7 @@ def _add_message(steps: list[dict[str, Any]], message: Message, at: float, new: 
         calls = [_tool_call(call) for call in message.get("tool_calls", ())]
         if calls:
             step["tool_calls"] = calls
-        elif not new:
+        if copied:
             # An example in the first prompt: nobody may train on it as if this agent had said it.
             step["is_copied_context"] = True
     steps.append(step)

@@ -2,14 +2,14 @@
 
 An LLM agent stores with every step the prompt as it was sent, which repeats what was said before,
 shortened in one way or another by the agent's memory. The conversation is what is new in each
-prompt, followed by what was answered. Agents without a model get the conversation that a chat
-model would have had: the task as the system's message, the observation, the action.
+prompt, followed by what was answered: every message as it was sent or received, once. Agents without
+a model get the conversation that a chat model would have had: the task as the system's message, the
+observation, the action in the scenario's words.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +19,6 @@ from infraray.trajectories.exporters.stored import StoredEpisode
 Message = dict[str, Any]
 """A chat message: ``role``, ``content``, and where there are any ``tool_calls``, ``tool_call_id``, ``name``."""
 
-_COMPLAINT = re.compile(r"Your last answer was not valid: [^\n]*\n\n")
-
 
 @dataclass(frozen=True)
 class Exchange:
@@ -28,7 +26,8 @@ class Exchange:
 
     Args:
         index: the step's position in the episode.
-        asked: the messages that are new since the last exchange, the observation among them.
+        preface: what stands before the first observation, the task and examples; empty in all later exchanges.
+        asked: the observation and what was said on it before the answer: calls of tools, what they gave.
         answer: the assistant's message.
         reasoning: the model's reasoning, None where it gave none.
         record: what the agent recorded, empty for agents without a model.
@@ -36,6 +35,7 @@ class Exchange:
     """
 
     index: int
+    preface: tuple[Message, ...]
     asked: tuple[Message, ...]
     answer: Message
     reasoning: str | None
@@ -75,18 +75,17 @@ def exchanges(episode: StoredEpisode, scenario: Mapping[str, Any]) -> Iterator[E
         yield from _of_a_model(episode)
         return
     for index, step in enumerate(episode.steps):
-        asked = [{"role": "user", "content": step["text_observation"]}]
-        if index == 0:
-            asked.insert(0, system_message(scenario))
-        yield Exchange(index, tuple(asked), _said(step["action_said"]), None, {}, step)
+        preface = (system_message(scenario),) if index == 0 else ()
+        asked = {"role": "user", "content": step["text_observation"]}
+        answer = {"role": "assistant", "content": step["action_said"]}
+        yield Exchange(index, preface, (asked,), answer, None, {}, step)
 
 
-def without_complaint(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The messages without the environment's word that the answer before was not valid."""
+def without_complaint(messages: Sequence[Message], reason: str | None) -> tuple[Message, ...]:
+    """The messages without the environment's word that the answer before was not valid, and why."""
+    complaint = f"Your last answer was not valid: {reason}\n\n"
     return tuple(
-        {**message, "content": _COMPLAINT.sub("", message["content"], count=1)}
-        if message["role"] == "user" and isinstance(message.get("content"), str)
-        else message
+        {**message, "content": message["content"].replace(complaint, "", 1)} if message["role"] == "user" else message
         for message in messages
     )
 
@@ -95,31 +94,45 @@ def _of_a_model(episode: StoredEpisode) -> Iterator[Exchange]:
     before: Message | None = None
     for index, (step, record) in enumerate(zip(episode.steps, episode.agent_records, strict=True)):
         prompt = [plain_message(message) for message in record["messages"]]
-        asked = _new_since(before, prompt)
-        if not any(message["role"] == "tool" or "tool_calls" in message for message in asked):
-            asked += _tool_messages(record.get("tool_calls") or (), index)
+        start = record["turn_start"] if "turn_start" in record else _turn_start(prompt, before)
+        asked = [*prompt[start:], *map(plain_message, record.get("dialogue", ()))]
+        calls = record.get("tool_calls") or ()
+        if not _are_told(calls, asked):
+            asked += _tool_messages(calls, index)
         answer = plain_message(record["completion"])
-        yield Exchange(index, tuple(asked), answer, record.get("reasoning"), record, step)
+        preface = tuple(prompt[:start]) if index == 0 else ()
+        yield Exchange(index, preface, tuple(asked), answer, record.get("reasoning"), record, step)
         before = answer
 
 
-def _new_since(before: Message | None, prompt: list[Message]) -> list[Message]:
-    """The part of a prompt that was not said before the last answer."""
+def _turn_start(prompt: Sequence[Message], before: Message | None) -> int:
+    """Where in a prompt its step begins, for agents that do not say so.
+
+    Args:
+        prompt: the messages.
+        before: the last answer, None in the first step.
+    """
+
+    def places(role: str) -> list[int]:
+        return [position for position, message in enumerate(prompt) if message["role"] == role]
+
     if before is None:
-        return prompt
-    for position in range(len(prompt) - 1, -1, -1):
-        message = prompt[position]
-        if message["role"] == "assistant" and message.get("content") == before.get("content"):
-            return prompt[position + 1 :]
-    # The answer was forgotten or shortened by the agent's memory.
-    answers = [position for position, message in enumerate(prompt) if message["role"] == "assistant"]
-    return [message for message in prompt[answers[-1] + 1 if answers else 0 :] if message["role"] != "system"]
+        return max(places("user"), default=0)
+    same = [position for position in places("assistant") if prompt[position]["content"] == before["content"]]
+    # Where the last answer is not found, the agent's memory has forgotten or shortened it.
+    return max(same or places("assistant") or places("system"), default=-1) + 1
+
+
+def _are_told(calls: Sequence[Mapping[str, Any]], asked: Sequence[Message]) -> bool:
+    """Whether the messages show the calls of tools, in the protocol's form or, as ReAct does, in words."""
+    if any(message["role"] == "tool" or "tool_calls" in message for message in asked):
+        return True
+    said = [message["content"] for message in asked if message["role"] == "assistant"]
+    return all(any(as_text(call.get("arguments", {})) in content for content in said) for call in calls)
 
 
 def _tool_messages(calls: Sequence[Mapping[str, Any]], index: int) -> list[Message]:
-    """The tool calls of a turn whose prompt does not show them, and what they gave."""
-    if not calls:
-        return []
+    """The tool calls of a turn whose agent recorded them apart from its messages, and what they gave."""
     ids = [f"call_{index}_{number}" for number in range(len(calls))]
     asking = {
         "role": "assistant",
@@ -146,14 +159,23 @@ def plain_message(message: Mapping[str, Any]) -> Message:
     if isinstance(content, list):
         content = "".join(part.get("text", "") for part in content if isinstance(part, Mapping))
     plain: Message = {"role": message.get("role", "assistant"), "content": content if content is not None else ""}
-    plain.update({name: message[name] for name in ("tool_calls", "tool_call_id", "name") if message.get(name)})
+    plain.update({name: message[name] for name in ("tool_call_id", "name") if message.get(name)})
+    if message.get("tool_calls"):
+        plain["tool_calls"] = [_plain_call(call) for call in message["tool_calls"]]
     return plain
+
+
+def _plain_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call of a tool in the protocol's form, in which arguments are text."""
+    function = call.get("function", call)
+    arguments = as_text(function.get("arguments", {}))
+    return {
+        "id": call.get("id"),
+        "type": "function",
+        "function": {"name": function.get("name"), "arguments": arguments},
+    }
 
 
 def as_text(value: Any) -> str:
     """Text as it is, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _said(action: str) -> Message:
-    return {"role": "assistant", "content": action}

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from infraray.errors import InfrarayError, did_you_mean
 from infraray.trajectories.exporters.atif import Atif
-from infraray.trajectories.exporters.chat_jsonl import ChatJsonl
+from infraray.trajectories.exporters.chat import Chat
 from infraray.trajectories.exporters.otlp import Otlp
 from infraray.trajectories.exporters.stored import Selection, StoredEpisode, count_episodes, read_episodes
 from infraray.trajectories.planned import PlannedEpisodes
@@ -50,8 +50,9 @@ def export(
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
-        to: ``chat`` (JSONL), ``atif`` (JSON files) or ``otlp`` (sent to a receiver).
-        out: the file (chat) or folder (ATIF); ``RUN/exports/chat.jsonl`` and ``RUN/exports/atif`` by default.
+        to: ``chat`` (JSONL or Parquet), ``atif`` (JSON files) or ``otlp`` (sent to a receiver).
+        out: the file (chat; Parquet where its name ends in ``.parquet``, else JSONL) or folder (ATIF);
+            ``RUN/exports/chat.jsonl`` and ``RUN/exports/atif`` by default.
         endpoint: the receiver's URL (OTLP).
         headers: sent with every request (OTLP).
         selection: which episodes; all by default.
@@ -78,7 +79,7 @@ def export(
     exporter: Exporter
     if to == "chat":
         path = Path(out) if out is not None else run.path / "exports" / "chat.jsonl"
-        exporter = ChatJsonl(path, run.manifest["scenarios"], valid_only)
+        exporter = Chat(path, run.manifest["scenarios"], valid_only)
     elif to == "atif":
         exporter = Atif(Path(out) if out is not None else run.path / "exports" / "atif", run.manifest)
     else:
