@@ -20,7 +20,7 @@ from infraray.agents.random import Random
 from infraray.code_identity import code_sha256
 from infraray.deadline import limited
 from infraray.environment import Environment, Measures
-from infraray.errors import Unavailable, without_secrets
+from infraray.errors import InfrarayError, Unavailable, without_secrets
 from infraray.observation import Observation
 from infraray.registration import find
 
@@ -378,7 +378,6 @@ async def play_steps(
         observation, _ = environment.reset(seed=spec.seed)
     agent.reset(Briefing.of(environment, spec.agent_seed))
     clock = time.perf_counter
-    words: dict[Any, str] = {}
     over = False
     while not over:
         asked = clock()
@@ -388,17 +387,17 @@ async def play_steps(
         latency_s = clock() - asked
         turn = answer if isinstance(answer, Turn) else Turn(answer)
         action = turn.action
+        # Before the step: what an action is called may depend on the state in which it is taken.
+        said = action if isinstance(action, str) else _in_words(environment, action)
         if blocks:
             assert in_thread is not None
             following, reward, terminated, truncated, info = await in_thread(environment.step, action)
         else:
             following, reward, terminated, truncated, info = environment.step(action)
-        if not isinstance(action, str) and info["valid"]:
-            action = _in_words(environment, info["action"], words)
         steps.append(
             Step(
                 observation,
-                action,
+                said,
                 reward,
                 terminated,
                 truncated,
@@ -413,13 +412,12 @@ async def play_steps(
         over = terminated or truncated
 
 
-def _in_words(environment: Environment, action: Any, known: dict[Any, str]) -> str:
-    """A native action as the scenario says it; a whole number, as most are, is put into words once an episode."""
-    if type(action) is not int:
+def _in_words(environment: Environment, action: Any) -> Any:
+    """A native action as the scenario says it; one that has no words, being invalid, as it is."""
+    try:
         return environment.say_action(action)
-    if action not in known:
-        known[action] = environment.say_action(action)
-    return known[action]
+    except InfrarayError:
+        return action
 
 
 def _run_through(coroutine: Coroutine[Any, Any, Trajectory]) -> Trajectory:

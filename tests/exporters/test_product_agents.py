@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from infraray.environment import Environment
@@ -118,6 +119,9 @@ def check_answers(run: Run) -> None:
 def test_actions_of_scripted_agents_are_what_the_scenario_reads(tmp_path: Path, section: dict[str, Any]) -> None:
     run = play_scenarios(tmp_path / "run", [section], ["scripted:*"], seeds=1)
     check_answers(run)
+    # As the scenario describes it: an object, not a bare number.
+    for messages in chats(run).values():
+        assert all(isinstance(json.loads(one["content"]), dict) for one in messages if one["role"] == "assistant")
 
 
 @needs_networks
@@ -276,3 +280,24 @@ def test_a_graphs_tool_calls_are_told_once_as_they_were(tmp_path: Path, model: t
     assert len(calling) == run.steps().num_rows
     assert {step["observation"]["results"][0]["content"] for step in calling} == {"2.0"}
     check_answers(run)
+
+
+def clumsy(observation: Any) -> Any:
+    """Native actions of several types, every other one invalid."""
+    clumsy.count += 1
+    return (np.int64(2), 99, np.array(1), None, 1, [1], np.array([0]), 1.5)[clumsy.count % 8]
+
+
+clumsy.count = 0  # type: ignore[attr-defined]
+
+
+def test_native_actions_of_any_type_are_stored_in_words_where_they_are_valid(tmp_path: Path) -> None:
+    run = play_scenarios(
+        tmp_path / "run", [SIMULATED[0]], ["python:tests.exporters.test_product_agents:clumsy"], seeds=2
+    )
+    check_answers(run)
+    steps = run.steps().to_pylist()
+    for step in steps:
+        if step["valid"]:
+            assert step["action_said"] == json.dumps({"server": int(step["action_understood"])})
+    assert {"99", "null", "1.5"} <= {step["action_said"] for step in steps if not step["valid"]}
