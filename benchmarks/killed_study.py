@@ -1,8 +1,8 @@
 """What a kill -9 in the middle of a trial leaves behind: `python -m benchmarks.killed_study STUDY.yaml --out RUN`.
 
 Starts `infraray search`, kills it while it measures a trial, and prints how long its processes, the memory of the
-GPUs and its temporary folders outlive it. Then the same command goes on to the end, and what was finished before must
-stand in the journal once, as it was.
+GPUs and its temporary folders outlive it. With ``--resume`` the same command goes on to the end, and what was finished
+before must stand in the journal once, as it was.
 """
 
 from __future__ import annotations
@@ -91,6 +91,21 @@ def kill(command: Sequence[str], folder: Path, trial: int, after_s: float) -> No
         raise SystemExit(f"{LIMIT_S:g} s after the kill there are {[name_of(pid) for pid in alive]}")
 
 
+def resume(command: Sequence[str], folder: Path) -> None:
+    """Runs the command to its end.
+
+    Raises:
+        SystemExit: what had happened before has changed, or happens again.
+    """
+    before = events(folder)
+    resumed = subprocess.run(command, check=False)
+    after = events(folder)
+    finished = [event["trial"] for event in after if event["kind"] == "finished"]
+    print(f"resumed: exit status {resumed.returncode}, trials {finished}; temporary folders: {folders()}")
+    if after[: len(before)] != before or len(finished) != len(set(finished)):
+        raise SystemExit("what had happened before the kill was changed, or happened again")
+
+
 def main() -> None:
     """Kills and goes on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,16 +113,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the study's folder")
     parser.add_argument("--trial", type=int, default=1, help="in which it is killed (%(default)s)")
     parser.add_argument("--after", type=float, default=5.0, help="seconds into the trial (%(default)s)")
+    parser.add_argument("--resume", action="store_true", help="go on afterwards")
     given = parser.parse_args()
     command = [sys.executable, "-m", "infraray", "search", str(given.study), "--out", str(given.out)]
     kill(command, given.out, given.trial, given.after)
-    before = events(given.out)
-    resumed = subprocess.run(command, check=False)
-    after = events(given.out)
-    finished = [event["trial"] for event in after if event["kind"] == "finished"]
-    print(f"resumed: exit status {resumed.returncode}, trials {finished}; temporary folders: {folders()}")
-    if after[: len(before)] != before or len(finished) != len(set(finished)):
-        raise SystemExit("what had happened before the kill was changed, or happened again")
+    if given.resume:
+        resume(command, given.out)
 
 
 if __name__ == "__main__":
