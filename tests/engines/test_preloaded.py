@@ -117,6 +117,24 @@ def test_workers_get_what_is_imported_under_their_own_variables(preloaded: Prelo
         assert said["server"]["variable"] is None
 
 
+def test_one_can_wait_until_what_was_learned_is_imported(preloaded: PreloadedLauncher) -> None:
+    preloaded.wait()  # There is nothing to wait for.
+    taught = spec_of({"IMPORTS_TAKE_S": "3"}, set_for_workers="a")
+    launched(taught, preloaded)
+    began = time.monotonic()
+    preloaded.wait()
+    imported = time.monotonic()
+    preloaded.wait()
+    assert imported - began > 2.0 > time.monotonic() - imported
+    said = launched(taught, preloaded)
+    assert said["worker"]["imported_by"] == said["server"]["imported_by"] != said["worker"]["pid"]
+
+
+def test_nobody_waits_for_a_process_that_was_killed(preloaded: PreloadedLauncher) -> None:
+    os.kill(launched(spec_of(), preloaded)["server"]["imported_by"], signal.SIGKILL)
+    preloaded.wait()
+
+
 def test_other_variables_are_imported_under_anew(preloaded: PreloadedLauncher) -> None:
     said = [launched(spec_of(env={"SET_FOR_WORKERS": value}), preloaded) for value in "ab"]
     assert [one["server"]["imported_under"] for one in said] == ["a", "b"]

@@ -61,6 +61,22 @@ def test_trials_share_one_import(bench: Bench) -> None:
     assert exists(first["imported_by"]) and measured(bench, SMALL)["imported_by"] == first["imported_by"]
 
 
+def test_a_warm_bench_has_the_imports_and_nothing_that_runs(bench: Bench) -> None:
+    bench.warm_up()
+    assert bench.process is None
+    warm = descendants(os.getpid())
+    bench.warm_up()
+    assert descendants(os.getpid()) == warm
+    assert measured(bench, SMALL)["imported_by"] in warm
+
+
+def test_a_first_start_that_fails_leaves_the_reason_to_the_trial(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.setting.flags, "sglang", FAILS)
+    bench.warm_up()
+    assert bench.process is None
+    assert bench.evaluate({}, 21).failure is not None
+
+
 def test_a_server_that_runs_is_used_again_for_requests_that_it_has_not_seen(bench: Bench) -> None:
     few = bench.requests(21, 2).requests
     assert len(few) == 2 and not {one.prompt for one in few} & {one.prompt for one in bench.requests(21).requests}
