@@ -364,7 +364,6 @@ class Environment(gymnasium.Env[Any, Any]):
             raise InfrarayError(f"{self.scenario}: step() before reset(); call reset(seed=...) first")
         if self._over:
             raise InfrarayError(f"{self.scenario}: step() after the episode's end; call reset(seed=...) first")
-        self._calls += 1
         reason: str | None = None
         try:
             understood = self.parse_action(action) if isinstance(action, str) else self.check_action(action)
@@ -373,6 +372,7 @@ class Environment(gymnasium.Env[Any, Any]):
             understood = self._after_invalid_action()
         else:
             self._retries = 0
+        self._calls += 1
         info: dict[str, Any] = {"valid": reason is None, "action": understood}
         reward = 0.0
         terminated = self._ended_by_invalid_action

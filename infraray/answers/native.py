@@ -41,7 +41,9 @@ def plain(space: spaces.Space[Any], value: Any) -> Any:
     if isinstance(space, spaces.Discrete):
         return whole_number(value, int(space.n))
     if isinstance(space, spaces.MultiDiscrete | spaces.Box) and _is_array(value):
-        return np.asarray(_on_this_side(value), space.dtype) if np.asarray(value).dtype.kind in "iuf" else value
+        array = np.asarray(_on_this_side(value))
+        is_exact = array.dtype.kind in "iu" or (array.dtype.kind == "f" and space.dtype.kind == "f")
+        return array.astype(space.dtype) if is_exact else array
     return value
 
 

@@ -1,6 +1,7 @@
 """What every scenario must keep."""
 
 from infraray.testing.actions import ActionConformance
+from infraray.testing.answers import AnswerConformance
 from infraray.testing.bounds import BoundConformance
 from infraray.testing.determinism import DeterminismConformance
 from infraray.testing.interface import InterfaceConformance
@@ -12,6 +13,7 @@ class ScenarioConformance(
     InterfaceConformance,
     DeterminismConformance,
     ActionConformance,
+    AnswerConformance,
     VectorConformance,
     ScoreConformance,
     BoundConformance,

@@ -73,7 +73,8 @@ class VectorConformance(ScenarioCase):
             return
         vector.reset(seed=0)
         count = len(self.seeds)
-        refused = [np.zeros(count + 1, np.int64), np.zeros(count), np.full(count, -1)]
+        refused: list[Any] = [np.zeros(count + 1, np.int64), np.zeros(count), np.full(count, -1), 0, None]
+        refused += [np.zeros((count, 1), np.int64), np.zeros(count, bool), np.full(count, np.nan), ["0"] * count]
         if isinstance(vector.single_action_space, spaces.Discrete):
             refused.append(np.full(count, vector.single_action_space.n))
         for actions in refused:
