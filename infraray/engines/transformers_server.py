@@ -55,6 +55,8 @@ WARM_UP_TOKENS = 4
 """Decoded after each prompt."""
 WARM_UP_S = 0.25
 """A prompt that takes longer ends the warm-up: beside those that are longer still, what is cold once is little."""
+LONGEST_WARM_UP = 8192
+"""Tokens of a prompt; beyond, plain attention (float32 with grouped heads) takes gigabytes."""
 
 
 class BadRequest(Exception):
@@ -98,7 +100,7 @@ class Model:
         some = next(token for token in range(len(self.tokenizer)) if token not in self.without_text)
         sampling = replace(GREEDY, max_tokens=WARM_UP_TOKENS)
         length, took_s = 1, 0.0
-        while length + WARM_UP_TOKENS <= self.context and took_s < WARM_UP_S:
+        while length <= min(LONGEST_WARM_UP, self.context - WARM_UP_TOKENS) and took_s < WARM_UP_S:
             for _ in range(2):
                 began = time.monotonic()
                 for _ in self.text([some] * length, sampling):
