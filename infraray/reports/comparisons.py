@@ -2,7 +2,7 @@
 
 Every agent plays the same tasks (common random numbers), so a difference is taken task by task,
 after averaging repetitions, over the tasks that both have a score on; a forfeited one has one
-(`infraray.reports.forfeits`). Its interval is that of `infraray.reports.intervals`. A difference whose 95 %
+(`infraray.reports.forfeits`). Its interval is that of `infraray.statistics.intervals`. A difference whose 95 %
 interval contains zero is called tied.
 
 The intervals hold one by one; they are not widened for the number of pairs, and every table says so. A
@@ -15,18 +15,14 @@ Student's interval until everything is tied.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from infraray.reports.intervals import BOOTSTRAP_FROM, Estimate, TaskBootstrap
 from infraray.reports.selection import Booleans, Results
-
-Verdict = Literal["better", "worse", "tied", "n/a"]
-_OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better", "tied": "tied", "n/a": "n/a"}
+from infraray.statistics.intervals import BOOTSTRAP_FROM, Estimate, TaskBootstrap
+from infraray.statistics.verdict import OPPOSITE, Verdict, judge
 
 ALL_PAIRS_UP_TO = 100
 """Agents from the best on that meet everyone; further ones meet the best and the one above them."""
@@ -51,7 +47,7 @@ class Comparison:
 
     def reversed(self) -> Comparison:
         """The same, seen from the other side."""
-        return Comparison(self.other, self.agent, -self.difference, _OPPOSITE[self.verdict])
+        return Comparison(self.other, self.agent, -self.difference, OPPOSITE[self.verdict])
 
 
 @dataclass(frozen=True)
@@ -115,12 +111,3 @@ def _pairs(agents: int) -> tuple[list[int], list[int]]:
         pairs += [(0, below), (below - 1, below)]
     pairs.sort()
     return [above for above, _ in pairs], [below for _, below in pairs]
-
-
-def judge(difference: Estimate, higher_is_better: bool) -> Verdict:
-    """What a difference says of the one from whose score the other's was taken."""
-    if math.isnan(difference.low) or math.isnan(difference.high):
-        return "n/a"
-    if difference.low <= 0 <= difference.high:
-        return "tied"
-    return "better" if (difference.value > 0) == higher_is_better else "worse"

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infraray.reports.intervals import Estimate
 from infraray.reports.report import Report
+from infraray.statistics.intervals import Estimate
 
 NONE = "none"
 """How verdicts are corrected for the number of comparisons, said where they are read."""

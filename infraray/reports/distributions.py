@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infraray.reports.magnitude import mean, scale_of
 from infraray.reports.selection import Floats, Results
+from infraray.statistics.magnitude import mean, scale_of
 
 LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """The quantiles' levels: minimum, 5 %, quartiles and median, 95 %, maximum."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from infraray.reports.comparisons import ALL_PAIRS_UP_TO
-from infraray.reports.intervals import BOOTSTRAP_FROM, RESAMPLES
-from infraray.reports.power import POWER
-from infraray.reports.rates import FEW, SMALL_N
+from infraray.statistics.intervals import BOOTSTRAP_FROM, RESAMPLES
+from infraray.statistics.power import POWER
+from infraray.statistics.rates import FEW, SMALL_N
 
 EXPLANATION = {
     "score": "Mean over tasks; repetitions of one task are averaged first.",
@@ -42,6 +42,6 @@ def uncorrected(comparisons: int) -> str:
     by_chance = 0.05 * comparisons
     chance = f"{by_chance:.0f}" if by_chance >= 1.5 else "one" if by_chance >= 0.5 else f"{by_chance:.2g}"
     return (
-        f"Ranks and verdicts hold one by one (95 %) and are not corrected for {comparisons:,} comparisons: among equal "
-        f"agents about {chance} would show a difference by chance."
+        "Verdicts, and ranks that rest on them, hold one by one (95 %) and are not corrected for "
+        f"{comparisons:,} comparisons: among equals about {chance} would show a difference by chance."
     )

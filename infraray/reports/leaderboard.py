@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from infraray.reports.comparisons import Comparison, Comparisons, compare
 from infraray.reports.failures import most_frequent_failures
 from infraray.reports.forfeits import Counted
-from infraray.reports.intervals import Estimate, TaskBootstrap
-from infraray.reports.magnitude import scale_of
 from infraray.reports.metrics import mean_metrics
-from infraray.reports.power import seeds_to_separate
 from infraray.reports.ranking import order, ranks
-from infraray.reports.rates import estimate_rate
 from infraray.reports.selection import Results
+from infraray.statistics.intervals import Estimate, TaskBootstrap
+from infraray.statistics.magnitude import scale_of
+from infraray.statistics.power import seeds_to_separate
+from infraray.statistics.rates import estimate_rate
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Row:
         place: where the score stands between floor (0) and bound (1):
             (mean score - mean floor) / (mean bound - mean floor), over tasks that have all three.
         versus_best: paired against the first row; None in the first row and without a score.
-        seeds_to_separate: how many would tell it from the first row (`infraray.reports.power`); None where that
+        seeds_to_separate: how many would tell it from the first row (`infraray.statistics.power`); None where that
             is told already, or cannot be.
         episodes: how many are collected.
         finished: how many of them finished.

@@ -22,9 +22,9 @@ from infraray.reports.notation import (
     verdict,
 )
 from infraray.reports.places import Places, places_of
-from infraray.reports.power import about
 from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
+from infraray.statistics.power import about
 
 
 def make_markdown(report: Report) -> str:

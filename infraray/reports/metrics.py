@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
-from infraray.reports.magnitude import scale_of
 from infraray.reports.selection import Results
+from infraray.statistics.magnitude import scale_of
 
 _ROWS_AT_ONCE = 100_000
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from statistics import median_high
 
 from infraray.reports.comparisons import Comparison
-from infraray.reports.intervals import Estimate
 from infraray.reports.leaderboard import Row
+from infraray.statistics.intervals import Estimate
 
 UNKNOWN = "n/a"
 

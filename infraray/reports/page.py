@@ -31,9 +31,9 @@ from infraray.reports.plots import (
     plot_places,
     plot_standings,
 )
-from infraray.reports.power import about
 from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
+from infraray.statistics.power import about
 
 _REMARKS_OPEN = 10
 

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from infraray.reports.comparisons import Comparisons
-from infraray.reports.intervals import Estimate
 from infraray.reports.selection import Results
+from infraray.statistics.intervals import Estimate
 
 
 def order(results: Results, scores: Sequence[Estimate], forfeits: Mapping[str, int]) -> list[int]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from infraray.reports.explanation import uncorrected
 from infraray.reports.leaderboard import Row
 from infraray.reports.notation import count_of, printable
-from infraray.reports.power import POWER, about
 from infraray.reports.report import ScenarioReport
+from infraray.statistics.power import POWER, about
 
 _TOLD = 5
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from infraray.environment import Score
-from infraray.reports.magnitude import scale_of
+from infraray.statistics.magnitude import scale_of
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
 Floats = NDArray[np.float64]

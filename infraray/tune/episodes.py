@@ -19,6 +19,7 @@ from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
 from infraray.parameters import file_sha256
 from infraray.registration import find
+from infraray.statistics.magnitude import mean
 from infraray.tune.objective import Measurement, Objective, SearchRequest
 from infraray.tune.space import SearchSpace, chosen_part, joint_space
 from infraray.tune.values import Configuration, Value, written
@@ -153,7 +154,7 @@ def _measurement(played: list[Trajectory]) -> Measurement:
             return Measurement(None, failure="episode failed", reason=reason)
     samples = tuple(trajectory.measures.score for trajectory in played if trajectory.measures is not None)
     seconds = sum(trajectory.wall_s for trajectory in played)
-    return Measurement(sum(samples) / len(samples), samples, {"episode_s": seconds / len(played)})
+    return Measurement(mean(samples), samples, {"episode_s": seconds / len(played)})
 
 
 def _space_of(agent: str, scenario: str) -> SearchSpace:

@@ -21,12 +21,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any, ClassVar
 
 from infraray.agents import parse_agent
 from infraray.environment import Score
 from infraray.errors import InfrarayError
+from infraray.statistics.magnitude import mean
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration
 
@@ -190,9 +190,9 @@ def joined(measurements: Sequence[Measurement]) -> Measurement:
             figures.setdefault(name, []).append(value)
     failed = next((one for one in measurements if one.failure is not None), None)
     return Measurement(
-        fmean(scores) if len(scores) == len(measurements) else None,
+        mean(scores) if len(scores) == len(measurements) else None,
         tuple(sample for one in measurements for sample in one.samples),
-        {name: fmean(values) for name, values in figures.items()},
+        {name: mean(values) for name, values in figures.items()},
         failure=None if failed is None else failed.failure,
         reason=None if failed is None else failed.reason,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from infraray.tune.candidates import CANDIDATES, holds, judge_candidates
 from infraray.tune.journal import Event, Journal
 from infraray.tune.objective import Measurement, Objective, joined
 from infraray.tune.sampling import sample_untried
@@ -31,9 +33,6 @@ DEADLINE = "deadline"
 
 REPEATS = 20
 """Proposals in a row of what was measured already, after which one that was not is drawn at random."""
-
-CANDIDATES = 3
-"""How many of the best configurations are tried in turn where a confirmation fails."""
 
 CLOCK_S = 5.0
 """How much of the study's time a kill may leave uncounted."""
@@ -108,11 +107,6 @@ class Confirmation:
     def key(self) -> str:
         """Equal for equal ones."""
         return self.label if self.configuration is None else canonical_text(self.configuration)
-
-    @property
-    def passed(self) -> bool:
-        """Whether it was measured and did not fail."""
-        return self.measurement is not None and self.measurement.failure is None
 
 
 class Study:
@@ -273,8 +267,7 @@ class Study:
         wanted = [outcome.trial.configuration for outcome in ranking if outcome.trial.number == 0]
         for outcome in ranking[:CANDIDATES]:
             wanted.append(outcome.trial.configuration)
-            found = self.confirmations.get(canonical_text(outcome.trial.configuration))
-            if found is None or found.passed:
+            if self._passed.get(canonical_text(outcome.trial.configuration), True):
                 break
         due = [Confirmation(self.objective.spell(configuration), configuration) for configuration in wanted]
         due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
@@ -290,8 +283,19 @@ class Study:
     def confirmed_best(self) -> Confirmation | None:
         """The best configuration that the evaluation seeds confirmed; None without one."""
         ranking = [canonical_text(outcome.trial.configuration) for outcome in self.ranking()]
-        roles = judge_candidates(ranking, {key: found.passed for key, found in self.confirmations.items()})
+        roles = judge_candidates(ranking, self._passed)
         return next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
+
+    @property
+    def _passed(self) -> dict[str, bool]:
+        """By key, whether what was measured on the evaluation seeds holds there."""
+        defaults = self.confirmations.get(canonical_text(self.space.default))
+        base = None if defaults is None else defaults.measurement
+        return {
+            key: holds(found.measurement, base, self.objective.score)
+            for key, found in self.confirmations.items()
+            if found.measurement is not None
+        }
 
     def confirm_seed(self, due: Confirmation, seed: int, measurement: Measurement) -> None:
         """Keeps a measurement on one evaluation seed."""
@@ -416,7 +420,7 @@ class Study:
     def _penalty(self) -> float:
         """A failure's loss: as far behind the worst as the worst is behind the best, so that it is finite."""
         worst = max(self._losses)
-        return worst + ((worst - min(self._losses)) or abs(worst) or 1.0)
+        return min(worst + ((worst - min(self._losses)) or abs(worst) or 1.0), sys.float_info.max)
 
     @cached_property
     def _measured(self) -> str:
@@ -426,27 +430,3 @@ class Study:
 
     def _id(self, configuration: Configuration, budget: int) -> str:
         return hashlib.sha256(f"{self._measured} {canonical_text(configuration)} {budget}".encode()).hexdigest()[:16]
-
-
-def judge_candidates(ranking: Sequence[str], passed: Mapping[str, bool]) -> dict[str, Literal["refused", "best"]]:
-    """What the evaluation seeds made of the best configurations.
-
-    Args:
-        ranking: the configurations' keys, the best on the development seeds first.
-        passed: by key, of those that were measured on the evaluation seeds.
-
-    Returns:
-        The first of the ranking that passed is the best; the candidates before it are refused. There is no best
-        while a candidate before it is not measured. One that is not a candidate counts where it was measured
-        anyway, as the defaults are.
-    """
-    roles: dict[str, Literal["refused", "best"]] = {}
-    for rank, key in enumerate(ranking):
-        if passed.get(key):
-            roles[key] = "best"
-            break
-        if rank < CANDIDATES:
-            if key not in passed:
-                break
-            roles[key] = "refused"
-    return roles

@@ -9,7 +9,7 @@ from scipy import stats
 from infraray.errors import InfrarayError
 from infraray.reports import evaluate
 from infraray.reports.comparisons import ALL_PAIRS_UP_TO
-from infraray.reports.intervals import BOOTSTRAP_FROM
+from infraray.statistics.intervals import BOOTSTRAP_FROM
 from tests.reports.synthetic import episodes, manifest
 
 NAN = math.nan

@@ -269,3 +269,78 @@ def test_a_folder_without_a_study_or_without_a_trial_is_one_line(tmp_path, folde
     (tmp_path / "trials.jsonl").touch()
     with pytest.raises(InfrarayError, match="nothing to report: no trial has ended"):
         study_report(tmp_path)
+
+
+def rewritten(folder, target, change):
+    """The study with its measurements changed; ``change`` maps a seed's score, given the event."""
+    target.mkdir()
+    (target / "study.json").write_bytes((folder / "study.json").read_bytes())
+    with Journal(target / "trials.jsonl") as journal:
+        for event in read_journal(folder / "trials.jsonl"):
+            made = dict(event)
+            measured = event.get("measurement")
+            if measured is not None and measured["score"] is not None:
+                samples = [change(one, event) for one in measured["samples"]]
+                score = change(measured["score"], event) if not samples else statistics.mean(samples)
+                made["measurement"] = {**measured, "score": score, "samples": samples}
+            journal.append(made)
+    return target
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_as_large_as_numbers_go_have_a_report(folder, tmp_path, sign):
+    largest = max(
+        abs(one)
+        for event in read_journal(folder / "trials.jsonl")
+        for one in event.get("measurement", {}).get("samples", ())
+    )
+    factor = sign * (1.7e308 / largest)
+    made = write_study_report(rewritten(folder, tmp_path / "run", lambda one, _: one * factor))
+    print_study_report(made, Console(width=120, file=StringIO()))
+    assert all(math.isfinite(standing.score.value) for standing in made.standings)
+    assert made.importance.shares and all(math.isfinite(share) for share in made.importance.shares.values())
+
+
+def test_best_of_the_search_that_the_defaults_beat_on_the_evaluation_seeds_is_refused(folder, tmp_path):
+    """Rank and badge follow the paired comparison: nothing is the best while the row beside it is better."""
+    before = study_report(folder)
+    best = before.best.configuration
+
+    def worse(one, event):
+        return one + 1e3 if event["kind"] == "confirmed" and event["configuration"] == best else one
+
+    report = study_report(rewritten(folder, tmp_path / "run", worse))
+    roles = {standing.role: standing for standing in report.standings}
+    assert roles["refused"].configuration == best and roles["refused"].verdict == "worse"
+    assert report.best is None or report.best.verdict != "worse"
+    assert any("is worse than the defaults there" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_no_best_is_worse_than_the_defaults_in_any_study(folder, tmp_path, number):
+    random = np.random.default_rng(number)
+    spread = float(np.exp(random.normal(0, 2)))
+    shifts = {}
+
+    def shifted(one, event):
+        if event["kind"] != "confirmed":
+            return one
+        shift = shifts.setdefault(event["label"], random.normal(0, spread))
+        return one + shift + random.normal(0, 0.3 * spread)
+
+    report = study_report(rewritten(folder, tmp_path / "run", shifted))
+    if report.best is not None:
+        assert report.best.verdict in ("better", "tied", "n/a")
+    for standing in report.standings:
+        assert standing.score.low >= 0 or standing.score.low == standing.score.value or report.score.low is None
+
+
+def test_best_that_is_tied_with_the_defaults_says_how_many_seeds_would_tell(folder, tmp_path):
+    noise = iter(np.random.default_rng(0).normal(0, 1, 1000))
+    report = study_report(
+        rewritten(
+            folder, tmp_path / "run", lambda one, event: 20 + next(noise) if event["kind"] == "confirmed" else one
+        )
+    )
+    assert report.best.verdict == "tied" and report.best.seeds_to_separate > 4
+    assert any("The best is tied with the defaults; about" in warning for warning in report.warnings)

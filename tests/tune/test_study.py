@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.testing.search_problems import SWITCHES
 from infraray.tune import Measurement, Objective, SearchRequest
+from infraray.tune.candidates import holds, judge_candidates
 from infraray.tune.journal import Journal, read_journal
 from infraray.tune.searchers import Searcher, registry
-from infraray.tune.study import CLOCK_S, DEADLINE, Budget, Study, judge_candidates
+from infraray.tune.study import CLOCK_S, DEADLINE, Budget, Study
 from infraray.tune.study_file import make_objective, parse_study
 from infraray.tune.trial_actor import Order, carry_out
 from tests.scenarios.inference.tokenizers_on_the_spot import make_words
@@ -422,3 +424,14 @@ def test_journal_is_json_lines(tmp_path):
     drive(make(tmp_path / "trials.jsonl", trials=3))
     lines = [json.loads(line) for line in (tmp_path / "trials.jsonl").read_bytes().split(b"\n")[:-1]]
     assert {line["event"]["kind"] for line in lines} == {"asked", "finished", "confirmed"}
+
+
+def test_configuration_holds_unless_it_fails_or_the_defaults_beat_it_on_the_same_seeds():
+    score = Score("depth", "m", higher_is_better=False)
+    defaults = Measurement(2.0, (1.0, 2.0, 3.0))
+    assert holds(Measurement(1.0, (0.0, 1.0, 2.1)), defaults, score)
+    assert holds(Measurement(2.1, (1.5, 1.5, 3.3)), defaults, score), "tied"
+    assert not holds(Measurement(3.0, (2.0, 3.0, 4.01)), defaults, score)
+    assert not holds(Measurement(None, failure="leak"), defaults, score)
+    assert holds(Measurement(3.0, (2.0, 3.0, 4.01)), Measurement(None, failure="leak"), score)
+    assert holds(Measurement(3.0, (2.0, 3.0, 4.01)), None, score)

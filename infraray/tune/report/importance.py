@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from infraray.statistics.magnitude import scale_of
 from infraray.tune.sampling import redraw, sample
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration
@@ -56,8 +57,9 @@ def find_importance(space: SearchSpace, trials: Sequence[tuple[Configuration, in
         return Importance({}, math.nan, "needs scikit-learn; pip install 'infraray[search]'")
     points = np.array([_encoded(space, configuration) for configuration, one, _ in scored if one == budget])
     scores = np.array([score for _, one, score in scored if one == budget])
-    if np.ptp(scores) == 0:
+    if np.all(scores == scores[0]):
         return Importance({}, math.nan, "all scores are equal")
+    scores /= scale_of(scores)  # shares have no unit, and squares of large scores no number
     forest = RandomForestRegressor(TREES, min_samples_leaf=2, oob_score=True, random_state=0).fit(points, scores)
     random = np.random.default_rng(0)
     drawn = [sample(space, random) for _ in range(POINTS)]

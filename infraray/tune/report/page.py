@@ -12,6 +12,7 @@ from importlib import resources
 from matplotlib.figure import FigureBase
 
 from infraray.provenance import describe
+from infraray.reports.explanation import uncorrected
 from infraray.reports.footer import footer
 from infraray.reports.html_table import Cell, Heading, agent_cell, escape, figure_cell, table, with_minus
 from infraray.reports.notation import UNKNOWN, decimals_for, duration, interval, number, plain
@@ -24,9 +25,10 @@ EXPLANATION = {
     "trial": "One configuration measured with one budget on the development seeds. Trial 0 are the defaults.",
     "best so far": "The best score of a trial with the full budget up to then.",
     "evaluation seeds": "Seeds that no trial saw. The best configuration counts by its score there, not by the one "
-    "that it was chosen for, which is too good on average.",
+    "that it was chosen for, which is too good on average. One that fails there, or that the defaults beat, is "
+    "refused, and the next best takes its place.",
     "vs defaults": "Difference to the defaults on the same evaluation seeds, paired by seed, with its 95 % interval. "
-    "Tied: the interval contains 0.",
+    "Tied: the interval contains 0. Verdicts hold one by one and are not corrected for their number.",
     "importance": "Share of the variance of the score over the space that is left where all other hyperparameters are "
     "known, by a random forest that learnt from the trials (Sobol's total effect). Where the forest explains little, "
     "it says little.",
@@ -128,6 +130,8 @@ def _standings(report: StudyReport) -> str:
         ]
 
     found = table("On the evaluation seeds", headings, map(cells, report.standings)) if report.standings else ""
+    if report.comparisons > 1:
+        found += f'<p class="muted">{uncorrected(report.comparisons)}</p>'
     return f"""<section id="standings">
 <h2>On the evaluation seeds</h2>
 <p class="muted">score: {escape(report.score.name)}{unit}, {better}</p>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +14,16 @@ import numpy as np
 
 from infraray.environment import Score
 from infraray.errors import InfrarayError
-from infraray.reports.comparisons import Verdict
-from infraray.reports.intervals import Estimate, TaskBootstrap
+from infraray.statistics.intervals import Estimate, TaskBootstrap
+from infraray.statistics.power import about, seeds_to_separate
+from infraray.statistics.verdict import Verdict
+from infraray.tune.candidates import compare_seeds, holds, judge_candidates
 from infraray.tune.journal import read_journal
 from infraray.tune.objective import Measurement
 from infraray.tune.report.importance import Importance, find_importance
 from infraray.tune.sampling import size
 from infraray.tune.space import SearchSpace
-from infraray.tune.study import DEADLINE, judge_candidates
+from infraray.tune.study import DEADLINE
 from infraray.tune.values import Configuration, canonical_text
 
 
@@ -61,13 +63,14 @@ class Standing:
     """One row of the table: a configuration or an agent on the evaluation seeds.
 
     Args:
-        role: ``best``, ``defaults``, ``refused`` (the best at first, but not confirmed) or ``agent``.
+        role: ``best``, ``defaults``, ``refused`` (the best at first, but it does not hold) or ``agent``.
         label: what a person types to use it.
         configuration: None for an agent.
         measurement: on the evaluation seeds.
         score: mean and interval over the seeds.
         against_defaults: the score minus the defaults', paired by seed; None where it cannot be said.
         verdict: of the comparison with the defaults.
+        seeds_to_separate: how many would tell it from the defaults; None where that is told already, or cannot be.
     """
 
     role: str
@@ -77,6 +80,7 @@ class Standing:
     score: Estimate
     against_defaults: Estimate | None
     verdict: Verdict
+    seeds_to_separate: int | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,11 @@ class StudyReport:
         return next(
             (one for one in self.standings if one.configuration and canonical_text(one.configuration) == found), None
         )
+
+    @property
+    def comparisons(self) -> int:
+        """How many rows are compared with the defaults."""
+        return sum(one.role != "defaults" and one.against_defaults is not None for one in self.standings)
 
     @cached_property
     def space_size(self) -> int | None:
@@ -188,9 +197,14 @@ class StudyReport:
         refused = [standing for standing in self.standings if standing.role == "refused"]
         for standing in refused:
             reason = standing.measurement.reason or standing.measurement.failure
-            found.append(f"{standing.label} was the best at first and failed on the evaluation seeds: {reason}.")
+            became = f"failed on the evaluation seeds: {reason}" if reason else "is worse than the defaults there"
+            found.append(f"{standing.label} was the best at first and {became}.")
         if self.best is not None and self.best.configuration == self.space.default:
             found.append("Nothing better than the defaults was found.")
+        elif self.best is not None and self.best.verdict == "tied":
+            seeds = self.best.seeds_to_separate
+            more = f"; {about(seeds)} evaluation seeds would tell them apart" if seeds else ""
+            found.append(f"The best is tied with the defaults{more}.")
         return tuple(found)
 
 
@@ -253,14 +267,16 @@ def _standings(
     ]
     measured = {_key(event): event for event in confirmed}
     defaults = canonical_text(space.default)
-    passed = {key: event["measurement"]["failure"] is None for key, event in measured.items()}
+    measurements = {key: Measurement.from_json(event["measurement"]) for key, event in measured.items()}
+    base = measurements.get(defaults)
+    passed = {key: holds(measurement, base, score) for key, measurement in measurements.items()}
     shown: dict[str, str] = {**judge_candidates(ranking, passed)}
     if defaults in measured:
         shown.setdefault(defaults, "defaults")
     agents = [event["label"] for event in confirmed if event["configuration"] is None]
     shown |= {agent: "agent" for agent in agents if agent in manifest["study"]["against"]}
-    base = measured[defaults]["measurement"]["samples"] if defaults in measured else []
-    made = [_standing(role, measured[key], base, score) for key, role in shown.items()]
+    samples = base.samples if base is not None else ()
+    made = [_standing(role, measured[key], samples, score) for key, role in shown.items()]
     return tuple(sorted(made, key=lambda one: (math.isnan(one.score.value), sign * one.score.value)))
 
 
@@ -268,20 +284,10 @@ def _key(event: Mapping[str, Any]) -> str:
     return str(event["label"]) if event["configuration"] is None else canonical_text(event["configuration"])
 
 
-def _standing(role: str, event: Mapping[str, Any], defaults: list[float], score: Score) -> Standing:
+def _standing(role: str, event: Mapping[str, Any], defaults: Sequence[float], score: Score) -> Standing:
     measurement = Measurement.from_json(event["measurement"])
     samples = list(measurement.samples) or ([] if measurement.score is None else [measurement.score])
-    difference: Estimate | None = None
-    verdict: Verdict = "n/a"
-    if defaults and len(defaults) == len(samples):
-        difference = _mean([one - other for one, other in zip(samples, defaults, strict=True)])
-        if not math.isnan(difference.low):
-            better = (difference.value > 0) == score.higher_is_better
-            verdict = "tied" if difference.low <= 0 <= difference.high else "better" if better else "worse"
-    return Standing(role, event["label"], event["configuration"], measurement, _mean(samples), difference, verdict)
-
-
-def _mean(samples: list[float]) -> Estimate:
-    if not samples:
-        return Estimate(math.nan, math.nan, math.nan, math.nan, 0)
-    return TaskBootstrap(len(samples)).means(np.array([samples]))[0]
+    difference, verdict = compare_seeds(samples, defaults, score)
+    (mean,) = TaskBootstrap(len(samples)).means(np.array([samples], dtype=float), score.range)
+    seeds = seeds_to_separate(difference) if difference is not None and verdict == "tied" else None
+    return Standing(role, event["label"], event["configuration"], measurement, mean, difference, verdict, seeds)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraray.reports.explanation import uncorrected
 from infraray.reports.notation import UNKNOWN, count_of, decimals_for, duration, interval, number, printable
 from infraray.tune.report.study_report import Standing, StudyReport
 
@@ -57,6 +58,8 @@ def print_study_report(report: StudyReport, console: Console) -> None:
         Console(file=lines, width=10_000, color_system=None).print(table)
         for line in lines.getvalue().splitlines():
             console.print(Text(line.rstrip()), soft_wrap=True)
+    if report.comparisons > 1:
+        console.print(Text(uncorrected(report.comparisons), style="dim"), soft_wrap=True)
     for warning in report.warnings:
         console.print(Text(f"! {warning}", style="bold yellow"), soft_wrap=True)
     if "html" in report.files:

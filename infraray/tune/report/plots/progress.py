@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from infraray.reports.plots.canvas import BETTER, FLOOR, LOG_FROM, MUTED, WORSE
+from infraray.reports.plots.canvas import BETTER, FLOOR, LOG_FROM, MUTED, WORSE, drawable
 from infraray.tune.report.study_report import StudyReport
 
 
@@ -34,28 +34,32 @@ def _draw_panel(report: StudyReport, axes: Axes, places: list[float], label: str
         ),
     ):
         shown = [
-            (place, edge if report.better(edge, row.score) else row.score)
+            (place, drawable(edge if report.better(edge, row.score) else row.score))
             for place, row, chosen in zip(places, report.trials, rows, strict=True)
             if chosen and math.isfinite(row.score)
         ]
         if shown:
             axes.plot(*zip(*shown, strict=True), linestyle="none", markersize=3.6, label=name, **style)
-    best = [(place, value) for place, value in zip(places, report.best_so_far, strict=True) if math.isfinite(value)]
+    best = [
+        (place, drawable(value))
+        for place, value in zip(places, report.best_so_far, strict=True)
+        if math.isfinite(value)
+    ]
     if best:
         ends = [*best, (places[-1], best[-1][1])]
         axes.plot(*zip(*ends, strict=True), drawstyle="steps-post", color=BETTER, linewidth=2.2, label="best so far")
     defaults = next((row.score for row in report.trials if row.number == 0), math.nan)
     if math.isfinite(defaults):
-        axes.axhline(defaults, color=FLOOR, linewidth=1.4, linestyle=(0, (4, 2)), label="defaults")
+        axes.axhline(drawable(defaults), color=FLOOR, linewidth=1.4, linestyle=(0, (4, 2)), label="defaults")
     lost = [place for place, row in zip(places, report.trials, strict=True) if not math.isfinite(row.score)]
     if lost:
         # At the panel's foot, whatever its scale: a failure has no score.
         foot = [0.02] * len(lost)
         axes.plot(lost, foot, "x", color=WORSE, transform=axes.get_xaxis_transform(), label="failed or cut off")
-    scores = [row.score for row in report.trials if math.isfinite(row.score)]
+    scores = [drawable(row.score) for row in report.trials if math.isfinite(row.score)]
     _scale(axes, [score for score in scores if not report.better(edge, score)])
     if any(report.better(edge, score) for score in scores):
-        axes.axhline(edge, color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)), label="and worse")
+        axes.axhline(drawable(edge), color=MUTED, linewidth=0.8, linestyle=(0, (1, 3)), label="and worse")
     axes.set_xlabel(label)
     axes.set_xlim(left=0)
     axes.grid(True)
@@ -73,7 +77,7 @@ def _edge(report: StudyReport) -> float:
     defaults = next((row.score for row in report.scored if row.number == 0), usual)
     worst = usual if report.better(defaults, usual) else defaults
     # As far again below as the worst of the two is from the best.
-    edge = worst + (worst - best)
+    edge = drawable(worst + (worst - best))
     return edge if report.better(edge, full[0]) else full[0]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from infraray.reports.intervals import Estimate
+from infraray.statistics.intervals import Estimate
 
 Z = 1.959963984540054
 """The normal distribution's 0.975 quantile."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from infraray.reports.intervals import Estimate
-from infraray.reports.student_t import t_quantile
+from infraray.statistics.intervals import Estimate
+from infraray.statistics.student_t import t_quantile
 
 POWER = 0.8
 MOST = 1_000_000

@@ -5,6 +5,9 @@ Dividing by a power of two is exact, so a sum of scaled figures has the digits o
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,9 +25,10 @@ def scale_of(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np
     return np.ldexp(1.0, np.where(largest > 0, exponent, 0))
 
 
-def mean(values: NDArray[np.float64]) -> float:
+def mean(values: Sequence[float] | NDArray[np.float64]) -> float:
     """The mean of figures of any size; NaN of none."""
-    if not values.size:
-        return float("nan")
-    scale = scale_of(values)
-    return float((values / scale).mean() * scale)
+    figures = np.asarray(values, dtype=np.float64)
+    if not figures.size:
+        return math.nan
+    scale = scale_of(figures)
+    return float((figures / scale).mean() * scale)

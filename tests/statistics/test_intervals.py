@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infraray.reports.intervals import BOOTSTRAP_FROM, BOOTSTRAP_GROUPS, Estimate, TaskBootstrap
-from infraray.reports.power import POWER, about, seeds_to_separate
-from infraray.reports.rates import estimate_rate
-from infraray.reports.student_t import t_quantile
+from infraray.statistics.intervals import BOOTSTRAP_FROM, BOOTSTRAP_GROUPS, Estimate, TaskBootstrap
+from infraray.statistics.power import POWER, about, seeds_to_separate
+from infraray.statistics.rates import estimate_rate
+from infraray.statistics.student_t import t_quantile
 
 
 def coverage(estimates, truth):

@@ -33,9 +33,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.reports.magnitude import scale_of
-from infraray.reports.selection import Floats, Integers
-from infraray.reports.student_t import t_quantile
+from infraray.statistics.magnitude import scale_of
+from infraray.statistics.student_t import t_quantile
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 BOOTSTRAP_FROM = 7
 """With fewer tasks even the smallest and the largest resample are too near."""

@@ -1,0 +1,1 @@
+"""Means with their uncertainty, paired differences and what they say; for reports and for searches."""
