@@ -4,7 +4,8 @@ Reads what `infraray run` recorded of this scenario. For each workload the mean 
 pairs, and over all workloads its geometric mean, each with its standard error and, beside it, the same
 for the best that was seen (Tables 2 and 17); how runs ended (Table 3), and how they fell short
 (Table 14). A workload is what the run calls one of its scenarios. An episode that was given up
-counts as 1, as one that submits nothing does.
+counts as 1, as one that submits nothing does; where somebody's slower submission passed, the order counts it
+for less (`infraray.scenarios.inference.paper_ranking`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from infraray.errors import InfrarayError
 from infraray.reports.notation import printable
 from infraray.reports.selection import Results, select
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
+from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
@@ -46,12 +48,14 @@ class AgentRow:
         score: what its episodes add up to; None where some are owed.
         remark: which are; None where none is.
         modes: how many of its episodes fell short how; one episode may in several ways.
+        ranked_by: the score that orders the table (`infraray.scenarios.inference.paper_ranking`); NaN without one.
     """
 
     agent: str
     score: AggregateScore | None
     remark: str | None
     modes: Counter[FailureMode]
+    ranked_by: float = math.nan
 
 
 def paper_table(run_dir: str | Path) -> list[AgentRow]:
@@ -74,7 +78,11 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
             scored[episode["agent"]].append(one)
             modes[episode["agent"]].update(failure_modes(trace))
     rows = [_row(agent, runs, modes[agent], found) for agent, runs in scored.items()]
-    return sorted(rows, key=lambda row: (row.score is None, -row.score.aggregate.value if row.score else 0.0))
+    ranking = ranking_scores({row.agent: scored[row.agent] for row in rows if row.score is not None})
+    rows = [replace(row, ranked_by=ranking.get(row.agent, math.nan)) for row in rows]
+    return sorted(
+        rows, key=lambda row: (row.score is None, -row.ranked_by if row.score else 0, failures(scored[row.agent]))
+    )
 
 
 def read_episode(
@@ -162,6 +170,8 @@ def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
     console.print(table, soft_wrap=True)
     for row in rows:
         said = [row.remark] if row.remark is not None else []
+        if row.score is not None and not math.isclose(row.ranked_by, row.score.aggregate.value):
+            said.append(f"ranked by {row.ranked_by:.2f}, since a failure counts no more than what passed on its seeds")
         if row.score is not None:
             said += [f"{count} {outcome}" for outcome, count in row.score.outcomes.items() if count]
         said += [f"{count} {mode}" for mode, count in sorted(row.modes.items())]

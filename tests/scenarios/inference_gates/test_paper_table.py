@@ -4,9 +4,11 @@ import math
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -15,11 +17,13 @@ from infraray.episodes import Step, Trajectory
 from infraray.errors import InfrarayError
 from infraray.runs import make_plan, parse_run
 from infraray.scenarios.inference.bench import Trial, to_plain
+from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode
 from infraray.scenarios.inference.integrity import Finding, IntegrityResult
+from infraray.scenarios.inference.paper_ranking import ranking_scores
 from infraray.scenarios.inference.paper_table import paper_table, print_paper_table, tuned_flags
 from infraray.scenarios.inference.quality import QualityResult
-from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.submission import Submission
 from infraray.scenarios.inference.workloads import Workload
@@ -34,6 +38,12 @@ PASSED, INACCURATE = (
     QualityResult(answers(9, 100), answers(99, 100)),
 )
 HONEST, CHEAT = IntegrityResult((), {}), IntegrityResult((Finding("canary", "it did", {}),), {})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_missing(monkeypatch):
+    """Nothing here is played: the runs are written, on a machine without the model and its engine."""
+    monkeypatch.setattr(Inference, "unplayable", lambda environment: None)
 
 
 def plan(agents, seeds=3, **changes):
@@ -174,6 +184,47 @@ def test_agents_stand_best_first_and_those_with_owed_episodes_have_no_score(tmp_
     )
     assert [row.agent for row in rows] == ["scripted:expert", "scripted:defaults", "scripted:random"]
     assert rows[-1].score is None and "2 of its episodes are owed" in printed(rows)
+
+
+def test_an_agent_that_gives_up_stands_below_one_that_submits_something_slow(tmp_path):
+    def play(spec):
+        slow = spec.entry.agent == "scripted:expert" or spec.seed == 0
+        return episode(spec, submission(0.5 if spec.seed else 1.5)) if slow else given_up(spec)
+
+    rows = paper_table(written(tmp_path / "run", plan(["scripted:defaults", "scripted:expert"]), play))
+    assert [row.agent for row in rows] == ["scripted:expert", "scripted:defaults"]
+    slow, quitter = rows
+    # The figures stay the paper's.
+    assert quitter.score.workloads["A"].value == pytest.approx((1.5 + 1 + 1) / 3)
+    assert quitter.ranked_by == pytest.approx(slow.ranked_by) == slow.score.aggregate.value
+    assert "scripted:defaults: ranked by 0.83" in printed(rows)
+
+
+def test_failing_improves_no_place_in_the_order():
+    for number in range(200):
+        random = np.random.default_rng(number)
+        agents, pairs = int(random.integers(1, 5)), int(random.integers(1, 5))
+        runs = {
+            f"agent:{agent}": [
+                ScoredRun(
+                    workload,
+                    pair,
+                    RunOutcome.PASSED if random.random() < 0.8 else RunOutcome.SERVER_FAILED,
+                    float(np.exp(random.normal(0, 1))),
+                )
+                for workload in "AC"
+                for pair in range(pairs)
+            ]
+            for agent in range(agents)
+        }
+        runs["quitter"] = [
+            replace(run, outcome=RunOutcome.SERVER_FAILED) if random.random() < 0.5 else run for run in runs["agent:0"]
+        ]
+        found = ranking_scores(runs)
+        assert found["quitter"] <= found["agent:0"] * (1 + 1e-12)
+        worst = min(run.utility for each in runs.values() for run in each)
+        if worst >= 1:
+            assert found == {agent: aggregate_score(each).aggregate.value for agent, each in runs.items()}
 
 
 def test_repetitions_on_a_seed_pair_are_one_value(tmp_path):
