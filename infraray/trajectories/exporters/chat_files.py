@@ -21,7 +21,7 @@ from infraray.trajectories.exporters.targets import writing
 from infraray.trajectories.schema import EPISODES
 
 ROWS_AT_ONCE = 256
-BYTES_AT_ONCE = 32 * 2**20
+BYTES_AT_ONCE = 8 * 2**20
 """Of text, that become a row group of Parquet together."""
 
 _COPY_BYTES = 2**20
