@@ -143,7 +143,7 @@ class Rescoring:
         out: the new run's folder.
         tallies: what changed, by (scenario's label, agent).
         left_out: episodes that the run's present plan does not ask for.
-        scenarios_left_out: for each scenario that was not rescored, by its label, a line that says why.
+        scenarios_left_out: for each scenario that cannot be rescored, by its label, a line that says why.
     """
 
     out: Path
@@ -242,7 +242,6 @@ def _new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str,
     scenarios, left_out = {}, {}
     for label, scenario in run.manifest["scenarios"].items():
         if only not in (None, label):
-            left_out[label] = f"{label} was not asked for"
             continue
         try:
             environment = find(scenario["id"]).environment_class()(
@@ -260,8 +259,7 @@ def _new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str,
         else:
             scenarios[label] = {**scenario, "score": vars(environment.score)}
     if not scenarios:
-        why = left_out.values() if only is None else [left_out[only]]
-        raise InfrarayError(f"{run.path}: nothing can be rescored: {'; '.join(why)}")
+        raise InfrarayError(f"{run.path}: nothing can be rescored: {'; '.join(left_out.values())}")
     manifest = {
         **run.manifest,
         "name": f"{run.manifest['name']}-rescored",

@@ -88,7 +88,7 @@ def _turn(messages: list[Any], observed: str) -> Turn:
         "dialogue": [_plain(message) for message in new[:-1]],
         "completion": {"role": "assistant", "content": str(said)},
         "tool_calls": [
-            {"name": call["name"], "arguments": call["args"]}
+            {"id": call["id"], "name": call["name"], "arguments": call["args"]}
             | ({"result": str(results[call["id"]])} if call["id"] in results else {})
             for call in calls
         ],

@@ -276,6 +276,15 @@ def test_a_graphs_tool_calls_are_told_once_as_they_were(tmp_path: Path, model: t
         for message in messages
     ]
     (document,) = atif_documents(run).values()
+    with receiving() as receiver:
+        export(run.path, "otlp", endpoint=receiver.url, quiet=True)
+    told = [values(span.attributes) for span in receiver.named("chat")]
+    kinds = [
+        [part["type"] for one in json.loads(about["gen_ai.input.messages"]) for part in one["parts"]] for about in told
+    ]
+    assert all(kind[-3:] == ["text", "tool_call", "tool_call_response"] for kind in kinds)
+    tools = [values(span.attributes) for span in receiver.named("execute_tool")]
+    assert {(one["gen_ai.tool.call.id"], one["gen_ai.tool.call.result"]) for one in tools} == {("call-1", "2.0")}
     calling = [step for step in document["steps"] if "tool_calls" in step]
     assert len(calling) == run.steps().num_rows
     assert {step["observation"]["results"][0]["content"] for step in calling} == {"2.0"}

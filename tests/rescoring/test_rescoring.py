@@ -223,7 +223,7 @@ def test_one_scenario_is_rescored_when_asked_for(tmp_path: Path) -> None:
     run = play_two(tmp_path / "run")
     rescoring = rescore(run.path, quiet=True, scenario="first")
     assert {label for label, _ in rescoring.tallies} == {"first"}
-    assert rescoring.summary().split("\n")[1:] == ["left out: second was not asked for"]
+    assert "\n" not in rescoring.summary()
     with pytest.raises(InfrarayError, match="has no scenario 'third'; it has first, second"):
         rescore(run.path, tmp_path / "third", quiet=True, scenario="third")
 

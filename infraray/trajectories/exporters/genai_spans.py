@@ -179,7 +179,9 @@ def _model_spans(trace: _Trace, exchange: Exchange, when: Span, provider: str) -
         # Not in the conventions; Langfuse reads it.
         "gen_ai.usage.cost": record.get("cost"),
         "gen_ai.response.finish_reasons": [record["finish_reason"]] if record.get("finish_reason") else None,
-        "gen_ai.input.messages": _json([_message(plain_message(message)) for message in record["messages"]]),
+        "gen_ai.input.messages": _json(
+            [_message(plain_message(message)) for message in (*record["messages"], *record.get("dialogue", ()))]
+        ),
         "gen_ai.output.messages": _json([_answer(exchange)]),
         "infraray.time_to_first_token_s": record.get("time_to_first_token_s"),
         "infraray.latency_s": record.get("latency_s"),
