@@ -307,7 +307,7 @@ def _rescore_all(
             store.append(encode(_copy(episode, manifest["name"]), [identity]))
             continue
         # Equal entries are one object: what an entry derives from its parameters is worked out once.
-        key = row["scenario_label"], row["agent"], row["extra"]
+        key = row["scenario_label"], row["agent"], json.dumps(read_json(row["extra"]).get("files"))
         if key not in entries:
             entries[key] = _entry(row, manifest["scenarios"][row["scenario_label"]]["id"])
         trajectory = replayer.replay(episode, entries[key])
@@ -369,7 +369,7 @@ def _count(
         "episode_id": before["episode_id"],
         "input_tokens": before["input_tokens"],
         "output_tokens": before["output_tokens"],
-        "extra": to_json({**json.loads(before["extra"] or "{}"), "rescored": rescored}),
+        "extra": to_json({**json.loads(before["extra"] or "{}"), **json.loads(after["extra"]), "rescored": rescored}),
     }
     for column, value in kept.items():
         position = SEGMENT.get_field_index(column)

@@ -10,6 +10,7 @@ from typing import Any
 
 from infraray.reports.report import Report
 from infraray.statistics.intervals import Estimate
+from infraray.trajectories.answer_counts import ANSWER_FAULTS
 
 NONE = "none"
 """How verdicts are corrected for the number of comparisons, said where they are read."""
@@ -27,6 +28,7 @@ def leaderboard_csv(report: Report) -> str:
         *("episodes", "finished", "failed", "failure", "forfeited", "unscored", "flawed", "flaw"),
         *("correct", "correct_sem", "correct_low", "correct_high", "safe", "safe_sem", "safe_low", "safe_high"),
         *("steps", "wall_s", "total_wall_s", "input_tokens", "output_tokens"),
+        *(f"answers_{fault}" for fault in ANSWER_FAULTS),
         *(f"metric_{name}" for name in metrics),
     ]
     lines = []
@@ -43,6 +45,7 @@ def leaderboard_csv(report: Report) -> str:
                 *(row.flawed, row.flaw),
                 *(*_rate(row.correct), *_rate(row.safe)),
                 *(row.steps, row.wall_s, row.total_wall_s, row.input_tokens, row.output_tokens),
+                *(getattr(row.answers, fault, None) for fault in ANSWER_FAULTS),
                 *(row.metrics.get(name) for name in metrics),
             ]
         )

@@ -29,6 +29,9 @@ EXPLANATION = {
     "were the difference and its spread as measured here: a rough guess.",
     "correct, safe": f"Share of tasks, SEM = root of p(1 - p)/n; the normal 95 % interval, Wilson's for fewer than "
     f"{SMALL_N} tasks or fewer than {FEW} on either side.",
+    "invalid": "Share of an agent's answers, in all its episodes, that held no valid action; what follows such an "
+    "answer is the run's invalid_action. Cut off at the most tokens, empty, and refused by the model or a filter are "
+    "shares of all answers, too, and may overlap.",
     "pairs": f"Everyone of the best {ALL_PAIRS_UP_TO} meets everyone; those further down meet the best and the row "
     "above them.",
     "n/a": f"Cannot be said: no score, a single task, fewer than {BOOTSTRAP_FROM} tasks of which one is forfeited "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from infraray.reports.answers import AnswerShares, answer_shares
 from infraray.reports.comparisons import Comparison, Comparisons, compare
 from infraray.reports.failures import most_frequent_failures
 from infraray.reports.forfeits import Counted
@@ -52,6 +53,7 @@ class Row:
         total_wall_s: duration of all episodes, failed ones too, s.
         input_tokens: all prompt tokens; None for an agent without a model.
         output_tokens: all generated tokens; None for an agent without a model.
+        answers: shares that were invalid, cut off, empty or refused; None where they were not counted.
         metrics: means of the scenario's further figures over finished episodes.
     """
 
@@ -77,6 +79,7 @@ class Row:
     total_wall_s: float
     input_tokens: int | None
     output_tokens: int | None
+    answers: AnswerShares | None
     metrics: Mapping[str, float]
 
 
@@ -179,6 +182,7 @@ class _Facts:
         self.wall_s = results.mean(results.column("wall_s") + only_finished)
         self.total_wall_s = results.sum(results.column("wall_s"))
         self.tokens = {name: _totals(results, name) for name in ("input_tokens", "output_tokens")}
+        self.answers = answer_shares(results)
         self.metrics = mean_metrics(results)
 
     def of(self, index: int) -> dict[str, Any]:
@@ -202,6 +206,7 @@ class _Facts:
             "total_wall_s": float(self.total_wall_s[index]),
             "input_tokens": self.tokens["input_tokens"][index],
             "output_tokens": self.tokens["output_tokens"][index],
+            "answers": self.answers[index],
             "metrics": {name: means[index] for name, means in self.metrics.items() if not math.isnan(means[index])},
         }
 

@@ -58,7 +58,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
     correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
     header = ["rank", "agent", "score", "SEM", "95 % interval", "against the best", "seeds", "place"]
     header += [name for name, defined in (("correct", correct), ("safe", safe)) if defined]
-    header += ["episodes", "failed", "steps", "time"]
+    header += ["episodes", "failed", "steps", "invalid", "time"]
     lines = [
         [
             rank(row),
@@ -74,6 +74,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
             f"{row.episodes:,}",
             f"{row.failed:,}",
             number(row.steps, 1),
+            percent(row.answers.invalid if row.answers else math.nan),
             duration(row.wall_s),
         ]
         for row in rows

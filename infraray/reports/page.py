@@ -194,6 +194,7 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
         Heading("episodes", "collected"),
         Heading("failed", "the agent's own failures; each counts as the worst score on its task"),
         Heading("steps", "mean of a finished episode"),
+        Heading("invalid", "share of all answers; and of those cut off, empty, refused"),
         Heading("time", "mean of a finished episode"),
         Heading("total time", "of all episodes"),
         *([Heading("tokens", "prompt and generated, all episodes")] if tokens else []),
@@ -214,6 +215,7 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
             figure_cell(f"{row.episodes:,}", row.episodes),
             figure_cell(f"{row.failed:,}", row.failed, "failed" if row.failed else ""),
             figure_cell(UNKNOWN if math.isnan(row.steps) else number(row.steps, 1), row.steps),
+            _answers_cell(row),
             figure_cell(duration(row.wall_s), row.wall_s),
             figure_cell(duration(row.total_wall_s), row.total_wall_s),
             *([_tokens_cell(row)] if tokens else []),
@@ -256,6 +258,15 @@ def _rate_cell(row: Row, name: str) -> Cell:
         return figure_cell(UNKNOWN, math.nan)
     span = f"[{100 * rate.low:.0f}, {100 * rate.high:.0f}]"
     return Cell(f'{percent(rate.value)} <span class="range">{span}</span>', rate.value)
+
+
+def _answers_cell(row: Row) -> Cell:
+    shares = row.answers
+    if shares is None:
+        return figure_cell(UNKNOWN, math.nan)
+    others = [f"{percent(getattr(shares, name))} {name}" for name in ("cut", "empty", "refused")]
+    beside = "" if shares.are_all_well else f' <span class="range">{", ".join(others)}</span>'
+    return Cell(f"{percent(shares.invalid)}{beside}", shares.invalid)
 
 
 def _tokens_cell(row: Row) -> Cell:

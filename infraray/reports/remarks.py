@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from infraray.reports.explanation import uncorrected
 from infraray.reports.leaderboard import Row
-from infraray.reports.notation import count_of, printable
+from infraray.reports.notation import count_of, percent, printable
 from infraray.reports.report import ScenarioReport
 from infraray.statistics.power import POWER, about
 
@@ -44,5 +44,11 @@ def _about(row: Row, scenario: ScenarioReport) -> Iterator[str]:
         yield f"{count_of(row.unscored, 'episode')} finished without a finite score and count as failed"
     if row.flaw is not None:
         yield f"{count_of(row.flawed, 'episode')} finished with a remark, most often {row.flaw}"
+    if row.answers is not None and not row.answers.are_all_well:
+        shares = row.answers
+        yield (
+            f"of {count_of(shares.answers, 'answer')} {percent(shares.invalid)} invalid, "
+            f"{percent(shares.cut)} cut off, {percent(shares.empty)} empty, {percent(shares.refused)} refused"
+        )
     if 0 < row.score.n < scenario.tasks:
         yield f"its mean covers {row.score.n:,} of {count_of(scenario.tasks, 'task')}"

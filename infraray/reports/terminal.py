@@ -85,7 +85,14 @@ def _table(scenario: ScenarioReport, wide: bool, shape: box.Box | None) -> Table
     for name in ("score", *(("SEM",) if wide else ()), "95 % interval", "vs best", "place"):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
-        for name in (*(("correct",) if correct else ()), *(("safe",) if safe else ()), "episodes", "steps", "time"):
+        for name in (
+            *(("correct",) if correct else ()),
+            *(("safe",) if safe else ()),
+            "episodes",
+            "steps",
+            "invalid",
+            "time",
+        ):
             table.add_column(name, justify="right", no_wrap=True)
     if failures:
         table.add_column("failed", justify="right", no_wrap=True)
@@ -104,7 +111,8 @@ def _table(scenario: ScenarioReport, wide: bool, shape: box.Box | None) -> Table
         if wide:
             found += [Text(percent(row.correct.value if row.correct else math.nan))] if correct else []
             found += [Text(percent(row.safe.value if row.safe else math.nan))] if safe else []
-            found += [Text(f"{row.episodes:,}"), Text(number(row.steps, 1)), Text(duration(row.wall_s))]
+            found += [Text(f"{row.episodes:,}"), Text(number(row.steps, 1))]
+            found += [Text(percent(row.answers.invalid if row.answers else math.nan)), Text(duration(row.wall_s))]
         if failures:
             found.append(Text(f"{row.failed:,}", style="bold red" if row.failed else "dim"))
         return found

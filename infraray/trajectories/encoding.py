@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from infraray.episodes import Step, Trajectory
 from infraray.registration import find
+from infraray.trajectories.answer_counts import count_faults
 from infraray.trajectories.schema import EPISODES, NESTED_STEPS, SEGMENT
 
 _SCHEMA_MESSAGE = SEGMENT.serialize().to_pybytes()
@@ -94,8 +95,12 @@ def _episode_row(run: str, trajectory: Trajectory) -> dict[str, Any]:
         "input_tokens": _total(step.input_tokens for step in trajectory.steps),
         "output_tokens": _total(step.output_tokens for step in trajectory.steps),
         "failure": trajectory.failure,
-        "extra": to_json({"files": dict(entry.files)}) if entry.files else None,
+        "extra": to_json({"answers": count_faults(trajectory.steps), **_files(entry.files)}),
     }
+
+
+def _files(files: Mapping[str, str]) -> dict[str, Any]:
+    return {"files": dict(files)} if files else {}
 
 
 def _steps_array(trajectories: Sequence[Trajectory]) -> pa.ListArray:

@@ -36,6 +36,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.probes = 0
         self.reasoning: str | None = None
+        self.refusal: str | None = None
         self.finish_reason = "stop"
         self.delay_s = 0.0
         self.port = 0
@@ -140,6 +141,8 @@ class Server:
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         if self.reasoning is not None:
             deltas.append({"reasoning_content": self.reasoning})
+        if self.refusal is not None:
+            deltas.append({"refusal": self.refusal})
         pieces = [text[: len(text) // 2], text[len(text) // 2 :]]
         if body.get("tools"):
             deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces]

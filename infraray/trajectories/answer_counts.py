@@ -1,0 +1,33 @@
+"""How many of an episode's answers were invalid, cut off, empty or refused: counted when it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infraray.episodes import Step
+
+ANSWER_FAULTS = ("invalid", "cut", "empty", "refused")
+"""What can be amiss with an answer; one may be several of these, and one that was cut off may be valid."""
+
+_CUT = ("length", "max_tokens")
+_REFUSED = ("content_filter", "refusal", "safety")
+
+
+def count_faults(steps: Sequence[Step]) -> dict[str, int]:
+    """For each of `ANSWER_FAULTS` that occurred, in how many steps."""
+    counts: dict[str, int] = {}
+    for step in steps:
+        if step.info["valid"] and step.agent_extra is None and step.action != "":
+            continue  # nearly all: a program's, and valid
+        for fault in _faults(step):
+            counts[fault] = counts.get(fault, 0) + 1
+    return counts
+
+
+def _faults(step: Step) -> list[str]:
+    extra = step.agent_extra or {}
+    ended = extra.get("finish_reason")
+    said = extra.get("said", step.action)
+    refused = ended in _REFUSED or bool(extra.get("refusal"))
+    there = not step.info["valid"], ended in _CUT, isinstance(said, str) and not said.strip(), refused
+    return [fault for fault, is_there in zip(ANSWER_FAULTS, there, strict=True) if is_there]
