@@ -43,8 +43,12 @@ EXPLANATION = {
 def uncorrected(comparisons: int) -> str:
     """What to keep in mind where verdicts are read."""
     by_chance = 0.05 * comparisons
-    chance = f"{by_chance:.0f}" if by_chance >= 1.5 else "one" if by_chance >= 0.5 else f"{by_chance:.2g}"
+    expected = (
+        f"in about {100 * by_chance:.0f} of 100 tables one would show a difference by chance"
+        if by_chance < 0.75
+        else f"about {'one' if by_chance < 1.5 else f'{by_chance:.0f}'} would show a difference by chance"
+    )
     return (
         "Verdicts, and ranks that rest on them, hold one by one (95 %) and are not corrected for "
-        f"{comparisons:,} comparisons: among equals about {chance} would show a difference by chance."
+        f"{comparisons:,} comparisons: among equals {expected}."
     )

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from infraray.environment import Score
@@ -35,6 +36,7 @@ class ScenarioReport:
         planned: episodes that the plan asks for.
         owed: of them, those that are not collected yet.
         failed: episodes that were given up.
+        unknown: forfeited episodes of which nobody can say what they count for.
     """
 
     label: str
@@ -46,6 +48,7 @@ class ScenarioReport:
     planned: int
     owed: int
     failed: int
+    unknown: int
 
     @property
     def collected(self) -> int:
@@ -90,6 +93,11 @@ class Report:
         """Episodes that were given up."""
         return sum(scenario.failed for scenario in self.scenarios)
 
+    @cached_property
+    def unknown(self) -> int:
+        """Forfeited episodes of which nobody can say what they count for."""
+        return sum(scenario.unknown for scenario in self.scenarios)
+
     @property
     def collected(self) -> int:
         """Planned episodes that are collected."""
@@ -108,6 +116,11 @@ class Report:
             found.append(
                 f"{count_of(self.failed, 'episode')} of {self.collected:,} failed. Each counts as the worst score "
                 "that its task has: of the floor and of all who played it."
+            )
+        if self.unknown:
+            found.append(
+                f"{count_of(self.unknown, 'episode')} without a score left out: nobody has a score on the task, and "
+                "its floor is not known. Means over the other tasks may flatter."
             )
         if self.left_out:
             found.append(
@@ -170,4 +183,5 @@ def _evaluate_scenario(results: Results) -> ScenarioReport:
         planned=results.planned,
         owed=results.owed,
         failed=results.failed,
+        unknown=int(np.isnan(counted.results.scores).sum()),
     )

@@ -171,8 +171,9 @@ def test_an_answer_that_ends_the_episode_early_is_not_worth_the_floor_of_the_eas
 
 
 def test_task_that_nobody_finished_and_whose_floor_is_unknown_counts_for_nobody():
-    board = board_of([[1.0, NAN], [2.0, NAN]], floor=NAN, bound=NAN)
-    assert [row.score.n for row in board.rows] == [1, 1]
+    report = report_of([[1.0, NAN], [2.0, NAN]], floor=NAN, bound=NAN)
+    assert [row.score.n for row in report.scenarios[0].leaderboard.rows] == [1, 1]
+    assert any("2 episodes without a score left out" in warning for warning in report.warnings)
 
 
 def test_failed_episodes_are_neither_correct_nor_safe():
