@@ -48,8 +48,9 @@ class AdaptiveBitrate(Environment):
     The text says the same in a few lines.
 
     ## Actions
-    ``Discrete(qualities)``: the quality of the next chunk, 0 is the lowest. As text: a number, or
-    ``{"quality": 2}``. The default action is quality 0.
+    ``Discrete(qualities)``: the quality of the next chunk, 0 is the lowest. As text:
+    ``{"quality": 2}``, a marked line, a number, or prose that names one quality, read in this order.
+    The default action is quality 0.
 
     ## Reward
     The chunk's QoE: ``quality_weight`` * bitrate - ``stall_weight`` * stall - ``switch_weight`` *

@@ -65,10 +65,11 @@ class Caching(Environment):
     ``cached_id`` (from 1), and the object comes in as soon as it fits. Numbers beyond the last
     cached object bypass. The candidates are the ``candidates`` least recently used objects; with
     the default sizes the cache never holds more than ``candidates``, so every policy can be played.
-    As text: a number, ``{"evict": 3}``, ``admit`` (where it fits) or ``bypass``.
+    As text: ``{"evict": 3}``, a marked line, a number, ``admit`` (where it fits) or ``bypass``, or
+    prose that names one of them, read in this order; what is denied means its opposite.
 
     With decision ``admission``: ``Discrete(2)``, 0 bypasses, 1 admits, and the policy named by
-    ``eviction`` makes room. As text: a number, ``{"admit": true}``, ``admit`` or ``bypass``.
+    ``eviction`` makes room. As text: the same with ``{"admit": true}``, ``admit`` or ``bypass``.
 
     The default action is 0 (bypass), which leaves the cache as it is.
 

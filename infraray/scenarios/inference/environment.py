@@ -56,11 +56,11 @@ class Inference(Environment):
     workload and budget are in the description of the task, the settings in that of the actions.
 
     ## Actions
-    ``{"evaluate": {settings}}`` or ``{"submit": {settings}}``, as JSON anywhere in the text, the last one
-    counts; settings that are left out have their defaults. Natively ``verb`` is 0 or 1 and ``values``
-    the position of each setting's value; what is inactive is ignored. Settings are checked against
-    the search space and against the installed engine's own ``--help``. The default action measures
-    the defaults.
+    ``{"evaluate": {settings}}`` or ``{"submit": {settings}}``, one JSON object, also after a line's
+    ``Answer:`` or ``Action:``; two that differ are invalid. Settings that are left out have their
+    defaults. Natively ``verb`` is 0 or 1 and ``values`` the position of each setting's value; what is
+    inactive is ignored. Settings are checked against the search space and against the installed
+    engine's own ``--help``. The default action measures the defaults.
 
     ## Reward
     ``evaluate``: by how much the best speedup rose. ``submit``: the final score less 1.

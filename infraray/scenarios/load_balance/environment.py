@@ -40,8 +40,8 @@ class LoadBalance(Environment):
     The text says the same, a line a server.
 
     ## Actions
-    ``Discrete(num_servers)``: the server that gets the job. As text: a number, or
-    ``{"server": 2}``. The default action is server 0.
+    ``Discrete(num_servers)``: the server that gets the job. As text: ``{"server": 2}``,
+    a marked line, a number, or prose that names one server, read in this order. The default action is server 0.
 
     ## Reward
     Minus the completion time in seconds of the job just sent, which is settled by sending it;

@@ -69,9 +69,10 @@ class Routing(Environment):
     description of the task.
 
     ## Actions
-    A machine and a command for its shell: ``{"machine": "r0", "command": "ip route"}``, as JSON
-    anywhere in the text, the last one counts; natively ``machine`` is a number. The command ``done``
-    ends the episode. The default action runs ``true``, which does nothing.
+    A machine and a command for its shell: ``{"machine": "r0", "command": "ip route"}``, one JSON
+    object, also after a line's ``Answer:`` or ``Action:``; two that differ are invalid. Natively
+    ``machine`` is a number. The command ``done`` ends the episode. The default action runs ``true``,
+    which does nothing.
 
     ## Reward
     ``shaped``: the share of the pairs broken at the start that a command repairs (less what it

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from infraray.scenarios.inference.quality.extraction import Extraction, extract_answer
+from infraray.testing.answers import THOUGHT_MARKS
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,9 @@ def test_what_the_official_rule_reads_is_read_alike():
 )
 def test_a_text_without_a_letter_is_no_answer(text):
     assert extract_answer(text) is None
+
+
+@pytest.mark.parametrize(("begin", "end"), THOUGHT_MARKS)
+def test_letters_in_thoughts_are_no_answer(begin, end):
+    assert extract_answer(f"{begin}The answer is (A).{end}\nThe answer is (C).") == Extraction("C", "stated")
+    assert extract_answer(f"{begin}The answer is (A).") is None

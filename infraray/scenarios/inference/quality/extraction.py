@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from infraray.answers import split_thoughts
+
 Level = Literal["stated", "isolated", "last"]
 
 _OPEN = r"(?:\\boxed\{|\\text(?:bf)?\{|\\mathrm\{|[(\[{`\"'*_])"
@@ -49,7 +51,8 @@ class Extraction:
 
 
 def extract_answer(text: str) -> Extraction | None:
-    """The answer in ``text``, None where there is none."""
+    """The answer in ``text``, thoughts left out; None where there is none."""
+    text, _ = split_thoughts(text)
     for pattern in _STATED:
         stated = pattern.search(text)
         if stated:
