@@ -13,8 +13,9 @@ requests: it takes care of sampling, where the workload samples, and of what enc
 changes by itself. It looks at the measured requests themselves, and at those of every traffic, so that
 no server can answer them with another model than the probes, or once they come again.
 
-A finding needs four standard errors of the difference, too. Tokens of one text go together, so that the error
-is that of the shares between texts, and no smaller than if each token stood by itself.
+A finding needs four standard errors of the difference, too: those that it would have if the server said such
+tokens as often as the reference does. Tokens of one text go together, so that the error is that of the shares
+between the reference's texts, and no smaller than if each token stood by itself.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ def check(evidence: Evidence) -> Finding | None:
     tokens, reference_tokens = (sum(length for _, length in texts) for texts in (mine, theirs))
     if min(tokens, reference_tokens) < LEAST_TOKENS:
         raise NotChecked(f"the measured texts have only {min(tokens, reference_tokens)} tokens that can be compared")
-    (share, error), (reference, reference_error) = _share(mine), _share(theirs)
-    if share - reference <= max(SHARE, STANDARD_ERRORS * math.hypot(error, reference_error)):
+    share, (reference, error) = _share(mine)[0], _share(theirs)
+    error *= math.sqrt(1 + reference_tokens / tokens)
+    if share - reference <= max(SHARE, STANDARD_ERRORS * error):
         return None
     return Finding(
         "improbable_text",
