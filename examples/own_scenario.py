@@ -51,7 +51,7 @@ class Autoscale(infraray.Environment):
     After ``minutes``. The score, lower is better, is the mean cost a minute.
 
     ## Baselines
-    random (floor), follow.
+    random (floor), constant, follow.
 
     ## Source
     This example.
@@ -59,6 +59,7 @@ class Autoscale(infraray.Environment):
 
     scenario = "autoscale"
     score = infraray.Score("mean_cost", "1/min", higher_is_better=False, low=0.0)
+    expert = "scripted:follow"
     Parameters = AutoscaleParameters
     parameters: AutoscaleParameters
     metadata: ClassVar = {"render_modes": ["ansi"], "render_fps": 1}
@@ -158,3 +159,8 @@ class Follow(infraray.ScriptedAgent):
         """Needs demand."""
         wanted = math.ceil(observation.demand[0] * (1 + self.spare))
         return min(wanted, int(self.briefing.action_space.n) - 1)
+
+
+@infraray.register_agent("constant", scenario="autoscale")
+class Constant(infraray.BestConstant):
+    """The best number of replicas for all day, found on other days."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from infraray import scenarios as _scenarios  # noqa: F401 (its import registers the scenarios)
 from infraray.agents import Agent, Briefing, ScriptedAgent, Turn, register_agent
+from infraray.agents.constant import BestConstant
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.observation import Observation, ObservedField
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent",
+    "BestConstant",
     "Briefing",
     "Environment",
     "InfrarayError",

@@ -146,6 +146,8 @@ class Environment(gymnasium.Env[Any, Any]):
     levels: ClassVar[tuple[int, ...]] = (1,)
     expert: ClassVar[str | None] = None
     """The spec of an agent that plays well; its answers are the examples that language models are shown."""
+    without_constant: ClassVar[str | None] = None
+    """Why no agent ``constant`` gives the best answer that never looks; None where there is one."""
     measured: ClassVar[bool] = False
     """Whether outcomes are measured on this machine: equal seeds are equal tasks, no two plays are equal, and two
     at a time would measure each other: see `turn`."""
@@ -315,6 +317,10 @@ class Environment(gymnasium.Env[Any, Any]):
         episode's identity, as the class's own and what that imports is (`infraray.code_identity`).
         """
         return ()
+
+    def best_agent(self) -> str | None:
+        """The spec of the agent that plays well with these parameters: `expert`, unless a scenario knows a better."""
+        return self.expert
 
     def floor(self) -> float | None:
         """A fixed floor; None (the default) means the score that the ``random`` agent gets."""

@@ -54,8 +54,12 @@ class ScenarioCase:
         """The parameters, and the preset if there is one, that the suite plays with."""
         fields = cls.registration().environment_class().Parameters.model_fields
         short = {name: value for name in fields for prefix, value in SHORT.items() if name.startswith(prefix)}
-        preset = {} if cls.preset is None else {"preset": cls.preset}
-        return {**preset, **short, **cls.parameters}
+        return {**cls.preset_arguments(), **short, **cls.parameters}
+
+    @classmethod
+    def preset_arguments(cls) -> dict[str, Any]:
+        """The preset, if there is one."""
+        return {} if cls.preset is None else {"preset": cls.preset}
 
     @classmethod
     def make(cls, **options: Any) -> Environment:

@@ -9,11 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from infraray.agents import load_agent, registered_agents
+import infraray
+from infraray.agents import Agent, Briefing, load_agent, registered_agents
 from infraray.environment import Environment
+from infraray.reports.student_t import t_quantile
 from infraray.testing.bounds import at_most
 from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, play, play_agent
+
+SEEDS = range(100, 115)
+"""Tasks on which the expert is compared with the best constant answer."""
 
 
 class Played(NamedTuple):
@@ -63,10 +68,40 @@ class ScoreConformance(ScenarioCase):
         for agent in {played.agent for played in self.all_played()}:
             means[agent] = float(np.mean([played.score for played in self.all_played() if played.agent == agent]))
         chance = means.pop("random")
+        means.pop("constant", None)
         if not means:
-            pytest.skip(f"{self.scenario} has no agent but random")
+            pytest.skip(f"{self.scenario} has no agent that looks")
         best = max(means.values()) if self._higher_is_better() else min(means.values())
         assert self._at_most(chance, best)
+
+    def test_expert_beats_the_best_constant_answer(self) -> None:
+        """On episodes of full length, by a paired interval without zero: deciding pays."""
+        arguments = {**self.preset_arguments(), **self.parameters}
+        environment = infraray.make(self.scenario, **arguments, text=not self.make().layout.size)
+        expert, constant = environment.best_agent(), registered_agents(self.registration().name).get("constant")
+        if expert is None or environment.measured:
+            return
+        if constant is None:
+            assert environment.without_constant, "an agent `constant` is missing; infraray.BestConstant makes one"
+            return
+        scores = {
+            name: np.array([self._score(environment, load_agent(name, self.scenario), seed) for seed in SEEDS])
+            for name in (expert, "scripted:constant")
+        }
+        gains = scores[expert] - scores["scripted:constant"]
+        mean = float(gains.mean()) * (1 if self._higher_is_better() else -1)
+        half_width = t_quantile(0.975, len(gains) - 1) * float(gains.std(ddof=1)) / math.sqrt(len(gains))
+        assert mean > half_width, f"{expert} gains {mean:.4g} +- {half_width:.4g} over the best constant answer"
+
+    @staticmethod
+    def _score(environment: Environment, agent: Agent, seed: int) -> float:
+        observation, _ = environment.reset(seed=seed)
+        agent.reset(Briefing.of(environment, seed))
+        over = False
+        while not over:
+            observation, _, terminated, truncated, _ = environment.step(agent.act(observation))
+            over = terminated or truncated
+        return environment.verdict().score
 
     def test_fixed_floor_is_no_better_than_the_bound(self) -> None:
         """Where a scenario sets its floor itself."""

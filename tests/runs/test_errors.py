@@ -189,4 +189,4 @@ def test_all_scripted_agents_are_meant_by_a_star() -> None:
     plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:*"]}))
     agents = [entry.agent for entry in plan.lineups[0].entries]
     assert "scripted:random" in agents and "scripted:sita_e" in agents
-    assert len(agents) == 8
+    assert len(agents) == 9

@@ -52,7 +52,7 @@ def _pairs(scenario: str, parameters: str, level: int, count: int, text: bool) -
         raise InfrarayError(f"strategy=few_shot: scenario {scenario} has no expert to take examples from")
     values = environment_class.Parameters.model_validate_json(parameters).model_dump()
     environment = environment_class(**values, level=level, text=text)
-    expert = load_agent(environment_class.expert, scenario)
+    expert = load_agent(environment.best_agent() or environment_class.expert, scenario)
     pairs = []
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         played: list[tuple[str, str]] = []

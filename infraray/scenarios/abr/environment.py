@@ -73,7 +73,7 @@ class AdaptiveBitrate(Environment):
     mean buffer. The bound is proven in ``bound.py``.
 
     ## Baselines
-    random (floor), lowest, rate_based, buffer_based, bola, mpc, robust_mpc.
+    random (floor), constant, lowest, rate_based, buffer_based, bola, mpc, robust_mpc.
 
     ## Source
     The player and the QoE of Pensieve (Mao, Netravali and Alizadeh, SIGCOMM 2017), with the 50

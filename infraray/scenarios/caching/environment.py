@@ -92,7 +92,7 @@ class Caching(Environment):
     bound is proven in ``bound.py``: Belady's for equal sizes, a relaxation where they differ.
 
     ## Baselines
-    random (floor), fifo, lru, lfu, sieve, s3_fifo, arc, w_tiny_lfu, size_aware, adaptsize. With
+    random (floor), constant, fifo, lru, lfu, sieve, s3_fifo, arc, w_tiny_lfu, size_aware, adaptsize. With
     decision ``admission``, only size_aware and adaptsize refuse anything; the others admit all.
 
     ## Source
@@ -272,6 +272,10 @@ class Caching(Environment):
     def parts(self) -> tuple[Any, ...]:
         """The policy that makes room, where the agent does not decide that."""
         return () if self._evicts else (EVICTION_POLICIES[self.parameters.eviction],)
+
+    def best_agent(self) -> str:
+        """S3-FIFO, or where only admission is decided AdaptSize: S3-FIFO admits all."""
+        return self.expert if self._evicts else "scripted:adaptsize"
 
     def progress(self) -> int:
         """Requests seen: a step passes over as many hits as there are."""

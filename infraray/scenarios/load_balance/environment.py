@@ -60,7 +60,7 @@ class LoadBalance(Environment):
     The bound is proven in ``bound.py``.
 
     ## Baselines
-    random (floor), round_robin, weighted_random, power_of_two, join_shortest_queue,
+    random (floor), constant, round_robin, weighted_random, power_of_two, join_shortest_queue,
     least_work_left, earliest_completion, sita_e.
 
     ## Source

@@ -2,6 +2,7 @@
 
 from infraray.scenarios.caching.baselines.adaptsize import AdaptSizeAgent
 from infraray.scenarios.caching.baselines.arc import ArcAgent
+from infraray.scenarios.caching.baselines.constant import Constant
 from infraray.scenarios.caching.baselines.fifo import FifoAgent
 from infraray.scenarios.caching.baselines.lfu import LfuAgent
 from infraray.scenarios.caching.baselines.lru import LruAgent
@@ -13,6 +14,7 @@ from infraray.scenarios.caching.baselines.w_tiny_lfu import WTinyLfuAgent
 __all__ = [
     "AdaptSizeAgent",
     "ArcAgent",
+    "Constant",
     "FifoAgent",
     "LfuAgent",
     "LruAgent",

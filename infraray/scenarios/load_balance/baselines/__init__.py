@@ -1,5 +1,6 @@
 """The classical policies of load balancing, one a file."""
 
+from infraray.scenarios.load_balance.baselines.constant import Constant
 from infraray.scenarios.load_balance.baselines.earliest_completion import EarliestCompletion
 from infraray.scenarios.load_balance.baselines.join_shortest_queue import JoinShortestQueue
 from infraray.scenarios.load_balance.baselines.least_work_left import LeastWorkLeft
@@ -9,6 +10,7 @@ from infraray.scenarios.load_balance.baselines.sita_e import SitaE
 from infraray.scenarios.load_balance.baselines.weighted_random import WeightedRandom
 
 __all__ = [
+    "Constant",
     "EarliestCompletion",
     "JoinShortestQueue",
     "LeastWorkLeft",

@@ -1,0 +1,98 @@
+"""The best fixed schedule: servers take turns in an order that is settled beforehand.
+
+The turns are those of smooth weighted round robin over the k fastest servers, with each server's
+weight its rate, or its rate less what makes queues equally long in the mean (weights r - c sqrt(r),
+the best split of Poisson arrivals over exponential servers; Buzen and Chen, 1974). The k and the
+weights are those with the best mean score on tasks with the same parameters that no run plays; k =
+1 sends everything to the fastest server. With a trace, of which such tasks could overlap the one
+that counts, all servers take turns by their rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
+from infraray.agents.constant import FIRST_SEED
+from infraray.observation import Observation
+from infraray.scenarios.load_balance.jobs import generate_jobs
+from infraray.scenarios.load_balance.parameters import LoadBalanceParameters
+from infraray.scenarios.load_balance.servers import Servers
+
+TASKS = 8
+"""Tasks on which schedules are tried."""
+MOST_JOBS = 2000
+"""Of one of them, warm-up and scored jobs each."""
+
+Weights = NDArray[np.float64]
+
+
+@register_agent("constant", scenario="load_balance")
+class Constant(ScriptedAgent):
+    """Never looks."""
+
+    def reset(self, briefing: Briefing) -> None:
+        """Finds the schedule, once in a process, and starts at its beginning."""
+        super().reset(briefing)
+        assert isinstance(briefing.parameters, LoadBalanceParameters)
+        self.turns = turns(best_weights(briefing.parameters))
+
+    def act(self, observation: Observation) -> int:
+        """Ignores the observation."""
+        return next(self.turns)
+
+
+def turns(weights: Weights) -> Iterator[int]:
+    """Servers in turn, each as often as its weight and as evenly as can be."""
+    owed = np.zeros(len(weights))
+    while True:
+        owed += weights
+        server = int(owed.argmax())
+        owed[server] -= weights.sum()
+        yield server
+
+
+@lru_cache(maxsize=64)
+def best_weights(parameters: LoadBalanceParameters) -> Weights:
+    """The weights, one a server, of the best schedule."""
+    rates = parameters.rates
+    if "trace" in (parameters.arrivals, parameters.job_sizes):
+        return rates
+    shorter = parameters.model_copy(
+        update={
+            "warmup_steps": min(parameters.warmup_steps, MOST_JOBS),
+            "scored_steps": min(parameters.scored_steps, MOST_JOBS),
+        }
+    )
+    tasks = [generate_jobs(shorter, FIRST_SEED + task) for task in range(TASKS)]
+    best, fewest_s = rates, np.inf
+    for weights in _candidates(rates, parameters.utilisation):
+        order = list(islice(turns(weights), shorter.num_jobs))
+        seconds = 0.0
+        for arrivals, sizes in tasks:
+            servers = Servers(rates.tolist(), counts_jobs=False)
+            jobs = zip(order, arrivals.tolist(), sizes.tolist(), strict=True)
+            seconds += sum([servers.send(*job) for job in jobs][shorter.warmup_steps :])
+        if seconds < fewest_s:
+            best, fewest_s = weights, seconds
+    return best
+
+
+def _candidates(rates: Weights, utilisation: float) -> Iterator[Weights]:
+    """By rate and less for long queues, over the fastest 1, 2, 3, 4, 6, 8, 12, ... and all servers."""
+    count = len(rates)
+    powers = [2**power for power in range(count.bit_length())]
+    fastest_first = np.argsort(-rates, kind="stable")
+    for used in sorted({min(count, size) for power in powers for size in (power, power + power // 2)} | {count}):
+        chosen = np.zeros(count)
+        chosen[fastest_first[:used]] = rates[fastest_first[:used]]
+        yield chosen
+        spare = chosen.sum() - utilisation * rates.sum()
+        balanced = chosen - spare * np.sqrt(chosen) / np.sqrt(chosen).sum()
+        if spare > 0 and (balanced[fastest_first[:used]] > 0).all():
+            yield balanced
