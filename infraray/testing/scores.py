@@ -12,7 +12,7 @@ import pytest
 import infraray
 from infraray.agents import Agent, Briefing, load_agent, registered_agents
 from infraray.environment import Environment
-from infraray.reports.student_t import t_quantile
+from infraray.statistics.student_t import t_quantile
 from infraray.testing.bounds import at_most
 from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, play, play_agent
