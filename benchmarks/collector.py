@@ -34,7 +34,7 @@ def batches(count: int) -> list[tuple[pa.RecordBatch, list[bytes]]]:
     environment = infraray.make("load_balance")
     parameters = environment.parameters.model_dump(mode="json")
     entry = Entry("infraray/LoadBalance-v0", parameters, environment.options(), 1, "scripted:random", {}, "benchmark")
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
     made = []
     for batch in range(count):
         specs = [EpisodeSpec(entry, batch * EPISODES_PER_BATCH + seed, 0) for seed in range(EPISODES_PER_BATCH)]

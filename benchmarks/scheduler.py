@@ -40,7 +40,7 @@ def run_of(agent: str, seeds: int) -> dict:
 
 def play_plainly(part: int, gate: object) -> None:
     """Plays every second episode in this process."""
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
     specs = list(make_plan(parse_run(run_of("scripted:busy", BUSY_EPISODES))).episodes())
     gate.wait()
     for spec in specs[part::2]:

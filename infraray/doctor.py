@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infraray import emulators, isolation
+from infraray.actors.cluster import check_cluster
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.runs import obstacle
@@ -73,11 +74,14 @@ def disk() -> Finding:
 
 def ray() -> Finding:
     """A cluster is joined or started."""
-    address = os.environ.get("RAY_ADDRESS")
     version = importlib.metadata.version("ray")
-    if address:
+    try:
+        address = check_cluster()
+    except InfrarayError as error:
+        return Finding(False, f"Ray {version}, has no cluster", str(error))
+    if address != "local":
         return Finding(True, f"Ray {version}, joins the cluster at {address} (RAY_ADDRESS)")
-    return Finding(True, f"Ray {version}, starts a cluster on this machine (RAY_ADDRESS is not set)")
+    return Finding(True, f"Ray {version}, starts a cluster on this machine (RAY_ADDRESS names none)")
 
 
 def sandboxes() -> Finding:

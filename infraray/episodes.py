@@ -23,6 +23,7 @@ from infraray.environment import Environment, Measures
 from infraray.errors import InfrarayError, Unavailable, without_secrets
 from infraray.observation import Observation
 from infraray.registration import find
+from infraray.user_code import Contained, describe_failure, passes
 
 if TYPE_CHECKING:
     from infraray.agents.chat import ServedModel
@@ -37,7 +38,7 @@ than what they are worth.
 """
 
 InThread = Callable[..., Awaitable[Any]]
-"""Runs a blocking function beside the event loop: `asyncio.to_thread`."""
+"""Runs a blocking function beside the event loop."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,7 @@ class EpisodePlayer:
     """Plays episodes, keeping environments, agents and floors between them.
 
     Args:
-        time_limit_s: seconds after which an attempt is broken off.
-        retries: further attempts after one that failed.
+        time_limit_s: seconds after which an episode is broken off.
         engines: what the run's engines serve, by name.
         with_bounds: whether floors and bounds are computed, which may take longer than the episode; NaN
             without.
@@ -230,12 +230,10 @@ class EpisodePlayer:
     def __init__(
         self,
         time_limit_s: float,
-        retries: int,
         engines: Mapping[str, ServedModel] | None = None,
         with_bounds: bool = True,
     ) -> None:
         self.time_limit_s = time_limit_s
-        self.retries = retries
         self.engines = engines
         self.with_bounds = with_bounds
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
@@ -243,62 +241,66 @@ class EpisodePlayer:
         self._one_at_a_time = asyncio.Lock()
         self._floors: OrderedDict[tuple[str, int, int], tuple[float, float]] = OrderedDict()
 
-    def play(self, spec: EpisodeSpec) -> Trajectory:
-        """Plays an episode whose agent answers at once.
+    def play(self, spec: EpisodeSpec, attempt: int = 1) -> Trajectory:
+        """Plays an episode whose agent answers at once; one that fails is returned with its failure.
 
-        One that fails is begun again, and after the last attempt returned with its failure.
+        Args:
+            spec: the episode.
+            attempt: how often it is begun with this time, which the record says.
 
         Raises:
             Unavailable: what the agent needs is not there; that is not the episode's failure.
         """
-        return _run_through(self._attempt(spec, None))
+        return _run_through(self._attempt(spec, attempt, None))
 
-    async def converse(self, spec: EpisodeSpec) -> Trajectory:
+    async def converse(self, spec: EpisodeSpec, attempt: int = 1) -> Trajectory:
         """The same for a conversational agent; any number may be under way in one event loop."""
-        return await self._attempt(spec, asyncio.to_thread)
+        return await self._attempt(spec, attempt, _in_thread)
 
-    async def _attempt(self, spec: EpisodeSpec, in_thread: InThread | None) -> Trajectory:
-        attempts = 0
-        while True:
-            attempts += 1
-            started_at = datetime.now(UTC)
-            before = time.perf_counter()
-            steps: list[Step] = []
-            environment: Environment | None = None
-            agent: Agent | None = None
-            try:
-                environment, agent = self._borrow_environment(spec.entry), self._borrow_agent(spec.entry)
-                async with self._turn(environment, in_thread):
-                    before = time.perf_counter()
-                    async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
-                        await play_steps(environment, agent, spec, steps, in_thread)
-                        measures = environment.verdict()
-                    wall_s = time.perf_counter() - before
-                if in_thread is None:
-                    floor, bound = self._floor_and_bound(spec, environment)
-                else:
-                    floor, bound = await in_thread(self._floor_and_bound, spec, environment)
-            except Exception as error:
-                # What an exception may have left in a broken state is not used again.
-                if environment is not None:
-                    environment.close()
-                if isinstance(error, Unavailable):
-                    raise
-                if attempts <= self.retries:
-                    continue
+    async def _attempt(self, spec: EpisodeSpec, attempt: int, in_thread: InThread | None) -> Trajectory:
+        started_at = datetime.now(UTC)
+        before = time.perf_counter()
+        steps: list[Step] = []
+        environment: Environment | None = None
+        agent: Agent | None = None
+        error: BaseException | None = None
+        try:
+            environment, agent = self._borrow_environment(spec.entry), self._borrow_agent(spec.entry)
+            async with self._turn(environment, in_thread):
+                before = time.perf_counter()
+                async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
+                    await play_steps(environment, agent, spec, steps, in_thread)
+                    measures = environment.verdict()
                 wall_s = time.perf_counter() - before
-                return failed_trajectory(spec, describe_failure(error), attempts, started_at, wall_s, steps)
-            finally:
-                if agent is not None and agent.is_conversational:
-                    await agent.release()
-            self._environments[spec.entry.task_key].append(environment)
-            self._agents[spec.entry.scenario, spec.entry.agent].append(agent)
+            if in_thread is None:
+                floor, bound = self._floor_and_bound(spec, environment)
+            else:
+                floor, bound = await in_thread(self._floor_and_bound, spec, environment)
             if measures.failure == "invalid_action":
                 measures = Measures(floor, measures.correct, measures.safe, measures.metrics, measures.failure)
             better = environment.score.higher_is_better
+        except BaseException as raised:
+            error = raised
+        try:
+            if agent is not None and agent.is_conversational:
+                async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
+                    await agent.release()
+        except BaseException as raised:
+            error = error or raised
+        if error is None:
+            assert environment is not None and agent is not None
+            self._environments[spec.entry.task_key].append(environment)
+            self._agents[spec.entry.scenario, spec.entry.agent].append(agent)
             return Trajectory(
-                spec, steps, measures, floor, bound, better, attempts, started_at, wall_s, measures.failure
+                spec, steps, measures, floor, bound, better, attempt, started_at, wall_s, measures.failure
             )
+        # What an exception may have left in a broken state is not used again.
+        if environment is not None:
+            _close(environment)
+        if passes(error) or issubclass(type(error), Unavailable):
+            raise error
+        wall_s = time.perf_counter() - before
+        return failed_trajectory(spec, describe_failure(error), attempt, started_at, wall_s, steps)
 
     @asynccontextmanager
     async def _turn(self, environment: Environment, in_thread: InThread | None) -> AsyncIterator[None]:
@@ -318,7 +320,7 @@ class EpisodePlayer:
         """Closes the environments that are idle."""
         while self._environments:
             for environment in self._environments.popitem()[1]:
-                environment.close()
+                _close(environment)
 
     def _borrow_environment(self, entry: Entry) -> Environment:
         idle = self._environments[entry.task_key]
@@ -420,6 +422,29 @@ def _in_words(environment: Environment, action: Any) -> Any:
         return action
 
 
+async def _in_thread(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """`asyncio.to_thread` for a function that may raise anything, which a future could not hand on."""
+
+    def call() -> Any:
+        try:
+            return function(*arguments, **named)
+        except BaseException as error:
+            if issubclass(type(error), Exception) and not issubclass(type(error), StopIteration):
+                raise
+            raise Contained from error
+
+    return await asyncio.to_thread(call)
+
+
+def _close(environment: Environment) -> None:
+    """Closes an environment, whatever it makes of that."""
+    try:
+        environment.close()
+    except BaseException as error:
+        if passes(error):
+            raise
+
+
 def _run_through(coroutine: Coroutine[Any, Any, Trajectory]) -> Trajectory:
     """Runs a coroutine that never waits, without an event loop: the loop's price is a simulator's step."""
     try:
@@ -437,10 +462,3 @@ def failed_trajectory(
     """The record of an episode that was given up."""
     better = find(spec.entry.scenario).environment_class().score.higher_is_better
     return Trajectory(spec, steps, None, math.nan, math.nan, better, attempts, started_at, wall_s, failure)
-
-
-def describe_failure(error: BaseException) -> str:
-    """An exception in one bounded line: its class and its message."""
-    message = " ".join(str(error).split())
-    line = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return line if len(line) <= 500 else f"{line[:497]}..."

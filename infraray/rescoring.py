@@ -93,7 +93,7 @@ class _Replayer(EpisodePlayer):
     """Plays episodes whose agent is `STORED_ANSWERS`; floors have their random agent as ever."""
 
     def __init__(self, time_limit_s: float) -> None:
-        super().__init__(time_limit_s, retries=0)
+        super().__init__(time_limit_s)
         self.answers = StoredAnswers()
 
     def _borrow_agent(self, entry: Entry) -> Agent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from pydantic import (
     ValidationError,
 )
 
-from infraray.agents import Agent, AgentSpec, load_agent, load_file, parse_agent, registered_agents
+from infraray.agents import Agent, AgentSpec, load_agent, load_file, parse_agent, read_source, registered_agents
 from infraray.agents.chat import NotStarted, ServedModel
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment, InvalidActionPolicy
@@ -29,6 +30,7 @@ from infraray.episodes import Entry, EpisodeSpec
 from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation, without_secrets
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
+from infraray.user_code import guarded
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
 
@@ -189,8 +191,8 @@ class Plan:
 
     spec: RunSpec
     lineups: tuple[Lineup, ...]
-    sources: Mapping[str, str]
-    """The user's files by path, for the machines that do not have them."""
+    sources: Mapping[str, bytes]
+    """The content of the user's files by path, for the machines that do not have them."""
     engines: Mapping[str, EngineSpec]
     """The engines that agents play on, by the name in the agents' specs."""
     left_out: tuple[str, ...] = ()
@@ -216,8 +218,18 @@ class Plan:
 
     def manifest(self) -> dict[str, Any]:
         """What ``run.json`` keeps beside the data: the plan, and what its names were resolved to."""
-        scenarios = {
-            lineup.label: {
+        scenarios = {lineup.label: self._described(lineup) for lineup in self.lineups}
+        plan = without_secrets(self.spec.model_dump(mode="json"))
+        return {"name": self.spec.name, "plan": plan, "scenarios": scenarios}
+
+    def _described(self, lineup: Lineup) -> dict[str, Any]:
+        """A scenario in the manifest.
+
+        Raises:
+            InfrarayError: what the scenario says of itself is nothing that can be written.
+        """
+        with guarded(f"scenario {lineup.label}"):
+            described = {
                 "scenario": lineup.registration.name,
                 "id": lineup.registration.id,
                 "version": lineup.registration.version,
@@ -235,10 +247,8 @@ class Plan:
                 "repetitions": self.spec.repetitions,
                 "owed_total": self.total_per_entry(lineup) * len(lineup.entries),
             }
-            for lineup in self.lineups
-        }
-        plan = without_secrets(self.spec.model_dump(mode="json"))
-        return {"name": self.spec.name, "plan": plan, "scenarios": scenarios}
+            json.dumps(described, ensure_ascii=False).encode()
+        return described
 
 
 def make_plan(spec: RunSpec) -> Plan:
@@ -254,7 +264,7 @@ def make_plan(spec: RunSpec) -> Plan:
     engines: dict[str, EngineSpec] = {}
     left_out = []
     for position, section in enumerate(spec.scenarios):
-        with _explaining(spec, "scenarios", position):
+        with _explaining(spec, "scenarios", position), guarded(f"scenario {section.scenario}"):
             registration, environment = _make_environment(section)
             problem = obstacle(environment)
             if problem is not None and not section.optional:
@@ -274,8 +284,10 @@ def make_plan(spec: RunSpec) -> Plan:
         raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
     # In the order in which they were imported here: one may need what another registers.
     used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
-    sources = {path: Path(path).read_text() for path in dict.fromkeys([*spec.imports, *used])}
-    return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
+    sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
+    plan = Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
+    plan.manifest()  # what cannot be described is refused before anything is played
+    return plan
 
 
 def obstacle(environment: Environment) -> str | None:
@@ -320,7 +332,7 @@ def _resolve(
 ) -> Lineup:
     """A scenario with everyone who plays it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
-    with _explaining(spec, *place):
+    with _explaining(spec, *place), guarded(f"scenario {section.scenario}"):
         files = environment.parameters.files() | {path: file_sha256(path) for path in spec.imports}
         if registration.file is not None:
             files[registration.file] = file_sha256(registration.file)
@@ -331,7 +343,7 @@ def _resolve(
     asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
     asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
     for where, pattern in asked:
-        with _explaining(spec, *where):
+        with _explaining(spec, *where), guarded(f"agent {pattern}"):
             for agent in _all_scripted(registration) if pattern == "scripted:*" else [pattern]:
                 if agent in entries:
                     raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
@@ -344,7 +356,8 @@ def _resolve(
                 if (problem := made.problem()) is not None:
                     raise InfrarayError(f"agent {agent}: {problem}")
                 served_by = engine.identity if engine is not None else None
-                entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
+                with guarded(f"scenario {section.scenario}"):
+                    entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
     return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
 
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from infraray.errors import InfrarayError
+from infraray.user_code import describe_failure
+
+CPU_WAIT_S = 20.0
+"""How long a cluster that has no CPU may take to get one, as one that grows with its work does."""
+
+_SOCKET_PATH_BYTES = 107
+_LONGEST_SOCKET = "sockets/plasma_store"
 
 
 @contextmanager
@@ -23,7 +32,8 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
         num_cpus: CPUs of a cluster that is started here; None takes all.
 
     Raises:
-        InfrarayError: the cluster that ``RAY_ADDRESS`` names cannot be reached.
+        InfrarayError: the cluster that ``RAY_ADDRESS`` names cannot be reached or has no CPU, or none can be
+            started here.
     """
     # Set before the import, which reads them: no usage report, no deprecated override of GPU visibility, and
     # no tracebacks of results that nobody waits for any more because the first failure has ended the run.
@@ -35,18 +45,79 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = os.environ.get("RAY_ADDRESS") or "local"
+    address = check_cluster()
     options = {"include_dashboard": False, "num_cpus": num_cpus} if address == "local" else {}
-    if address != "local":
-        _check_reachable(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise _no_cluster(address, " ".join(str(error).split())[:200]) from None
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
+    except Exception as error:  # Ray raises what the part that failed raises, and a bare Exception when it is late
+        with suppress(Exception):
+            ray.shutdown()
+        raise _not_started(address, describe_failure(error, named=False)) from error
     try:
+        _check_cpus(address)
         yield
     finally:
         ray.shutdown()
+
+
+def check_cluster() -> str:
+    """Looks, without starting anything, at what Ray would join or start; returns its address.
+
+    Raises:
+        InfrarayError: no cluster answers at ``RAY_ADDRESS``, or the folder for Ray's files cannot be used.
+    """
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        _check_folder()
+    else:
+        _check_reachable(address)
+    return address
+
+
+def _check_folder() -> None:
+    """Refuses a folder in which Ray's sockets cannot be made.
+
+    Raises:
+        InfrarayError: it cannot be written, or its path leaves a socket's no room.
+    """
+    setting = next((name for name in ("RAY_TMPDIR", "TMPDIR") if name in os.environ), None)
+    given = os.environ.get(setting, "") if setting else "/tmp"
+    which = f"{setting}={given!r}" if setting else given
+    fix = "set RAY_TMPDIR to another folder, such as one in /tmp"
+    if not os.path.isabs(given):
+        raise InfrarayError(f"{which}: must be an absolute path; {fix}")
+    longest = os.path.join(given, "ray", f"session_{'0' * 26}_{os.getpid()}", _LONGEST_SOCKET)
+    excess = len(os.fsencode(longest)) - _SOCKET_PATH_BYTES
+    if excess > 0:
+        raise InfrarayError(f"{which}: is {excess} bytes too long for the sockets that Ray makes inside; {fix}")
+    folder = os.path.join(given, "ray")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as inside, socket.socket(socket.AF_UNIX) as tried:
+            tried.bind(os.path.join(inside, "socket"))
+            with open(os.path.join(inside, "file"), "wb") as file:
+                file.write(bytes(4096))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InfrarayError(f"{which}: Ray cannot keep its files there ({reason}); {fix}") from None
+
+
+def _check_cpus(address: str) -> None:
+    """Waits a little for the first CPU of a cluster that is growing.
+
+    Raises:
+        InfrarayError: there is none.
+    """
+    import ray
+
+    give_up = time.monotonic() + CPU_WAIT_S
+    while ray.cluster_resources().get("CPU", 0) < 1:
+        if time.monotonic() > give_up:
+            raise InfrarayError(
+                f"RAY_ADDRESS={address!r}: the Ray cluster has no CPU to play on; "
+                "add a node to it, or start it with --num-cpus of at least 1"
+            )
+        time.sleep(0.5)
 
 
 def _check_reachable(address: str) -> None:
@@ -71,9 +142,24 @@ def _check_reachable(address: str) -> None:
             "to reach a cluster from outside use 'ray job submit', see clusters/"
         )
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, str(error)) from None
+
+
+def _not_started(address: str, reason: str) -> InfrarayError:
+    """Ray's own words, which may be a page, cut down to what a line holds."""
+    if "ersion mismatch" in reason:
+        return InfrarayError(
+            f"RAY_ADDRESS={address!r}: its cluster was started with other versions ({reason[:300]}); "
+            "use the same Ray and Python on both sides"
+        )
+    if address == "local":
+        return InfrarayError(
+            f"Ray cannot be started on this machine: {reason[:300]}; "
+            "'infraray doctor' looks at what it needs, and its logs are in /tmp/ray/session_latest/logs"
+        )
+    return _no_cluster(address, reason[:200])
 
 
 def _no_cluster(address: str, reason: str) -> InfrarayError:

@@ -12,6 +12,7 @@ from infraray.actors.rollout import BatchReport, import_sources, pack
 from infraray.agents.chat import ServedModel, listeners
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs import Limits
+from infraray.user_code import contained_task
 
 
 class ConversationWorker:
@@ -28,7 +29,7 @@ class ConversationWorker:
         run: str,
         collector: Any,
         limits: Limits,
-        sources: Mapping[str, str],
+        sources: Mapping[str, bytes],
         import_path: Sequence[str],
         engines: Mapping[str, ServedModel],
     ) -> None:
@@ -36,7 +37,7 @@ class ConversationWorker:
         self.import_path = import_path
         self.run = run
         self.collector = collector
-        self.player = EpisodePlayer(limits.conversation_s, limits.retries, engines)
+        self.player = EpisodePlayer(limits.conversation_s, engines)
         self.told: list[str] = []
         listeners.append(self.told.append)
 
@@ -47,21 +48,31 @@ class ConversationWorker:
             InfrarayError: one of the user's files does not import here.
         """
         import_sources(self.sources, self.import_path)
+        asyncio.get_running_loop().set_task_factory(contained_task)
         return os.getpid()
 
     async def notices(self, heard: int) -> list[str]:
         """What a person may want to know, after the first ``heard`` of it."""
         return self.told[heard:]
 
-    async def play(self, specs: Sequence[EpisodeSpec]) -> BatchReport:
-        """Plays episodes side by side; when it returns, they are collected."""
+    async def play(self, specs: Sequence[EpisodeSpec], attempt: int, last: bool) -> BatchReport:
+        """Plays episodes side by side; when it returns, they are collected but for those that are to be played again.
+
+        Args:
+            specs: the episodes.
+            attempt: how often they are begun with this time.
+            last: whether one that fails is given up.
+        """
         report = BatchReport()
-        await asyncio.gather(*(self._play(spec, report) for spec in specs))
+        await asyncio.gather(*(self._play(spec, attempt, last, report) for spec in specs))
         return report
 
-    async def _play(self, spec: EpisodeSpec, report: BatchReport) -> None:
+    async def _play(self, spec: EpisodeSpec, attempt: int, last: bool, report: BatchReport) -> None:
         before = time.perf_counter()
-        trajectory = await self.player.converse(spec)
+        trajectory = await self.player.converse(spec, attempt)
+        if trajectory.measures is None and not last:
+            report.again.append(spec)
+            return
         packed, message = await asyncio.to_thread(pack, self.run, [trajectory])
         await self.collector.append.remote(message)
         report.add(packed[0], time.perf_counter() - before)

@@ -14,9 +14,10 @@ from typing import Any
 import ray
 
 from infraray.agents import load_file
-from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory, describe_failure
+from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.runs import Limits
 from infraray.trajectories.encoding import Message, encode, to_batch
+from infraray.user_code import describe_failure, passes
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class BatchReport:
         failed: failed episodes by (label, agent).
         seconds: time spent by (label, agent).
         failures: the reasons of failed episodes.
+        again: episodes whose attempt failed and was not the last; they are not collected.
     """
 
     finished: Counter[tuple[str, str]] = field(default_factory=Counter)
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     failures: list[str] = field(default_factory=list)
+    again: list[EpisodeSpec] = field(default_factory=list)
 
     def add(self, trajectory: Trajectory, seconds: float) -> None:
         """Counts a played episode."""
@@ -53,8 +56,8 @@ def enter_folder(folder: str) -> None:
         os.chdir(folder)
 
 
-def import_sources(sources: Mapping[str, str], import_path: Sequence[str]) -> None:
-    """Makes a worker's process import what the driver does: its folders, and the user's files by their text."""
+def import_sources(sources: Mapping[str, bytes], import_path: Sequence[str]) -> None:
+    """Makes a worker's process import what the driver does: its folders, and the user's files by their content."""
     sys.path += [folder for folder in import_path if folder not in sys.path]
     for path, source in sources.items():
         load_file(path, source)
@@ -68,7 +71,9 @@ def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory]
     packed = list(trajectories)
     try:
         batch = to_batch(run, packed)
-    except Exception:
+    except BaseException as error:
+        if passes(error):
+            raise
         packed = [_writable(run, trajectory) for trajectory in packed]
         batch = to_batch(run, packed)
     return packed, encode(batch, [trajectory.spec.id for trajectory in packed])
@@ -78,9 +83,10 @@ def _writable(run: str, trajectory: Trajectory) -> Trajectory:
     """A trajectory, or in place of one that cannot be written its failure, without steps."""
     try:
         to_batch(run, [trajectory])
-    except Exception as error:
-        plain = describe_failure(error).encode("ascii", "backslashreplace").decode()
-        failure = f"its record cannot be written: {plain}"
+    except BaseException as error:
+        if passes(error):
+            raise
+        failure = f"its record cannot be written: {describe_failure(error)}"
         return replace(trajectory, steps=[], measures=None, floor=math.nan, bound=math.nan, failure=failure)
     return trajectory
 
@@ -91,19 +97,19 @@ class RolloutWorker:
     Args:
         run: the run's name.
         collector: the collector's handle.
-        limits: time limit and retries.
-        sources: the user's Python files by path.
+        limits: the time limit.
+        sources: the content of the user's Python files by path.
         import_path: folders that the driver imports from.
     """
 
     def __init__(
-        self, run: str, collector: Any, limits: Limits, sources: Mapping[str, str], import_path: Sequence[str]
+        self, run: str, collector: Any, limits: Limits, sources: Mapping[str, bytes], import_path: Sequence[str]
     ) -> None:
         self.sources = sources
         self.import_path = import_path
         self.run = run
         self.collector = collector
-        self.player = EpisodePlayer(limits.episode_s, limits.retries)
+        self.player = EpisodePlayer(limits.episode_s)
 
     def ready(self) -> int:
         """Answers once the worker can play; returns its process id.
@@ -115,16 +121,27 @@ class RolloutWorker:
         import_sources(self.sources, self.import_path)
         return os.getpid()
 
-    def play(self, specs: Sequence[EpisodeSpec]) -> BatchReport:
-        """Plays episodes; when it returns, they are collected."""
+    def play(self, specs: Sequence[EpisodeSpec], attempt: int, last: bool) -> BatchReport:
+        """Plays episodes; when it returns, they are collected but for those that are to be played again.
+
+        Args:
+            specs: the episodes.
+            attempt: how often they are begun with this time.
+            last: whether one that fails is given up.
+        """
         report = BatchReport()
         trajectories, seconds = [], []
         for spec in specs:
             before = time.perf_counter()
-            trajectories.append(self.player.play(spec))
+            trajectory = self.player.play(spec, attempt)
+            if trajectory.measures is None and not last:
+                report.again.append(spec)
+                continue
+            trajectories.append(trajectory)
             seconds.append(time.perf_counter() - before)
-        trajectories, message = pack(self.run, trajectories)
-        ray.get(self.collector.append.remote(message))
+        if trajectories:
+            trajectories, message = pack(self.run, trajectories)
+            ray.get(self.collector.append.remote(message))
         for trajectory, taken_s in zip(trajectories, seconds, strict=True):
             report.add(trajectory, taken_s)
         return report

@@ -97,6 +97,19 @@ class Summary:
     wall_s: float = 0.0
 
 
+@dataclass
+class _Tries:
+    """What became of an episode so far that is not collected.
+
+    Args:
+        begun: how often it was begun.
+        charged: in how many of those it is to blame, or may be.
+    """
+
+    begun: int = 0
+    charged: int = 0
+
+
 @dataclass(eq=False)
 class _Worker:
     """A worker actor and the batches that it has been given, in order, each with the time it began."""
@@ -160,7 +173,7 @@ class Scheduler:
         self.summary = Summary(plan.total)
         self.collector = start_collector(run_dir)
         self.engines = RunEngines(plan.engines, watcher.notice)
-        self.deaths: Counter[bytes] = Counter()
+        self.tries: dict[bytes, _Tries] = {}
         self.seconds_per_episode: dict[Who, float] = {}
         self.lanes = [_Lane(False, self._batches()), _Lane(True, ([spec] for spec in self._owed(True)))]
         self.starting: dict[Any, tuple[_Lane, _Worker]] = {}
@@ -210,7 +223,9 @@ class Scheduler:
                 batch = lane.next_batch()
                 if batch is None:
                     return
-                worker.sent[worker.actor.play.remote(batch)] = batch, time.monotonic()
+                tries = self.tries.get(batch[0].id, _Tries())  # what was begun before is played alone
+                last = tries.charged >= self.limits.retries
+                worker.sent[worker.actor.play.remote(batch, tries.begun + 1, last)] = batch, time.monotonic()
 
     def _wait(self) -> None:
         """Waits for the next event: a worker that is ready, a batch that is done, a death, a limit."""
@@ -238,10 +253,15 @@ class Scheduler:
         except (RayActorError, OutOfMemoryError) as error:
             self._bury(lane, worker, "out of memory" if isinstance(error, OutOfMemoryError) else "the worker died")
             return
-        del worker.sent[reference]
+        batch, _ = worker.sent.pop(reference)
         if not lane.conversational and worker.sent:
-            following, (batch, _) = next(iter(worker.sent.items()))
-            worker.sent[following] = batch, time.monotonic()
+            following, (waiting, _) = next(iter(worker.sent.items()))
+            worker.sent[following] = waiting, time.monotonic()
+        for spec in report.again:
+            self._charge(spec)
+            lane.again.append([spec])
+        if len(batch) == 1 and not report.again:
+            self.tries.pop(batch[0].id, None)
         self._account(report)
 
     def _is_late(self, lane: _Lane, worker: _Worker) -> bool:
@@ -349,24 +369,37 @@ class Scheduler:
         """Replaces a worker that is dead or hung; what it was given and did not deliver is owed again.
 
         The episodes of the batch that ran are suspects and come back one at a time, so that one
-        that kills its worker takes no other with it; after too many deaths it is given up. Of many
-        conversations under way at once nobody knows which is to blame, so that all are patient.
+        that kills its worker takes no other with it; the one that is alone with its last attempt is
+        given up. Of many conversations under way at once nobody knows which is to blame, so that
+        all are patient.
         """
         ray.kill(worker.actor)
         lane.workers.remove(worker)
-        patience = self.limits.retries if not lane.conversational else (self.limits.retries + 1) * CONVERSATION_PATIENCE
         for position, (batch, _) in enumerate(worker.sent.values()):
             missing = self._call_collector("missing", [spec.id for spec in batch])
             self._account(self._report_of([spec for spec, owed in zip(batch, missing, strict=True) if not owed]))
             for spec in itertools.compress(batch, missing):
-                if len(batch) == 1 and (position == 0 or lane.conversational):
-                    self.deaths[spec.id] += 1
-                if self.deaths[spec.id] > patience:
-                    self._give_up(spec, reason)
-                else:
-                    lane.again.append([spec])
+                if position == 0 or lane.conversational:
+                    tries = self._charge(spec, to_blame=not lane.conversational)
+                    if self._is_given_up(lane, tries, alone=len(batch) == 1):
+                        self._give_up(spec, reason)
+                        continue
+                lane.again.append([spec])
         self.watcher.notice(f"{reason}; a new worker takes over")
         self._start_worker(lane, worker.failed_starts)
+
+    def _charge(self, spec: EpisodeSpec, to_blame: bool = True) -> _Tries:
+        """Counts an attempt that came to nothing."""
+        tries = self.tries.setdefault(spec.id, _Tries())
+        tries.begun += 1
+        tries.charged += to_blame
+        return tries
+
+    def _is_given_up(self, lane: _Lane, tries: _Tries, alone: bool) -> bool:
+        """Whether an episode whose worker died has had its attempts."""
+        if lane.conversational:
+            return tries.begun > (self.limits.retries + 1) * CONVERSATION_PATIENCE
+        return alone and tries.charged > self.limits.retries
 
     def _dismiss(self, lane: _Lane) -> None:
         """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""
@@ -394,7 +427,7 @@ class Scheduler:
 
     def _give_up(self, spec: EpisodeSpec, reason: str) -> None:
         """Records an episode that no worker survives."""
-        trajectory = failed_trajectory(spec, reason, self.deaths.pop(spec.id), datetime.now(UTC), 0.0, [])
+        trajectory = failed_trajectory(spec, reason, self.tries.pop(spec.id).begun, datetime.now(UTC), 0.0, [])
         self._call_collector("append", encode(to_batch(self.plan.spec.name, [trajectory]), [spec.id]))
         who = spec.entry.label, spec.entry.agent
         self._account(BatchReport(failed=Counter([who]), failures=[f"{who[0]}, {who[1]}, seed {spec.seed}: {reason}"]))
@@ -414,7 +447,7 @@ class Scheduler:
 
     def _longest(self, lane: _Lane, batch: list[EpisodeSpec]) -> float:
         """Seconds after which a batch must have come back."""
-        return len(batch) * self._limit_s(lane) * (self.limits.retries + 1) + GRACE_S
+        return len(batch) * self._limit_s(lane) + GRACE_S
 
     def _call_collector(self, method: str, *arguments: Any) -> Any:
         try:

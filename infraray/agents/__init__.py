@@ -2,7 +2,7 @@
 
 from infraray.agents.agent import Agent, Briefing, ScriptedAgent, Turn, register_agent, registered_agents
 from infraray.agents.random import Random
-from infraray.agents.spec import AgentSpec, load_agent, load_file, parse_agent
+from infraray.agents.spec import AgentSpec, load_agent, load_file, parse_agent, read_source
 
 __all__ = [
     "Agent",
@@ -14,6 +14,7 @@ __all__ = [
     "load_agent",
     "load_file",
     "parse_agent",
+    "read_source",
     "register_agent",
     "registered_agents",
 ]

@@ -30,6 +30,7 @@ from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
 from infraray.parameters import file_sha256
 from infraray.registration import find, importing_file
+from infraray.user_code import describe_failure, guarded
 
 if TYPE_CHECKING:
     from infraray.agents.chat import ServedModel
@@ -105,31 +106,33 @@ def load_agent(spec: AgentSpec | str, scenario: str, engines: Mapping[str, Serve
     if spec.kind in ("chat", "engine"):
         return _chat(spec, engines or {})
     found = _scripted(spec.target, scenario) if spec.kind == "scripted" else _callable(spec)
-    takes_options = isinstance(found, type)
-    known = agent_options(found) if takes_options else {}
-    for name, _ in spec.options:
-        if name not in known:
-            raise InfrarayError(f"agent {spec.kind}:{spec.target}: unknown option {name}; {did_you_mean(name, known)}")
-    if not takes_options:
-        return _Function(found)
-    try:
-        agent = found(**dict(spec.options))
-    except InfrarayError as error:
-        raise InfrarayError(f"agent {spec.kind}:{spec.target}: {error}") from None
-    except (TypeError, ValueError) as error:
-        raise InfrarayError(f"agent {spec.kind}:{spec.target}: its options were refused: {error}") from None
-    if not callable(getattr(agent, "act", None)):
-        raise InfrarayError(f"agent {spec.kind}:{spec.target}: has no method act(observation)")
+    whose = f"agent {spec.kind}:{spec.target}"
+    with guarded(whose):
+        takes_options = isinstance(found, type)
+        known = agent_options(found) if takes_options else {}
+        for name, _ in spec.options:
+            if name not in known:
+                raise InfrarayError(f"{whose}: unknown option {name}; {did_you_mean(name, known)}")
+        if not takes_options:
+            return _Function(found)
+        try:
+            agent = found(**dict(spec.options))
+        except InfrarayError as error:
+            raise InfrarayError(f"{whose}: {describe_failure(error)}") from None
+        except (TypeError, ValueError) as error:
+            raise InfrarayError(f"{whose}: its options were refused: {describe_failure(error, named=False)}") from error
+        if not callable(getattr(agent, "act", None)):
+            raise InfrarayError(f"{whose}: has no method act(observation)")
     result: Agent = agent
     return result
 
 
-def load_file(path: str, source: str | None = None) -> ModuleType:
+def load_file(path: str, source: bytes | None = None) -> ModuleType:
     """Imports a user's Python file once, under a module name made from its path.
 
     Args:
         path: the file.
-        source: its text, where this machine may not have the file.
+        source: its content, where this machine may not have the file; Python itself finds its encoding.
 
     Raises:
         InfrarayError: the file is missing or its import fails.
@@ -137,27 +140,32 @@ def load_file(path: str, source: str | None = None) -> ModuleType:
     if path in _files:
         return _files[path]
     if source is None:
-        try:
-            source = Path(path).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InfrarayError(f"{path}: cannot be read ({error})") from None
+        source = read_source(path)
     module = ModuleType(f"infraray_user_{Path(path).stem}")
     module.__file__ = path
     sys.modules[module.__name__] = module
-    with importing_file(path):
-        try:
-            exec(compile(source, path, "exec"), module.__dict__)
-        except InfrarayError:
-            raise
-        except Exception as error:
-            raise InfrarayError(f"{path}: its import fails: {type(error).__name__}: {error}") from error
+    with importing_file(path), guarded(f"{path}: its import fails"):
+        exec(compile(source, path, "exec"), module.__dict__)
     _files[path] = module
     return module
 
 
+def read_source(path: str) -> bytes:
+    """The content of a user's Python file.
+
+    Raises:
+        InfrarayError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise InfrarayError(f"{path}: cannot be read ({error})") from None
+
+
 def _scripted(name: str, scenario: str) -> type[Agent]:
     registration = find(scenario)
-    registration.import_baselines()
+    with guarded(f"scenario {registration.name}"):
+        registration.import_baselines()
     known = registered_agents(registration.name)
     if name not in known:
         raise UnknownName(f"unknown agent scripted:{name} for {registration.name}; {did_you_mean(name, known)}")
@@ -169,10 +177,12 @@ def _graph(spec: AgentSpec) -> Agent:
 
     if spec.options:
         raise InfrarayError(f"agent graph:{spec.target}: takes no options; set them in the graph")
-    try:
-        return GraphAgent(_imported(spec))
-    except InfrarayError as error:
-        raise InfrarayError(f"agent graph:{spec.target}: {error}") from None
+    graph = _imported(spec)
+    with guarded(f"agent graph:{spec.target}"):
+        try:
+            return GraphAgent(graph)
+        except InfrarayError as error:
+            raise InfrarayError(f"agent graph:{spec.target}: {describe_failure(error)}") from None
 
 
 def _chat(spec: AgentSpec, engines: Mapping[str, ServedModel]) -> Agent:
@@ -185,7 +195,9 @@ def _chat(spec: AgentSpec, engines: Mapping[str, ServedModel]) -> Agent:
 
 def _callable(spec: AgentSpec) -> Callable[..., Any]:
     found: Callable[..., Any] = _imported(spec)
-    if not callable(found):
+    with guarded(f"agent {spec.kind}:{spec.target}"):
+        is_callable = callable(found)
+    if not is_callable:
         raise InfrarayError(f"agent {spec.kind}:{spec.target}: is neither a class nor a function")
     return found
 
@@ -203,17 +215,13 @@ def _imported(spec: AgentSpec) -> Any:
             f"agent {kind}:{target}: {module_name} is no module; write a file as in '{kind}:{module_name}.py:{name}'"
         )
     else:
-        try:
+        with guarded(f"agent {kind}:{target}: {module_name} does not import"):
             module = importlib.import_module(module_name)
-        except InfrarayError:
-            raise
-        except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InfrarayError(f"agent {kind}:{target}: {module_name} does not import: {reason}") from error
-    if not hasattr(module, name):
-        known = [found for found in vars(module) if not found.startswith("_")]
-        raise UnknownName(f"agent {kind}:{target}: {module_name} has no {name}; {did_you_mean(name, known)}")
-    return getattr(module, name)
+    with guarded(f"agent {kind}:{target}"):
+        if not hasattr(module, name):
+            known = [found for found in vars(module) if not found.startswith("_")]
+            raise UnknownName(f"agent {kind}:{target}: {module_name} has no {name}; {did_you_mean(name, known)}")
+        return getattr(module, name)
 
 
 class _Function(Agent):

@@ -120,7 +120,7 @@ class EpisodeObjective(Objective):
 
     def _play(self, agent: str, seeds: tuple[int, ...]) -> Measurement:
         if self._player is None:
-            self._player = EpisodePlayer(EPISODE_S, retries=0, with_bounds=False)
+            self._player = EpisodePlayer(EPISODE_S, with_bounds=False)
         return measure_agent(self._player, self._entry(agent), seeds)
 
     def _entry(self, agent: str) -> Entry:

@@ -27,6 +27,7 @@ from infraray.tune.objective import Measurement
 from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
 from infraray.tune.trial_actor import Order, TrialActor, workplace_of
 from infraray.tune.values import Configuration
+from infraray.user_code import guarded
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class StudyWatcher(Protocol):
         """Something worth a line."""
 
 
-def run_study(study: Study, resources: Resources, sources: Mapping[str, str], watcher: StudyWatcher) -> None:
+def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], watcher: StudyWatcher) -> None:
     """Measures all that a study's budget allows, and confirms what came of it.
 
     Needs a connected cluster.
@@ -96,7 +97,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, str], wa
     Args:
         study: the study.
         resources: of a trial.
-        sources: the user's Python files by path.
+        sources: the content of the user's Python files by path.
         watcher: is told of the progress.
 
     Raises:
@@ -160,7 +161,7 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         self.study = study
         self.places = places
         self.watcher = watcher
-        self.error: Exception | None = None
+        self.error: InfrarayError | None = None
         """What ended the study early."""
         self.phase: Literal["preparing", "warming", "searching", "confirming"] = "preparing"
         """None begins before all of the one before it has ended."""
@@ -228,8 +229,9 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
     def _keeping_error(self) -> Iterator[None]:
         """Keeps what is raised inside for `run_study`: Tune would take it for the failure of a trial and go on."""
         try:
-            yield
-        except Exception as error:
+            with guarded("the search cannot go on"):
+                yield
+        except InfrarayError as error:
             self.error = error
 
     def _next(self) -> _Given | None:

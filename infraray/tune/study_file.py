@@ -11,12 +11,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from infraray.agents import load_file, parse_agent
+from infraray.agents import load_file, parse_agent, read_source
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import find
 from infraray.runs import SeedRange, Seeds
 from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher
+from infraray.user_code import guarded
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
 MOST_SEEDS = 100_000
@@ -158,21 +159,21 @@ def make_objective(spec: StudySpec) -> Objective:
     with spec.explaining("budget"):
         if spec.budget.trials is None and spec.budget.seconds is None:
             raise InfrarayError("says neither trials nor seconds; without either the search has no end")
-    with spec.explaining("scenario"):
+    with spec.explaining("scenario"), guarded(f"scenario {spec.scenario}"):
         registration = find(spec.scenario)
         environment_class = registration.environment_class()
+        development, evaluation = map(tuple, environment_class.search_seeds)
     for name in ("preset", "level"):
         if name in spec.parameters:
             with spec.explaining("parameters", name):
                 raise InfrarayError("belongs beside 'parameters', not inside")
-    seeds, evaluation_seeds = map(tuple, environment_class.search_seeds)
     with spec.explaining("seeds"):
-        seeds = seeds if spec.seeds is None else _listed(spec.seeds)
+        seeds = development if spec.seeds is None else _listed(spec.seeds)
     with spec.explaining("evaluation_seeds"):
-        evaluation_seeds = evaluation_seeds if spec.evaluation_seeds is None else _listed(spec.evaluation_seeds)
+        evaluation_seeds = evaluation if spec.evaluation_seeds is None else _listed(spec.evaluation_seeds)
         if common := sorted({*seeds} & {*evaluation_seeds}):
             raise InfrarayError(f"{common[0]} is among seeds too; what was tuned on a seed proves nothing there")
-    with spec.explaining("scenario"):
+    with spec.explaining("scenario"), guarded(f"scenario {spec.scenario}"):
         request = SearchRequest(
             registration.id,
             spec.preset,
@@ -193,15 +194,15 @@ def make_objective(spec: StudySpec) -> Objective:
             allowed = f"from {objective.min_budget} to {objective.max_budget} {objective.budget_unit}"
             raise InfrarayError(f"{spec.min_budget}: must be {allowed}")
     for position, agent in enumerate(spec.against):
-        with spec.explaining("against", position):
+        with spec.explaining("against", position), guarded(f"agent {agent}"):
             objective.check_agent(agent)
     return objective
 
 
-def user_files(spec: StudySpec) -> dict[str, str]:
-    """The user's Python files by path, for the machines that do not have them."""
+def user_files(spec: StudySpec) -> dict[str, bytes]:
+    """The content of the user's Python files by path, for the machines that do not have them."""
     paths = {path for agent in (*spec.agents, *spec.against) for path in parse_agent(agent).files()}
-    return {path: Path(path).read_text() for path in paths | set(spec.imports)}
+    return {path: read_source(path) for path in paths | set(spec.imports)}
 
 
 def _listed(seeds: SeedRange | tuple[int, ...]) -> tuple[int, ...]:

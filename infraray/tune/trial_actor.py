@@ -17,11 +17,10 @@ from ray import cloudpickle, tune
 
 from infraray.actors.rollout import enter_folder, import_sources
 from infraray.deadline import TimeLimit, time_limit
-from infraray.episodes import describe_failure
-from infraray.errors import InfrarayError
 from infraray.tune.objective import Measurement, Objective
 from infraray.tune.study import DEADLINE
 from infraray.tune.values import Configuration
+from infraray.user_code import class_name, describe_failure, passes
 
 GRACE_S = 1.0
 """What a trial may take beyond the deadline before its process is ended."""
@@ -57,13 +56,13 @@ class Workplace:
     Args:
         objective: pickled.
         folder: the driver's working directory, to which relative paths refer.
-        sources: the user's Python files by path.
+        sources: the content of the user's Python files by path.
         import_path: folders that the driver imports from.
     """
 
     objective: bytes
     folder: str
-    sources: Mapping[str, str]
+    sources: Mapping[str, bytes]
     import_path: Sequence[str]
 
 
@@ -80,7 +79,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         try:
             import_sources(workplace.sources, workplace.import_path)
             self.objective = pickle.loads(workplace.objective)
-        except Exception as error:
+        except BaseException as error:
+            if passes(error):
+                raise
             self.problem = describe_failure(error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -102,7 +103,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         """Ends what the objective started."""
         if self.objective is not None:
-            self.objective.close()
+            try:
+                self.objective.close()
+            except BaseException as error:
+                if passes(error):
+                    raise
 
 
 def carry_out(objective: Objective, order: Order) -> Measurement:
@@ -115,9 +120,10 @@ def carry_out(objective: Objective, order: Order) -> Measurement:
                 objective.warm_up()
                 return Measurement(None)
             measurement = _checked(_measure(objective, order))
-    except Exception as error:
-        reason = str(error) if isinstance(error, InfrarayError) else describe_failure(error)
-        measurement = Measurement(None, failure=type(error).__name__, reason=" ".join(reason.split()))
+    except BaseException as error:
+        if passes(error):
+            raise
+        measurement = Measurement(None, failure=class_name(error), reason=describe_failure(error))
     if measurement.failure is not None and order.deadline is not None and time.time() >= order.deadline:
         return Measurement(None, failure=DEADLINE, reason="the study's time was up")
     return measurement
@@ -161,6 +167,6 @@ def _until(deadline: float | None) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def workplace_of(objective: Objective, sources: Mapping[str, str]) -> Workplace:
+def workplace_of(objective: Objective, sources: Mapping[str, bytes]) -> Workplace:
     """What actors need to work for this process."""
     return Workplace(cloudpickle.dumps(objective), os.getcwd(), sources, sys.path)

@@ -50,7 +50,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
 def test_collected_episodes_are_those_that_the_loop_plays(tmp_path: Path) -> None:
     run(SMALL, tmp_path / "run", quiet=True)
     rows = {row["episode_id"]: row for row in Run(tmp_path / "run").episodes().to_pylist()}
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
     plan = make_plan(parse_run(SMALL))
     for spec in plan.episodes():
         trajectory = player.play(spec)
@@ -245,7 +245,8 @@ class Here(infraray.ScriptedAgent):
     ("otherwise", "reason"),
     [
         ("raise RuntimeError('not on this machine')", "import fails: RuntimeError: not on this machine"),
-        ("os._exit(3)", "a worker died 4 times in a row while it started: "),
+        ("os._exit(3)", "import fails: SystemExit: 3"),
+        ("os.kill(os.getpid(), 9)", "a worker died 4 times in a row while it started: "),
     ],
 )
 def test_a_worker_that_cannot_start_ends_the_run(tmp_path: Path, act: str, otherwise: str, reason: str) -> None:

@@ -82,7 +82,7 @@ def plan(agent: str, seeds: int = 2) -> list:
 def test_the_example_plays_with_memory_and_a_tool(model: type[Model]) -> None:
     first, second = plan(f"graph:{EXAMPLE}:graph")
     assert first.entry.conversational and first.entry.files
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
 
     async def play() -> list:
         return [await player.converse(first), await player.converse(second)]
@@ -122,7 +122,7 @@ def test_all_that_is_said_after_the_observation_is_the_answers_and_an_episodes_t
 ) -> None:
     file = tmp_path / "second_thoughts.py"
     file.write_text(SECOND_THOUGHTS)
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
 
     async def play() -> list:
         return [await player.converse(spec) for spec in plan(f"graph:{file}:{name}")]

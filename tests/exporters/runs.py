@@ -34,7 +34,7 @@ def play_scenarios(
     write_manifest(
         folder, {**plan.manifest(), "infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
     )
-    player = EpisodePlayer(60, 0)
+    player = EpisodePlayer(60)
     store = RunStore(folder)
     episodes = list(plan.episodes())
     for number, spec in enumerate(episodes):

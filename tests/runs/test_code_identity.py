@@ -34,7 +34,7 @@ def play():
         # No model is here: what a chat agent says plays no part.
         talks = spec.entry.conversational
         failed = failed_trajectory(spec, "not played", 1, datetime.now(UTC), 0.0, []) if talks else None
-        trajectory = failed or EpisodePlayer(60, 0).play(spec)
+        trajectory = failed or EpisodePlayer(60).play(spec)
         store.append(encode(to_batch("x", [trajectory]), [spec.id]))
     store.finish()
     store.close()

@@ -39,7 +39,7 @@ def test_a_limit_within_the_warm_up_is_refused_and_one_beyond_it_scores(scenario
         parameters["capacity_bytes"] = 2**50
     accepted = plan(scenario, parameters=parameters, max_episode_steps=length + 1)
     for spec in accepted.episodes():
-        measures = EpisodePlayer(60, 0).play(spec).measures
+        measures = EpisodePlayer(60).play(spec).measures
         assert measures is not None and measures.score == measures.score
 
 

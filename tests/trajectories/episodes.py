@@ -22,7 +22,7 @@ def entry(agent: str = "scripted:random", **parameters) -> Entry:
 
 @cache
 def trajectory(seed: int) -> Trajectory:
-    return EpisodePlayer(60, 0).play(EpisodeSpec(entry(), seed, 0))
+    return EpisodePlayer(60).play(EpisodeSpec(entry(), seed, 0))
 
 
 def message(*seeds: int) -> Message:

@@ -157,7 +157,7 @@ class InferenceObjective(Objective):
         self.bench.stop()
         environment = self._environment()
         entry = Entry.of(environment, find(SCENARIO).id, agent, load_agent(agent, SCENARIO), {}, SCENARIO)
-        player = EpisodePlayer(AGENT_S, retries=0, with_bounds=False)
+        player = EpisodePlayer(AGENT_S, with_bounds=False)
         try:
             return measure_agent(player, entry, self._tasks())
         finally:

@@ -124,7 +124,7 @@ def test_conversations_have_the_machine_one_after_the_other(
     monkeypatch.setattr("infraray.episodes.load_agent", lambda *_: Thinks())
     options = Inference(**given).options()
     entry = Entry("infraray/Inference-v0", given, options, 1, "scripted:thinks", {}, "inference", True)
-    player = EpisodePlayer(60.0, retries=0, with_bounds=False)
+    player = EpisodePlayer(60.0, with_bounds=False)
 
     async def all_of_them() -> list[Any]:
         return await asyncio.gather(*(player.converse(EpisodeSpec(entry, 0, repetition)) for repetition in range(3)))
