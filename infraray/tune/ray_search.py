@@ -27,7 +27,7 @@ from infraray.tune.objective import Measurement
 from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
 from infraray.tune.trial_actor import Order, TrialActor, workplace_of
 from infraray.tune.values import Configuration
-from infraray.user_code import guarded
+from infraray.user_code import guarded, passes
 
 
 @dataclass(frozen=True)
@@ -161,13 +161,14 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         self.study = study
         self.places = places
         self.watcher = watcher
-        self.error: InfrarayError | None = None
+        self.error: BaseException | None = None
         """What ended the study early."""
         self.phase: Literal["preparing", "warming", "searching", "confirming"] = "preparing"
         """None begins before all of the one before it has ended."""
         self.cold = places if study.objective.warming and not study.is_spent else 0
         """Places that were not told to warm up yet."""
-        self.unprepared = list(study.objective.preparations())
+        with guarded("the objective"):
+            self.unprepared = list(study.objective.preparations())
         """Pieces that are not under way yet."""
         self.notices: set[str] = set()
         """Lines that the user was told already: several pieces may have the same to say."""
@@ -229,9 +230,10 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
     def _keeping_error(self) -> Iterator[None]:
         """Keeps what is raised inside for `run_study`: Tune would take it for the failure of a trial and go on."""
         try:
-            with guarded("the search cannot go on"):
-                yield
-        except InfrarayError as error:
+            yield
+        except BaseException as error:
+            if passes(error):
+                raise
             self.error = error
 
     def _next(self) -> _Given | None:

@@ -25,6 +25,7 @@ from infraray.tune.sampling import sample_untried
 from infraray.tune.searchers import Proposal, find_searcher
 from infraray.tune.searchers.brackets import budget_ladder
 from infraray.tune.values import Configuration, canonical_text
+from infraray.user_code import guarded
 
 Source = Literal["defaults", "searcher", "random"]
 
@@ -225,7 +226,7 @@ class Study:
                 "kind": "asked",
                 "trial": len(self.trials) if known is None else known.number,
                 "configuration": configuration,
-                "label": self.objective.spell(configuration),
+                "label": self._spell(configuration),
                 "budget": proposal.budget,
                 "source": source,
                 "held": None if held is None else dict(held),
@@ -269,8 +270,9 @@ class Study:
             wanted.append(outcome.trial.configuration)
             if self._passed.get(canonical_text(outcome.trial.configuration), True):
                 break
-        due = [Confirmation(self.objective.spell(configuration), configuration) for configuration in wanted]
-        due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
+        due = [Confirmation(self._spell(configuration), configuration) for configuration in wanted]
+        with guarded("the objective"):
+            due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
         return list({one.key: one for one in due if not self._is_confirmed(one)}.values())
 
     def owed_seeds(self, due: Confirmation) -> Sequence[int | None]:
@@ -425,8 +427,14 @@ class Study:
     @cached_property
     def _measured(self) -> str:
         """Equal for studies of the same objective: hash of its identity and its space."""
-        content = {"objective": self.objective.identity(), "space": self.space.to_json()}
+        with guarded("the objective"):
+            identity = self.objective.identity()
+        content = {"objective": identity, "space": self.space.to_json()}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def _spell(self, configuration: Configuration) -> str:
+        with guarded("the objective"):
+            return self.objective.spell(configuration)
 
     def _id(self, configuration: Configuration, budget: int) -> str:
         return hashlib.sha256(f"{self._measured} {canonical_text(configuration)} {budget}".encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 import infraray
@@ -61,7 +62,7 @@ def registered() -> Iterator[None]:
     for name, agent in {"guesser": Guesser, "patient": PatientGuesser}.items():
         infraray.register_agent(name, scenario="troubled")(agent)
     yield
-    del infraray.registration._registrations["test/Troubled-v0"]
+    del infraray.registration._registrations["test/Troubled-v0"], gymnasium.registry["test/Troubled-v0"]
     for name in ("guesser", "patient"):
         del infraray.agents.agent._agents["troubled", name]
 

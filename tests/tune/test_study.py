@@ -353,7 +353,8 @@ def test_exception_is_a_failure_with_its_class():
     objective: Objective = Bowl(request(cracked="raises"))
     cracked = {**SPACE.default, "glaze": "cracked"}
     found = carry_out(objective, Order("evaluate", cracked, 9))
-    assert (found.score, found.failure, found.reason) == (None, "MemoryError", "MemoryError: no more clay")
+    reason = "MemoryError: no more clay (tests/tune/bowls.py:120)"
+    assert (found.score, found.failure, found.reason) == (None, "MemoryError", reason)
 
 
 def test_score_that_is_none_is_a_failure():
