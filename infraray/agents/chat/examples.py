@@ -41,12 +41,16 @@ def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
         InfrarayError: the scenario has no expert.
     """
     with _playing:
-        pairs = _pairs(briefing.scenario, briefing.parameters.model_dump_json(), briefing.level, count, text)
+        files = tuple(sorted(briefing.parameters.files().items()))
+        pairs = _pairs(briefing.scenario, briefing.parameters.model_dump_json(), files, briefing.level, count, text)
     return [message for seen, said in pairs for message in (user(seen), assistant(said))]
 
 
 @lru_cache(maxsize=64)
-def _pairs(scenario: str, parameters: str, level: int, count: int, text: bool) -> tuple[tuple[str, str], ...]:
+def _pairs(
+    scenario: str, parameters: str, files: tuple[tuple[str, str], ...], level: int, count: int, text: bool
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of observation and answer; ``files`` are the parameters', with the hashes of what they hold now."""
     environment_class = find(scenario).environment_class()
     if environment_class.expert is None:
         raise InfrarayError(f"strategy=few_shot: scenario {scenario} has no expert to take examples from")

@@ -227,3 +227,13 @@ def test_few_shot_shows_as_many_examples_as_asked_for() -> None:
             assert [len(body["messages"]) for body in server.requests] == [1 + 10 + 1, 1 + 10 + 3]
 
     asyncio.run(run())
+
+
+def test_examples_from_a_trace_that_was_rewritten_are_those_of_the_new_one(tmp_path):
+    path = tmp_path / "jobs.csv"
+    shown = []
+    for size in (3, 4):
+        path.write_text("arrival_s,size\n" + f"1,{size}\n" * 20)
+        environment = infraray.make("load_balance", job_sizes="trace", trace=str(path), warmup_steps=1, scored_steps=5)
+        shown.append(examples(Briefing.of(environment, 0), 1, text=True)[0]["content"])
+    assert shown[0] != shown[1]

@@ -40,21 +40,25 @@ class Constant(ScriptedAgent):
         """Finds the schedule, once in a process, and starts at its beginning."""
         super().reset(briefing)
         assert isinstance(briefing.parameters, LoadBalanceParameters)
-        self.turns = turns(best_weights(briefing.parameters))
+        self.turns = Turns(best_weights(briefing.parameters))
 
     def act(self, observation: Observation) -> int:
         """Ignores the observation."""
         return next(self.turns)
 
 
-def turns(weights: Weights) -> Iterator[int]:
+class Turns(Iterator[int]):
     """Servers in turn, each as often as its weight and as evenly as can be."""
-    owed = np.zeros(len(weights))
-    while True:
-        owed += weights
-        server = int(owed.argmax())
-        owed[server] -= weights.sum()
-        yield server
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.owed = np.zeros(len(weights))
+
+    def __next__(self) -> int:
+        self.owed += self.weights
+        server = int(self.owed.argmax())
+        self.owed[server] -= self.weights.sum()
+        return server
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +76,7 @@ def best_weights(parameters: LoadBalanceParameters) -> Weights:
     tasks = [generate_jobs(shorter, FIRST_SEED + task) for task in range(TASKS)]
     best, fewest_s = rates, np.inf
     for weights in _candidates(rates, parameters.utilisation):
-        order = list(islice(turns(weights), shorter.num_jobs))
+        order = list(islice(Turns(weights), shorter.num_jobs))
         seconds = 0.0
         for arrivals, sizes in tasks:
             servers = Servers(rates.tolist(), counts_jobs=False)
