@@ -15,7 +15,7 @@ from infraray.answers.json_objects import LONGEST_NUMBER, JsonObject
 from infraray.answers.prose import Stance, mentions
 from infraray.errors import InvalidAction
 
-_NUMBER = re.compile(r"([+-]?[0-9]++)(?:\.0++)?")
+_NUMBER = re.compile(r"(?:#\s?|no\.\s?|number\s)?([+-]?[0-9]++)(?:\.0++)?", re.IGNORECASE)
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _NOT = re.compile(r"(?:do not|don['\u2019]?t|not|never|no)\s+", re.IGNORECASE)
 
@@ -42,6 +42,11 @@ class Choice(AnswerForm):
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """The name, its likes, and the words."""
         return tuple(name for name in (self.name, *self.also, *self.values) if name)
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names."""
+        return self.names
 
     @property
     def wanted(self) -> str:  # type: ignore[override]
@@ -192,7 +197,7 @@ class Choice(AnswerForm):
         negated = _NOT.match(text)
         word = text[negated.end() if negated else 0 :].lower()
         if word not in self.values:
-            return UNREAD
+            return self._flag(self.name, text) if self._is_flag else UNREAD
         number = self.values[word]
         return self._may_be_a_word(self._opposite(number) if negated else number)
 

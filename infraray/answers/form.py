@@ -32,6 +32,9 @@ class AnswerForm(ABC):
     names: tuple[str, ...]
     """The keys that are the action's own in a JSON object, in lower case."""
 
+    labels: tuple[str, ...] = ()
+    """Names that mark a line as "Answer:" does, where nothing else marks one: ``Server: 2``."""
+
     wanted: str
     """What would be valid, as the end of a reason: ``answer a whole number from 0 to 3, for example {"server": 0}``."""
 

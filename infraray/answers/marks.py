@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_CALL = 4000
 """Characters between a call's brackets."""
@@ -17,6 +18,9 @@ _LINE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CALL = re.compile(r"^[ \t>#*_`~•+-]*+(?P<kind>answer|finish|final_answer)(?=[ \t]?\[)", re.IGNORECASE | re.MULTILINE)
+_INLINE = re.compile(
+    r"\b(?P<kind>answer|action)(?: \d{1,4})?[ \t]?:[ \t]?(?=(?:answer|finish|final_answer)[ \t]?\[)", re.IGNORECASE
+)
 _IS = re.compile(
     r"\b(?:my|the|final)[ \t]++(?:(?:final|best|chosen)[ \t]++)?(?P<kind>answer|action|choice|decision)[ \t]++is\b"
     r"[ \t:]*+",
@@ -50,16 +54,29 @@ class Mark:
     end: int
 
 
-def find_marks(text: str) -> list[Mark]:
-    """The marks of a text in their order; "the answer is" marks only where nothing else does."""
-    found = [(match.start(), match) for pattern in (_LINE, _CALL, _TAG, _BOX) for match in pattern.finditer(text)]
-    if not found:
-        found = [(match.start(), match) for match in _IS.finditer(text)]
+def find_marks(text: str, labels: tuple[str, ...] = ()) -> list[Mark]:
+    """The marks of a text in their order; ``labels`` and "the answer is" mark only where nothing else does.
+
+    Args:
+        text: what was said.
+        labels: names that begin a marked line; its value is then the whole line.
+    """
+    found = [match for pattern in (_LINE, _CALL, _INLINE, _TAG, _BOX) for match in pattern.finditer(text)]
+    found = found or [*_IS.finditer(text), *(_labelled(labels).finditer(text) if labels else ())]
     marks: list[Mark] = []
-    for start, match in sorted(found, key=lambda each: each[0]):
-        if not marks or start >= marks[-1].end:
+    for match in sorted(found, key=lambda each: each.start()):
+        if not marks or match.start() >= marks[-1].end:
             marks.append(_mark(text, match))
     return marks
+
+
+@lru_cache(maxsize=256)
+def _labelled(labels: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(re.escape(label).replace("_", "[ _-]?") for label in labels)
+    return re.compile(
+        rf"^[ \t>#*_`~\"•+-]*+(?P<kind>(?P<label>{names}))[ \t]*+[*_`\"]*+[ \t]*+(?:[:\uff1a]|=(?!=))[ \t]*+",
+        re.IGNORECASE | re.MULTILINE,
+    )
 
 
 def _mark(text: str, match: re.Match[str]) -> Mark:
@@ -67,7 +84,8 @@ def _mark(text: str, match: re.Match[str]) -> Mark:
     kind = _ANSWERS.get(kind, kind)
     if "inside" in match.re.groupindex:
         return Mark(kind, match["inside"], None, True, False, match.end())
-    start = match.end() if match.re is not _CALL else match.start("kind")
+    # Of a call and of a label, the name is a part of the value.
+    start = match.start("kind") if match.re is _CALL or match.re.groups == 2 else match.end()
     if (name := _NAME.match(text, start)) is not None:
         end, is_closed = _end_of_brackets(text, name.end())
         return Mark(kind, text[name.end() : end - is_closed], name[1].lower(), is_closed, False, end)

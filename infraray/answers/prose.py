@@ -59,7 +59,7 @@ def mentions(text: str, names: Sequence[str], words: Sequence[str]) -> Iterator[
         elif kind == "pause":
             statement.pause()
         else:
-            statement.mention(token["number"], token["word"])
+            statement.mention(token["number"] or token["lead"], token["word"])
     yield from statement.end(asked=False)
 
 
@@ -125,18 +125,24 @@ def _tokens(names: tuple[str, ...], words: tuple[str, ...]) -> re.Pattern[str]:
     name = "|".join(re.escape(each).replace("_", r"[\s_-]?") for each in names) or r"(?!)"
     link = r"(?:[:=]|is|no\.?|number|index|id|->|=>)"
     number = r"[+-]?\d++(?:[.,]\d++)*+"
-    more = rf"(?:\s{{0,3}}(?:,|/|&|-|\u2013|\u2014|\bto\b|\band\b|\bor\b)\s{{0,3}}(?:(?:{name}){gap})?{number}){{0,4}}"
+    between = r"(?:,?\s{0,2}\b(?:to|through|and|or|vs|versus)\b\.?|,|/|&|\||\+|-|\u2013|\u2014|\.\.+)"
+    more = rf"(?:(?:\s{{1,3}}|\s{{0,3}}{between}\s{{0,3}})(?:(?:{name}){gap})?{number}){{0,4}}"
     word = "|".join(map(re.escape, words)) or r"(?!)"
     return re.compile(
         rf"\b(?:(?:{name})s?(?:-(?=\d)|(?:{gap}{link}){{0,2}}{gap})|(?:choose|pick|select|go with){gap})"
         rf"(?P<number>{number}{more})(?!\w)"
+        # A line that begins with a number, and goes on with a reason or not at all.
+        rf"|^[\s\"'*`_(>#-]{{0,6}}(?P<lead>{number}{more})[*`\"'_)]{{0,4}}"
+        r"(?=[,;:.]?\s{0,4}$|[,;:.]?\s{1,4}(?:[(\u2013\u2014-]|because|since|as|for)|[,;:.]\s)"
+        r"(?![ \t,;:.(\u2013\u2014-]{0,8}(?:or\b|and\b|[\"'*]{0,3}[+-]?\d))"
         rf"|\b(?P<word>{word})\b"
-        r"|(?P<hedge>\b(?:if|unless|whether|either|unsure|undecided|not (?:sure|certain)|"
+        r"|(?P<hedge>\b(?:if|unless|whether|either|maybe|perhaps|alternatively|unsure|undecided|not (?:sure|certain)|"
         r"(?:cannot|can['\u2019]?t|could not|couldn['\u2019]t) (?:decide|choose|tell|say))\b)"
         r"|(?P<negation>\b(?:not|no|never|none|nor|neither|cannot|without|nothing|hardly|avoid|refuse|decline|against|"
-        r"dont|wont|cant|shouldnt|wouldnt|doesnt|isnt|rather than|instead of)\b|n['\u2019]t\b)"
+        r"dont|wont|cant|shouldnt|wouldnt|doesnt|isnt|rather than|instead of|except|exclude|excluding|skip|other than|"
+        r"apart from|(?:anything|everything|any|all) but|worst|wrong|bad|too)\b|n['\u2019]t\b)"
         r"|(?P<turn>\b(?:but|because|since|so|as|hence|thus|therefore|then|while|whereas|although|though)\b)"
         r"|(?P<stop>[.!?](?=[\s\"'*)`]|\Z)|;|\n\s{0,80}\n)"
         r"|(?P<pause>[,:()\u2014\u2013\n]|\s-\s)",
-        re.IGNORECASE,
+        re.IGNORECASE | re.MULTILINE,
     )

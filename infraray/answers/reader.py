@@ -62,7 +62,7 @@ _REASON = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _TURNS = re.compile(
-    r"\A\s*[\"'(]?[+-]?[0-9]|\b(?:or|if|unless|no|not|wait|actually|instead|alternatively|rather|maybe|perhaps|but|and)\b",
+    r"\A\s*[\"'(]?[+-]?[0-9]|\b(?:or|if|unless|no|not|wait|actually|instead|alternatively|rather|maybe|perhaps|but|and|then|next)\b",
     re.IGNORECASE,
 )
 _CONDITIONS = re.compile(r"\b(?:or|if|unless|wait|actually|instead|alternatively)\b", re.IGNORECASE)
@@ -79,7 +79,7 @@ class _Answer:
         self.objects = find_objects(self.said)
         # Objects are one character sequence each from here on: what stands in them is no mark and no prose.
         self.masked = self._mask()
-        marks = find_marks(self.masked)
+        marks = find_marks(self.masked, self.form.labels)
         if marks:
             return self._marked(marks)
         meant = [found for found in self.objects if self._is_meant(found)]
@@ -137,6 +137,12 @@ class _Answer:
         except InvalidAction:
             return UNREAD
 
+    def _is_value(self, text: str) -> bool:
+        try:
+            return self.form.from_value(text) is not UNREAD
+        except InvalidAction:
+            return True
+
     def _plain_value_of(self, mark: Mark) -> Any:
         """What a mark marks: an object or a bare value; UNREAD where it is neither."""
         if mark.name is not None and mark.name not in ANSWER_CALLS and self.form.own_name(mark.name) is None:
@@ -156,7 +162,7 @@ class _Answer:
             if (reasoned := _REASON.fullmatch(line)) is not None:
                 turns = _CONDITIONS if reasoned["word"] else _TURNS
                 value = self.form.from_value(reasoned["value"])
-                if value is not UNREAD and not turns.search(reasoned["rest"]):
+                if value is not UNREAD and not turns.search(reasoned["rest"]) and not self._is_value(reasoned["rest"]):
                     return value
             try:
                 return self.form.from_prose(line)
