@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -300,7 +300,12 @@ class EpisodePlayer:
         if passes(error) or issubclass(type(error), Unavailable):
             raise error
         wall_s = time.perf_counter() - before
-        return failed_trajectory(spec, describe_failure(error), attempt, started_at, wall_s, steps)
+        if in_thread is None:
+            floor, bound = self._floor_and_bound_of_all(spec)
+        else:
+            floor, bound = await in_thread(self._floor_and_bound_of_all, spec)
+        failed = failed_trajectory(spec, describe_failure(error), attempt, started_at, wall_s, steps)
+        return replace(failed, floor=floor, bound=bound)
 
     @asynccontextmanager
     async def _turn(self, environment: Environment, in_thread: InThread | None) -> AsyncIterator[None]:
@@ -345,22 +350,49 @@ class EpisodePlayer:
                 self._floors.popitem(last=False)
         return self._floors[key]
 
+    def _floor_and_bound_of_all(self, spec: EpisodeSpec) -> tuple[float, float]:
+        """Those of the whole task, for an episode that failed; NaN where only the live system could tell."""
+        if not self.with_bounds:
+            return math.nan, math.nan
+        entry = _random_entry(spec, text=False)
+        try:
+            environment = self._borrow_environment(entry)
+            floor, bound = environment.floor(), math.nan
+            if floor is None:
+                self._play_randomly(environment, entry, spec.seed, math.inf)
+                floor, bound = self._floor_and_bound(spec, environment)
+        except Exception:
+            # It is the scenario that fails, and the episode's record says with what.
+            return math.nan, math.nan
+        self._environments[entry.task_key].append(environment)
+        return floor, bound
+
     def _random_score(self, spec: EpisodeSpec, progress: int) -> float:
         """What the random agent scores on the same task when it has come as far."""
-        options = {**spec.entry.options, "text": False, "max_episode_steps": None}
-        entry = Entry(
-            spec.entry.scenario, spec.entry.parameters, options, spec.entry.level, FLOOR_AGENT, {}, spec.entry.label
-        )
-        environment, agent = self._borrow_environment(entry), self._borrow_agent(entry)
-        observation, _ = environment.reset(seed=spec.seed)
-        agent.reset(Briefing.of(environment, spec.seed))
-        over = False
-        while environment.progress() < progress and not over:
-            observation, _, over, _, _ = environment.step(agent.act(observation))
+        entry = _random_entry(spec, text=False, max_episode_steps=None)
+        environment = self._borrow_environment(entry)
+        self._play_randomly(environment, entry, spec.seed, progress)
         score = environment.verdict().score
         self._environments[entry.task_key].append(environment)
-        self._agents[entry.scenario, entry.agent].append(agent)
         return score
+
+    def _play_randomly(self, environment: Environment, entry: Entry, seed: int, progress: float) -> None:
+        """Plays the random agent to the task's end, or as far as ``progress``."""
+        agent = self._borrow_agent(entry)
+        observation, _ = environment.reset(seed=seed)
+        agent.reset(Briefing.of(environment, seed))
+        over = False
+        while environment.progress() < progress and not over:
+            observation, _, terminated, truncated, _ = environment.step(agent.act(observation))
+            over = terminated or truncated
+        self._agents[entry.scenario, entry.agent].append(agent)
+
+
+def _random_entry(spec: EpisodeSpec, **options: Any) -> Entry:
+    """The random agent on the same tasks, with other options."""
+    entry = spec.entry
+    changed = {**entry.options, **options}
+    return Entry(entry.scenario, entry.parameters, changed, entry.level, FLOOR_AGENT, {}, entry.label)
 
 
 async def play_steps(
