@@ -182,8 +182,10 @@ class Record(AnswerForm):
         """Every field's value under its name."""
         given: dict[str, Any] = {}
         for name, value in own_values(self, content):
-            if name in self.names and given.setdefault(name, value) != value:
+            if name in given and given[name] != value:
                 raise InvalidAction(f"the answer has two values for {name}; {self.wanted}")
+            if name in self.names:
+                given[name] = value
         if not given:
             if (inside := wrapped(content)) is not None:
                 return self.from_object(inside)
