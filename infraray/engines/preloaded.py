@@ -21,9 +21,6 @@ from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S
 from infraray.scratch import make_scratch, remove_scratch
 
-STARTED_ANEW = "a worker is started anew"
-"""What a server's log says where one of its processes could not be a fork yet."""
-
 _ZYGOTE = Path(__file__).with_name("zygote.py")
 
 

@@ -14,7 +14,8 @@ anything: what they inherit is what a new interpreter would have after its impor
 lock and nothing of the server. Variables that the server has set for them meanwhile may have been
 read during the imports, or by the dynamic linker. Where such a one differs from what the zygote was
 imported under, the worker is started anew; once no server is left, the zygote starts itself again
-with the variable (LEARNED), and the next worker is a fork.
+with the variable (LEARNED), and the next worker is a fork. Workers of workers teach nothing: imported under
+what is set for them alone, the zygote could fork neither their parents nor, below those, them.
 
 The zygote itself never computes on a GPU, and forks only while it has one thread and does not;
 otherwise servers are started anew, which is no faster than without it.
@@ -127,6 +128,8 @@ class Image:
         self.environment = dict(os.environ)
         self.descriptors = open_descriptors() - {control.fileno()}
         self.unsafe = self._why_not_fork()
+        self.teaches = True
+        """Whether what this process's workers want is imported for them."""
         self.lessons, self.lesson = os.pipe()
         os.set_blocking(self.lessons, False)
 
@@ -343,6 +346,7 @@ def run_worker(image: Image, request: dict[str, Any], descriptors: list[int]) ->
     os.sched_setaffinity(0, request["affinity"])
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, request["files"])
+    image.teaches = False
     leave_worker_zygote(image)
     image.renew()
     threads, torch = os.environ.get("OMP_NUM_THREADS", ""), sys.modules.get("torch")
@@ -366,8 +370,9 @@ def use_worker_zygote(image: Image, channel: socket.socket) -> None:
         differing = image.differing(dict(os.environ))
         if differing:
             print(f"a worker is started anew, not forked, for {', '.join(differing)}", flush=True)
-            with suppress(OSError):
-                os.write(image.lesson, json.dumps(differing).encode() + b"\n")
+            if image.teaches:
+                with suppress(OSError):
+                    os.write(image.lesson, json.dumps(differing).encode() + b"\n")
             return plain(path, words, passfds)
         request = {
             "command": command[-3:],

@@ -117,6 +117,16 @@ def test_workers_get_what_is_imported_under_their_own_variables(preloaded: Prelo
         assert said["server"]["variable"] is None
 
 
+def test_a_workers_worker_keeps_neither_from_being_a_fork(preloaded: PreloadedLauncher) -> None:
+    spec = spec_of(set_for_workers="a", set_for_workers_of_workers="b")
+    launched(spec, preloaded)
+    for _ in range(2):
+        said = launched(spec, preloaded)
+        assert said["worker"]["imported_by"] == said["server"]["imported_by"] != said["worker"]["pid"]
+        assert said["below"]["imported_by"] == said["below"]["pid"]
+        assert (said["worker"]["imported_under"], said["below"]["imported_under"]) == ("a", "b")
+
+
 def test_one_can_wait_until_what_was_learned_is_imported(preloaded: PreloadedLauncher) -> None:
     preloaded.wait()  # There is nothing to wait for.
     taught = spec_of({"IMPORTS_TAKE_S": "3"}, set_for_workers="a")

@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from infraray.engines.preloaded import STARTED_ANEW, PreloadedLauncher
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.engines.transformers import SERVER
@@ -54,9 +54,6 @@ empty folders of its own. Only a clean start never uses a server that runs."""
 MOST_FAILED = 0.01
 """Of the requests of each traffic, how many may fail beside those at which the model says nothing, as the reference
 shows: latencies are those of successes, and a server that refuses what would be slow looks fast."""
-
-WARM_STARTS = 3
-"""At most so many: vLLM starts workers in an engine process, which it starts in the server."""
 
 Watching = Callable[[EngineProcess], AbstractContextManager[object]]
 """Makes what stands around the load on a server, such as a watch on its connections."""
@@ -185,11 +182,10 @@ class Bench:
         return missing
 
     def warm_up(self) -> None:
-        """Starts each engine with its defaults, so that no trial pays for what is cold only at first.
+        """Starts each engine once with its defaults, so that no trial pays for what is cold only at first.
 
-        These are the imports, and what it compiles and keeps. Once is not enough where an engine sets variables for
-        its processes: those are forks only after the imports were made under them, and each start teaches the
-        variables of one level. A start that fails will fail again where it is measured, and say why there.
+        These are the imports, once more with the variables that the engine sets for its processes, and what it
+        compiles and keeps. A start that fails will fail again where it is measured, and say why there.
         """
         if self._warm:
             return
@@ -197,16 +193,11 @@ class Bench:
         for engine in setting.engines:
             chosen = complete({ENGINE: engine} if len(setting.engines) > 1 else {}, setting.space)
             with self.lock.held():
-                for _ in range(WARM_STARTS):
-                    self.stop()
-                    learned = False
-                    with suppress(InfrarayError):
-                        process = self._launch(setting.engine_spec(chosen), math.inf, "preloaded")
-                        learned = process.is_preloaded and STARTED_ANEW in process.log_tail(10_000)
-                    self.stop()
-                    self._preloaded.wait()
-                    if not learned:
-                        break
+                self.stop()
+                with suppress(InfrarayError):
+                    self._launch(setting.engine_spec(chosen), math.inf, "preloaded")
+                self.stop()
+                self._preloaded.wait()
         self._warm = True
 
     def evaluate(

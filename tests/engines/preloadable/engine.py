@@ -1,5 +1,7 @@
 """An engine with a worker process, as large ones have: python -m engine --port PORT [--set-for-workers X | --fail].
 
+With --set-for-workers-of-workers Y its worker has a worker of its own.
+
 Answers with what it and its worker say of themselves. Its end is not asked for in vain, unless --stubborn.
 """
 
@@ -34,10 +36,14 @@ def about(folder: str | None) -> dict[str, object]:
     }
 
 
-def work(results: multiprocessing.Queue, folder: str | None, stubborn: bool) -> None:
+def work(results: multiprocessing.Queue, folder: str | None, stubborn: bool, set_below: str | None) -> None:
     if stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     results.put(about(folder))
+    if set_below is not None:
+        os.environ["SET_FOR_WORKERS"] = set_below
+        below = multiprocessing.get_context("spawn").Process(target=work, args=(results, folder, stubborn, None))
+        below.start()
     time.sleep(600)
 
 
@@ -59,6 +65,7 @@ def main() -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--folder")
     parser.add_argument("--set-for-workers")
+    parser.add_argument("--set-for-workers-of-workers")
     parser.add_argument("--stubborn", action="store_true")
     parser.add_argument("--fail", action="store_true")
     given = parser.parse_args()
@@ -71,13 +78,19 @@ def main() -> None:
         os.environ["SET_FOR_WORKERS"] = given.set_for_workers
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    worker = context.Process(target=work, args=(results, given.folder, given.stubborn), daemon=True)
+    set_below = given.set_for_workers_of_workers
+    # One that is to have processes of its own must not be a daemon.
+    worker = context.Process(
+        target=work, args=(results, given.folder, given.stubborn, set_below), daemon=set_below is None
+    )
     worker.start()
     worker_says = results.get()
+    below_says = None if set_below is None else results.get()
     brief = context.Process(target=sys.exit, args=(7,))
     brief.start()
     brief.join()
-    Handler.answer = json.dumps({"server": server, "worker": worker_says, "exit_code": brief.exitcode}).encode()
+    said = {"server": server, "worker": worker_says, "below": below_says, "exit_code": brief.exitcode}
+    Handler.answer = json.dumps(said).encode()
     http.server.ThreadingHTTPServer(("127.0.0.1", given.port), Handler).serve_forever()
 
 

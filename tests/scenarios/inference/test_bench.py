@@ -70,24 +70,6 @@ def test_a_warm_bench_has_the_imports_and_nothing_that_runs(bench: Bench) -> Non
     assert measured(bench, SMALL)["imported_by"] in warm
 
 
-@pytest.mark.parametrize("teaching", [0, 1, 9])
-def test_it_is_started_again_as_long_as_its_processes_teach_variables(
-    teaching: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starts: list[str] = []
-    start = EngineProcess.start
-
-    def counted(process: EngineProcess) -> None:
-        starts.append(process.spec.name)
-        start(process)
-        if len(starts) <= teaching:
-            process._log.write_text("a worker is started anew, not forked, for LD_PRELOAD\n")
-
-    monkeypatch.setattr(EngineProcess, "start", counted)
-    bench.warm_up()
-    assert len(starts) == min(teaching + 1, bench_module.WARM_STARTS)
-
-
 def test_a_first_start_that_fails_leaves_the_reason_to_the_trial(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bench.setting.flags, "sglang", FAILS)
     bench.warm_up()
