@@ -124,7 +124,7 @@ def test_a_workers_worker_keeps_neither_from_being_a_fork(preloaded: PreloadedLa
         said = launched(spec, preloaded)
         assert said["worker"]["imported_by"] == said["server"]["imported_by"] != said["worker"]["pid"]
         assert said["below"]["imported_by"] == said["below"]["pid"]
-        assert (said["worker"]["imported_under"], said["below"]["imported_under"]) == ("a", "b")
+        assert (said["worker"]["imported_under"], said["below"]["imported_under"]) == ("a", "a")
 
 
 def test_one_can_wait_until_what_was_learned_is_imported(preloaded: PreloadedLauncher) -> None:

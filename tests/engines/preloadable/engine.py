@@ -41,7 +41,7 @@ def work(results: multiprocessing.Queue, folder: str | None, stubborn: bool, set
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     results.put(about(folder))
     if set_below is not None:
-        os.environ["SET_FOR_WORKERS"] = set_below
+        os.environ["SET_FOR_WORKERS_OF_WORKERS"] = set_below
         below = multiprocessing.get_context("spawn").Process(target=work, args=(results, folder, stubborn, None))
         below.start()
     time.sleep(600)
