@@ -13,7 +13,7 @@ from infraray.agents.chat.cache import ResponseCache
 from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.connections import Connection, connect
 from infraray.agents.chat.endpoints import Endpoints
-from infraray.agents.chat.failures import ContextOverflow, TransientFailure, Unsupported
+from infraray.agents.chat.failures import Busy, ContextOverflow, TransientFailure, Unsupported
 from infraray.errors import InfrarayError, Unavailable
 
 FIRST_BACKOFF_S = 0.5
@@ -59,6 +59,8 @@ class ChatClient:
         self.patience_s = patience_s
         self.base_url: str | None = None
         self._retries = 0
+        self._refused_at: float | None = None
+        """When the server first had no place for the request, on the event loop's clock."""
 
     async def complete(self, request: Mapping[str, Any]) -> Completion:
         """Sends a chat request without its streaming options.
@@ -122,34 +124,78 @@ class ChatClient:
 
     async def _repeat(self, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer:
         """Asks until there is an answer, a final refusal, or too much has failed."""
-        self._retries = 0
-        since_it_answered = 0
+        self._retries = failures = 0
+        self._refused_at = None
         while True:
             connection = await self._connection()
             try:
-                async with asyncio.timeout(self.request_timeout_s) as timeout:
-                    return await ask(connection)
+                return await self._ask(connection, ask)
             except (ContextOverflow, Unsupported):
                 raise
             except InfrarayError as error:
                 raise type(error)(f"{self.model} at {connection.base_url}: {error}") from None
-            except TransientFailure as failure:
-                reason, retry_after_s = str(failure), failure.retry_after_s
+            except Busy:
+                self._retries += 1
+                continue
+            except TransientFailure as failed:
+                failure = failed
+            self._retries += 1
+            failures += 1
+            if not await connection.answers():
+                await self._wait_for(connection)
+                failures = 0
+            elif failures > self.max_retries:
+                raise InfrarayError(f"{self.model} at {connection.base_url}: failed {failures} times, last: {failure}")
+            else:
+                await asyncio.sleep(min(_backoff_s(failures, failure.retry_after_s), self.patience_s))
+
+    async def _ask(self, connection: Connection, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+        """Asks once, in a place of the server's.
+
+        Raises:
+            Busy: it takes no more now; its places are fewer, and closed until it is to be asked again.
+            Unavailable: it takes none for longer than the patience lasts.
+            TransientFailure: it may succeed later.
+            InfrarayError: it will never succeed.
+        """
+        places = connection.places
+        async with places.one() as asked_at:
+            try:
+                async with asyncio.timeout(self.request_timeout_s) as timeout:
+                    answer = await ask(connection)
+            except Busy as busy:
+                places.refused(asked_at, self._pause_s(connection, busy))
+                raise
             except TimeoutError:
                 if not timeout.expired():
                     raise
-                reason, retry_after_s = f"no answer in {self.request_timeout_s:g} s", None
-            self._retries += 1
-            since_it_answered += 1
-            if not reason.startswith("status 429") and not await connection.answers():
-                await self._wait_for(connection)
-                since_it_answered = 0
-            elif since_it_answered > self.max_retries:
-                raise InfrarayError(
-                    f"{self.model} at {connection.base_url}: failed {since_it_answered} times, last: {reason}"
-                )
-            else:
-                await asyncio.sleep(_backoff_s(since_it_answered, retry_after_s))
+                places.refused(asked_at)
+                raise TransientFailure(f"no answer in {self.request_timeout_s:g} s") from None
+            except InfrarayError:
+                places.answered()
+                raise
+            places.answered()
+            return answer
+
+    def _pause_s(self, connection: Connection, busy: Busy) -> float:
+        """Seconds until a server that has too many requests may be asked again.
+
+        Patience counts from when it last took anything of ours: until then it was this request's turn to wait.
+
+        Raises:
+            Unavailable: patience is over before that.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._refused_at is None:
+            self._refused_at = now
+        left_s = self.patience_s - (now - max(self._refused_at, connection.places.answered_at))
+        if left_s <= 0 or (busy.retry_after_s or 0.0) > left_s:
+            wish = "" if busy.retry_after_s is None else f", asks to wait {busy.retry_after_s:g} s"
+            raise Unavailable(
+                f"takes no request within {self.patience_s:g} s (patience_s){wish}, last: {busy}; "
+                "what is owed is asked when the run is started again"
+            )
+        return min(left_s, _backoff_s(connection.places.refusals, busy.retry_after_s))
 
     async def _connection(self) -> Connection:
         if self.base_url is None:

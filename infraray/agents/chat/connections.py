@@ -13,16 +13,20 @@ from weakref import WeakKeyDictionary
 from infraray.agents.chat.completion import Completion, read_document, read_stream
 from infraray.agents.chat.failures import (
     ANSWER_FORMATS,
+    Busy,
     TransientFailure,
     Unsupported,
     server_reason,
     what_was_refused,
 )
+from infraray.agents.chat.places import Places
+from infraray.agents.chat.retry_after import retry_after_s
 from infraray.errors import InfrarayError, Unavailable
 
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
-LONGEST_RETRY_AFTER_S = 120.0
+BUSY = (429, 529)
+"""Statuses by which a server that is well says that it is asked too much; 529 is Anthropic's and MiniMax's."""
 
 listeners: list[Callable[[str], None]] = []
 """Told in one line when a server does not answer, and when it answers again."""
@@ -61,6 +65,7 @@ class Connection:
         self.refused: dict[str, dict[str, str]] = {}
         """For each model, the options that the server does not take, with its reasons."""
         self.contexts: dict[str, asyncio.Task[int | None]] = {}
+        self.places = Places()
         self.counts_tokens = True
         self.down = False
         self._probe: asyncio.Task[bool] | None = None
@@ -71,7 +76,7 @@ class Connection:
         """Sends one chat request.
 
         Raises:
-            TransientFailure: it may succeed later.
+            TransientFailure: it may succeed later; `Busy` where the server says to wait.
             ContextOverflow: the prompt is too long.
             Unsupported: the server does not take an answer format.
             Unavailable: no request will ever succeed, such as with a wrong key; the text is the server's reason.
@@ -126,7 +131,9 @@ class Connection:
         reason = server_reason(error.body, error.message)
         spent = status == 429 and "insufficient_quota" in str(error.body)
         if (status in (408, 409, 425, 429) or status >= 500) and status != 501 and not spent:
-            return TransientFailure(f"status {status}: {reason}", _retry_after(error.response.headers))
+            wait_s = retry_after_s(error.response.headers)
+            busy = status in BUSY or (status == 503 and wait_s is not None)
+            return (Busy if busy else TransientFailure)(f"status {status}: {reason}", wait_s)
         if status in (400, 413, 422, 501):
             return what_was_refused(reason, getattr(error, "param", None), body)
         return Unavailable(f"{reason} (status {status})")
@@ -172,6 +179,8 @@ class Connection:
                 return await self.client.get(path, cast_to=object, options=options)
             return await self.client.post(path, cast_to=object, body=body, options=options)
         except openai.APIStatusError as error:
+            if error.status_code in BUSY:
+                raise Busy(f"status {error.status_code}", retry_after_s(error.response.headers)) from None
             if error.status_code in (502, 503, 504):
                 raise TransientFailure(f"status {error.status_code}") from None
             return None
@@ -190,6 +199,8 @@ class Connection:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 await self._fetch("GET", "/models")
+        except Busy:
+            pass
         except (TransientFailure, TimeoutError):
             if not self.down:
                 self.down = True
@@ -234,17 +245,6 @@ def _without(request: Mapping[str, Any], refused: Mapping[str, str]) -> dict[str
         if "stream_options" not in refused:
             body["stream_options"] = {"include_usage": True}
     return body
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    try:
-        seconds = float(headers.get("retry-after-ms", "")) / 1000
-    except ValueError:
-        try:
-            seconds = float(headers.get("retry-after", ""))
-        except ValueError:
-            return None
-    return min(seconds, LONGEST_RETRY_AFTER_S) if seconds >= 0 else None
 
 
 def _words(error: BaseException) -> str:

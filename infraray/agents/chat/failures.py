@@ -23,6 +23,10 @@ class TransientFailure(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Busy(TransientFailure):
+    """The server is there and takes no request now (status 429, say): it wants to be asked later, and less."""
+
+
 class ContextOverflow(InfrarayError):
     """The prompt and the answer do not fit into the model's context.
 

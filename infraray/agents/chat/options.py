@@ -28,7 +28,7 @@ class ChatOptions(Parameters):
     cache: str | None = Field(None, description="folder that keeps answers, so that a re-run makes no request")
     request_timeout_s: float = Field(300.0, gt=0, description="seconds for one request")
     max_retries: int = Field(8, ge=0, le=1000, description="repetitions of a request that failed")
-    patience_s: float = Field(1800.0, ge=0, description="seconds to wait for a server that does not answer")
+    patience_s: float = Field(1800.0, ge=0, description="seconds to wait for a server that takes no request")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key")
 
     @field_validator("strategy")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,36 @@ def tokens(messages: list[dict[str, Any]]) -> int:
 
 def say_zero(body: dict[str, Any]) -> str:
     return "0"
+
+
+class Limiter:
+    """Takes so many requests in each window of time, and so many at once.
+
+    ``retry_after`` makes the header of a refusal, None for none.
+    """
+
+    def __init__(
+        self,
+        a_window: float = math.inf,
+        window_s: float = 1.0,
+        at_once: float = math.inf,
+        retry_after: Callable[[], str] | None = None,
+    ) -> None:
+        self.a_window, self.window_s, self.at_once, self.retry_after = a_window, window_s, at_once, retry_after
+        self.began = -math.inf
+        self.taken = self.under_way = self.refused = self.most = 0
+
+    def takes(self) -> bool:
+        now = time.monotonic()
+        if now - self.began >= self.window_s:
+            self.began, self.taken = now, 0
+        if self.taken >= self.a_window or self.under_way >= self.at_once:
+            self.refused += 1
+            return False
+        self.taken += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        return True
 
 
 class Server:
@@ -39,6 +71,7 @@ class Server:
         self.refusal: str | None = None
         self.finish_reason = "stop"
         self.delay_s = 0.0
+        self.limiter: Limiter | None = None
         self.port = 0
         self.runner: web.AppRunner | None = None
 
@@ -84,8 +117,18 @@ class Server:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if self.limiter is not None and not self.limiter.takes():
+            headers = {"Retry-After": self.limiter.retry_after()} if self.limiter.retry_after else None
+            return web.json_response({"error": {"message": "slow down"}}, status=429, headers=headers)
         self.requests.append(body)
-        await asyncio.sleep(self.delay_s)
+        try:
+            await asyncio.sleep(self.delay_s)
+            return await self.answer(request, body)
+        finally:
+            if self.limiter is not None:
+                self.limiter.under_way -= 1
+
+    async def answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "429":
             return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "0.2"})
