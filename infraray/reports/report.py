@@ -137,8 +137,9 @@ def report(run_dir: str | Path) -> Report:
         InfrarayError: the folder holds no run, or one without any episode.
     """
     run = Run(run_dir)
+    episodes = run.episodes()
     try:
-        return evaluate(run.episodes(), run.manifest)
+        return evaluate(episodes, run.manifest)
     except InfrarayError as error:
         raise InfrarayError(f"{run_dir}: {error}") from None
 

@@ -57,8 +57,8 @@ def _write(bodies: Iterable[bytes], steps_path: Path, episodes_path: Path) -> in
     episodes_path.parent.mkdir(exist_ok=True)
     waiting: list[pa.RecordBatch] = []
     with (
-        pq.ParquetWriter(steps_path, STEPS, compression="zstd") as steps,
-        pq.ParquetWriter(episodes_path, EPISODES, compression="zstd") as episodes,
+        pq.ParquetWriter(steps_path, STEPS, compression="zstd", write_page_checksum=True) as steps,
+        pq.ParquetWriter(episodes_path, EPISODES, compression="zstd", write_page_checksum=True) as episodes,
     ):
 
         def flush() -> None:

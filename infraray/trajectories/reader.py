@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import pyarrow as pa
 from infraray.errors import InfrarayError
 from infraray.trajectories.compaction import flatten_steps
 from infraray.trajectories.encoding import decode
-from infraray.trajectories.schema import EPISODES, SCHEMA_VERSION, SEGMENT, STEPS
+from infraray.trajectories.index import EpisodeIndex
+from infraray.trajectories.manifest import read_manifest
+from infraray.trajectories.parts import BrokenPart, Part, find_parts, first_of
+from infraray.trajectories.schema import EPISODES, SEGMENT, STEPS
 from infraray.trajectories.segments import read_messages
-from infraray.trajectories.store import read_parquet
 
 
 class Run:
@@ -23,42 +24,65 @@ class Run:
         path: the folder that ``infraray run`` wrote.
 
     Raises:
-        InfrarayError: the folder holds no run, or one of a newer schema.
+        InfrarayError: the folder holds no run, one of a newer schema, or a damaged ``run.json``.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         manifest = self.path / "run.json"
-        if not manifest.is_file():
+        if not manifest.exists():
             raise InfrarayError(f"{path}: holds no run (no run.json); give the folder that 'infraray run' wrote")
-        try:
-            self.manifest: dict[str, Any] = json.loads(manifest.read_text())
-            version = self.manifest["schema_version"]
-        except (OSError, ValueError, KeyError) as error:
-            raise InfrarayError(f"{manifest}: is damaged ({error}); run the same command again to write it") from None
-        if version > SCHEMA_VERSION:
-            raise InfrarayError(f"{path}: was written with schema {version}; upgrade infraray")
+        self.manifest: dict[str, Any] = read_manifest(manifest)
 
     def episodes(self) -> pa.Table:
-        """All collected episodes, schema `EPISODES`."""
-        return self._read("episodes", EPISODES)
+        """All collected episodes, each once, schema `EPISODES`.
+
+        A folder without any ``steps`` is a copy that was made for its episodes alone.
+
+        Raises:
+            InfrarayError: a file cannot be believed; the line names it.
+        """
+        return self._read(EPISODES, with_steps=(self.path / "steps").exists())
 
     def steps(self) -> pa.Table:
-        """All steps of the collected episodes, schema `STEPS`."""
-        return self._read("steps", STEPS)
+        """All steps of the collected episodes, schema `STEPS`.
 
-    def _read(self, kind: str, schema: pa.Schema) -> pa.Table:
+        Raises:
+            InfrarayError: see `episodes`.
+        """
+        return self._read(STEPS, with_steps=True)
+
+    def parts(self, *, with_steps: bool = True) -> tuple[list[Part], list[Path], EpisodeIndex]:
+        """The Parquet files that can be believed, the segments that are not Parquet yet, and what the former hold.
+
+        Raises:
+            InfrarayError: a file cannot be believed.
+        """
         # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
-        open_segments = {path.stem: self._read_segment(path) for path in self.path.glob("segments/*.arrows")}
-        done = {path.stem.removeprefix("part-"): path for path in self.path.glob("episodes/*.parquet")}
-        tables = [read_parquet(self.path / kind / path.name) for _, path in sorted(done.items())]
-        for stem, table in sorted(open_segments.items()):
-            if stem not in done and table.num_rows:
-                tables.append(table.select(EPISODES.names) if kind == "episodes" else flatten_steps(table))
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        segments = sorted(self.path.glob("segments/*.arrows"))
+        parts, index = find_parts(self.path, with_steps=with_steps)
+        done = {part.episodes.stem.removeprefix("part-") for part in parts}
+        return parts, [segment for segment in segments if segment.stem not in done], index
+
+    def _read(self, schema: pa.Schema, with_steps: bool) -> pa.Table:
+        # What a segment holds is read before the Parquet is looked for, which may take its place meanwhile.
+        early = {path: self._read_segment(path) for path in sorted(self.path.glob("segments/*.arrows"))}
+        parts, segments, index = self.parts(with_steps=with_steps)
+        of_episodes = schema is EPISODES
+        tables = [part.read_episodes() if of_episodes else part.read_steps() for part in parts]
+        for path in segments:
+            table = early[path] if path in early else self._read_segment(path)
+            new = first_of([bytes.fromhex(text) for text in table["episode_id"].to_pylist()], index)
+            table = table.filter(pa.array(new))
+            if table.num_rows:
+                tables.append(table.select(EPISODES.names) if of_episodes else flatten_steps(table))
+        return pa.concat_tables([table.select(schema.names) for table in tables]) if tables else schema.empty_table()
 
     def _read_segment(self, path: Path) -> pa.Table:
         try:
             return pa.Table.from_batches(list(decode(list(read_messages(path)))), schema=SEGMENT)
         except FileNotFoundError:  # compacted since it was listed
             return SEGMENT.empty_table()
+        except (pa.ArrowException, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise BrokenPart(path, f"is damaged ({reason})") from None

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from infraray.trajectories.encoding import Message
 from infraray.trajectories.schema import SEGMENT
 
@@ -102,13 +104,19 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
     Args:
         path: the stream's path.
         damage: filled with what was passed over.
+
+    Raises:
+        pyarrow.ArrowInvalid: the file is no segment.
+        OSError: it cannot be read.
     """
     log_path = path.with_suffix(".crc32")
     log = log_path.read_bytes() if log_path.exists() else b""
     start = len(_SCHEMA_MESSAGE)
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        stream.seek(start)
+        head = stream.read(start)
+        if len(head) == start and head != _SCHEMA_MESSAGE:
+            raise pa.ArrowInvalid("it is no segment of a run")
         for position in range(0, len(log) - _RECORD.size + 1, _RECORD.size):
             end, crc32 = _RECORD.unpack_from(log, position)
             if not start < end <= size:

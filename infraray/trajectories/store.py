@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import socket
 import time
@@ -22,12 +21,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from infraray.errors import InfrarayError
 from infraray.trajectories.compaction import compact
 from infraray.trajectories.encoding import Message, decode, encode
 from infraray.trajectories.index import EpisodeIndex
+from infraray.trajectories.manifest import BrokenManifest, read_manifest, write_whole
+from infraray.trajectories.parts import BrokenPart, find_parts, first_of
 from infraray.trajectories.schema import SCHEMA_VERSION
 from infraray.trajectories.segments import SegmentWriter, read_messages
 
@@ -128,44 +128,48 @@ class RunStore:
     def _recover(self) -> None:
         for path in [*self.run_dir.glob("episodes/*.tmp"), *self.run_dir.glob("steps/*.tmp")]:
             path.unlink()
-        for path in sorted(self.run_dir.glob("episodes/*.parquet")):
-            column = read_parquet(path, ["episode_id"]).column("episode_id")
-            self.index.add(bytes.fromhex(identity) for identity in column.to_pylist())
+        _, self.index = find_parts(self.run_dir)
         for segment in sorted(self.run_dir.glob("segments/*.arrows")):
             if not (self.run_dir / "episodes" / f"part-{segment.stem}.parquet").exists():
-                for body in read_messages(segment):
-                    for batch in decode([body], ["episode_id"]):
-                        self.index.add(bytes.fromhex(identity) for identity in batch.column(0).to_pylist())
+                first_of(_ids_in_segment(segment), self.index)
             self._compactions.append(self._compactor.submit(compact, segment, self.run_dir))
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Reads one of our Parquet files.
+def _ids_in_segment(segment: Path) -> list[bytes]:
+    """The identities of a segment's episodes.
 
     Raises:
-        InfrarayError: the file is damaged; its episodes are lost and will be owed once it is gone.
+        BrokenPart: it is no segment.
     """
+    ids: list[bytes] = []
     try:
-        return pq.read_table(path, columns=columns)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InfrarayError(f"{path}: is damaged ({error}); delete it to have its episodes played again") from None
+        for body in read_messages(segment):
+            for batch in decode([body], ["episode_id"]):
+                ids += (bytes.fromhex(identity) for identity in batch.column(0).to_pylist())
+    except (pa.ArrowException, IsADirectoryError) as error:
+        raise BrokenPart(segment, f"is damaged ({error})") from None
+    return ids
 
 
 def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
     """Makes a run's folder where it is missing; returns the ``run.json`` that is there, empty where none is.
 
+    One that is damaged, or no run's, is kept as ``run.json.damaged`` and will be written anew.
+
     Raises:
-        InfrarayError: the folder holds a run with another name, or cannot be written.
+        InfrarayError: the folder holds a run with another name or of a newer schema, or cannot be written.
     """
+    path = run_dir / "run.json"
     with _explaining(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            return {}
         try:
-            before = json.loads((run_dir / "run.json").read_text())
-        except (FileNotFoundError, ValueError):
-            before = None
-    if not isinstance(before, dict):
-        return {}
-    if before.get("name", name) != name:
+            before = read_manifest(path)
+        except BrokenManifest:
+            os.replace(path, run_dir / f"run.json.damaged-{uuid.uuid4().hex[:8]}")
+            return {}
+    if before["name"] != name:
         raise InfrarayError(f"{run_dir}: holds the run {before['name']!r}; choose another --out for {name!r}")
     return before
 
@@ -174,17 +178,16 @@ def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
     """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` and the sessions stay.
 
     Raises:
-        InfrarayError: the folder holds a run with another name, or cannot be written.
+        InfrarayError: see `open_folder`.
     """
     before = open_folder(run_dir, manifest["name"])
-    kept = {field: before[field] for field in ("created_at",) if field in before}
+    kept: dict[str, Any] = {}
+    if before:
+        kept["created_at"] = before["created_at"]
     if isinstance(before.get("sessions"), list):
         kept["sessions"] = [*before["sessions"], *manifest.get("sessions", [])]
     with _explaining(run_dir):
-        temporary = run_dir / "run.json.tmp"
-        text = json.dumps({"schema_version": SCHEMA_VERSION, **manifest, **kept}, indent=2) + "\n"
-        temporary.write_text(text)
-        os.replace(temporary, run_dir / "run.json")
+        write_whole(run_dir / "run.json", {"schema_version": SCHEMA_VERSION, **manifest, **kept})
 
 
 def _select(message: Message, keep: list[bool]) -> Message:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from infraray.errors import InfrarayError
 from infraray.trajectories.encoding import decode
+from infraray.trajectories.parts import Part, first_of
 from infraray.trajectories.reader import Run
 from infraray.trajectories.schema import STEPS
 from infraray.trajectories.segments import read_messages
@@ -110,58 +112,60 @@ def count_episodes(run: Run) -> int:
     """How many episodes are collected, selected or not; about, while the run goes on.
 
     Raises:
-        InfrarayError: a file is damaged.
+        InfrarayError: a file cannot be believed.
     """
-    count = 0
-    for part in _parts(run):
-        try:
-            if part.suffix == ".parquet":
-                count += pq.read_metadata(part).num_rows
-            else:
-                count += sum(batch.num_rows for body in read_messages(part) for batch in decode([body], ["episode_id"]))
-        except (pa.ArrowInvalid, OSError) as error:
-            if not _was_compacted(run, part):
-                raise _damage(part, error) from None
+    parts, segments, _ = run.parts()
+    count = sum(int(part.new.sum()) for part in parts)
+    for segment in segments:
+        with _explaining(run, segment):
+            bodies = read_messages(segment)
+            count += sum(batch.num_rows for body in bodies for batch in decode([body], ["episode_id"]))
     return count
 
 
 def read_episodes(run: Run, *, numbers: bool = True) -> Iterator[tuple[Mapping[str, Any], Steps]]:
-    """Yields each collected episode's row and its steps, which are decoded only when they are asked for.
+    """Yields each collected episode's row once, and its steps, which are decoded only when they are asked for.
 
     Args:
         run: the run; may be read while it goes on.
         numbers: whether the steps carry ``numeric_observation``.
 
     Raises:
-        InfrarayError: a file is damaged.
+        InfrarayError: a file cannot be believed.
     """
     columns = [name for name in STEPS.names if numbers or name != "numeric_observation"]
-    for part in _parts(run):
-        try:
-            yield from _read_parquet(run, part, columns) if part.suffix == ".parquet" else _read_segment(part)
-        except (pa.ArrowInvalid, OSError) as error:
-            if not _was_compacted(run, part):
-                raise _damage(part, error) from None
-            yield from _read_parquet(run, run.path / "episodes" / f"part-{part.stem}.parquet", columns)
+    parts, segments, index = run.parts()
+    for part in parts:
+        with _explaining(run, part.episodes):
+            for (row, steps), is_new in zip(_read_parquet(part, columns), part.new, strict=True):
+                if is_new:
+                    yield row, steps
+    for segment in segments:
+        with _explaining(run, segment):
+            for row, steps in _read_segment(segment):
+                if first_of([bytes.fromhex(row["episode_id"])], index)[0]:
+                    yield row, steps
+        if not segment.exists():  # compacted meanwhile: what was not read yet is in its Parquet
+            for part in run.parts()[0]:
+                if part.episodes.stem == f"part-{segment.stem}":
+                    for row, steps in _read_parquet(part, columns):
+                        if first_of([bytes.fromhex(row["episode_id"])], index)[0]:
+                            yield row, steps
 
 
-def _was_compacted(run: Run, segment: Path) -> bool:
-    """Whether a file that was listed is one that has become Parquet since."""
-    return not segment.exists() and (run.path / "episodes" / f"part-{segment.stem}.parquet").exists()
-
-
-def _damage(part: Path, error: Exception) -> InfrarayError:
-    reason = " ".join(str(error).split())
-    return InfrarayError(f"{part}: is damaged ({reason}); delete it and run again to have its episodes played again")
-
-
-def _parts(run: Run) -> list[Path]:
-    """The files that hold the episodes: Parquet, and segments that are not Parquet yet."""
-    # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
-    segments = sorted(run.path.glob("segments/*.arrows"))
-    done = sorted(run.path.glob("episodes/*.parquet"))
-    stems = {path.stem.removeprefix("part-") for path in done}
-    return [*done, *(segment for segment in segments if segment.stem not in stems)]
+@contextmanager
+def _explaining(run: Run, path: Path) -> Iterator[None]:
+    """Names the file of what goes wrong; a segment that has become Parquet meanwhile is no mistake."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        compacted = run.path / "episodes" / f"part-{path.stem}.parquet"
+        if path.suffix == ".arrows" and not path.exists() and compacted.exists():
+            return
+        reason = " ".join(str(error).split())
+        raise InfrarayError(
+            f"{path}: is damaged ({reason}); delete it and run again to have its episodes played again"
+        ) from None
 
 
 class Steps:
@@ -180,7 +184,7 @@ class _StepFile:
 
     def __init__(self, path: Path, columns: list[str]) -> None:
         self.path = path
-        file = pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
+        file = pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False, page_checksum_verification=True)
         self._batches = file.iter_batches(batch_size=STEPS_AT_ONCE, columns=columns)
         self._rest: pa.RecordBatch | None = None
 
@@ -202,9 +206,10 @@ class _StepFile:
         return Steps(taken)
 
 
-def _read_parquet(run: Run, path: Path, columns: list[str]) -> Iterator[tuple[Mapping[str, Any], Steps]]:
-    steps = _StepFile(run.path / "steps" / path.name, columns)
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=STEPS_AT_ONCE):
+def _read_parquet(part: Part, columns: list[str]) -> Iterator[tuple[Mapping[str, Any], Steps]]:
+    steps = _StepFile(part.steps, columns)
+    file = pq.ParquetFile(part.episodes, page_checksum_verification=True)
+    for batch in file.iter_batches(batch_size=STEPS_AT_ONCE):
         for row in batch.to_pylist():
             yield row, steps.take(row["episode_id"], row["steps"])
 

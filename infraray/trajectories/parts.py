@@ -1,0 +1,182 @@
+"""The parts of a run: two Parquet files of one name, the episodes and their steps, believed only together.
+
+A folder is a user's: files in it may be cut off, copied, or of another program. A part counts where both files are
+there, readable and of our schema, and where the one has as many steps as the other says; and an episode counts once,
+however many parts hold it. What another run has played is the same episode if it has the same identity, and else is not
+planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from infraray.errors import InfrarayError
+from infraray.trajectories.index import EpisodeIndex
+from infraray.trajectories.schema import EPISODES, SCHEMA_VERSION, STEPS
+
+
+class BrokenPart(InfrarayError):
+    """A part that does not count, with the file and the reason in one line."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; delete it to have its episodes played again")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that can be believed.
+
+    Args:
+        episodes: the file of episodes.
+        steps: the file of their steps.
+        new: for each episode, whether no part before holds it.
+    """
+
+    episodes: Path
+    steps: Path
+    new: NDArray[np.bool_]
+
+    def read_episodes(self) -> pa.Table:
+        """The episodes that no part before holds, schema `EPISODES`."""
+        table = read_parquet(self.episodes)
+        return table if self.new.all() else table.filter(pa.array(self.new))
+
+    def read_steps(self) -> pa.Table:
+        """Their steps, schema `STEPS`."""
+        table = read_parquet(self.steps)
+        if self.new.all():
+            return table
+        wanted = read_parquet(self.episodes, ["episode_id"]).filter(pa.array(self.new))["episode_id"]
+        return table.filter(pc.is_in(table["episode_id"], wanted.combine_chunks()))
+
+
+def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], EpisodeIndex]:
+    """The parts of a folder, and which episodes they hold.
+
+    Args:
+        run_dir: the run's folder.
+        with_steps: whether steps have to be there.
+
+    Raises:
+        BrokenPart: a part cannot be believed, and holds what no other part does.
+        InfrarayError: a file may not be read.
+    """
+    parts: list[Part] = []
+    broken: list[tuple[BrokenPart, Sequence[bytes]]] = []
+    index = EpisodeIndex()
+    for path in sorted(run_dir.glob("episodes/*.parquet")):
+        ids: list[bytes] = []
+        steps = run_dir / "steps" / path.name
+        try:
+            ids += _check(path, steps if with_steps else None)
+        except BrokenPart as error:
+            broken.append((error, _ids_if_readable(path)))
+            continue
+        parts.append(Part(path, steps, first_of(ids, index)))
+    # A copy of a part that counts takes nothing away.
+    for problem, held in broken:
+        if not held or any(index.missing(held)):
+            raise problem
+    return parts, index
+
+
+def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
+    """For each identity, whether it is there for the first time; from then on it is in the index."""
+    new = np.array(index.missing(ids), bool)
+    if len(set(ids)) < len(ids):
+        first = {identity: position for position, identity in reversed(list(enumerate(ids)))}
+        new &= np.array([first[identity] == position for position, identity in enumerate(ids)], bool)
+    index.add(identity for identity, is_new in zip(ids, new, strict=True) if is_new)
+    return new
+
+
+def _check(path: Path, steps_path: Path | None) -> Iterable[bytes]:
+    """The identities of a part's episodes.
+
+    Raises:
+        BrokenPart: the part does not count.
+        InfrarayError: it may not be read.
+    """
+    episodes = _open(path, EPISODES)
+    table = read_parquet(path, ["episode_id", "steps"])
+    texts = table["episode_id"].to_pylist()
+    try:
+        ids = [bytes.fromhex(text) for text in texts]
+    except (TypeError, ValueError):
+        ids = []
+    if any(len(identity) != 16 for identity in ids) or len(ids) < episodes.metadata.num_rows:
+        raise BrokenPart(path, "has an episode_id that is none")
+    if steps_path is not None:
+        _check_steps(path, steps_path, texts, table["steps"].to_numpy())
+    return ids
+
+
+def _check_steps(path: Path, steps_path: Path, ids: list[str], counts: NDArray[np.int32]) -> None:
+    """Whether the steps are those of the episodes: as many, and of the same first and last episode."""
+    if not steps_path.exists():
+        raise BrokenPart(path, f"has no steps; {steps_path} is missing")
+    steps = _open(steps_path, STEPS)
+    if steps.metadata.num_rows != counts.sum():
+        raise BrokenPart(steps_path, f"has {steps.metadata.num_rows} steps where its episodes have {counts.sum()}")
+    played = np.flatnonzero(counts)
+    if not len(played):
+        return
+    first = _reading(steps_path, lambda: steps.read_row_group(0, columns=["episode_id"]))["episode_id"][0]
+    last = _reading(steps_path, lambda: steps.read_row_group(steps.num_row_groups - 1, columns=["episode_id"]))
+    if [first.as_py(), last["episode_id"][-1].as_py()] != [ids[played[0]], ids[played[-1]]]:
+        raise BrokenPart(steps_path, "has the steps of other episodes")
+
+
+def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    """A file of ours.
+
+    Raises:
+        BrokenPart: it is none.
+    """
+    if path.is_dir():
+        raise BrokenPart(path, "is a folder and no file")
+    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+    version = (file.schema_arrow.metadata or {}).get(b"infraray_schema_version", b"")
+    if version.isdigit() and int(version) > SCHEMA_VERSION:
+        raise InfrarayError(f"{path}: was written with schema {int(version)}; upgrade infraray")
+    found = {field.name: field.type for field in file.schema_arrow}
+    for field in schema:
+        if found.get(field.name) != field.type:
+            raise BrokenPart(path, f"is no file of a run: it has no column {field.name} of type {field.type}")
+    return file
+
+
+def _ids_if_readable(path: Path) -> list[bytes]:
+    try:
+        return [bytes.fromhex(text) for text in read_parquet(path, ["episode_id"])["episode_id"].to_pylist()]
+    except (InfrarayError, TypeError, ValueError):
+        return []
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Reads one of our Parquet files.
+
+    Raises:
+        BrokenPart: the file is damaged.
+        InfrarayError: it may not be read.
+    """
+    return _reading(path, lambda: pq.read_table(path, columns=columns, page_checksum_verification=True))
+
+
+def _reading(path: Path, read: Callable[[], Any]) -> Any:
+    """Reads with our words for what goes wrong."""
+    try:
+        return read()
+    except PermissionError:
+        raise InfrarayError(f"{path}: may not be read; give read permission") from None
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise BrokenPart(path, f"is damaged ({' '.join(str(error).split())[:200]})") from None
