@@ -49,6 +49,7 @@ APPARATUS = frozenset(
         "errors",
         "ownership",
         "provenance",
+        "strict",
         "isolation",  # what an agent's commands may not reach
         "registration",
         "trajectories",

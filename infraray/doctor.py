@@ -133,7 +133,8 @@ def scenario_findings() -> dict[str, Finding]:
     findings = {}
     for found in registrations():
         try:
-            problem = obstacle(found.environment_class()())
+            environment = found.environment_class()()
+            problem = obstacle(environment) or environment.missing_here()
             findings[found.name] = (
                 Finding(True, "can be run") if problem is None else Finding(False, "cannot be run", problem)
             )

@@ -222,6 +222,13 @@ class Environment(gymnasium.Env[Any, Any]):
         """
         return None
 
+    def missing_here(self) -> str | None:
+        """What tasks with these parameters need and this machine lacks, as `unplayable` says it.
+
+        Asked just before a run starts on this machine; a plan may be made elsewhere.
+        """
+        return None
+
     def least_steps(self) -> tuple[int, str]:
         """The smallest ``max_episode_steps`` that leaves something to score, and the parameter that it follows from.
 

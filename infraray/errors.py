@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -63,24 +63,77 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(names)}" if names else "none are known"
 
 
+_REASONS = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be greater than or equal to {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be less than or equal to {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "finite_number": "must be a finite number",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_unicode": "must be text of whole characters",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "int_parsing_size": "must be a number of fewer digits",
+    "invalid_key": "keys should be strings; put them in quotes",
+    "none_required": "must be null",
+    "recursion_loop": "must not contain itself",
+    "recursion_depth_exceeded": "must not be nested as deeply",
+}
+"""Our words for pydantic's kinds of errors; what it expects is filled in."""
+
+_KINDS = {
+    "string": "text; numbers and true or false go in quotes",
+    "int": "a valid integer",
+    "float": "a number",
+    "decimal": "a number",
+    "bool": "true or false",
+    **dict.fromkeys(("list", "tuple", "set", "frozen_set", "iterable"), "a list"),
+    **dict.fromkeys(("dict", "mapping", "model", "model_attributes", "dataclass"), "a mapping of names to values"),
+}
+"""What a value must be by the first words of its error's kind, such as ``int_parsing``."""
+
+
 def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[tuple[tuple[int | str, ...], str]]:
     """Turns a pydantic error into (place, one line) pairs that name the field, the value and the fix."""
     lines: list[tuple[tuple[int | str, ...], str]] = []
     for detail in error.errors():
         place = tuple(detail["loc"])
-        field = ".".join(str(part) for part in place) or model.__name__
+        field = ".".join(str(part) for part in place)
         if detail["type"] == "extra_forbidden":
             known = _model_at(model, place[:-1]).model_fields
             lines.append((place, f"{field}: no such field; {did_you_mean(str(place[-1]), known)}"))
         elif detail["type"] == "missing":
             lines.append((place, f"{field}: required and not given"))
+        elif not place:
+            lines.append((place, _reason(detail)))
         else:
-            reason = detail["msg"].removeprefix("Value error, ")
-            reason = reason[0].lower() + reason[1:]
-            shown = without_secrets(detail["input"], place)
-            given = "" if detail["type"] == "value_error" and len(place) == 0 else f"={shown!r}"
-            lines.append((place, f"{field}{given if len(given) < 200 else '=...'}: {reason}"))
+            shown = repr(without_secrets(detail["input"], place))
+            lines.append((place, f"{field}={shown if len(shown) < 200 else '...'}: {_reason(detail)}"))
     return lines
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    """Why a value is refused, in our words."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in ("value_error", "assertion_error"):
+        return " ".join(str(context["error"]).split())
+    if kind in _REASONS:
+        return _REASONS[kind].format(**{name: _plain(value) for name, value in context.items()})
+    words = kind.split("_")
+    for length in range(len(words), 0, -1):
+        if (wanted := _KINDS.get("_".join(words[:length]))) is not None:
+            return f"must be {wanted}"
+    return f"cannot be read ({' '.join(words)})"
+
+
+def _plain(value: Any) -> Any:
+    """A limit as a person writes it: 1, not 1.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
+from infraray.errors import InfrarayError
 from infraray.runs import RunSpec, load_run, make_plan, parse_run
 from infraray.trajectories.store import open_folder
 
@@ -36,6 +38,9 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     plan = make_plan(spec)
+    for lineup in plan.lineups if not os.environ.get("RAY_ADDRESS") else ():
+        if (missing := lineup.environment.missing_here()) is not None:
+            raise InfrarayError(f"{lineup.label}: {missing}")
     run_dir = Path(out) if out is not None else Path("runs") / spec.name
     open_folder(run_dir, spec.name)  # what is refused is refused before Ray is started
     with ray_cluster(spec.workers):

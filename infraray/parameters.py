@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from infraray.conditions import Is
 from infraray.errors import InfrarayError, explain_validation
+from infraray.strict import StrictModel
 
 
 def parameter(default: Any, *, unit: str, description: str, only_when: Sequence[Is] = (), **constraints: Any) -> Any:
@@ -41,10 +42,8 @@ def conditions(field: FieldInfo) -> tuple[Is, ...]:
     return extra.get("only_when", ()) if isinstance(extra, dict) else ()  # type: ignore[return-value]
 
 
-class Parameters(BaseModel):
+class Parameters(StrictModel):
     """Base of every scenario's parameters: immutable, no unknown names, hashable through JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def parse(cls, owner: str, values: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> Self:

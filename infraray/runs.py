@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -30,6 +28,7 @@ from infraray.episodes import Entry, EpisodeSpec
 from infraray.errors import InfrarayError, UnknownName, did_you_mean, explain_validation, without_secrets
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
+from infraray.strict import StrictModel
 from infraray.user_code import guarded
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
@@ -79,11 +78,7 @@ _SEED_RANGE = re.compile(r"((?P<start>\d{1,19}):)?(?P<stop>\d{1,19})")
 Seeds = Annotated[SeedRange | tuple[int, ...], PlainValidator(_read_seeds), PlainSerializer(_write_seeds)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ScenarioSection(_Section):
+class ScenarioSection(StrictModel):
     """One scenario with its parameters, and the agents that play it beside the run's."""
 
     scenario: str
@@ -106,7 +101,7 @@ def _read_section(value: Any) -> Any:
     return {"scenario": value} if isinstance(value, str) else value
 
 
-class Limits(_Section):
+class Limits(StrictModel):
     """What an episode may take."""
 
     episode_s: float = Field(default=300.0, gt=0, le=86_400, description="seconds an attempt may last")
@@ -129,7 +124,7 @@ def _name_engines(value: Any) -> Any:
 Engines = Annotated[dict[str, EngineSpec], BeforeValidator(_name_engines)]
 
 
-class RunSpec(_Section):
+class RunSpec(StrictModel):
     """A run, as a YAML file writes it.
 
     Agents at the top play every scenario, agents in a scenario only that one. ``scripted:*``

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,10 @@ Loader.add_implicit_resolver(
 )
 
 
+MOST_NODES = 1_000_000
+"""What a file may hold with its anchors written out: a few lines of them can stand for more than any memory."""
+
+
 def read_yaml(path: str | Path, needs: str) -> tuple[dict[str, Any], Where]:
     """Reads a file that holds a mapping; a missing ``name`` becomes the file's.
 
@@ -53,24 +58,104 @@ def read_yaml(path: str | Path, needs: str) -> tuple[dict[str, Any], Where]:
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
     """
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise InfrarayError(f"{path}: cannot be read ({reason})") from None
+    data, where = read_yaml_mapping(path, f" with at least {needs}")
+    data.setdefault("name", Path(path).stem)
+    return data, where
+
+
+def read_yaml_mapping(path: str | Path, needs: str = "") -> tuple[dict[str, Any], Where]:
+    """Reads a file that holds a mapping, in which no name is given twice.
+
+    Args:
+        path: the file.
+        needs: ends the error of one that is no mapping.
+
+    Raises:
+        InfrarayError: one line with the file, the line and what is wrong.
+    """
+    text = _read_text(path)
     try:
         root = yaml.compose(text, Loader=Loader)
+        if root is not None:
+            _check_nodes(root)
         data = yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
-        raise InfrarayError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        if "\\t" in reason:
+            reason = f"{reason}; indent by spaces, not tabs"
+        raise InfrarayError(f"{path}{line}: not valid YAML: {reason}") from None
     except RecursionError:
         raise InfrarayError(f"{path}: is nested too deeply") from None
+    except (ValueError, TypeError, OverflowError) as error:  # such as a number of more digits than Python converts
+        raise InfrarayError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
-        raise InfrarayError(f"{path}: must be a mapping with at least {needs}")
-    data.setdefault("name", Path(path).stem)
+        raise InfrarayError(f"{path}: must be a mapping{needs}")
     return data, lambda place: f"{path}:{_line(root, place)}: "
+
+
+def _read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, or in what its byte order mark says."""
+    try:
+        content = Path(path).read_bytes()
+        for mark, encoding in _MARKS.items():
+            if content.startswith(mark):
+                return content.decode(encoding)
+        return content.decode()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file in UTF-8"
+        raise InfrarayError(f"{path}: cannot be read ({reason})") from None
+
+
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def _check_nodes(root: yaml.Node) -> None:
+    """Refuses names that are given twice, and anchors that stand for themselves or for too much.
+
+    Raises:
+        yaml.YAMLError: with the line.
+    """
+    sizes: dict[int, int | None] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise yaml.constructor.ConstructorError(None, None, "it contains itself", node.start_mark)
+            return known
+        sizes[id(node)] = None
+        total = 1
+        if isinstance(node, yaml.MappingNode):
+            _check_names(node)
+            total += sum(size(part) for pair in node.value for part in pair)
+        elif isinstance(node, yaml.SequenceNode):
+            total += sum(size(part) for part in node.value)
+        if total > MOST_NODES:
+            raise yaml.constructor.ConstructorError(None, None, "it stands for too much", node.start_mark)
+        sizes[id(node)] = total
+        return total
+
+    size(root)
+
+
+def _check_names(mapping: yaml.MappingNode) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        name = key.tag, key.value
+        if name in lines:
+            problem = f"{key.value} is given twice, first in line {lines[name]}; keep one"
+            raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        lines[name] = key.start_mark.line + 1
 
 
 def nowhere(place: Place) -> str:

@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -19,6 +17,7 @@ from pydantic import (
 )
 
 from infraray.errors import InfrarayError, explain_validation, without_secrets
+from infraray.strict import StrictModel
 
 EngineName = Literal["vllm", "sglang", "tgi", "transformers", "url"]
 
@@ -26,11 +25,7 @@ _OURS = {"model", "model-path", "model-id", "host", "hostname", "port"}
 """Flags that infraray sets."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Replicas(_Section):
+class Replicas(StrictModel):
     """How many replicas run: at least ``min``, at most ``max``, one for ``conversations`` agents."""
 
     min: int = Field(default=1, ge=1, le=1024)
@@ -69,7 +64,7 @@ Flags = Annotated[dict[str, Any], AfterValidator(_check_flags)]
 """An engine's own flags, without those that say what it serves where."""
 
 
-class EngineSpec(_Section):
+class EngineSpec(StrictModel):
     """One engine. Only ``engine`` and ``model`` are needed, or ``url`` for one that runs already.
 
     In ``command``, ``{python}``, ``{model}``, ``{host}`` and ``{port}`` are filled in, and the flags follow.
@@ -163,5 +158,5 @@ def read_engine_spec(given: dict[str, Any]) -> EngineSpec:
     try:
         return EngineSpec.model_validate(given)
     except ValidationError as error:
-        line = explain_validation(error, EngineSpec)[0][1].removeprefix("EngineSpec: ")
+        line = explain_validation(error, EngineSpec)[0][1]
         raise InfrarayError(f"engine: {line}") from None

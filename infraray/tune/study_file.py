@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from infraray.agents import load_file, parse_agent, read_source
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import find
 from infraray.runs import SeedRange, Seeds
+from infraray.strict import StrictModel
 from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher
 from infraray.user_code import guarded
@@ -26,18 +27,14 @@ SMALLEST_SHARE = 0.0001
 """What Ray tells from none."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class BudgetSection(_Section):
+class BudgetSection(StrictModel):
     """What the search may spend; what comes first ends it."""
 
     trials: int | None = Field(default=None, ge=1, le=1_000_000, description="full measurements")
     seconds: float | None = Field(default=None, gt=0, le=31_536_000, description="wall-clock time of all trials")
 
 
-class ResourcesSection(_Section):
+class ResourcesSection(StrictModel):
     """What each trial has for itself."""
 
     cpus: float = Field(default=1.0, ge=0, le=100_000)
@@ -52,7 +49,7 @@ class ResourcesSection(_Section):
         return self
 
 
-class StudySpec(_Section):
+class StudySpec(StrictModel):
     """A study, as a YAML file writes it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)

@@ -11,7 +11,7 @@ from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.runs import make_plan, parse_run
 from infraray.scenarios.inference.environment import Inference
-from infraray.scenarios.inference.requirements import missing_for
+from infraray.scenarios.inference.requirements import _not_importable, missing_for
 from infraray.scenarios.routing.environment import Routing
 
 WARMUPS = [("load_balance", "warmup_steps"), ("abr", "warmup_steps"), ("caching", "warmup_requests")]
@@ -72,7 +72,6 @@ def test_inference_says_which_of_its_requirements_is_missing(tmp_path: Path):
     def missing(**parameters) -> str | None:
         return missing_for(Inference(**parameters).parameters)
 
-    assert "model=''" in missing()
     assert f"model='{tmp_path}/none': no such folder" in missing(model=f"{tmp_path}/none")
     python = {"all": str(tmp_path / "python")}
     assert "cannot be run" in missing(model=str(tmp_path), python=python)
@@ -81,10 +80,15 @@ def test_inference_says_which_of_its_requirements_is_missing(tmp_path: Path):
     said = missing(model=str(tmp_path), python=python)
     assert "vllm not installed for" in said and "python: {vllm: PATH}" in said and "\n" not in said
     (tmp_path / "python").write_text("#!/bin/sh\n")
-    from infraray.scenarios.inference.requirements import _not_importable
-
     _not_importable.cache_clear()
     assert missing(model=str(tmp_path), python=python) is None
+
+
+def test_a_run_is_refused_before_ray_is_started(tmp_path: Path):
+    scenario = {"scenario": "inference", "parameters": {"model": str(tmp_path / "none")}}
+    with pytest.raises(InfrarayError, match=r"inference: model='.*none': no such folder"):
+        infraray.run({"name": "x", "scenarios": [scenario], "agents": ["scripted:defaults"]}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_key_is_asked_for_where_the_server_needs_one(monkeypatch):

@@ -124,7 +124,7 @@ def test_parameter_changes_something_or_is_refused(scenario, mode, folder):
                 refused = f"{scenario}: {name}={value!r}: has no effect: " in str(error)
                 # A value out of range says nothing; one that leaves the mode's own parameters without effect, or
                 # needs another file, has an effect.
-                changed = not refused and "input should be" not in str(error)
+                changed = not refused and "must be" not in str(error)
             if changed or refused:
                 break
         idle = any(not condition.holds(parameters) for condition in conditions(field))

@@ -395,7 +395,7 @@ def command_line(*arguments: object) -> subprocess.CompletedProcess:
         ("sercher: tpe", "3: sercher: no such field; did you mean searcher or searches"),
         ("agents: [scripted:round_robin]", "3: agents: scripted:round_robin: has no search_space; those with one are"),
         ("agents: [scripted:power_of_tow]", "unknown agent scripted:power_of_tow for load_balance; did you mean"),
-        ("parameters: {num_servers: 0}", "3: load_balance: num_servers=0: input should be"),
+        ("parameters: {num_servers: 0}", "3: load_balance: num_servers=0: must be"),
         ("budget: {trials: 0}", "3: budget.trials=0: "),
         ("parameters: {level: 2}", "3: parameters.level: belongs beside 'parameters', not inside"),
         ("parameters: {preset: x}", "3: parameters.preset: belongs beside 'parameters', not inside"),

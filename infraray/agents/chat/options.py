@@ -50,7 +50,7 @@ class ChatOptions(Parameters):
     def _known_tools(cls, value: str) -> str:
         for name in tool_names(value):
             if name not in tools:
-                raise ValueError(f"no tool {name}; {did_you_mean(name, tools)}")
+                raise ValueError(f"no tool {name.encode('utf-8', 'replace').decode()}; {did_you_mean(name, tools)}")
         return value
 
     @model_validator(mode="after")

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
-from infraray.errors import InfrarayError, did_you_mean
+from infraray.errors import InfrarayError, did_you_mean, explain_validation
+from infraray.strict import StrictModel
+from infraray.yaml_file import read_yaml_mapping
 
 
-class Price(BaseModel):
+class Price(StrictModel):
     """The price of one model's tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     input_per_million: float = Field(ge=0)
     output_per_million: float = Field(ge=0)
@@ -30,9 +29,6 @@ class Price(BaseModel):
         return (input_tokens * self.input_per_million + output_tokens * self.output_per_million) / 1e6
 
 
-_Table = TypeAdapter(dict[str, Price])
-
-
 def read_price(path: str | Path, model: str) -> Price:
     """A model's price from a table.
 
@@ -40,18 +36,14 @@ def read_price(path: str | Path, model: str) -> Price:
         InfrarayError: the file can not be read, is no price table, or does not name the model.
     """
     try:
-        table = _Table.validate_python(yaml.safe_load(Path(path).read_text()))
-    except OSError as error:
-        raise InfrarayError(f"prices={str(path)!r}: can not be read ({error.strerror})") from None
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        else:
-            reason = " ".join(str(error).split())
-        raise InfrarayError(
-            f"prices={str(path)!r}: must map models to input_per_million and output_per_million; {reason}"
-        ) from None
-    if model not in table:
-        raise InfrarayError(f"prices={str(path)!r}: no price for {model}; {did_you_mean(model, table)}")
-    return table[model]
+        table, where = read_yaml_mapping(path)
+        found = {str(name): Price.model_validate(price) for name, price in table.items() if name == model}
+    except ValidationError as error:
+        place, line = explain_validation(error, Price)[0]
+        field = f"{model}.{line}" if place else f"{model}: {line}"
+        raise InfrarayError(f"prices: {where((model, *place))}{field}") from None
+    except InfrarayError as error:
+        raise InfrarayError(f"prices: {error}") from None
+    if model not in found:
+        raise InfrarayError(f"prices={str(path)!r}: no price for {model}; {did_you_mean(model, map(str, table))}")
+    return found[model]

@@ -106,7 +106,11 @@ class Inference(Environment):
         return self._bench
 
     def unplayable(self) -> str | None:
-        """There is no model, or an engine or the reference server is not installed."""
+        """There is no model."""
+        return None if self.parameters.model else "model='': name a local folder with a model in Hugging Face's format"
+
+    def missing_here(self) -> str | None:
+        """The model's folder, an engine, or what the reference server stands on."""
         return missing_for(self.parameters)
 
     def observed_fields(self) -> tuple[ObservedField, ...]:

@@ -22,8 +22,6 @@ _FIND = "import importlib.util, sys; print(*(name for name in sys.argv[1:] if no
 
 def missing_for(parameters: InferenceParameters) -> str | None:
     """What is missing, in one line that says what to do; None where nothing is. Starts no engine."""
-    if not parameters.model:
-        return "model='': name a local folder with a model in Hugging Face's format"
     if not Path(parameters.model).is_dir():
         return f"model={parameters.model!r}: no such folder; name a local one with a model in Hugging Face's format"
     setting = parameters.setting()

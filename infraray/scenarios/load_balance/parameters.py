@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,27 @@ class LoadBalanceParameters(Parameters):
         if not observe or len(set(observe)) != len(observe):
             raise ValueError("must name at least one field, each once")
         return observe
+
+    @model_validator(mode="before")
+    @classmethod
+    def _servers_are_counted_once(cls, given: Any) -> Any:
+        # Other counts than the default are refused with all that has no effect; what is written down in full names
+        # every default, which says nothing.
+        if isinstance(given, dict) and len(given) < len(cls.model_fields):
+            rates, count = given.get("service_rates"), given.get("num_servers")
+            if isinstance(rates, list | tuple) and count == cls.model_fields["num_servers"].default != len(rates):
+                raise ValueError(
+                    f"num_servers={count}: has no effect: service_rates is given, for {len(rates)}; leave it out"
+                )
+        return given
+
+    @model_validator(mode="after")
+    def _rates_rise(self) -> Self:
+        if self.service_rates is None and self.slowest_rate > self.fastest_rate:
+            raise ValueError(
+                f"slowest_rate={self.slowest_rate:g} is above fastest_rate={self.fastest_rate:g}; swap them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _trace_is_given_where_used(self) -> Self:

@@ -81,7 +81,7 @@ def test_sizes_correlate_with_popularity_as_asked(correlation):
         ({"workload": "trace"}, "no trace is given"),
         ({"trace": "x.csv"}, "workload is 'zipf'"),
         ({"min_size_bytes": 20_000}, "must rise in this order"),
-        ({"zipf_exponent": -1}, "zipf_exponent=-1: input should be greater"),
+        ({"zipf_exponent": -1}, "zipf_exponent=-1: must be greater"),
         ({"eviction": "mru"}, "eviction='mru': "),
         ({"evicton": "lru"}, "did you mean eviction"),
     ],

@@ -65,15 +65,15 @@ def test_shorter_forms_keep_the_shape(name: str, form: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"input_tokens": 0}, "input_tokens=0: input should be greater than or equal to 1"),
-        ({"length_ratio": 1.5}, "length_ratio=1.5: input should be less than or equal to 1"),
+        ({"input_tokens": 0}, "input_tokens=0: must be greater than or equal to 1"),
+        ({"length_ratio": 1.5}, "length_ratio=1.5: must be less than or equal to 1"),
         ({"num_request": 3}, "num_request: no such field; did you mean num_requests or warmup_requests?"),
-        ({"temperature": -1}, "temperature=-1: input should be greater than or equal to 0"),
+        ({"temperature": -1}, "temperature=-1: must be greater than or equal to 0"),
         ({"traffic": []}, "traffic=[]: must hold 1 to 16 kinds of traffic"),
         ({"traffic": [{"arrivals": "poisson"}]}, "arrivals is 'poisson' but no rate is given"),
         ({"traffic": [{"rate": 3.0}]}, "rate is given but arrivals is 'burst'"),
-        ({"traffic": [{"concurrency": 0}]}, "traffic.0.concurrency=0: input should be greater than or equal to 1"),
-        ({"traffic": [{"arrivals": "bursty"}]}, "input should be 'burst', 'poisson' or 'constant'"),
+        ({"traffic": [{"concurrency": 0}]}, "traffic.0.concurrency=0: must be greater than or equal to 1"),
+        ({"traffic": [{"arrivals": "bursty"}]}, "must be 'burst', 'poisson' or 'constant'"),
         ({"service_level": {}}, "must set at least one of ttft_s, tpot_s, e2e_s"),
         ({"objective": "tpot", "output_tokens": 1}, "output_tokens=1: "),
         (
