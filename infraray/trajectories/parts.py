@@ -28,6 +28,8 @@ class BrokenPart(InfrarayError):
     """A part that does not count, with the file and the reason in one line."""
 
     def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
         super().__init__(f"{path}: {reason}; delete it to have its episodes played again")
 
 
@@ -116,14 +118,18 @@ def _check(path: Path, steps_path: Path | None) -> Iterable[bytes]:
     if any(len(identity) != 16 for identity in ids) or len(ids) < episodes.metadata.num_rows:
         raise BrokenPart(path, "has an episode_id that is none")
     if steps_path is not None:
-        _check_steps(path, steps_path, texts, table["steps"].to_numpy())
+        try:
+            _check_steps(steps_path, texts, table["steps"].to_numpy())
+        except BrokenPart as error:
+            # To have the episodes again, it is they that have to go.
+            raise BrokenPart(path, f"its steps cannot be used: {steps_path} {error.reason}") from None
     return ids
 
 
-def _check_steps(path: Path, steps_path: Path, ids: list[str], counts: NDArray[np.int32]) -> None:
+def _check_steps(steps_path: Path, ids: list[str], counts: NDArray[np.int32]) -> None:
     """Whether the steps are those of the episodes: as many, and of the same first and last episode."""
     if not steps_path.exists():
-        raise BrokenPart(path, f"has no steps; {steps_path} is missing")
+        raise BrokenPart(steps_path, "is missing")
     steps = _open(steps_path, STEPS)
     if steps.metadata.num_rows != counts.sum():
         raise BrokenPart(steps_path, f"has {steps.metadata.num_rows} steps where its episodes have {counts.sum()}")
