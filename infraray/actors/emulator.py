@@ -29,7 +29,7 @@ class Emulator:
     """Owns the networks of one user; they end with the actor, however that ends.
 
     Args:
-        topology: the plan of all.
+        topology: the shape of all.
         limits: of each command that is run on them.
     """
 
@@ -38,11 +38,11 @@ class Emulator:
         self.network: NamespaceNetwork | None = None
         self.number = 0
 
-    def take(self) -> int:
-        """Closes the network in use, and puts a ready one in its place; returns its number."""
+    def take(self, topology: Topology) -> int:
+        """Closes the network in use, and puts one of that plan in its place; returns its number."""
         if self.network is not None:
             self.network.close()
-        self.network = self.supply.take()
+        self.network = self.supply.take(topology)
         self.number += 1
         return self.number
 
@@ -70,7 +70,7 @@ class RemoteNetwork:
 
     Args:
         emulator: the actor, from `start_emulator`.
-        topology: the one that the actor was started with.
+        topology: its plan, of the shape that the actor was started with.
 
     Raises:
         InfrarayError: the actor's node cannot emulate networks, or the actor is lost.
@@ -79,7 +79,7 @@ class RemoteNetwork:
     def __init__(self, emulator: Any, topology: Topology) -> None:
         self.topology = topology
         self._emulator = emulator
-        self._number: int = _get(emulator.take.remote())
+        self._number: int = _get(emulator.take.remote(topology))
 
     def pingmesh(self) -> NDArray[np.bool_]:
         """Which ordered pairs reach each other."""
@@ -116,7 +116,7 @@ def start_emulator(topology: Topology, limits: Limits | None = None, num_cpus: f
     that called this ends, or by `ray.kill`.
 
     Args:
-        topology: the plan of its networks.
+        topology: the shape of its networks.
         limits: of each command that is run on them.
         num_cpus: what it takes of its node.
     """

@@ -44,7 +44,9 @@ END_S = 10.0
 
 
 class NamespaceNetwork:
-    """A network, whole and live when the constructor returns. See `infraray.emulators.network.Network`.
+    """A network, live when the constructor returns, and whole when it is configured.
+
+    See `infraray.emulators.network.Network`.
 
     A context manager, which closes it. A network that hangs, or whose child is killed, is lost: every method
     then says so in an `InfrarayError`; make another one.
@@ -52,12 +54,14 @@ class NamespaceNetwork:
     Args:
         topology: its plan.
         limits: of each command that is run.
+        configured: whether it is configured at once. Otherwise only machines and cables are made, and
+            `configure` is to be called before anything else.
 
     Raises:
         InfrarayError: this machine cannot (see `infraray.emulators.problem`), or it took too long.
     """
 
-    def __init__(self, topology: Topology, limits: Limits | None = None) -> None:
+    def __init__(self, topology: Topology, limits: Limits | None = None, configured: bool = True) -> None:
         self.topology = topology
         self.limits = limits or Limits()
         self._lost = ""
@@ -75,11 +79,28 @@ class NamespaceNetwork:
             self._process = files[0]
             self._end.detach()
             self._end = weakref.finalize(self, _end, ours, self._process)
-            self._ask(_request(topology), BUILD_S)
+            self._ask(_build(topology), BUILD_S)
+            if configured:
+                self.configure(topology)
         except (InfrarayError, OSError, EOFError) as error:
             self.close()
             reason = problem() or str(error) or "its process has ended"
             raise InfrarayError(f"the network was not built: {reason}") from None
+
+    def configure(self, topology: Topology) -> None:
+        """Numbers and names what was built, once; the network is then whole.
+
+        Args:
+            topology: one of the same shape as was built.
+
+        Raises:
+            InfrarayError: the kernel refuses, or the network is lost.
+        """
+        self.topology = topology
+        try:
+            self._ask(_configure(topology), BUILD_S)
+        except InfrarayError as error:
+            raise self._lose(str(error)) from None  # neither the one nor the other
 
     def pingmesh(self) -> NDArray[np.bool_]:
         """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True.
@@ -180,31 +201,39 @@ class NamespaceNetwork:
         return InfrarayError(f"the network is lost: {self._lost}; make another one")
 
 
-def _request(topology: Topology) -> dict[str, Any]:
-    """What the child needs to know of a topology."""
-    machines = {
-        machine: {
-            "router": machine in topology.routers,
-            "routes": [(route.to, route.via) for route in topology.routes if route.machine == machine],
-        }
-        for machine in topology.machines
-    }
-    ends: dict[str, list[list[str | None]]] = {}
-    for interface in topology.interfaces:
-        ends.setdefault(interface.network, []).append([interface.machine, interface.name, interface.address])
-    cables = []
-    for number, end in enumerate(ends.values(), start=1):
+def _build(topology: Topology) -> dict[str, Any]:
+    """What the child needs to know of a topology's shape.
+
+    A machine's end of a cable is named after its place among the ends of all segments, until it is configured.
+    """
+    cables: list[list[tuple[str, str]]] = []
+    for number, members in enumerate(topology.members, start=1):
+        ends = [(machine, f"end{number}.{place}") for place, machine in enumerate(members)]
         if number <= topology.num_subnets:
-            cables += [[port, [f"s{number}", f"s{number}-eth{place}", None]] for place, port in enumerate(end, start=1)]
+            cables += [[end, (f"s{number}", f"s{number}-eth{port}")] for port, end in enumerate(ends, start=1)]
         else:
-            cables.append(end)
+            cables.append(ends)
+    switches = [f"s{number}" for number in range(1, topology.num_subnets + 1)]
+    plan = {"machines": topology.machines, "routers": topology.routers, "switches": switches, "cables": cables}
+    return {"do": "build", "plan": plan}
+
+
+def _configure(topology: Topology) -> dict[str, Any]:
+    """What the child needs to know of a topology's numbering."""
+    settings: dict[str, dict[str, list[Any]]] = {
+        machine: {"interfaces": [], "routes": []} for machine in topology.machines
+    }
+    for number, segment in enumerate(topology.segments, start=1):
+        for place, interface in enumerate(segment):
+            end = (f"end{number}.{place}", interface.name, interface.address, interface.mtu)
+            settings[interface.machine]["interfaces"].append(end)
+    for route in topology.routes:
+        settings[route.machine]["routes"].append((route.to, route.via))
     targets = {
         source: {target: topology.target(source, target) for target in topology.machines if target != source}
         for source in topology.machines
     }
-    switches = [f"s{number}" for number in range(1, topology.num_subnets + 1)]
-    plan = {"machines": machines, "switches": switches, "cables": cables}
-    return {"do": "build", "plan": plan, "targets": targets}
+    return {"do": "configure", "settings": settings, "targets": targets}
 
 
 def _end(stream: socket.socket, process: int) -> None:

@@ -2,12 +2,11 @@
 
 A router joins ``num_subnets`` subnets; each has a switch and ``hosts_per_subnet`` hosts, as in NetArena's
 routing application. With a longer chain there are several routers in a row, and the subnets are spread
-evenly over them.
-
-Subnet i = 1, 2, ... is 192.168.i.0/24: its router has .1 on ``r*-eth{i}``, its hosts have .101, .102, ...
-on ``h*-eth0`` and a default route through .1. Link k = 1, 2, ... between routers k-1 and k is 10.0.k.0/30:
-.1 on ``r{k-1}-eth{num_subnets + k}``, .2 on ``r{k}-eth{num_subnets + k}``. Routers of a chain have one
+evenly over them. Hosts have a default route through their subnet's router; routers of a chain have one
 static route for each subnet and link that is not theirs.
+
+How all this is numbered and named is a list of segments, one for each subnet and link. The plain one is
+NetArena's, see `plain_segments`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,30 @@ MAX_MACHINES = 128
 """Hosts and routers together; every pair of them is pinged."""
 
 
+PLAIN_MTU = 1500
+"""Of an interface, in bytes."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """How a subnet, or a link between two routers, is numbered and named.
+
+    Its members are, for a subnet, the router and then the hosts in their order; for a link, the router
+    before and the one after.
+
+    Args:
+        network: such as ``192.168.1.0/24``.
+        numbers: each member's number in the network, such as 1 and 101 for .1 and .101.
+        names: each member's interface, such as ``r0-eth1``.
+        mtu: of all its interfaces, in bytes.
+    """
+
+    network: str
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+    mtu: int = PLAIN_MTU
+
+
 @dataclass(frozen=True)
 class Interface:
     """One interface of a machine.
@@ -37,13 +61,20 @@ class Interface:
         machine: whose it is.
         name: as the machine knows it, such as ``r0-eth1``.
         address: with its prefix, such as ``192.168.1.1/24``.
-        network: the subnet, such as ``192.168.1.0/24``.
+        network: the segment's, such as ``192.168.1.0/24``.
+        mtu: in bytes.
     """
 
     machine: str
     name: str
     address: str
     network: str
+    mtu: int = PLAIN_MTU
+
+    @property
+    def ip(self) -> str:
+        """The address without its prefix."""
+        return self.address.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -69,11 +100,13 @@ class Topology:
         num_subnets: subnets with hosts.
         hosts_per_subnet: hosts in each.
         num_routers: routers, in a chain.
+        numbering: the segments, subnets before links; empty for those of `plain_segments`.
     """
 
     num_subnets: int = 2
     hosts_per_subnet: int = 2
     num_routers: int = 1
+    numbering: tuple[Segment, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -85,6 +118,11 @@ class Topology:
                 f"num_subnets={self.num_subnets}, hosts_per_subnet={self.hosts_per_subnet}, "
                 f"num_routers={self.num_routers}: makes {len(self.machines)} machines; choose at most {MAX_MACHINES}"
             )
+
+    @property
+    def shape(self) -> Topology:
+        """The same machines and cables, numbered plainly."""
+        return Topology(self.num_subnets, self.hosts_per_subnet, self.num_routers)
 
     @cached_property
     def routers(self) -> tuple[str, ...]:
@@ -102,57 +140,64 @@ class Topology:
         return self.hosts + self.routers
 
     @cached_property
+    def members(self) -> tuple[tuple[str, ...], ...]:
+        """The machines of each segment: of the subnets 1, 2, ..., then of the links."""
+        subnets = [
+            (self.router_of(subnet), *self.hosts[(subnet - 1) * self.hosts_per_subnet : subnet * self.hosts_per_subnet])
+            for subnet in range(1, self.num_subnets + 1)
+        ]
+        return (*subnets, *zip(self.routers, self.routers[1:], strict=False))
+
+    @cached_property
+    def segments(self) -> tuple[tuple[Interface, ...], ...]:
+        """The interfaces of each segment, in the order of its members."""
+        return tuple(
+            tuple(
+                Interface(machine, name, _numbered(segment.network, number), segment.network, segment.mtu)
+                for machine, name, number in zip(members, segment.names, segment.numbers, strict=True)
+            )
+            for members, segment in zip(self.members, self.numbering or plain_segments(self), strict=True)
+        )
+
+    @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
-        """Every interface of every machine, as it is when the network is whole."""
-        found = []
-        for index, host in enumerate(self.hosts):
-            subnet = 1 + index // self.hosts_per_subnet
-            last = 101 + index % self.hosts_per_subnet
-            found.append(Interface(host, f"{host}-eth0", f"192.168.{subnet}.{last}/24", f"192.168.{subnet}.0/24"))
-        for index, router in enumerate(self.routers):
-            for subnet in range(1, self.num_subnets + 1):
-                if self.router_of(subnet) == router:
-                    network = f"192.168.{subnet}"
-                    found.append(Interface(router, f"{router}-eth{subnet}", f"{network}.1/24", f"{network}.0/24"))
-            for link in (index, index + 1):  # towards the router before, and the one after
-                if 1 <= link < self.num_routers:
-                    name, last = f"{router}-eth{self.num_subnets + link}", 2 if link == index else 1
-                    found.append(Interface(router, name, f"10.0.{link}.{last}/30", f"10.0.{link}.0/30"))
-        return tuple(found)
+        """Every interface of every machine, as it is when the network is whole: machine by machine."""
+        found = [interface for segment in self.segments for interface in segment]
+        return tuple(sorted(found, key=lambda interface: self.machines.index(interface.machine)))
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
         """The static routes of every machine, as they are when the network is whole."""
-        found = [Route(host, "default", self.target(host, self.router_of(self._subnet(host)))) for host in self.hosts]
-        joins: dict[str, list[str]] = {}
-        for interface in self.interfaces:
-            if interface.machine in self.routers:
-                joins.setdefault(interface.network, []).append(interface.machine)
+        found = [Route(host, "default", self.target(host, self.router_of(self.subnet(host)))) for host in self.hosts]
         for position, router in enumerate(self.routers):
-            for network, owners in joins.items():
+            for segment in self.segments:
+                owners = [interface.machine for interface in segment if interface.machine in self.routers]
                 if router not in owners:
                     towards = 1 if self.routers.index(owners[0]) > position else -1
-                    found.append(Route(router, network, self.target(router, self.routers[position + towards])))
+                    via = self.target(router, self.routers[position + towards])
+                    found.append(Route(router, segment[0].network, via))
         return tuple(found)
 
     def target(self, source: str, target: str) -> str:
         """The address at which ``target`` is pinged from ``source``, which is another machine.
 
         A host has one. A router is pinged at the interface that faces the source, the first that a packet
-        from there comes to: hosts of its own subnets ping the subnet's .1, all others the link on their side.
+        from there comes to: hosts of its own subnets ping it at the subnet, all others at the link on their side.
         (NetArena pings the router's first address from everywhere, so that a fault of subnet 1's interface
         shows in more cells than the same fault of another one.)
         """
         if target in self.hosts:
-            subnet = self._subnet(target)
-            return f"192.168.{subnet}.{101 + self.hosts.index(target) - (subnet - 1) * self.hosts_per_subnet}"
-        beside = source if source in self.routers else self.router_of(self._subnet(source))
+            subnet = self.subnet(target)
+            return self.segments[subnet - 1][1 + self.hosts.index(target) - (subnet - 1) * self.hosts_per_subnet].ip
+        beside = source if source in self.routers else self.router_of(self.subnet(source))
         if beside == target:
-            return f"192.168.{self._subnet(source)}.1"
+            return self.segments[self.subnet(source) - 1][0].ip
         position, other = self.routers.index(beside), self.routers.index(target)
-        return f"10.0.{other}.2" if position < other else f"10.0.{other + 1}.1"
+        link, end = (other - 1, 1) if position < other else (other, 0)
+        return self.segments[self.num_subnets + link][end].ip
 
-    def _subnet(self, host: str) -> int:
+    def subnet(self, host: str) -> int:
+        """The number of a host's subnet, from 1."""
         return 1 + self.hosts.index(host) // self.hosts_per_subnet
 
     def router_of(self, subnet: int) -> str:
@@ -160,6 +205,32 @@ class Topology:
         if self.num_routers <= self.num_subnets:
             return f"r{(subnet - 1) * self.num_routers // self.num_subnets}"
         return f"r{(subnet - 1) * (self.num_routers - 1) // (self.num_subnets - 1)}"
+
+
+def plain_segments(topology: Topology) -> tuple[Segment, ...]:
+    """NetArena's numbering, and ours of the links that it does not have.
+
+    Subnet i = 1, 2, ... is 192.168.i.0/24: its router has .1 on ``r*-eth{i}``, its hosts have .101, .102, ...
+    on ``h*-eth0``. Link k = 1, 2, ... between routers k-1 and k is 10.0.k.0/30: .1 on
+    ``r{k-1}-eth{num_subnets + k}``, .2 on ``r{k}-eth{num_subnets + k}``.
+    """
+    found = []
+    for position, members in enumerate(topology.members):
+        number = position + 1
+        if number <= topology.num_subnets:
+            names = (f"{members[0]}-eth{number}", *(f"{host}-eth0" for host in members[1:]))
+            numbers = (1, *range(101, 100 + len(members)))
+            found.append(Segment(f"192.168.{number}.0/24", numbers, names))
+        else:
+            names = tuple(f"{router}-eth{number}" for router in members)
+            found.append(Segment(f"10.0.{number - topology.num_subnets}.0/30", (1, 2), names))
+    return tuple(found)
+
+
+def _numbered(network: str, number: int) -> str:
+    """The address of that number in a network, with the network's prefix."""
+    found = ip_network(network)
+    return f"{found[number]}/{found.prefixlen}"
 
 
 @dataclass(frozen=True)

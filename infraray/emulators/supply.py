@@ -20,12 +20,12 @@ from infraray.isolation import Limits
 
 
 class NetworkSupply:
-    """Networks of one topology, of which one is always ready or being built. May be used by many threads.
+    """Networks of one shape, of which one is always built or being built. May be used by many threads.
 
     Nothing is built before the first network is taken. A supply that nobody refers to any more closes itself.
 
     Args:
-        topology: the plan of all.
+        topology: the plan of those that are taken without another one.
         limits: of each command that is run on them.
     """
 
@@ -35,12 +35,18 @@ class NetworkSupply:
         self._next = _Next()
         self._close = weakref.finalize(self, _Next.close, self._next)
 
-    def take(self) -> NamespaceNetwork:
+    def take(self, topology: Topology | None = None) -> NamespaceNetwork:
         """A network that nobody else has; close it when it is used up. Begins to build the next one.
 
+        Args:
+            topology: its plan, of the same shape as the supply's.
+
         Raises:
-            InfrarayError: this machine cannot; or the supply is closed.
+            InfrarayError: this machine cannot; or the supply is closed; or it is of another shape.
         """
+        topology = topology or self.topology
+        if topology.shape != self.topology.shape:
+            raise InfrarayError(f"{topology}: has another shape than the supply's {self.topology}")
         with self._next.lock:
             if self._next.closed:
                 raise InfrarayError("the supply of networks is closed; make another one")
@@ -50,8 +56,9 @@ class NetworkSupply:
         if prepared is not None:
             with suppress(InfrarayError):  # what it met may have passed
                 network = prepared.result()
+                network.configure(topology)  # it is lost where that fails
         if network is None or not network.alive:
-            network = NamespaceNetwork(self.topology, self.limits)
+            network = NamespaceNetwork(topology, self.limits)
         self._prepare()
         return network
 
@@ -88,7 +95,7 @@ class _Next:
 
 def _build(topology: Topology, limits: Limits | None, future: Future[NamespaceNetwork]) -> None:
     try:
-        future.set_result(NamespaceNetwork(topology, limits))
+        future.set_result(NamespaceNetwork(topology, limits, configured=False))
     except BaseException as error:
         future.set_exception(error)
 

@@ -10,7 +10,7 @@ import pytest
 from infraray.emulators import namespace
 from infraray.emulators.fork_server import fork_server
 from infraray.emulators.namespace import NamespaceNetwork
-from infraray.emulators.network import Topology
+from infraray.emulators.network import Segment, Topology
 from infraray.emulators.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.isolation import Limits
@@ -153,3 +153,22 @@ def test_a_fork_of_the_process_neither_ends_nor_keeps_its_networks() -> None:
                 os._exit(0 if other.pingmesh().all() else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert network.pingmesh().all()
+
+
+def test_supply_hands_out_other_plans_of_its_shape() -> None:
+    supply = NetworkSupply(SMALL)
+    supply.take().close()
+    segments = tuple(
+        Segment(f"10.9.{number}.0/25", (1, *range(5, 4 + len(members))), ("lan", *["eth0"] * (len(members) - 1)), 1400)
+        if number == 1
+        else Segment(f"10.9.{number}.0/25", (9, *range(20, 19 + len(members))), ("wan", *["eth0"] * (len(members) - 1)))
+        for number, members in enumerate(SMALL.members, start=1)
+    )
+    topology = Topology(SMALL.num_subnets, SMALL.hosts_per_subnet, numbering=segments)
+    with supply.take(topology) as network:
+        assert network.pingmesh().all()
+        links = network.snapshot()["r0"]["links"]
+        assert {name: link["mtu"] for name, link in links.items() if name != "lo"} == {"lan": 1400, "wan": 1500}
+    with pytest.raises(InfrarayError, match="has another shape"):
+        supply.take(Topology(5, 1)).close()
+    supply.close()

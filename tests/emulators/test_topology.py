@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infraray.emulators.network import MAX_MACHINES, Topology
+from infraray.emulators.network import MAX_MACHINES, Segment, Topology
 from infraray.errors import InfrarayError
 
 topologies = st.builds(Topology, st.integers(2, 5), st.integers(1, 3), st.integers(1, 6))
@@ -72,3 +72,18 @@ def test_a_size_out_of_range_is_named(arguments: tuple[int, int, int], field: st
 def test_too_many_machines_are_counted() -> None:
     with pytest.raises(InfrarayError, match=f"makes 321 machines; choose at most {MAX_MACHINES}"):
         Topology(10, 32)
+
+
+def test_other_numbers_and_names_make_the_same_machines() -> None:
+    segments = (
+        Segment("10.7.3.64/26", (62, 5, 9), ("lan0", "eth0", "eth0"), 1400),
+        Segment("172.20.8.0/24", (1, 200, 33), ("wan1", "ens3", "ens3")),
+    )
+    topology = Topology(2, 2, numbering=segments)
+    assert topology.shape == Topology(2, 2) and topology.machines == Topology(2, 2).machines
+    assert [interface.address for interface in topology.interfaces if interface.machine == "r0"] == [
+        "10.7.3.126/26",
+        "172.20.8.1/24",
+    ]
+    assert topology.target("h1", "h4") == "172.20.8.33" and topology.target("h3", "r0") == "172.20.8.1"
+    assert [route.via for route in topology.routes] == ["10.7.3.126", "10.7.3.126", "172.20.8.1", "172.20.8.1"]

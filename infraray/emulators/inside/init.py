@@ -42,7 +42,7 @@ NOBODY = 65534
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 WHOLE_S = 5.0
-"""A network that is not whole so long after it was built is given up."""
+"""A network that is not whole so long after it was configured is given up."""
 
 
 def start(stream: socket.socket, parent: int) -> None:
@@ -117,6 +117,7 @@ class _Server:
         self.frames = Frames(stream)
         self.answers: dict[str, Callable[..., Any]] = {
             "build": self.build,
+            "configure": self.configure,
             "pingmesh": self.pingmesh,
             "apply": self.apply,
             "run": self.run,
@@ -153,15 +154,19 @@ class _Server:
         os.environ.update(PATH=PATH, LC_ALL="C")
         os.chdir("/")
 
-    def build(self, plan: dict[str, Any], targets: dict[str, dict[str, str]]) -> None:
-        """Builds the network, and returns when every machine reaches every other one."""
+    def build(self, plan: dict[str, Any]) -> None:
+        """Builds the network's machines, switches and cables."""
         self.home = NetworkNamespace(new=False)
         self.network = EmulatedNetwork(plan, self.home)
+
+    def configure(self, settings: dict[str, Any], targets: dict[str, dict[str, str]]) -> None:
+        """Numbers and names it, and returns when every machine reaches every other one."""
+        self.network.configure(settings)
         self.mesh = Pingmesh(self.network, targets, self.turns)
         until = time.monotonic() + WHOLE_S
         while not all(map(all, self.mesh.measure())):
             if time.monotonic() > until:
-                raise OSError(f"the network is not whole {WHOLE_S:g} s after it was built")
+                raise OSError(f"the network is not whole {WHOLE_S:g} s after it was configured")
 
     def pingmesh(self) -> list[str]:
         """A string of 0 and 1 for each source."""

@@ -8,7 +8,7 @@ nodes. Here its objects are the plan, each node is a network namespace without a
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,7 @@ SYSCTLS = {
 
 
 class Port(Intf):  # type: ignore[misc]
-    """An interface; notes its address."""
-
-    def setIP(self, ipstr: str, prefixLen: int | None = None) -> None:  # noqa: D102
-        self.ip, self.prefixLen = ipstr.split("/")
+    """An interface."""
 
     def isUp(self, setUp: bool = False) -> bool:  # noqa: D102
         return True
@@ -92,16 +89,8 @@ class Machine(Node):  # type: ignore[misc]
         self.routing = Netlink(ROUTE)
         self.netfilter = Netlink(NETFILTER)
 
-    def config(self, routes: Sequence[tuple[str, str]] = (), ip: str | None = None, **params: Any) -> None:
-        """Notes the static routes, (to, via) pairs; the interfaces have their addresses already."""
-        self.routes = routes
-
-    def commands(self) -> list[str]:
-        """What configures it, for ``ip -batch``."""
-        lines = ["link set lo up"]
-        for port in self.intfList():
-            lines += [f"address add {port.ip}/{port.prefixLen} brd + dev {port.name}", f"link set {port.name} up"]
-        return lines + [f"route add {to} via {via}" for to, via in self.routes]
+    def config(self, ip: str | None = None, **params: Any) -> None:
+        """Nothing: see `EmulatedNetwork.configure`."""
 
 
 class LinuxRouter(Machine):
@@ -137,13 +126,12 @@ class Plan(Topo):  # type: ignore[misc]
     """Mininet's topology of a network; see `infraray.emulators.namespace` for the plan's fields."""
 
     def build(self, plan: dict[str, Any]) -> None:  # noqa: D102
-        for name, machine in plan["machines"].items():
-            cls = LinuxRouter if machine["router"] else Machine
-            self.addHost(name, cls=cls, ip=None, routes=machine["routes"])
+        for name in plan["machines"]:
+            self.addHost(name, cls=LinuxRouter if name in plan["routers"] else Machine, ip=None)
         for name in plan["switches"]:
             self.addSwitch(name)
         for number, ends in enumerate(plan["cables"], start=1):
-            (node1, name1, address1), (node2, name2, address2) = ends
+            (node1, name1), (node2, name2) = ends
             self.addLink(
                 node1,
                 node2,
@@ -152,13 +140,11 @@ class Plan(Topo):  # type: ignore[misc]
                 # Equal topologies are equal in every bit.
                 addr1=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}",
                 addr2=f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}",
-                params1={"ip": address1},
-                params2={"ip": address2},
             )
 
 
 class EmulatedNetwork(Mininet):  # type: ignore[misc]
-    """Mininet's network, started.
+    """Mininet's network, started: machines, switches and cables, without an address.
 
     Args:
         plan: what to build.
@@ -182,18 +168,30 @@ class EmulatedNetwork(Mininet):  # type: ignore[misc]
         return {machine.name: machine for machine in self.hosts}
 
     def start(self) -> None:
-        """Makes switches and cables, then configures all machines at once."""
+        """Makes switches and cables."""
         super().start()
         lines = ["link set lo up", *(link.command(number) for number, link in enumerate(self.links))]
         for switch in self.switches:
             lines += switch.commands()
         _finish(_begin(lines), "the switches")
+
+    def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Numbers and names all machines at once; see `infraray.emulators.namespace` for the settings' fields."""
         batches = []
         for machine in self.hosts:
             with machine.namespace.entered(self.home):
-                batches.append((machine, _begin(machine.commands())))
+                batches.append((machine, _begin(_configuring(**settings[machine.name]))))
         for machine, batch in batches:
             _finish(batch, machine.name)
+
+
+def _configuring(interfaces: Sequence[tuple[str, str, str, int]], routes: Sequence[tuple[str, str]]) -> list[str]:
+    """What configures a machine, for ``ip -batch``."""
+    lines = ["link set lo up"]
+    for built, name, address, mtu in interfaces:
+        lines += [f"link set {built} name {name} mtu {mtu}", f"address add {address} brd + dev {name}"]
+        lines.append(f"link set {name} up")
+    return lines + [f"route add {to} via {via}" for to, via in routes]
 
 
 def _begin(lines: Sequence[str]) -> subprocess.Popen[str]:
