@@ -86,6 +86,11 @@ class RemoteNetwork:
         reached: NDArray[np.bool_] = self._ask("pingmesh")
         return reached
 
+    def flowmesh(self) -> NDArray[np.bool_]:
+        """Which ordered pairs carry everything."""
+        carried: NDArray[np.bool_] = self._ask("flowmesh")
+        return carried
+
     def run(self, machine: str, command: str) -> CommandResult:
         """Runs what an agent wrote on a machine, isolated and bounded."""
         result: CommandResult = self._ask("run", machine, command)

@@ -40,6 +40,9 @@ ANSWER_S = 30.0
 APPLY_S = 20.0
 """What each of our own commands may take."""
 
+FLOWMESH_S = 300.0
+"""What measuring the flows of the largest network may take beside that, on a computer that is very busy."""
+
 END_S = 10.0
 
 
@@ -111,8 +114,15 @@ class NamespaceNetwork:
         Raises:
             InfrarayError: the computer is too busy to tell, or the network is lost.
         """
-        rows: list[str] = self._ask({"do": "pingmesh"})
-        return np.array([[reached == "1" for reached in row] for row in rows], dtype=np.bool_)
+        return _table(self._ask({"do": "pingmesh"}))
+
+    def flowmesh(self) -> NDArray[np.bool_]:
+        """Which ordered pairs carry everything, see `infraray.emulators.inside.flowmesh`.
+
+        Raises:
+            InfrarayError: the computer is too busy to tell, or the network is lost.
+        """
+        return _table(self._ask({"do": "flowmesh"}, FLOWMESH_S))
 
     def run(self, machine: str, command: str) -> CommandResult:
         """Runs what an agent wrote in a machine's network, isolated by `infraray.isolation` in everything else.
@@ -201,6 +211,10 @@ class NamespaceNetwork:
         return InfrarayError(f"the network is lost: {self._lost}; make another one")
 
 
+def _table(rows: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([[reached == "1" for reached in row] for row in rows], dtype=np.bool_)
+
+
 def _build(topology: Topology) -> dict[str, Any]:
     """What the child needs to know of a topology's shape.
 
@@ -229,11 +243,10 @@ def _configure(topology: Topology) -> dict[str, Any]:
             settings[interface.machine]["interfaces"].append(end)
     for route in topology.routes:
         settings[route.machine]["routes"].append((route.to, route.via))
-    targets = {
-        source: {target: topology.target(source, target) for target in topology.machines if target != source}
-        for source in topology.machines
-    }
-    return {"do": "configure", "settings": settings, "targets": targets}
+    pairs = {source: [target for target in topology.machines if target != source] for source in topology.machines}
+    targets = {one: {other: topology.target(one, other) for other in others} for one, others in pairs.items()}
+    mtus = {one: {other: topology.path_mtu(one, other) for other in others} for one, others in pairs.items()}
+    return {"do": "configure", "settings": settings, "targets": targets, "mtus": mtus}
 
 
 def _end(stream: socket.socket, process: int) -> None:

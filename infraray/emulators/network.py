@@ -196,6 +196,16 @@ class Topology:
         link, end = (other - 1, 1) if position < other else (other, 0)
         return self.segments[self.num_subnets + link][end].ip
 
+    def path_mtu(self, source: str, target: str) -> int:
+        """The smallest MTU on the way from one machine to another, in bytes."""
+        near, far = (
+            self.routers.index(machine if machine in self.routers else self.router_of(self.subnet(machine)))
+            for machine in (source, target)
+        )
+        passed = [self.subnet(machine) - 1 for machine in (source, target) if machine in self.hosts]
+        passed += [self.num_subnets + link for link in range(min(near, far), max(near, far))]
+        return min(self.segments[position][0].mtu for position in passed)
+
     def subnet(self, host: str) -> int:
         """The number of a host's subnet, from 1."""
         return 1 + self.hosts.index(host) // self.hosts_per_subnet
@@ -257,6 +267,12 @@ class Network(Protocol):
 
     def pingmesh(self) -> NDArray[np.bool_]:
         """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True."""
+
+    def flowmesh(self) -> NDArray[np.bool_]:
+        """Which ordered pairs carry everything: UDP and TCP on random ports, in packets of full length, without loss.
+
+        Shaped as `pingmesh`, and ten times slower.
+        """
 
     def run(self, machine: str, command: str) -> CommandResult:
         """Runs what an agent wrote on a machine, isolated and bounded."""

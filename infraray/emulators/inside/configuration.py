@@ -36,6 +36,10 @@ AF_INET = socket.AF_INET
 FLAGS = {0x1: "up", 0x8: "loopback", 0x80: "noarp", 0x100: "promisc", 0x200: "allmulti", 0x1000: "multicast"}
 """Of an interface, as far as they are set by hand."""
 
+IFA_CACHEINFO = 6
+FOREVER = 0xFFFFFFFF
+"""Seconds for which an address is valid, where there is no end of it."""
+
 SECONDARY = 0x1
 """Flag of an address; the others are about IPv6."""
 
@@ -103,6 +107,7 @@ def _addresses(machine: Machine, names: Mapping[int, str]) -> list[dict[str, Any
                 "broadcast": _address(address[4]) if 4 in address else "",
                 "scope": scope,
                 "secondary": bool(flags & SECONDARY),
+                "temporary": struct.unpack_from("=II", address[IFA_CACHEINFO])[1] != FOREVER,
             }
         )
     return _in_order(found)

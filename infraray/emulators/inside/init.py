@@ -21,6 +21,7 @@ from infraray.isolation import Limits, Sandbox
 
 from . import namespaces
 from .configuration import configuration
+from .flowmesh import Flowmesh, in_order
 from .frames import Frames
 from .mininet_network import EmulatedNetwork
 from .namespaces import NetworkNamespace
@@ -119,6 +120,7 @@ class _Server:
             "build": self.build,
             "configure": self.configure,
             "pingmesh": self.pingmesh,
+            "flowmesh": self.flowmesh,
             "apply": self.apply,
             "run": self.run,
             "snapshot": self.snapshot,
@@ -159,10 +161,13 @@ class _Server:
         self.home = NetworkNamespace(new=False)
         self.network = EmulatedNetwork(plan, self.home)
 
-    def configure(self, settings: dict[str, Any], targets: dict[str, dict[str, str]]) -> None:
+    def configure(
+        self, settings: dict[str, Any], targets: dict[str, dict[str, str]], mtus: dict[str, dict[str, int]]
+    ) -> None:
         """Numbers and names it, and returns when every machine reaches every other one."""
         self.network.configure(settings)
         self.mesh = Pingmesh(self.network, targets, self.turns)
+        self.flows = Flowmesh(self.mesh, self.network, in_order(self.mesh.machines, mtus))
         until = time.monotonic() + WHOLE_S
         while not all(map(all, self.mesh.measure())):
             if time.monotonic() > until:
@@ -170,7 +175,11 @@ class _Server:
 
     def pingmesh(self) -> list[str]:
         """A string of 0 and 1 for each source."""
-        return ["".join("01"[reached] for reached in row) for row in self.mesh.measure()]
+        return _rows(self.mesh.measure())
+
+    def flowmesh(self) -> list[str]:
+        """The same of what carries everything."""
+        return _rows(self.flows.measure())
 
     def apply(self, machine: str, commands: list[str], seconds: float) -> None:
         """Runs our own commands.
@@ -209,6 +218,10 @@ class _Server:
             with machine.namespace.entered(self.home):
                 found[name] = configuration(machine)
         return found
+
+
+def _rows(table: list[list[bool]]) -> list[str]:
+    return ["".join("01"[reached] for reached in row) for row in table]
 
 
 def _reap() -> None:

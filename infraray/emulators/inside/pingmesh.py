@@ -111,7 +111,7 @@ class Pingmesh:
         # Connection tracking takes equal identifiers for one flow, and would translate it as it did before.
         self.identifier = (self.identifier + 1) & 0xFFFF
         measurement = _Measurement(self)
-        with self.turns.taken(), _one_processor():
+        with self.turns.taken(), one_processor():
             measurement.run()
         if measurement.missing and self.holds_packets():
             measurement.wait(LAST_WAIT_S)
@@ -308,7 +308,7 @@ def _forwards(link: Attributes) -> bool:
 
 
 @contextmanager
-def _one_processor() -> Iterator[None]:
+def one_processor() -> Iterator[None]:
     """Keeps the caller on the processor that it is on."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {current_cpu()})

@@ -34,6 +34,10 @@ class Commands(spaces.Dict):
                 "command": spaces.Text(MAX_COMMAND_CHARACTERS, min_length=1, charset=TEXT_CHARACTERS),
             }
         )
+        self.suit(topology)
+
+    def suit(self, topology: Topology) -> None:
+        """Makes samples out of a task's own names and addresses."""
         self.sensible = _sensible_commands(topology)
 
     def sample(self, *_: Any, **__: Any) -> dict[str, Any]:
@@ -74,7 +78,7 @@ def _sensible_commands(topology: Topology) -> list[tuple[int, str]]:
             if interface.machine == router:
                 commands += [
                     f"ip link set {interface.name} up",
-                    f"ip link set {interface.name} mtu 1500",
+                    f"ip link set {interface.name} mtu {interface.mtu}",
                     f"ip addr add {interface.address} brd + dev {interface.name}",
                     f"ip addr flush dev {interface.name}",
                 ]

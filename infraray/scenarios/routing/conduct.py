@@ -2,12 +2,13 @@
 
 Connectivity is judged by the pings, carefulness by the configuration as well: a command that changes
 something helps if a pair reaches that did not, or if the configuration comes nearer to that of the
-whole network. So does the first of two repairs that only show together.
+whole network. So does the first of two repairs that only show together. What counts at the end are the
+pairs that carry everything, not pings alone, and that nothing healthy was taken away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +29,15 @@ UNSAFE_FACTOR = 0.5
 LEAST_ECONOMY = 0.75
 """Of the score."""
 
+LOOK_COST = 0.25
+"""Of a command that changes nothing, where one that changes something costs 1."""
+
+PAID_LOOKS = 5
+"""Looks for which the paper's reward pays: all of them together less than one fix, or they would be farmed."""
+
+REPLACEABLE = ("links", "addresses", "routes", "nexthops")
+"""Sections in which a repair may write the same in another way; what else is added has to be taken away again."""
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -39,7 +49,9 @@ class Deed:
         helped: it changed something for the better.
         gained: pairs that reach since, and did not before.
         lost: pairs that reached before, and do not any more.
+        cost: of the command, in commands that change something.
         ruined: nothing can be measured since.
+        harmed: settings that were right at the start and are not at the end, counted at the end.
     """
 
     failed: bool
@@ -47,12 +59,14 @@ class Deed:
     helped: bool
     gained: int
     lost: int
+    cost: float = 1.0
     ruined: bool = False
+    harmed: int = 0
 
     @property
     def unsafe(self) -> bool:
         """Whether it broke what worked."""
-        return self.ruined or self.lost > 0
+        return self.ruined or self.lost > 0 or self.harmed > 0
 
     @property
     def kind(self) -> str:
@@ -71,13 +85,25 @@ def judge(
     reached: tuple[Reaches, Reaches],
     configured: tuple[Configuration, Configuration],
     healthy: Configuration,
+    writes: bool | None = None,
+    harmed: int = 0,
 ) -> Deed:
-    """Compares the pings and the configuration before and after a command with each other."""
+    """Compares the pings and the configuration before and after a command with each other.
+
+    Args:
+        failed: whether the command failed.
+        reached: the pings before and after it.
+        configured: the configuration before and after it.
+        healthy: that of the whole network.
+        writes: whether it was meant to change something; None for a script, where what it did counts.
+        harmed: what `harm` counts, at the episode's end.
+    """
     before, after = reached
     gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
     changed = configured[0] != configured[1]
     helped = gained > 0 or (changed and distance(configured[1], healthy) < distance(configured[0], healthy))
-    return Deed(failed, changed, helped, gained, lost)
+    cost = 1.0 if (changed if writes is None else writes or changed) else LOOK_COST
+    return Deed(failed, changed, helped, gained, lost, cost, harmed=harmed)
 
 
 def ruin(reached: Reaches) -> Deed:
@@ -89,6 +115,34 @@ def ruin(reached: Reaches) -> Deed:
 def distance(one: Configuration, other: Configuration) -> int:
     """In how many entries two configurations differ."""
     return len(set(_entries(one)) ^ set(_entries(other)))
+
+
+def harm(start: Configuration, end: Configuration, healthy: Configuration) -> int:
+    """How many settings were right at the start of an episode and are not at its end.
+
+    Those are what belongs to the whole network, was there and is gone, and what was added and does not
+    belong there, except where a repair may be written in several ways.
+    """
+    were, are, belong = set(_entries(start)), set(_entries(end)), set(_entries(healthy))
+    gone = (were & belong) - are
+    added = {entry for entry in are - were - belong if entry[1] not in REPLACEABLE}
+    return len(gone) + len(added) + _reordered(end, healthy)
+
+
+def lasts(configuration: Configuration, machine: str) -> bool:
+    """Whether all addresses of a machine stay until they are taken away."""
+    return not any(address.get("temporary") for address in configuration[machine]["addresses"])
+
+
+def _reordered(end: Configuration, healthy: Configuration) -> int:
+    """Tables of filters in which what belongs there stands in another order."""
+    count = 0
+    for machine, settings in healthy.items():
+        for table, lines in settings["filters"].items():
+            found = [line for line in end.get(machine, {}).get("filters", {}).get(table, ()) if line in lines]
+            expected = [line for line in lines if line in found]
+            count += sorted(found) == sorted(expected) and found != expected
+    return count
 
 
 def _entries(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -108,19 +162,24 @@ class Conduct:
 
     Args:
         broken_at_start: pairs that did not reach.
-        broken: pairs that do not reach now.
+        broken: pairs that do not reach now; at the end, that do not carry everything.
         max_commands: how many there may be.
+        repair_cost: commands that change something in the expert's repair.
     """
 
     broken_at_start: int
     broken: int
     max_commands: int
+    repair_cost: float = 1.0
     commands: int = 0
     failed: int = 0
     changes: int = 0
     needless: int = 0
     unsafe: int = 0
     lost: int = 0
+    harmed: int = 0
+    spent: float = 0.0
+    looks: int = 0
 
     def add(self, deed: Deed, broken: int) -> None:
         """Counts a command, after which ``broken`` pairs do not reach."""
@@ -131,24 +190,32 @@ class Conduct:
         self.needless += deed.changed and not deed.helped
         self.unsafe += deed.unsafe
         self.lost += deed.lost
+        self.harmed = deed.harmed
+        self.spent += deed.cost
+        self.looks += deed.kind == "look"
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is carried again and nothing was harmed."""
+        return self.broken == 0 and self.harmed == 0
 
     @property
     def score(self) -> float:
         """Restored share of the broken pairs, times safety, times economy; from 0 to 1.
 
-        Safety is a half after any unsafe step. Economy falls evenly from 1 for a single command to
-        3/4 where commands and needless changes use up all that are allowed. So solving safely is at
-        least 3/4, solving unsafely at most 1/2, and leaving everything as it is 0.
+        Safety is a half after any unsafe step. Economy falls evenly from 1, for no more than the expert's
+        repair, to 3/4, where what was spent beside it and needless changes use up all that are allowed. So
+        solving safely is at least 3/4, solving unsafely at most 1/2, and leaving everything as it is 0.
         """
         restored = max(0, self.broken_at_start - self.broken) / self.broken_at_start
-        used = min(1.0, max(0, self.commands - 1 + self.needless) / self.max_commands)
+        used = min(1.0, max(0.0, self.spent - self.repair_cost + self.needless) / self.max_commands)
         return restored * (UNSAFE_FACTOR if self.unsafe else 1.0) * (1.0 - (1.0 - LEAST_ECONOMY) * used)
 
     @property
     def failure(self) -> str | None:
         """The kind of failure (NetArena, table 2), None where the network was made whole safely.
 
-        ``safety_violation``: a working pair was lost, whether or not it came back.
+        ``safety_violation``: a working pair or a healthy setting was lost, the pair also where it came back.
         ``control_logic_error``: changes were made, and the network is not whole.
         ``operational_error``: commands failed, and none changed anything.
         ``no_repair``: nothing was changed and nothing failed; the paper has no name for it.
@@ -169,13 +236,35 @@ class Conduct:
             "state_changes": float(self.changes),
             "needless_changes": float(self.needless),
             "unsafe_steps": float(self.unsafe),
+            "harmed_settings": float(self.harmed),
             "pairs_lost": float(self.lost),
             "pairs_broken_at_start": float(self.broken_at_start),
             "pairs_broken_at_end": float(self.broken),
         }
 
 
-def reward(deed: Deed, broken_before: int, conduct: Conduct, form: Literal["shaped", "paper"]) -> float:
+@dataclass
+class Progress:
+    """The nearest that an episode came to the whole network, for rewards that pay for coming nearer.
+
+    Paid for each step nearer, who plants eight wrong routes and deletes them one by one would earn nine fixes.
+
+    Args:
+        broken: the fewest pairs that did not reach.
+        distance: the fewest entries in which the configuration differed.
+    """
+
+    broken: int
+    distance: int
+
+    def improves(self, broken: int, distance: int) -> bool:
+        """Whether this is nearer than ever before; it then becomes what has to be undercut."""
+        nearer = broken < self.broken or (broken <= self.broken and distance < self.distance)
+        self.broken, self.distance = min(self.broken, broken), min(self.distance, distance)
+        return nearer
+
+
+def reward(deed: Deed, broken_before: int, conduct: Conduct, form: Literal["shaped", "paper"], nearer: bool) -> float:
     """What a command is worth, as the manual's section on the reward says.
 
     Args:
@@ -183,8 +272,27 @@ def reward(deed: Deed, broken_before: int, conduct: Conduct, form: Literal["shap
         broken_before: pairs that did not reach before it.
         conduct: of the episode, this command included.
         form: the name of the reward.
+        nearer: whether the network has never been so near to a whole one, see `Progress`.
     """
     if form == "paper":
-        return {"failed": -100.0, "look": 10.0, "fix": 100.0, "needless": 0.0, "unsafe": 0.0}[deed.kind]
+        if deed.kind == "fix":
+            return 100.0 if nearer else 0.0
+        if deed.kind == "look":
+            return 10.0 if conduct.looks <= PAID_LOOKS else 0.0
+        return -100.0 if deed.kind == "failed" else 0.0
     repaired = (broken_before - conduct.broken) / conduct.broken_at_start
     return repaired - COMMAND_COST - (UNSAFE_COST if deed.unsafe else 0.0)
+
+
+def count_broken(reaches: Reaches) -> int:
+    """Pairs that do not reach."""
+    return int((~reaches).sum())
+
+
+def without(reaches: Reaches, machines: Sequence[int]) -> Reaches:
+    """The same, where nothing reaches to or from some machines."""
+    found = reaches.copy()
+    for machine in machines:
+        found[machine, :] = found[:, machine] = False
+        found[machine, machine] = True
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from infraray.emulators.network import Interface, Topology
@@ -31,24 +31,33 @@ def router_interfaces(topology: Topology) -> tuple[Interface, ...]:
     return tuple(interface for interface in topology.interfaces if interface.machine in topology.routers)
 
 
-def is_host_subnet(interface: Interface) -> bool:
+def interfaces_of(topology: Topology, machine: str) -> tuple[Interface, ...]:
+    """The interfaces of one machine."""
+    return tuple(interface for interface in topology.interfaces if interface.machine == machine)
+
+
+def subnets(topology: Topology) -> tuple[str, ...]:
+    """The networks of the subnets 1, 2, ..."""
+    return tuple(segment[0].network for segment in topology.segments[: topology.num_subnets])
+
+
+def is_host_subnet(topology: Topology, interface: Interface) -> bool:
     """Whether hosts are behind it, and not the next router of a chain."""
-    return interface.address.startswith("192.168.")
+    return interface.network in subnets(topology)
 
 
-def subnet_network(subnet: int) -> str:
-    """The network of subnet 1, 2, ..."""
-    return f"192.168.{subnet}.0/24"
+def hosts_of(topology: Topology, network: str) -> tuple[Interface, ...]:
+    """The interfaces of the hosts of a subnet; none of a link."""
+    return tuple(found for found in topology.interfaces if found.network == network and found.machine in topology.hosts)
 
 
-@cache
+@lru_cache(maxsize=256)
 def routes(topology: Topology, router: str) -> tuple[Route, ...]:
     """A router's main table: its own networks, then those beyond its neighbours."""
-    own = [interface for interface in router_interfaces(topology) if interface.machine == router]
+    own = interfaces_of(topology, router)
     found = []
     for interface in own:
-        address = interface.address.split("/")[0]
-        spec = f"{interface.network} dev {interface.name} proto kernel scope link src {address}"
+        spec = f"{interface.network} dev {interface.name} proto kernel scope link src {interface.ip}"
         found.append(Route(interface.network, interface.name, spec, static=False))
     for static in topology.routes:
         if static.machine == router:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from random import Random
 
-from infraray.emulators.network import Topology
 from infraray.scenarios.routing.faults import FAMILIES, Fault
+from infraray.scenarios.routing.site import Site
 
 LEVELS: dict[int, tuple[tuple[str, ...], ...]] = {
     1: (
@@ -38,9 +38,9 @@ LEVELS: dict[int, tuple[tuple[str, ...], ...]] = {
 
 
 def draw_faults(
-    topology: Topology, level: int, extra_faults: int, features: frozenset[str], random: Random
+    site: Site, level: int, extra_faults: int, features: frozenset[str], random: Random
 ) -> tuple[Fault, ...]:
     """Draws the families, then each one's fault; in the order of repair."""
     families = list(random.choice(LEVELS[level]))
     families += random.sample(sorted(set(FAMILIES) - set(families)), extra_faults)
-    return tuple(FAMILIES[family](topology, random, features) for family in FAMILIES if family in families)
+    return tuple(FAMILIES[family](site, random, features) for family in FAMILIES if family in families)

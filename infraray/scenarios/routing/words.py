@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.emulators.network import CommandResult, Topology
+from infraray.emulators.network import PLAIN_MTU, CommandResult, Segment, Topology
 from infraray.environment import TEXT_CHARACTERS
-from infraray.scenarios.routing.healthy import is_host_subnet, routes
+from infraray.scenarios.routing.healthy import routes
 
 MAX_OUTPUT_CHARACTERS = 6000
 """Of a command's output that an agent is shown; of a longer one the beginning and the end."""
@@ -42,35 +43,46 @@ class Executed:
 
 
 def describe_topology(topology: Topology) -> str:
-    """Every machine, address and route of the whole network."""
+    """Every machine, address and route of the whole network; the text that `topology_shown` reads."""
     lines = []
-    for router in topology.routers:
-        for interface in topology.interfaces:
-            if interface.machine != router or not is_host_subnet(interface):
-                continue
-            gateway = interface.address.split("/")[0]
-            hosts = [
-                f"{host.machine} {host.address.split('/')[0]}"
-                for host in topology.interfaces
-                if host.network == interface.network and host.machine != router
-            ]
+    for (router, *hosts), segment in zip(topology.members, topology.segments, strict=True):
+        first, *others = segment
+        mtu = "" if first.mtu == PLAIN_MTU else f", MTU {first.mtu}"
+        if hosts and hosts[0] in topology.hosts:
+            members = ", ".join(f"{host.machine} {host.ip} ({host.name})" for host in others)
             lines.append(
-                f"Subnet {interface.network}: router {router} has {gateway} on {interface.name}; "
-                f"hosts {', '.join(hosts)}; their default route is via {gateway}."
+                f"Subnet {first.network}{mtu}: router {router} has {first.ip} on {first.name}; hosts {members}; "
+                f"their default route is via {first.ip}."
             )
-    for near, far in zip(topology.routers, topology.routers[1:], strict=False):
-        for one in topology.interfaces:
-            for other in topology.interfaces:
-                if (one.machine, other.machine, one.network) == (near, far, other.network):
-                    lines.append(
-                        f"Link {one.network}: {near} has {one.address} on {one.name}, "
-                        f"{far} has {other.address} on {other.name}."
-                    )
+        else:
+            far = others[0]
+            lines.append(
+                f"Link {first.network}{mtu}: {router} has {first.ip} on {first.name}, "
+                f"{far.machine} has {far.ip} on {far.name}."
+            )
     for router in topology.routers:
         static = [route.spec for route in routes(topology, router) if route.static]
         if static:
             lines.append(f"Static routes of {router}: {'; '.join(static)}.")
     return "\n".join(lines)
+
+
+_SEGMENT = re.compile(r"^(?:Subnet|Link) (?P<network>[0-9./]+)(?:, MTU (?P<mtu>\d+))?: (?P<members>.*)$", re.MULTILINE)
+_MEMBER = re.compile(
+    r"(?P<machine>[hr]\d+) (?:has )?(?P<ip>[0-9.]+) (?:on (?P<on>[\w.-]+?)|\((?P<name>[\w.-]+)\))(?=[,;.]?(?:\s|$))"
+)
+
+
+def topology_shown(text: str, shape: Topology) -> Topology:
+    """The topology in a text observation."""
+    segments = []
+    for found in _SEGMENT.finditer(text):
+        members = list(_MEMBER.finditer(found["members"]))
+        base = int(ip_network(found["network"]).network_address)
+        numbers = tuple(int(ip_address(member["ip"])) - base for member in members)
+        names = tuple(member["on"] or member["name"] for member in members)
+        segments.append(Segment(found["network"], numbers, names, int(found["mtu"] or PLAIN_MTU)))
+    return Topology(shape.num_subnets, shape.hosts_per_subnet, shape.num_routers, tuple(segments))
 
 
 def describe_pingmesh(machines: Sequence[str], reaches: NDArray[np.bool_]) -> str:
@@ -87,6 +99,17 @@ def describe_pingmesh(machines: Sequence[str], reaches: NDArray[np.bool_]) -> st
             whom = f"only {' '.join(reached)}" if len(reached) < len(missed) else f"all but {' '.join(missed)}"
         lines.append(f"{name} -> {whom}")
     return "\n".join(lines)
+
+
+def describe_shortfall(machines: Sequence[str], flows: NDArray[np.bool_] | None) -> list[str]:
+    """Lines about the pairs that answer pings and do not carry everything; none where that was not measured."""
+    if flows is None or flows.all():
+        return []
+    return [
+        "Not everything comes through, whole and for good (UDP, TCP, packets of full length, no loss, addresses that "
+        "stay). What does:",
+        describe_pingmesh(machines, flows),
+    ]
 
 
 def describe_ending(result: CommandResult) -> str:

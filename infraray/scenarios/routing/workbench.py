@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from infraray.emulators import features
-from infraray.emulators.network import Network, Topology
+from infraray.emulators.network import Network
 from infraray.emulators.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.conduct import Configuration, Reaches
 from infraray.scenarios.routing.faults import Fault
+from infraray.scenarios.routing.site import Site
 from infraray.scenarios.routing.validation import Symptom, Unfit, examine, inject
 
 ATTEMPTS = 3
@@ -27,6 +28,7 @@ class BrokenNetwork:
 
     Args:
         network: the live network.
+        site: what it is while it is whole.
         faults: what is wrong, in the order of repair.
         reaches: which machines reach which.
         symptom: what can be seen from outside.
@@ -36,6 +38,7 @@ class BrokenNetwork:
     """
 
     network: Network
+    site: Site
     faults: tuple[Fault, ...]
     reaches: Reaches
     symptom: Symptom
@@ -48,37 +51,35 @@ class Workbench:
     """Holds one whole network; a context manager, which ends a network that was not handed out.
 
     Args:
-        supply: of whole networks.
+        supply: of networks.
+        site: what they are made into.
     """
 
-    _symptoms: dict[Any, Symptom | None] = {}  # noqa: RUF012 (what this process has examined)
-    _healthy: dict[Topology, Configuration] = {}  # noqa: RUF012 (equal topologies are built equally)
+    _plain_symptoms: dict[Any, Symptom | None] = {}  # noqa: RUF012 (what this process has examined)
 
-    def __init__(self, supply: NetworkSupply) -> None:
+    def __init__(self, supply: NetworkSupply, site: Site) -> None:
         self.supply = supply
-        self.topology = supply.topology
+        self.site = site
         self._whole: Network | None = None
+        self._healthy: Configuration = {}
 
     @property
     def network(self) -> Network:
         """The whole network, a fresh one where there is none."""
         if self._whole is None:
-            self._whole = self.supply.take()
-            if self.topology not in self._healthy:
-                self._healthy[self.topology] = self._whole.snapshot()
+            self._whole = self.supply.take(self.site.topology)
+            self.site.furnish(self._whole)
+            self._healthy = self._whole.snapshot()
         return self._whole
 
     def symptom(self, faults: Sequence[Fault]) -> Symptom | None:
-        """The faults' symptom, None where they make no task; examined once for all that are alike."""
-        key = self.topology, tuple(fault.kind for fault in faults)
-        if key not in self._symptoms:
-            network = self.network
-            try:
-                self._symptoms[key] = examine(network, faults, self._healthy[self.topology])
-            except Unfit:
-                self._symptoms[key] = None
-                self._discard()
-        return self._symptoms[key]
+        """The faults' symptom, None where they make no task; on the plain network examined once for all alike."""
+        if not self.site.plain:
+            return self._examine(faults)
+        key = self.site.topology, tuple(fault.kind for fault in faults)
+        if key not in self._plain_symptoms:
+            self._plain_symptoms[key] = self._examine(faults)
+        return self._plain_symptoms[key]
 
     def break_network(self, faults: tuple[Fault, ...], symptom: Symptom, refused: int) -> BrokenNetwork:
         """Puts proven faults in, sees that they bite, and hands the network out.
@@ -92,10 +93,17 @@ class Workbench:
             reaches = network.pingmesh()
             if np.array_equal(reaches, symptom.reaches):
                 self._whole = None
-                healthy = self._healthy[self.topology]
-                return BrokenNetwork(network, faults, reaches, symptom, healthy, refused, features())
+                return BrokenNetwork(network, self.site, faults, reaches, symptom, self._healthy, refused, features())
             self._discard()
         raise InfrarayError(f"routing: {faults} had another symptom than when they were examined, {ATTEMPTS} times")
+
+    def _examine(self, faults: Sequence[Fault]) -> Symptom | None:
+        network = self.network
+        try:
+            return examine(network, faults, self._healthy)
+        except Unfit:
+            self._discard()
+            return None
 
     def _discard(self) -> None:
         if self._whole is not None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from infraray.scenarios.routing.router_look import LOOK
 
 import infraray
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.environment import Environment
 from infraray.errors import Unavailable
 from infraray.scenarios.routing.environment import Routing
-from infraray.scenarios.routing.router_look import LOOK
 from tests.emulators.live import needs_networks
 
 pytestmark = needs_networks

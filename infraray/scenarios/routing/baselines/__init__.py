@@ -1,5 +1,6 @@
 """The scripted agents of routing, one a file."""
 
+from infraray.scenarios.routing.baselines.constant import Constant
 from infraray.scenarios.routing.baselines.expert import Expert
 
-__all__ = ["Expert"]
+__all__ = ["Constant", "Expert"]

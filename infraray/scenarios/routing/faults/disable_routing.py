@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from random import Random
 
-from infraray.emulators.network import Topology
 from infraray.scenarios.routing.faults.fault import Fault
-from infraray.scenarios.routing.healthy import subnet_network
+from infraray.scenarios.routing.healthy import subnets
+from infraray.scenarios.routing.site import Site
 
-VARIANTS = ("sysctl", "forward_policy", "prohibit_rule", "forward_drop")
+FORWARD_POLICY = "forward_policy"
+VARIANTS = ("sysctl", FORWARD_POLICY, "prohibit_rule", "forward_drop")
+PREFERENCES = range(1, 100)
+"""Of the rule that prohibits, before those that belong there."""
 
 
-def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the router, the way and, for ``forward_drop``, the subnet."""
-    variant = random.choice(VARIANTS)
-    router = random.choice(topology.routers)
-    subnet = subnet_network(random.randint(1, topology.num_subnets))
+def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
+    """Draws the router, the way and, for ``forward_drop``, the subnet and the place among the filters."""
+    router = random.choice(site.topology.routers)
+    fixtures = site.fixtures_of(router)
+    # Where nothing is forwarded by default, the policy is no fault.
+    variant = random.choice([found for found in VARIANTS if found != FORWARD_POLICY or fixtures.forwards_by_default])
+    subnet = site.filtered(random.choice(subnets(site.topology)), random)
+    preference = 0 if site.plain else random.choice(PREFERENCES)
+    place = random.randint(1, fixtures.chain_length("FORWARD") + 1)
     inject, repair = {
         "sysctl": ("sysctl -w net.ipv4.ip_forward=0", "sysctl -w net.ipv4.ip_forward=1"),
-        "forward_policy": ("iptables -P FORWARD DROP", "iptables -P FORWARD ACCEPT"),
+        FORWARD_POLICY: ("iptables -P FORWARD DROP", "iptables -P FORWARD ACCEPT"),
         # The type must be named: preference 0 alone would delete the rule for local addresses.
-        "prohibit_rule": ("ip rule add prohibit pref 0", "ip rule del prohibit pref 0"),
-        "forward_drop": (f"iptables -A FORWARD -s {subnet} -j DROP", f"iptables -D FORWARD -s {subnet} -j DROP"),
+        "prohibit_rule": (f"ip rule add prohibit pref {preference}", f"ip rule del prohibit pref {preference}"),
+        "forward_drop": (
+            f"iptables -I FORWARD {place} -s {subnet} -j DROP",
+            f"iptables -D FORWARD -s {subnet} -j DROP",
+        ),
     }[variant]
-    place = (subnet,) if variant == "forward_drop" else ()
-    return Fault("disable_routing", variant, router, place, (inject,), (repair,))
+    return Fault(
+        "disable_routing", variant, router, (subnet,) if variant == "forward_drop" else (), (inject,), (repair,)
+    )

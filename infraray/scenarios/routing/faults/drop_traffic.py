@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from infraray.emulators.network import Topology
 from infraray.scenarios.routing.faults.fault import Fault
-from infraray.scenarios.routing.healthy import is_host_subnet, router_interfaces, subnet_network
+from infraray.scenarios.routing.healthy import is_host_subnet, router_interfaces, subnets
+from infraray.scenarios.routing.site import Site
 
 FILTERS = {"drop": "-j DROP", "reject": "-j REJECT", "drop_icmp": "-p icmp -j DROP"}
 DELAY = "delay"
@@ -15,18 +15,21 @@ DELAY = "delay"
 SHORTEST_DELAY_MS, LONGEST_DELAY_MS = 1000, 5000
 
 
-def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the way and the subnet, for the delay the interface and its length."""
+def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
+    """Draws the way, the subnet and the place among the filters, for the delay the interface and its length."""
     variant = random.choice([*FILTERS, DELAY] if "netem" in features else [*FILTERS])
     if variant == DELAY:
-        interface = random.choice([found for found in router_interfaces(topology) if is_host_subnet(found)])
+        topology = site.topology
+        interface = random.choice([one for one in router_interfaces(topology) if is_host_subnet(topology, one)])
         delay_ms = random.randint(SHORTEST_DELAY_MS, LONGEST_DELAY_MS)
         delaying = (f"tc qdisc add dev {interface.name} root netem delay {delay_ms}ms",)
         repairing = (f"tc qdisc del dev {interface.name} root",)
         return Fault("drop_traffic", variant, interface.machine, (interface.name,), delaying, repairing)
-    router = random.choice(topology.routers)
-    subnet = subnet_network(random.randint(1, topology.num_subnets))
-    rules = (f"INPUT -s {subnet} {FILTERS[variant]}", f"OUTPUT -d {subnet} {FILTERS[variant]}")
-    inject = tuple(f"iptables -A {rule}" for rule in rules)
-    repair = tuple(f"iptables -D {rule}" for rule in rules)
-    return Fault("drop_traffic", variant, router, (subnet,), inject, repair)
+    router = random.choice(site.topology.routers)
+    subnet = site.filtered(random.choice(subnets(site.topology)), random)
+    inject, repair = [], []
+    for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
+        place = random.randint(1, site.fixtures_of(router).chain_length(chain) + 1)
+        inject.append(f"iptables -I {chain} {place} {side} {subnet} {FILTERS[variant]}")
+        repair.append(f"iptables -D {chain} {side} {subnet} {FILTERS[variant]}")
+    return Fault("drop_traffic", variant, router, (subnet,), tuple(inject), tuple(repair))

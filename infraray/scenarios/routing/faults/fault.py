@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from infraray.emulators.network import Topology
+from infraray.scenarios.routing.site import Site
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Fault:
 
 
 class Draw(Protocol):
-    """Draws a fault of one family."""
+    """Draws a fault of one family, which need not bite; `validation.examine` tells."""
 
-    def __call__(self, topology: Topology, random: Random, features: frozenset[str]) -> Fault:
+    def __call__(self, site: Site, random: Random, features: frozenset[str]) -> Fault:
         """Every detail comes from ``random``; ``features`` are those of `infraray.emulators.features`."""

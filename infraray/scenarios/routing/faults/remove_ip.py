@@ -6,25 +6,24 @@ longer prefixes still win for the other subnets.
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 
-from infraray.emulators.network import Interface, Topology
+from infraray.emulators.network import Interface
 from infraray.scenarios.routing.faults.fault import Fault
-from infraray.scenarios.routing.healthy import is_host_subnet, lost_with, router_interfaces
+from infraray.scenarios.routing.healthy import hosts_of, interfaces_of, lost_with, router_interfaces
+from infraray.scenarios.routing.site import Site
 
 VARIANTS = ("flush", "foreign_address", "wrong_mask", "duplicate_address")
-HOST_SUBNET_MASKS = (30, 31, 32)
-"""Prefix lengths that leave the router alone in its network: hosts have .101 and more."""
-
-LINK_MASKS = (31, 32)
-"""The same for a link between routers, whose ends are .1 and .2."""
+MASKS = (30, 31, 32)
+"""Prefix lengths that a subnet's address may get; a link's may get the last two."""
 
 
-def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
+def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
     """Draws the interface, the way and the wrong address."""
     variant = random.choice(VARIANTS)
-    interface = random.choice(router_interfaces(topology))
-    wrong, place = _wrong_address(variant, interface, topology, random)
+    interface = random.choice(router_interfaces(site.topology))
+    wrong, place = _wrong_address(variant, interface, site, random)
     name = interface.name
     inject = [f"ip addr flush dev {name}"]
     # The right address first: with its last address an interface would lose its routes.
@@ -32,24 +31,35 @@ def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
     if wrong is not None:
         inject.append(f"ip addr add {wrong} dev {name}")
         repair.append(f"ip addr del {wrong} dev {name}")
-    repair += lost_with(topology, interface)
+    repair += lost_with(site.topology, interface)
     return Fault("remove_ip", variant, interface.machine, (name, *place), tuple(inject), tuple(repair))
 
 
 def _wrong_address(
-    variant: str, interface: Interface, topology: Topology, random: Random
+    variant: str, interface: Interface, site: Site, random: Random
 ) -> tuple[str | None, tuple[str, ...]]:
     """The address in place of the right one, if any, and what of it decides the symptom."""
     if variant == "flush":
         return None, ()
     if variant == "foreign_address":
         number = random.randint(1, 254)
-        return f"10.{number}.{number}.1/24", ()
+        foreign = f"10.{number}.{number}.1/24"
+        inside = any(
+            ip_interface(foreign).network.overlaps(ip_network(end[0].network)) for end in site.topology.segments
+        )
+        return (f"100.64.{number}.1/24" if inside else foreign), ()
     if variant == "wrong_mask":
-        mask = random.choice(HOST_SUBNET_MASKS if is_host_subnet(interface) else LINK_MASKS)
-        return f"{interface.address.split('/')[0]}/{mask}", (str(mask),)
-    others = [
-        other for other in router_interfaces(topology) if other.machine == interface.machine and other != interface
-    ]
+        mask = random.choice([mask for mask in MASKS if _alone(site, interface, mask)])
+        return f"{interface.ip}/{mask}", (str(mask),)
+    others = [other for other in interfaces_of(site.topology, interface.machine) if other != interface]
     other = random.choice(others)
     return other.address, (other.name,)
+
+
+def _alone(site: Site, interface: Interface, mask: int) -> bool:
+    """Whether a prefix that long leaves the router alone in its network."""
+    network = ip_interface(f"{interface.ip}/{mask}").network
+    neighbours = hosts_of(site.topology, interface.network) or [
+        other for other in router_interfaces(site.topology) if other.network == interface.network and other != interface
+    ]
+    return not any(ip_address(neighbour.ip) in network for neighbour in neighbours)

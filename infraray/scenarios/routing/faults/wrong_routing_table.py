@@ -8,25 +8,25 @@ back to the router.
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from random import Random
 
 from infraray.emulators.network import Interface, Topology
 from infraray.scenarios.routing.faults.fault import Fault
-from infraray.scenarios.routing.healthy import Route, is_host_subnet, router_interfaces, routes
+from infraray.scenarios.routing.healthy import Route, hosts_of, is_host_subnet, router_interfaces, routes
+from infraray.scenarios.routing.site import Site
 
 VARIANTS = ("other_interface", "wrong_gateway", "high_metric", "loop")
 TOWARDS_HOSTS = ("wrong_gateway", "loop")
 """Variants whose wrong way leads into a subnet with hosts."""
 
-UNUSED_LAST = (200, 250)
-"""Last numbers of addresses that no host has."""
-
 METRICS = (5000, 20000)
 
 
-def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
+def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
     """Draws the way, the route, where it leads instead, and the number in it."""
     variant = random.choice(VARIANTS)
+    topology = site.topology
     route, other = random.choice(_detours(topology, variant in TOWARDS_HOSTS))
     destination = route.destination
     if variant == "other_interface":
@@ -34,9 +34,9 @@ def draw(topology: Topology, random: Random, features: frozenset[str]) -> Fault:
     elif variant == "high_metric":
         wrong = f"{destination} dev {other.name} metric {random.randint(*METRICS)}"
     else:
-        hosts = [host.address.split("/")[0] for host in topology.interfaces if _is_host_on(host, other, topology)]
-        unused = f"{other.network.removesuffix('0/24')}{random.randint(*UNUSED_LAST)}"
-        wrong = f"{destination} via {unused if variant == 'wrong_gateway' else random.choice(hosts)}"
+        hosts = [host.ip for host in hosts_of(topology, other.network)]
+        gateway = _unused(topology, other, random) if variant == "wrong_gateway" else random.choice(hosts)
+        wrong = f"{destination} via {gateway}"
     inject = (f"ip route del {destination} dev {route.interface}", f"ip route add {wrong}")
     # Both: beside the wrong entry the right one may have come back with its interface.
     repair = (f"ip route del {wrong}", f"ip route replace {route.spec}")
@@ -48,11 +48,15 @@ def _detours(topology: Topology, towards_hosts: bool) -> list[tuple[Route, Inter
     return [
         (route, other)
         for other in router_interfaces(topology)
-        if is_host_subnet(other) or not towards_hosts
+        if is_host_subnet(topology, other) or not towards_hosts
         for route in routes(topology, other.machine)
         if other.name != route.interface
     ]
 
 
-def _is_host_on(host: Interface, other: Interface, topology: Topology) -> bool:
-    return host.network == other.network and host.machine in topology.hosts
+def _unused(topology: Topology, interface: Interface, random: Random) -> str:
+    """An address of an interface's network that nobody has."""
+    taken = {found.ip for found in topology.interfaces if found.network == interface.network}
+    return random.choice(
+        [str(address) for address in ip_network(interface.network).hosts() if str(address) not in taken]
+    )
