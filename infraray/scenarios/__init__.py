@@ -27,7 +27,7 @@ register(
 )
 
 register(
-    "infraray/Routing-v0",
+    "infraray/Routing-v1",
     name="routing",
     entry_point="infraray.scenarios.routing.environment:Routing",
     baselines="infraray.scenarios.routing.baselines",

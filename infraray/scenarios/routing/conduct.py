@@ -1,7 +1,7 @@
 """What each command did, and what an episode comes to.
 
 Connectivity is judged by the pings, carefulness by the configuration as well: a command that changes
-something helps if a pair reaches that did not, or if the configuration comes nearer to that of the
+something helps if a pair reaches that did not, or if it brings the configuration nearer to that of the
 whole network. So does the first of two repairs that only show together. What counts at the end are the
 pairs that carry everything, not pings alone, and that nothing healthy was taken away.
 """
@@ -101,9 +101,19 @@ def judge(
     before, after = reached
     gained, lost = int((after & ~before).sum()), int((before & ~after).sum())
     changed = configured[0] != configured[1]
-    helped = gained > 0 or (changed and distance(configured[1], healthy) < distance(configured[0], healthy))
+    helped = gained > 0 or (changed and _improves(*configured, healthy))
     cost = 1.0 if (changed if writes is None else writes or changed) else LOOK_COST
     return Deed(failed, changed, helped, gained, lost, cost, harmed=harmed)
+
+
+def _improves(before: Configuration, after: Configuration, healthy: Configuration) -> bool:
+    """Whether a change brings back what belongs to the whole network, or takes away what does not.
+
+    What comes with it by itself, as a wrong address's routes come with its interface, does not count against it.
+    """
+    were, are, belong = set(_entries(before)), set(_entries(after)), set(_entries(healthy))
+    nearer = len(are ^ belong) < len(were ^ belong)
+    return nearer or (bool((are & belong) - were) and not (were & belong) - are)
 
 
 def ruin(reached: Reaches) -> Deed:

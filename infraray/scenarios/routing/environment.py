@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shlex
 import shutil
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, ClassVar
 
@@ -65,11 +66,19 @@ class Routing(Environment):
     and who reaches whom afterwards, and is to make every machine reach every other one again. The
     commands are carried out for real, in isolation from the computer that runs them.
 
+    Each seed has a network of its own (``network: varied``): addresses, prefix lengths, names of
+    interfaces and MTUs, which the observation lists, and filters, policy rules, routes and settings on the
+    routers, which it does not. Those belong there, keep no machine of the network from another, and have to
+    stay, so that no text can be right for all tasks and clearing everything is harm. ``network: plain`` is
+    NetArena's, the same for every seed, without any of these: there one script that resets everything
+    solves every task without a look, and a score says little about finding faults. The preset
+    ``netarena`` has it, with scripts and 10 commands, as the paper.
+
     Five families of faults in 19 variants, every detail drawn from the seed: ``disable_routing``,
     ``disable_interface``, ``remove_ip``, ``drop_traffic`` and ``wrong_routing_table``. Level 1 has one
     fault, level 2 the first seven pairs of families in NetArena's table 5, level 3 the last three.
     Every task is proven on a live network before it is handed out: pings fail, each fault needs a
-    repair of its own, and an expert's commands make the network exactly what it was. Where the kernel
+    repair of its own, and an expert's repair makes the network exactly what it was. Where the kernel
     has no netem, the variant that delays packets is not drawn.
 
     ## Observation
@@ -80,36 +89,48 @@ class Routing(Environment):
     | pingmesh | machines squared | 1 | row by row, 1 where a machine reaches another or itself; hosts come first |
     | commands_left | 1 | 1 | commands that may still be run |
 
-    The text says who reaches whom, and gives all commands so far and the output of the last one (of a
-    long one the beginning and the end). The addresses and routes of the whole network are in the
-    description of the task.
+    The text gives the plan of the whole network (addresses, names, MTUs, routes), says who reaches whom, and
+    gives all commands so far and the output of the last one (of a long one the beginning and the end).
 
     ## Actions
-    A machine and a command for its shell: ``{"machine": "r0", "command": "ip route"}``, one JSON
-    object, also after a line's ``Answer:`` or ``Action:``; two that differ are invalid. Natively
-    ``machine`` is a number. The command ``done`` ends the episode. The default action runs ``true``,
-    which does nothing.
+    A machine and a command: ``{"machine": "r0", "command": "ip route"}``, one JSON object, also after a
+    line's ``Answer:`` or ``Action:``; two that differ are invalid. Natively ``machine`` is a number. The
+    command ``done`` ends the episode. A command is one program with its arguments (``commands: simple``);
+    with ``commands: script`` the shell runs it. The default action runs ``true``, which does nothing.
 
     ## Reward
     ``shaped``: the share of the pairs broken at the start that a command repairs (less what it
-    breaks), less 0.02, and less 0.5 if a pair is lost that worked. ``paper`` (NetArena, section 5.1):
-    -100 for a command that fails, 10 for one that runs and changes nothing, 100 for a fix, which is a
-    change that makes pairs reach or brings the configuration nearer to that of the whole network; 0
-    for other changes. An answer that is no command at all is met by ``invalid_action``; the paper's
-    -100 are ``invalid_action: penalty`` with ``invalid_penalty: 100``.
+    breaks), less 0.02, and less 0.5 if a pair is lost that worked, or at the end for harm.
+
+    ``paper`` (NetArena, section 5.1): -100 for a command that fails; 10 for one that runs and changes
+    nothing, for the first five of an episode; 100 for a fix, which is a change after which fewer pairs fail,
+    or the configuration is nearer to that of the whole network, than ever before in the episode; 0 for
+    other changes. An answer that is no command at all is met by ``invalid_action``; the paper's -100 are
+    ``invalid_action: penalty`` with ``invalid_penalty: 100``.
 
     ## Parameters
-    num_subnets, hosts_per_subnet, num_routers; extra_faults, distinct; max_commands; reward. Ranges and
-    defaults: `RoutingParameters`.
+    num_subnets, hosts_per_subnet, num_routers; network; extra_faults, distinct; commands, max_commands;
+    reward. Ranges and defaults: `RoutingParameters`.
 
     ## Episode end
-    When all machines reach each other, after ``done``, after ``max_commands`` commands, or when a
-    command has left the network in a state that cannot be measured: all pairs are then lost. The score,
-    from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a pair that
-    worked, times an economy that falls from 1 for a single command to 3/4 as commands and needless
-    changes use up what is allowed: so a safe solution scores at least 3/4, an unsafe one at most 1/2,
-    and leaving the network as it is 0, which is the floor. The bound is 1, a repair by one command.
-    ``correct`` says whether all pairs reach, ``safe`` whether no step lost a pair. ``metrics`` counts
+    When everything comes through everywhere, after ``done``, after ``max_commands`` commands, or when a
+    command has left the network in a state that cannot be measured: all pairs are then lost. What comes
+    through is measured when all pings pass, and at the end: datagrams and TCP connections between all
+    machines on random ports, with packets of full length both ways, answered by the target itself, without
+    one loss, at addresses that do not expire. Harm is what was right at the start and is not at the end
+    (a filter, a route, a setting), and filters, rules and the like that were added and stay.
+
+    The score, from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a pair
+    that worked or harm was done, times an economy: it falls from 1, for no more changes than the expert's
+    repair has, to 3/4 as further commands and needless changes use up what is allowed. A look costs a
+    quarter of a change. So a safe solution scores at least 3/4, an unsafe one at most 1/2, and leaving the
+    network as it is 0, which is the floor. The bound is 1. ``correct`` says whether everything comes through
+    and nothing was harmed, ``safe`` whether no step lost a pair and nothing was harmed.
+
+    This is stricter than NetArena's rule, which calls a step unsafe when more pings are lost after it than
+    before. Two kinds of steps differ beside harm: one that repairs as many pairs as it breaks is unsafe
+    here; and NetArena pings a router at its first address from everywhere, so that breaking another one of
+    its addresses costs it nothing, while here each machine pings the address that faces it. ``metrics`` counts
     commands, those that failed, changes of the configuration and those of them that helped nothing,
     unsafe steps, and broken and lost pairs. Failures are those of NetArena's table 2:
     ``safety_violation``, ``control_logic_error`` (changes, but no whole network), ``operational_error``
@@ -118,13 +139,17 @@ class Routing(Environment):
     (equal pings and families) are counted. With ``distinct`` they are not handed out.
 
     ## Baselines
-    random (sensible commands, drawn blindly), expert.
+    random (sensible commands, drawn blindly), constant (writes the plan without a look), expert.
 
     ## Source
     The routing application of NetArena (sections 3, 5.1 and C, tables 2 and 5), on Mininet.
     """
 
     scenario = "routing"
+    version = 1
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "netarena": {"network": "plain", "commands": "script", "max_commands": 10}
+    }
     score = Score("repair", "1", higher_is_better=True, low=0.0, high=1.0)
     levels = tuple(LEVELS)
     expert = "scripted:expert"

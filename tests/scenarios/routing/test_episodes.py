@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from infraray.scenarios.routing.router_look import LOOK
 
 import infraray
 from infraray.emulators.namespace import NamespaceNetwork
@@ -21,7 +20,7 @@ from tests.emulators.live import needs_networks
 
 pytestmark = needs_networks
 
-FORWARDING_OFF = 5
+FORWARDING_OFF = 15
 """A seed of level 1 whose fault is ``disable_routing/sysctl``."""
 
 REPAIR = "sysctl -w net.ipv4.ip_forward=1"
@@ -30,7 +29,7 @@ OTHER_FAULT = "ip link set r0-eth1 down"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Environment]:
-    environment = infraray.make("routing")
+    environment = infraray.make("routing", preset="netarena")
     yield environment
     environment.close()
 
@@ -50,7 +49,7 @@ def test_repair_ends_the_episode_at_the_bound(environment: Environment) -> None:
     assert terminated and info["safe"] and info["extra"]["deed"] == "fix"
     assert info["extra"]["faults"] == [["disable_routing", "sysctl", "r0"]]
     assert reward == pytest.approx(1 - 0.02)
-    assert observation["text_observation"].startswith("Who reaches whom:\nh1 -> all\n")
+    assert observation["text_observation"].split("\n\n")[1].startswith("Who reaches whom:\nh1 -> all\n")
     verdict = environment.verdict()
     assert (verdict.score, verdict.correct, verdict.safe, verdict.failure) == (environment.bound(), True, True, None)
 
@@ -87,7 +86,7 @@ def test_network_that_cannot_be_measured_any_more_is_lost_by_the_agent(environme
     observation, reward, terminated, _, info = environment.step(say(MANY_ROUTES))
     assert terminated and not info["safe"] and reward < -0.5
     assert info["extra"]["deed"] == "unsafe" and "a message of over" in info["extra"]["ruined"]
-    assert observation["text_observation"].startswith("Who reaches whom:\nh1 -> none\n")
+    assert observation["text_observation"].split("\n\n")[1].startswith("Who reaches whom:\nh1 -> none\n")
     verdict = environment.verdict()
     assert (verdict.score, verdict.correct, verdict.safe, verdict.failure) == (0.0, False, False, "safety_violation")
     assert verdict.metrics["pairs_broken_at_end"] == 20
@@ -112,7 +111,7 @@ def test_output_is_shown_and_history_kept(environment: Environment) -> None:
 
 
 def test_commands_run_out() -> None:
-    environment = infraray.make("routing", max_commands=2)
+    environment = infraray.make("routing", preset="netarena", max_commands=2)
     environment.reset(seed=FORWARDING_OFF)
     assert not environment.step(say("true"))[2]
     assert environment.step(say("false"))[2]
@@ -121,10 +120,13 @@ def test_commands_run_out() -> None:
 
 
 def test_paper_reward() -> None:
-    environment = infraray.make("routing", reward="paper", invalid_action="penalty", invalid_penalty=100)
+    environment = infraray.make(
+        "routing", preset="netarena", reward="paper", invalid_action="penalty", invalid_penalty=100
+    )
     environment.reset(seed=FORWARDING_OFF)
     rewards = [
-        environment.step(said)[1] for said in ("hm", say("frob"), say(LOOK), say("ip route add 10.9.9.0/24 dev lo"))
+        environment.step(said)[1]
+        for said in ("hm", say("frob"), say("ip route"), say("ip route add 10.9.9.0/24 dev lo"))
     ]
     # An answer that is none: the default action's 10 for a look, less the penalty.
     assert rewards == [-90.0, -100.0, 10.0, 0.0]
@@ -146,7 +148,7 @@ HOSTILE = (
 
 
 def test_hostile_commands_leave_host_and_episode_intact(tmp_path: Path) -> None:
-    environment = infraray.make("routing", max_commands=20)
+    environment = infraray.make("routing", preset="netarena", max_commands=20)
     environment.reset(seed=FORWARDING_OFF)
     witness = tmp_path / "witness"
     witness.write_text("here")
@@ -187,7 +189,7 @@ def test_network_ends_with_the_episode(environment: Environment) -> None:
 
 
 def test_prepared_task_is_the_same_task() -> None:
-    environment = infraray.make("routing")
+    environment = infraray.make("routing", preset="netarena")
     first, _ = environment.reset(seed=FORWARDING_OFF)
     environment.prepare(FORWARDING_OFF)  # type: ignore[attr-defined]
     again, _ = environment.reset(seed=FORWARDING_OFF)

@@ -18,7 +18,7 @@ from tests.emulators.live import needs_networks
 
 @pytest.fixture
 def environment() -> infraray.Environment:
-    return infraray.make("routing", max_commands=7)
+    return infraray.make("routing", preset="netarena", max_commands=7)
 
 
 def test_schema_asks_for_a_machine_and_a_command(environment: infraray.Environment) -> None:
@@ -49,7 +49,7 @@ def test_examples_are_commands_and_played_once_for_all_episodes(
 
 LOOK = '{"machine": "r0", "command": "sysctl net.ipv4.ip_forward"}'
 REPAIR = '{"machine": "r0", "command": "sysctl -w net.ipv4.ip_forward=1"}'
-FORWARDING_OFF = 5
+FORWARDING_OFF = 15
 
 
 @needs_networks

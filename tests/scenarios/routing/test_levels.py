@@ -8,6 +8,7 @@ import pytest
 from infraray.emulators.network import Topology
 from infraray.scenarios.routing.faults import FAMILIES, Fault
 from infraray.scenarios.routing.levels import LEVELS, draw_faults
+from infraray.scenarios.routing.site import Site, draw_site
 
 TOPOLOGY = Topology(3, 2)
 ALL_FEATURES = frozenset({"netem"})
@@ -24,7 +25,7 @@ def draws(
     family: str, topology: Topology = TOPOLOGY, features: frozenset[str] = ALL_FEATURES, count: int = 400
 ) -> list[Fault]:
     random = Random(0)
-    return [FAMILIES[family](topology, random, features) for _ in range(count)]
+    return [FAMILIES[family](Site(topology), random, features) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("family", "variants"), VARIANTS.items())
@@ -55,7 +56,7 @@ def test_levels_are_the_five_families_and_their_ten_pairs() -> None:
 def test_extra_faults_are_of_further_families(level: int, extra: int) -> None:
     random = Random(1)
     for _ in range(50):
-        families = [fault.family for fault in draw_faults(TOPOLOGY, level, extra, ALL_FEATURES, random)]
+        families = [fault.family for fault in draw_faults(Site(TOPOLOGY), level, extra, ALL_FEATURES, random)]
         assert len(set(families)) == len(families) == len(LEVELS[level][0]) + extra
         assert any(set(named) <= set(families) for named in LEVELS[level])
 
@@ -63,3 +64,10 @@ def test_extra_faults_are_of_further_families(level: int, extra: int) -> None:
 def test_all_routers_of_a_chain_are_drawn() -> None:
     for family in FAMILIES:
         assert {fault.machine for fault in draws(family, Topology(2, 1, 4))} == {"r0", "r1", "r2", "r3"}
+
+
+def test_nothing_is_forwarded_by_default_is_no_fault_where_it_belongs_there() -> None:
+    for seed in range(30):
+        site = draw_site(TOPOLOGY, True, seed)
+        drawn = {FAMILIES["disable_routing"](site, Random(number), ALL_FEATURES).variant for number in range(60)}
+        assert ("forward_policy" in drawn) == site.fixtures_of("r0").forwards_by_default

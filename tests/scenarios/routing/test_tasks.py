@@ -21,7 +21,7 @@ pytestmark = needs_networks
 
 @pytest.fixture(scope="module")
 def supply() -> Iterator[NetworkSupply]:
-    networks = NetworkSupply(RoutingParameters().topology)
+    networks = NetworkSupply(RoutingParameters().shape)
     yield networks
     networks.close()
 

@@ -9,6 +9,7 @@ from infraray.emulators import features
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.emulators.network import Topology
 from infraray.scenarios.routing.faults import FAMILIES, Fault
+from infraray.scenarios.routing.site import Site
 from infraray.scenarios.routing.validation import Unfit, examine, inject
 from tests.emulators.live import needs_networks
 
@@ -28,7 +29,7 @@ def drawn(family: str, variant: str) -> Fault:
     """The first fault of a variant that a fixed series draws."""
     random = Random(3)
     while True:
-        fault = FAMILIES[family](TOPOLOGY, random, features())
+        fault = FAMILIES[family](Site(TOPOLOGY), random, features())
         if fault.variant == variant:
             return fault
 
@@ -38,7 +39,7 @@ def variants(topology: Topology) -> list[Fault]:
     found: dict[tuple[str, str], Fault] = {}
     for family, draw in FAMILIES.items():
         for _ in range(200):
-            fault = draw(topology, random, features())
+            fault = draw(Site(topology), random, features())
             found.setdefault((family, fault.variant), fault)
     return list(found.values())
 
@@ -72,7 +73,7 @@ def test_fault_that_another_repair_mends_is_refused(network: NamespaceNetwork) -
     route = next(
         fault
         for seed in range(1000)
-        if (fault := FAMILIES["wrong_routing_table"](TOPOLOGY, Random(seed), features())).variant == "high_metric"
+        if (fault := FAMILIES["wrong_routing_table"](Site(TOPOLOGY), Random(seed), features())).variant == "high_metric"
         and fault.place[0] == f"192.168.{name[-1]}.0/24"
     )
     with pytest.raises(Unfit, match="wrong_routing_table needs no repair of its own"):
