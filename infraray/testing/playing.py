@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from infraray.agents import Agent, Briefing
@@ -45,11 +46,15 @@ class Draws:
     """Actions drawn uniformly from the action space, the same for the same seed."""
 
     def __init__(self, environment: Environment, seed: int) -> None:
-        self.space = copy.deepcopy(environment.action_space)
-        self.space.seed(seed)
+        self.environment = environment
+        self.seed = seed
+        self.space: gymnasium.Space[Any] | None = None
 
     def __call__(self, observation: Observation | None = None) -> Any:
         """The next action, whatever the observation."""
+        if self.space is None:  # not before the reset: a space may draw what suits the task
+            self.space = copy.deepcopy(self.environment.action_space)
+            self.space.seed(self.seed)
         return self.space.sample()
 
 

@@ -77,7 +77,7 @@ class ScoreConformance(ScenarioCase):
     def test_expert_beats_the_best_constant_answer(self) -> None:
         """On episodes of full length, by a paired interval without zero: deciding pays."""
         arguments = {**self.preset_arguments(), **self.parameters}
-        environment = infraray.make(self.scenario, **arguments, text=not self.make().layout.size)
+        environment = infraray.make(self.scenario, **arguments)
         expert, constant = environment.best_agent(), registered_agents(self.registration().name).get("constant")
         if expert is None or environment.measured:
             return

@@ -154,7 +154,6 @@ class Routing(Environment):
     levels = tuple(LEVELS)
     expert = "scripted:expert"
     blocking: ClassVar[bool] = True
-    without_constant = "answers are commands, of which there are too many to try them all"
     Parameters = RoutingParameters
     parameters: RoutingParameters
     _network: Network | None = None

@@ -8,7 +8,6 @@ from each other as soon as it sees it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,29 +34,31 @@ class Expert(ScriptedAgent):
         super().reset(briefing)
         assert isinstance(briefing.parameters, RoutingParameters)
         self.shape = briefing.parameters.shape
-        self.answers: Iterator[str] | None = None
+        self.rounds = 0
+        self.looks: list[tuple[str, int]] = []
+        self.looked: tuple[str, int] | None = None
+        self.repairs: list[str] = []
 
     def act(self, observation: Observation) -> str:
         """Answers with JSON; needs the text of the observation."""
         if "text_observation" not in observation:
             raise InfrarayError("scripted:expert reads the outputs of commands; it cannot play with text=False")
-        self.observation = observation
-        if self.answers is None:
-            self.answers = self.commands()
-        return next(self.answers)
-
-    def commands(self) -> Iterator[str]:
-        """All answers of an episode; each is carried out before the next one is asked for."""
-        topology = topology_shown(self.observation["text_observation"], self.shape)
-        for _ in range(ROUNDS):
-            for router in suspects(topology, self.observation.pingmesh):
-                for look in LOOKS:
-                    yield say(router, look.command)
-                    output = output_shown(self.observation["text_observation"])
-                    for repair in look.repairs(topology, router, output):
-                        yield say(router, repair)
-        while True:
-            yield say(topology.routers[0], DONE)
+        topology = topology_shown(observation["text_observation"], self.shape)
+        if self.looked is not None:
+            (router, number), self.looked = self.looked, None
+            output = output_shown(observation["text_observation"])
+            self.repairs = [say(router, repair) for repair in LOOKS[number].repairs(topology, router, output)]
+        if self.repairs:
+            return self.repairs.pop(0)
+        if not self.looks:
+            self.rounds += 1
+            if self.rounds > ROUNDS:
+                return say(topology.routers[0], DONE)
+            routers = suspects(topology, observation.pingmesh)
+            self.looks = [(router, number) for router in routers for number in range(len(LOOKS))]
+        self.looked = self.looks.pop(0)
+        router, number = self.looked
+        return say(router, LOOKS[number].command)
 
 
 def say(machine: str, command: str) -> str:
