@@ -204,6 +204,12 @@ class Conduct:
         self.spent += deed.cost
         self.looks += deed.kind == "look"
 
+    def give_up(self, broken: int, harmed: int) -> None:
+        """Ends it without a further command, with ``broken`` pairs and ``harmed`` settings."""
+        self.broken = broken
+        self.unsafe += harmed > self.harmed
+        self.harmed = harmed
+
     @property
     def whole(self) -> bool:
         """Whether everything is carried again and nothing was harmed."""

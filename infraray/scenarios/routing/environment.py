@@ -5,16 +5,15 @@ from __future__ import annotations
 import copy
 import shlex
 import shutil
-from collections.abc import Mapping
-from contextlib import closing
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infraray import emulators
 from infraray.answers.native import plain
-from infraray.emulators.network import Network
+from infraray.emulators.network import CommandResult, Network
 from infraray.emulators.requirements import PATH
 from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
@@ -39,6 +38,7 @@ from infraray.scenarios.routing.conduct import (
 )
 from infraray.scenarios.routing.levels import LEVELS
 from infraray.scenarios.routing.parameters import RoutingParameters
+from infraray.scenarios.routing.rerun import run_again
 from infraray.scenarios.routing.tasks import make_task
 from infraray.scenarios.routing.words import (
     Executed,
@@ -54,6 +54,8 @@ from infraray.scenarios.routing.workbench import BrokenNetwork
 
 PACKAGES = {"ifconfig": "net-tools", "sysctl": "procps", "awk": "mawk"}
 """The package of each program that faults and repairs need beside what every network needs, in Debian and Ubuntu."""
+
+Seen = TypeVar("Seen")
 
 
 class Routing(Environment):
@@ -234,6 +236,7 @@ class Routing(Environment):
         self._network, self._site = broken.network, broken.site
         self._healthy, self._reaches = broken.healthy, broken.reaches
         self._start: Configuration | None = None
+        self._configured: Configuration | None = None
         self._origin = {
             "faults": [list(fault.kind) for fault in broken.faults],
             "symptom": broken.symptom.name,
@@ -247,6 +250,8 @@ class Routing(Environment):
         assert isinstance(self.action_space, Commands)
         self.action_space.suit(self._site.topology)
         self._actions: list[dict[str, Any]] = []
+        self._results: list[CommandResult] = []
+        self._error = ""
         self._executed: list[Executed] = []
         self._ended = False
 
@@ -279,37 +284,33 @@ class Routing(Environment):
     def advance(self, action: dict[str, Any]) -> Outcome:
         """Runs a command, and measures what it did."""
         if action["command"].strip() == DONE:
-            self._ended = True
-            self._conduct.broken = count_broken(self._carried(self._live()))
-            return Outcome(0.0, terminated=True, safe=True, extra=self._facts("done"))
+            return self._give_up()
         machine, command = self.parameters.shape.machines[action["machine"]], action["command"]
-        simple = simple_command(command) if self.parameters.commands == "simple" else None
-        network = self._live()
-        reached, configured, broken = self._reaches, network.snapshot(), self._conduct.broken
-        if self._start is None:
-            self._start = configured
-            self._progress = Progress(broken, distance(configured, self._healthy))
-        harmed = 0
+        if self._configured is None and (first := self._measured(None, lambda network: network.snapshot())) is not None:
+            self._start = self._configured = first
+            self._progress = Progress(self._conduct.broken, distance(first, self._healthy))
+        reached, configured, broken = self._reaches, self._configured, self._conduct.broken
         last = self._conduct.commands + 1 == self.parameters.max_commands
-        try:
-            result = network.run(machine, shlex.join(simple) if simple is not None else command)
-            self._reaches, configured_since = network.pingmesh(), network.snapshot()
-            carried = self._carried(network) if last or self._reaches.all() else self._reaches
-            if last or carried.all():
-                harmed = harm(self._start, configured_since, self._healthy)
-        except InfrarayError as error:
-            # A failed episode is played again: who is about to lose one must not be able to make it fail.
-            self._acquit_emulator(machine)
+        seen = self._measured(action, lambda network: self._look(network, last))
+        if seen is None or configured is None:
             self._reaches = carried = np.eye(len(reached), dtype=np.bool_)
             self._flows, deed, nearer = None, ruin(reached), False
-            facts = {**self._facts(deed.kind), "ruined": str(error)}
+            facts = {**self._facts(deed.kind), "ruined": self._error}
             ending, output = "the network gives no answer any more", ""
         else:
-            failed = result.ended is not None or result.exit_code != 0
-            pings = (reached, carried if last or carried.all() else self._reaches)
-            writing = writes(simple) if simple is not None else None
-            deed = judge(failed, pings, (configured, configured_since), self._healthy, writing, harmed)
-            nearer = self._progress.improves(count_broken(carried), distance(configured_since, self._healthy))
+            self._reaches, self._configured, self._flows = seen
+            carried = self._reaches if self._flows is None else self._flows
+            over = last or bool(carried.all())
+            result = self._results[-1]
+            deed = judge(
+                result.ended is not None or result.exit_code != 0,
+                (reached, carried if over else self._reaches),
+                (configured, self._configured),
+                self._healthy,
+                writes(simple_command(command)) if self.parameters.commands == "simple" else None,
+                self._harm() if over else 0,
+            )
+            nearer = self._progress.improves(count_broken(carried), distance(self._configured, self._healthy))
             facts = self._facts(deed.kind)
             ending, output = describe_ending(result), printable(result.output)
         self._conduct.add(deed, count_broken(carried))
@@ -411,35 +412,75 @@ class Routing(Environment):
                 return made
         return make_task(self._networks(), self.parameters, self.level, seed)
 
+    def _give_up(self) -> Outcome:
+        """Ends the episode by what is carried now."""
+        self._ended = True
+        seen = self._measured(None, lambda network: self._look(network, last=True))
+        self._reaches, self._configured, self._flows = seen or (np.eye(len(self._reaches), dtype=np.bool_), None, None)
+        self._conduct.give_up(count_broken(self._reaches if self._flows is None else self._flows), self._harm())
+        return Outcome(0.0, terminated=True, safe=self._conduct.harmed == 0, extra=self._facts("done"))
+
+    def _harm(self) -> int:
+        """Of the agent's commands so far; none where it has run none, or the network cannot be read any more."""
+        if self._start is None or self._configured is None:
+            return 0
+        return harm(self._start, self._configured, self._healthy)
+
+    def _measured(self, action: dict[str, Any] | None, look: Callable[[Network], Seen]) -> Seen | None:
+        """What a look shows after an action, if any; None where the agent has left nothing that can be measured.
+
+        Raises:
+            InfrarayError: this computer is to blame; that is not the agent's result.
+        """
+        try:
+            network = self._live()
+            if action is not None:
+                self._results.append(self._run(network, action))
+            return look(network)
+        except InvalidAction:
+            raise
+        except InfrarayError as error:
+            self._error = str(error)
+        self._end_network()
+        actions = [*self._actions, *([] if action is None else [action])]
+        if not actions:
+            self._network = self._fresh_network()
+            return look(self._network)
+        again = run_again(self._fresh_network, lambda network: self._replay(network, actions), look, self._try_out)
+        if again is None:
+            return None
+        self._network, seen = again
+        return seen
+
     def _live(self) -> Network:
         """The network. A copy of an environment makes one of its own and runs in it what was run so far."""
         if self._network is None:
             self._network = self._fresh_network()
-            for action in self._actions:
-                self._network.run(self.parameters.shape.machines[action["machine"]], action["command"])
+            self._replay(self._network, self._actions)
         return self._network
 
-    def _carried(self, network: Network) -> Reaches:
-        """Which pairs carry everything, for good; noted for the words."""
+    def _replay(self, network: Network, actions: Sequence[dict[str, Any]]) -> None:
+        self._results = [self._run(network, action) for action in actions]
+
+    def _run(self, network: Network, action: dict[str, Any]) -> CommandResult:
+        command = action["command"]
+        if self.parameters.commands == "simple":
+            command = shlex.join(simple_command(command))
+        return network.run(self.parameters.shape.machines[action["machine"]], command)
+
+    def _try_out(self, network: Network) -> None:
+        self._run(network, self.default_action())
+        self._look(network, last=True)
+
+    def _look(self, network: Network, last: bool) -> tuple[Reaches, Configuration, Reaches | None]:
+        """Who reaches whom, the configuration, and what is carried for good; the last only where it may be all."""
+        reaches, configured = network.pingmesh(), network.snapshot()
+        if not last and not reaches.all():
+            return reaches, configured, None
         temporary = [
-            number
-            for number, machine in enumerate(self.parameters.shape.machines)
-            if not lasts(network.snapshot(), machine)
+            number for number, machine in enumerate(self.parameters.shape.machines) if not lasts(configured, machine)
         ]
-        self._flows = without(self._reaches & network.flowmesh(), temporary)
-        return self._flows
-
-    def _acquit_emulator(self, machine: str) -> None:
-        """Shows that what failed after an agent's command is the command's doing, by a network where it was not run.
-
-        Raises:
-            InfrarayError: it fails there too, so that this computer is to blame.
-        """
-        self._end_network()
-        with closing(self._fresh_network()) as network:
-            network.run(machine, "true")
-            network.pingmesh()
-            network.snapshot()
+        return reaches, configured, without(reaches & network.flowmesh(), temporary)
 
     def _fresh_network(self) -> Network:
         """The task's network before the first command."""
