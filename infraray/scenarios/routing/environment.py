@@ -116,8 +116,9 @@ class Routing(Environment):
 
     ## Episode end
     When everything comes through everywhere, after ``done``, after ``max_commands`` commands, or when a
-    command has left the network in a state that cannot be measured: all pairs are then lost. What comes
-    through is measured when all pings pass, and at the end: datagrams and TCP connections between all
+    command has left the network in a state that cannot be measured, also when everything was done again in
+    fresh networks: all pairs are then lost. (A network that something else ends costs nothing: the episode
+    goes on in one where everything was done again.) What comes through is measured when all pings pass, and at the end: datagrams and TCP connections between all
     machines on random ports, with packets of full length both ways, answered by the target itself, without
     one loss, at addresses that do not expire. Harm is what was right at the start and is not at the end
     (a filter, a route, a setting), and filters, rules and the like that were added and stay.
