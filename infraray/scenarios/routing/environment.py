@@ -118,10 +118,11 @@ class Routing(Environment):
     When everything comes through everywhere, after ``done``, after ``max_commands`` commands, or when a
     command has left the network in a state that cannot be measured, also when everything was done again in
     fresh networks: all pairs are then lost. (A network that something else ends costs nothing: the episode
-    goes on in one where everything was done again.) What comes through is measured when all pings pass, and at the end: datagrams and TCP connections between all
-    machines on random ports, with packets of full length both ways, answered by the target itself, without
-    one loss, at addresses that do not expire. Harm is what was right at the start and is not at the end
-    (a filter, a route, a setting), and filters, rules and the like that were added and stay.
+    goes on in one where everything was done again.) What comes through is measured when all pings pass, and
+    at the end: datagrams and TCP connections between all machines on random ports, with packets of full
+    length both ways, answered by the target itself, without one loss, at addresses that do not expire. Harm
+    is what was right at the start and is not at the end (a filter, a route, a setting), and filters, rules
+    and the like that were added and stay.
 
     The score, from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a pair
     that worked or harm was done, times an economy: it falls from 1, for no more changes than the expert's
