@@ -2,7 +2,8 @@
 
 Prints in one run:
 - what the expert makes of TASKS tasks, by level and families: networks of 2 to 4 subnets with 2 to 4 hosts each, as
-  in NetArena, with as many different symptoms as there were (target: all solved, all safely);
+  in NetArena, with as many different symptoms as there were (target: all solved, all safely), and beside it the score
+  of the best agent that never looks on the same tasks;
 - from `reset` to the first observation, 4 subnets x 4 hosts, in a fresh process (target: under 1 s), and where the
   task was prepared (target: under 0.1 s);
 - episodes of the expert in a minute, 16 environments at once against one.
@@ -54,18 +55,18 @@ class Block(NamedTuple):
     hosts: int
     seeds: range
 
-    def play(self) -> list[Played]:
+    def play(self, agent: str = "expert") -> list[Played]:
         """Plays them one after the other."""
         environment = infraray.make("routing", level=self.level, num_subnets=self.subnets, hosts_per_subnet=self.hosts)
-        expert = load_agent("scripted:expert", "routing")
+        player = load_agent(f"scripted:{agent}", "routing")
         played = []
         for seed in self.seeds:
             began = time.perf_counter()
             observation, _ = environment.reset(seed=seed)
-            expert.reset(Briefing.of(environment, 0))
+            player.reset(Briefing.of(environment, 0))
             over, origin = False, None
             while not over:
-                observation, _, over, _, info = environment.step(expert.act(observation))
+                observation, _, over, _, info = environment.step(player.act(observation))
                 origin = origin or info["extra"]
             assert origin is not None
             families = frozenset(family for family, *_ in origin["faults"])
@@ -86,26 +87,29 @@ def blocks(tasks: int) -> list[Block]:
     return found
 
 
-def play_all(todo: Iterable[Block], at_once: int) -> list[Played]:
+def play_all(todo: Iterable[Block], at_once: int, agent: str = "expert") -> list[Played]:
     """Plays blocks, some at a time: threads suffice, for networks are processes of their own."""
     with ThreadPoolExecutor(at_once) as threads:
-        return [played for block in threads.map(Block.play, todo) for played in block]
+        return [played for block in threads.map(lambda block: block.play(agent), todo) for played in block]
 
 
-def print_expert(played: list[Played]) -> None:
-    """The table by level and families, as the README shows it."""
+def print_expert(played: list[Played], blind: list[Played]) -> None:
+    """The table by level and families, as the README shows it; ``blind`` are the same tasks without a look."""
     groups = defaultdict(list)
-    for episode in played:
+    blind_scores = defaultdict(list)
+    for episode, other in zip(played, blind, strict=True):
         groups[episode.level, episode.families].append(episode)
-    print("| level | faults | tasks | symptoms | solved | safe | commands | score |")
-    print("|---|---|---|---|---|---|---|---|")
+        blind_scores[episode.level, episode.families].append(other.verdict.score)
+    print("| level | faults | tasks | symptoms | solved | safe | commands | score | score without a look |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for level, combinations in LEVELS.items():
         for families in combinations:
-            print_group(str(level), " + ".join(families), groups[level, frozenset(families)])
-    print_group("all", "", played)
+            key = level, frozenset(families)
+            print_group(str(level), " + ".join(families), groups[key], blind_scores[key])
+    print_group("all", "", played, [episode.verdict.score for episode in blind])
 
 
-def print_group(level: str, families: str, played: list[Played]) -> None:
+def print_group(level: str, families: str, played: list[Played], blind: list[float]) -> None:
     """One line of it."""
     if not played:
         return
@@ -116,7 +120,7 @@ def print_group(level: str, families: str, played: list[Played]) -> None:
     score = statistics.mean(verdict.score for verdict in verdicts)
     print(
         f"| {level} | {families} | {len(played)} | {symptoms} | {solved / len(played):.1%} | {safe / len(played):.1%} "
-        f"| {commands:.2f} | {score:.3f} |"
+        f"| {commands:.2f} | {score:.3f} | {statistics.mean(blind):.3f} |"
     )
 
 
@@ -182,6 +186,6 @@ def main() -> list[Row]:
 if __name__ == "__main__":
     asked = int(sys.argv[1]) if len(sys.argv) > 1 else TASKS
     rows = main()
-    print_expert(play_all(blocks(asked), AT_ONCE))
+    print_expert(play_all(blocks(asked), AT_ONCE), play_all(blocks(asked), AT_ONCE, "constant"))
     print(f"\nThe kernel's features: {', '.join(sorted(features())) or 'none'}.\n")
     print_table(rows)

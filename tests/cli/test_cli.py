@@ -27,8 +27,8 @@ def test_a_run_ends_in_a_leaderboard_and_its_files(tmp_path: Path) -> None:
     done = infraray(*SMALL, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "earliest_completion" in done.stdout
-    assert "16 episodes finished, 0 failed, 0 found from before" in done.stdout
-    assert "16 of 16 episodes" in done.stderr
+    assert "18 episodes finished, 0 failed, 0 found from before" in done.stdout
+    assert "18 of 18 episodes" in done.stderr
     assert "\x1b[" not in done.stdout + done.stderr
     assert (tmp_path / "run" / "report" / "index.html").is_file()
     reported = infraray("report", tmp_path / "run")
