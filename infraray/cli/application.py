@@ -1,0 +1,65 @@
+"""The ``infraray`` command: its commands, and what becomes of a user's mistake."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from infraray.cli.doctor import doctor
+from infraray.cli.exit_status import INTERRUPTED, USER_ERROR
+from infraray.cli.export import export
+from infraray.cli.list import list_scenarios
+from infraray.cli.report import report
+from infraray.cli.rescore import rescore
+from infraray.cli.run import run
+from infraray.cli.search import search
+from infraray.errors import InfrarayError
+from infraray.version import __version__
+
+app = typer.Typer(
+    help="Agents, classical policies and search compete on infrastructure problems, on the same seeds.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("list")(list_scenarios)
+app.command()(run)
+app.command()(search)
+app.command()(report)
+app.command()(export)
+app.command()(rescore)
+app.command()(doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"infraray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line; a user's mistake is one line on standard error, never a traceback."""
+    try:
+        app()
+    except InfrarayError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("stopped; give the same command again to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,64 @@
+"""``infraray export``: a run's trajectories in other programs' forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infraray.errors import InfrarayError
+
+
+def export(
+    run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
+    to: Annotated[
+        str,
+        typer.Option(help="chat (JSONL or Parquet for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans)."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file (chat; .parquet writes Parquet) or folder (atif).",
+            show_default="RUN/exports/...",
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="The receiver's URL (otlp).", show_default="http://localhost:4318")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, sent to the receiver (otlp); may be given again.", show_default=False),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", "-a", help="Only agents that match, such as 'chat:*'.", show_default=False)
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", "-s", help="Only this scenario, by its label.", show_default=False)
+    ] = None,
+    valid_only: Annotated[bool, typer.Option("--valid-only", help="Leave out invalid steps (chat).")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Write a run's trajectories as chats or ATIF, or send them as OpenTelemetry spans."""
+    from infraray.trajectories.exporters.export import export as export_run
+    from infraray.trajectories.exporters.stored import Selection
+
+    headers = {}
+    for given in header or ():
+        name, equals, value = given.partition("=")
+        if not equals or not name:
+            raise InfrarayError(f"--header {given!r}: must look like NAME=VALUE")
+        headers[name] = value
+    said = export_run(
+        run_dir,
+        to,  # type: ignore[arg-type] # is checked there
+        out=out,
+        endpoint=endpoint,
+        headers=headers,
+        selection=Selection(agent, scenario),
+        valid_only=valid_only,
+        quiet=quiet,
+    )
+    print(said)

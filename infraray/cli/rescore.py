@@ -1,0 +1,32 @@
+"""``infraray rescore``: changed metrics or parsers on stored answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def rescore(
+    run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The new run's folder.", show_default="RUN-rescored")
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", "-s", help="Only this scenario, by its label.", show_default="all that can be"),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Apply changed metrics or parsers to a run's stored answers, without calling a model.
+
+    Writes a new run beside the old one, which stays as it is. Scenarios that drive a live system are left out.
+    """
+    from infraray.rescoring import rescore as rescore_run
+
+    rescoring = rescore_run(run_dir, out, quiet, scenario)
+    console = Console()
+    console.print(rescoring.table())
+    console.print(rescoring.summary(), markup=False, highlight=False, soft_wrap=True)

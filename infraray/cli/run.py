@@ -1,0 +1,100 @@
+"""``infraray run``: plays a run, or says what it would play."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from infraray.cli.exit_status import FAILED_EPISODES
+from infraray.cli.report import show_report
+from infraray.errors import InfrarayError
+from infraray.runs import RunSpec, load_run, parse_run
+
+
+def run(
+    file: Annotated[
+        Path | None, typer.Argument(help="The run as a YAML file; or use the flags below.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder.", show_default="runs/NAME")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name, in place of the file's.", show_default=False)
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenario", "-s", help="A scenario; may be given again.", show_default=False)
+    ] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--agent", "-a", help="An agent's spec such as scripted:random; may be given again.", show_default=False
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="How many seeds, or a range such as 100:120.", show_default=False)
+    ] = None,
+    repetitions: Annotated[int | None, typer.Option(help="Episodes of each agent on each task.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Rollout workers.", show_default="one a CPU")] = None,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option("--import", help="A Python file that registers scenarios or agents.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Play a run and show its leaderboard.
+
+    What is collected already is not played again: after a crash or Ctrl-C, give the same
+    command once more. The run goes to the Ray cluster that RAY_ADDRESS names, or to one that
+    is started on this machine.
+
+    Exit status: 0 all episodes finished, 1 some failed, 2 the run could not be played.
+    """
+    from infraray.launch import run as launch
+
+    spec = _spec(file, name, scenario, agent, seeds, repetitions, workers, imports)
+    run_dir = out if out is not None else Path("runs") / spec.name
+    console = Console()
+    summary = launch(spec, run_dir, quiet)
+    failed = show_report(console, run_dir)
+    console.print(
+        f"{summary.finished} episodes finished, {summary.failed} failed, {summary.found} found from before, "
+        f"in {summary.wall_s:.1f} s; data in {run_dir}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for failure in summary.failures:
+        console.print(f"failed: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(FAILED_EPISODES)
+
+
+def _spec(
+    file: Path | None,
+    name: str | None,
+    scenarios: list[str] | None,
+    agents: list[str] | None,
+    seeds: str | None,
+    repetitions: int | None,
+    workers: int | None,
+    imports: list[str] | None,
+) -> RunSpec:
+    """The run of a file, or of flags, or of a file with flags in place of its fields."""
+    given: dict[str, Any] = {
+        "name": name,
+        "scenarios": scenarios,
+        "agents": agents,
+        "seeds": seeds,
+        "repetitions": repetitions,
+        "workers": workers,
+        "imports": imports,
+    }
+    given = {field: value for field, value in given.items() if value is not None}
+    if file is None:
+        if "scenarios" not in given:
+            raise InfrarayError("nothing to run; give a YAML file, or --scenario and --agent")
+        return parse_run({"name": "-".join(given["scenarios"]).replace("/", "_"), **given}, lambda _: "command line: ")
+    spec = load_run(file)
+    if not given:
+        return spec
+    return parse_run({**spec.model_dump(), **given}, lambda _: "command line: ")
