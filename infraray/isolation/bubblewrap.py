@@ -59,7 +59,7 @@ def arguments(network: Network, tmpfs_bytes: int) -> list[str]:
         network: see `Network`.
         tmpfs_bytes: size of each writable tmpfs.
     """
-    words = ["--new-session", "--clearenv", "--cap-drop", "ALL"]
+    words = ["--new-session", "--clearenv", "--cap-drop", "ALL", "--as-pid-1"]
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
     if network == "none":
         words += ["--unshare-net", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]

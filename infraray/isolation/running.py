@@ -42,6 +42,11 @@ END_S = 60.0
 
 PIPE_BYTES = 2**16
 
+FIRST = 'read -r go || exit; (exec /bin/sh -c "$0" 2>&1); exit $?'
+"""What the sandbox's first process does, a shell: when we say so it starts the program, whose errors go where its
+output goes. The shell's own errors do not: there it says when a signal has ended the program, which the exit code,
+128 + signal, does not tell from a program that ends with this code."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -75,14 +80,16 @@ class Running:
         self._started = time.monotonic()
         self._open = ExitStack()
         self._output, self._output_end = self._pipe()
+        self._errors, self._errors_end = self._pipe()
         self._status, self._status_end = self._pipe(outlives_reader=True)
         self._input, self._input_end = self._pipe()
-        for kept in (self._output, self._status):
+        for kept in (self._output, self._errors, self._status):
             os.set_blocking(kept.fileno(), False)
         self._process: subprocess.Popen[bytes] | None = None
         self._init: int | None = None
         self._init_pidfd = -1
         self._printed = bytearray()
+        self._said = bytearray()
         self._reported = bytearray()
         self._ended: str | None = None
         self._wall_s = 0.0
@@ -98,7 +105,7 @@ class Running:
         if self._network == "inherit":
             require_own_network()
             others = count_tasks()
-        self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", f"read -r go || exit; {script}"], program)
+        self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", FIRST, script], program)
         # These errors mean that bubblewrap has ended.
         with suppress(FileNotFoundError, ProcessLookupError, BrokenPipeError):
             self._find_init()
@@ -131,8 +138,10 @@ class Running:
             elif time.monotonic() >= deadline:
                 self._ended = "time"
             elif time.monotonic() >= look:
+                began = time.monotonic()
                 self._ended = watcher.exceeded()
-                look = time.monotonic() + INTERVAL_S
+                # Of one processor, looking takes at most a half.
+                look = time.monotonic() + max(INTERVAL_S, time.monotonic() - began)
 
     def end(self) -> None:
         """Kills what is left and waits until it is gone.
@@ -160,6 +169,7 @@ class Running:
             # No writer is left: what is in the pipes is all.
             while self._read_output() or self._read_status():
                 pass
+            _read(self._errors, self._said)
 
     def finished(self) -> Finished:
         """What became of it, after its end.
@@ -175,8 +185,8 @@ class Running:
         for line in self._reported.splitlines():
             report |= json.loads(line)
         if "exit-code" not in report:
-            raise refusal(output)
-        if report["exit-code"] == 128 + signal.SIGXFSZ:
+            raise refusal(printable(bytes(self._said)))
+        if report["exit-code"] == 128 + signal.SIGXFSZ and self._said:
             return Finished(output, None, "file_size", self._wall_s)
         return Finished(output, report["exit-code"], None, self._wall_s)
 
@@ -198,13 +208,13 @@ class Running:
             command,
             stdin=self._input,
             stdout=self._output_end,
-            stderr=self._output_end,
+            stderr=self._errors_end,
             # bubblewrap is the sandbox's first process, and its environment is to be read in /proc/1/environ.
             env={},
             cwd="/",
             pass_fds=[end.fileno() for end in given],
         )
-        for end in (self._input, self._output_end, *given):
+        for end in (self._input, self._output_end, self._errors_end, *given):
             end.close()
 
     def _find_init(self) -> None:

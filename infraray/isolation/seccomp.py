@@ -35,9 +35,12 @@ JUMP_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 JUMP_BITS = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
 
+CLONE_FILES, CLONE_THREAD = 0x400, 0x10000
 CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 
+CLOSE_RANGE_UNSHARE = 2
+F_SETPIPE_SZ = 1031
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = 1, 2, 10, 16, 17
 SOL_PACKET, PACKET_RX_RING, PACKET_TX_RING = 263, 5, 13
@@ -52,9 +55,14 @@ REFUSED = (
 ).split()
 """Answered with EPERM."""
 
-ABSENT = "clone3 inotify_init inotify_init1 memfd_create memfd_secret mq_open msgget semget shmget".split()
+ABSENT = (
+    "clone3 inotify_init inotify_init1 io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit memfd_create "
+    "memfd_secret mq_open msgget semget shmget splice tee vmsplice"
+).split()
 """Answered with ENOSYS, for which programs have another way: glibc calls clone instead of clone3 (whose flags, in
-memory, a filter cannot see), ``tail -f`` looks again and again instead of using inotify."""
+memory, a filter cannot see), ``tail -f`` looks again and again instead of using inotify, ``cat`` reads and writes
+instead of splicing. What splice and vmsplice put into a pipe stays in memory, in pages of up to 2 MiB, when its process
+and its file are gone; the contexts of io_setup are the machine's (fs.aio-max-nr)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Argument:
     Args:
         index: which argument, from 0.
         values: the words it is compared with.
-        holds: ``among`` the values, ``not_among`` them, or ``any_bit`` of the one value is set.
+        holds: ``among`` the values, ``not_among`` them, or ``any_bit`` or ``no_bit`` of the one value is set.
     """
 
     index: int
@@ -87,6 +95,11 @@ RULES: tuple[Rule, ...] = (
     *(Rule(name, errno.EPERM) for name in REFUSED),
     *(Rule(name, errno.ENOSYS) for name in ABSENT),
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_NEW,), "any_bit"),)),
+    # Threads have their process's open files, so that one of them tells how many pipes there are.
+    Rule("clone", errno.EPERM, (Argument(0, (CLONE_THREAD,), "any_bit"), Argument(0, (CLONE_FILES,), "no_bit"))),
+    Rule("close_range", errno.EPERM, (Argument(2, (CLOSE_RANGE_UNSHARE,), "any_bit"),)),
+    # All pipes of a user together have a soft limit (fs.pipe-user-pages-soft), and above it new ones hold one page.
+    Rule("fcntl", errno.EPERM, (Argument(1, (F_SETPIPE_SZ,)),)),
     Rule("ioctl", errno.EPERM, (Argument(1, (TIOCSTI, TIOCLINUX)),)),
     Rule("socket", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
     Rule("socketpair", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
@@ -150,6 +163,8 @@ def _condition(condition: Argument, distance: int) -> list[bytes]:
     code = [_statement(LOAD, OFFSET_ARGUMENTS + 8 * condition.index)]
     if condition.holds == "any_bit":
         return [*code, _jump(JUMP_BITS, condition.values[0], otherwise=distance)]
+    if condition.holds == "no_bit":
+        return [*code, _jump(JUMP_BITS, condition.values[0], then=distance)]
     last = len(condition.values) - 1
     for position, value in enumerate(condition.values):
         left = last - position  # comparisons that follow

@@ -1,35 +1,21 @@
-"""What the processes of a sandbox use together, measured from outside without a cgroup.
-
-The sandbox's own /proc, reached through the root of its first process, lists exactly its processes, however they were
-started and whoever their parent is. It is opened once; nothing in the sandbox can exchange it.
-"""
+"""Which limit the processes of a sandbox have reached together, measured from outside."""
 
 from __future__ import annotations
 
 import os
-import re
 from contextlib import ExitStack, suppress
 
 from infraray.errors import InfrarayError
 from infraray.isolation.bubblewrap import WRITABLE
 from infraray.isolation.limits import Limits
+from infraray.isolation.memory import Memory
+from infraray.isolation.proc import GONE, Proc
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
-INODE_BYTES = 1024
-"""About what an empty file of a tmpfs takes."""
-
-SOCKET_BYTES = 2 * 212_992
-TCP_BYTES = 4 * 2**20
-"""What the kernel by default lets one socket keep in its buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which
-no process's size shows."""
-
-_MEMORY = re.compile(rb"^Vm(?:RSS|Swap|PTE):\s+(\d+)", re.MULTILINE)
-_THREADS = re.compile(rb"^Threads:\s+(\d+)", re.MULTILINE)
-_OWN = re.compile(rb"^(?:Pss|SwapPss):\s+(\d+)", re.MULTILINE)
-_RESIDENT = re.compile(rb"^Vm(?:RSS|Swap):\s+(\d+)", re.MULTILINE)
-_SOCKETS = re.compile(rb"^sockets: used (\d+)", re.MULTILINE)
-_TCP = re.compile(rb"^TCP6?: inuse (\d+)", re.MULTILINE)
+NEIGHBOURS = 256
+"""All networks of a machine share a table of neighbours' addresses (net.ipv4.neigh.default.gc_thresh3, 1024 entries):
+one network may have as many as a subnet of 254."""
 
 
 class Watcher:
@@ -44,8 +30,7 @@ class Watcher:
         self._init = init
         self._limits = limits
         self._open = ExitStack()
-        self._proc: int | None = None
-        self._writable: list[int] = []
+        self._proc: Proc | None = None
         self._cpu_s = 0.0
         self._cpu_lost_s = 0.0
 
@@ -56,8 +41,8 @@ class Watcher:
             InfrarayError: this process may not look into the sandbox.
         """
         try:
-            return self._measure() if self._inside() else None
-        except (FileNotFoundError, ProcessLookupError):
+            return self._measure(self._proc) if self._inside() and self._proc is not None else None
+        except GONE:
             return None  # it has just ended
         except PermissionError as error:
             raise InfrarayError(f"isolation: what a sandbox uses cannot be measured here ({error})") from None
@@ -73,8 +58,10 @@ class Watcher:
             # Before bubblewrap has changed its root, this is the caller's own.
             if os.stat(f"{root}/proc").st_dev == os.stat("/proc").st_dev:
                 return False
-            self._writable = [self._descriptor(root + folder) for folder in WRITABLE]
-            self._proc = self._descriptor(f"{root}/proc")
+            writable = [self._descriptor(root + folder) for folder in WRITABLE]
+            self._terminals = self._descriptor(f"{root}/dev/pts")
+            self._proc = Proc(self._descriptor(f"{root}/proc"))
+            self._memory = Memory(self._proc, writable, self._limits.memory_bytes)
         return True
 
     def _descriptor(self, path: str) -> int:
@@ -82,33 +69,26 @@ class Watcher:
         self._open.callback(os.close, descriptor)
         return descriptor
 
-    def _measure(self) -> str | None:
+    def _measure(self, proc: Proc) -> str | None:
         limits = self._limits
-        assert self._proc is not None
-        pids = [name for name in os.listdir(self._proc) if name.isdigit()]
-        threads = -1  # bubblewrap's own
-        if threads + len(pids) >= limits.processes:
-            return "processes"  # at once: to look at each would take longer than to make more of them
-        cpu_ticks = resident = 0
-        statuses: dict[str, bytes] = {}
+        pids = proc.pids()
+        threads = -1  # the first process, which is ours
+        # At once: to look at each would take longer than to make more of them. Terminals are the machine's, 3072 of
+        # them for all sandboxes.
+        if max(threads + len(pids), len(os.listdir(self._terminals)) - 1) >= limits.processes:
+            return "processes"
+        cpu_ticks = 0
+        groups = []
         for pid in pids:
-            with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-                # After the name in parentheses, which may hold anything: state is field 3, utime to cstime 14 to 17.
-                cpu_ticks += sum(map(int, self._read(f"{pid}/stat").rpartition(b")")[2].split()[11:15]))
-                status = self._read(f"{pid}/status")
-                threads += sum(map(int, _THREADS.findall(status)))
-                resident += 1024 * sum(map(int, _MEMORY.findall(status)))
-                statuses[pid] = status
-        if threads >= limits.processes:
+            with suppress(*GONE):
+                cpu_ticks += proc.cpu_ticks(pid)
+                groups.append(proc.thread_group(pid))
+        if threads + sum(group.threads for group in groups) >= limits.processes:
             return "processes"
         if self._spent_s(cpu_ticks / CLOCK_TICKS) > limits.cpu_s:
             return "cpu"
-        kept = self._kept_bytes()
-        # Resident sizes count what processes share once for each. Only where they say too much is it taken apart.
-        if resident + kept > limits.memory_bytes:
-            shared = sum(self._counted_too_often(pid, status) for pid, status in statuses.items())
-            if resident - shared + kept > limits.memory_bytes:
-                return "memory"
+        if self._memory.exceeded(groups) or self._neighbours(proc) > NEIGHBOURS:
+            return "memory"
         return None
 
     def _spent_s(self, visible_s: float) -> float:
@@ -117,31 +97,6 @@ class Watcher:
         self._cpu_s = visible_s
         return visible_s + self._cpu_lost_s
 
-    def _kept_bytes(self) -> int:
-        """Memory outside of processes: files of the tmpfs, sockets' buffers."""
-        kept = 0
-        for descriptor in self._writable:
-            usage = os.fstatvfs(descriptor)
-            kept += (usage.f_blocks - usage.f_bfree) * usage.f_frsize + (usage.f_files - usage.f_ffree) * INODE_BYTES
-        for name in ("sockstat", "sockstat6"):
-            with suppress(FileNotFoundError):  # the kernel knows no IPv6
-                sockets = self._read(f"1/net/{name}")
-                kept += sum(map(int, _SOCKETS.findall(sockets))) * SOCKET_BYTES
-                kept += sum(map(int, _TCP.findall(sockets))) * TCP_BYTES
-        return kept
-
-    def _counted_too_often(self, pid: str, status: bytes) -> int:
-        """Bytes of a process's resident size that belong to others with whom it shares them, or are free already."""
-        resident = sum(map(int, _RESIDENT.findall(status)))
-        try:
-            own = sum(map(int, _OWN.findall(self._read(f"{pid}/smaps_rollup"))))
-        except (FileNotFoundError, ProcessLookupError):
-            own = 0  # it ended meanwhile
-        return 1024 * max(0, resident - own)
-
-    def _read(self, path: str) -> bytes:
-        descriptor = os.open(path, os.O_RDONLY, dir_fd=self._proc)
-        try:
-            return os.read(descriptor, 65_536)
-        finally:
-            os.close(descriptor)
+    def _neighbours(self, proc: Proc) -> int:
+        """Addresses that the network has noted."""
+        return proc.read("1/net/arp", 2**16).count(b"\n") - 1

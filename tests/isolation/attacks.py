@@ -54,6 +54,59 @@ def calls(*each: str) -> str:
     return "\n".join([python(head), *(f"call({one})" for one in each)])
 
 
+KEEPING = {
+    "memory of its own": "kept.append(bytearray(10**6))",
+    "shared memory": "kept.append(mmap.mmap(-1, 2**20)); kept[-1].write(b'x' * 2**20)",
+}
+"""What keeps a megabyte."""
+
+
+def after_the_first_thread(others: int, keep: str) -> Attack:
+    """A process whose first threads end, and the last one goes on.
+
+    Args:
+        others: how many end.
+        keep: one of `KEEPING`.
+    """
+    program = f"""
+        import ctypes, mmap, os, threading
+        end = ctypes.c_long({{"x86_64": 60, "aarch64": 93}}[os.uname().machine])
+        def exit(): ctypes.CDLL(None).syscall(end, 0)
+        def go_on():
+            kept = []
+            while True:
+                {KEEPING[keep]}
+        for _ in range({others - 1}):
+            threading.Thread(target=exit).start()
+        threading.Thread(target=go_on).start()
+        exit()
+    """
+    return Attack(f"{keep} after the end of {others} threads", python(program), ended=("memory",))
+
+
+def mappings(split: str) -> str:
+    """A program whose many forks have many mappings.
+
+    Args:
+        split: makes one more by changing ``page``.
+    """
+    head = """
+        import ctypes, mmap, os, time
+        libc = ctypes.CDLL(None)
+        kept = mmap.mmap(-1, 4096 * 60000, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(kept))
+        libc.mprotect.argtypes = ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int
+        libc.munmap.argtypes = ctypes.c_size_t, ctypes.c_size_t
+    """
+    tail = """
+        for _ in range(30):
+            if not os.fork():
+                time.sleep(60)
+        time.sleep(60)
+    """
+    return "\n".join([python(head), f"for page in range(1, 60000, 2): {split}", python(tail)])
+
+
 DENIED = "Operation not permitted|Permission denied|Read-only file system"
 
 RESOURCES = [
@@ -287,6 +340,107 @@ RESOURCES = [
     ),
     Attack("a shell that calls itself", "f() { f; }; f", "^$|Segmentation fault|recursion", (None, "memory")),
     Attack("inotify watches", calls("294, 26, 0"), "ENOSYS"),
+    *(after_the_first_thread(others, keep) for others in (1, 5) for keep in KEEPING),
+    Attack(
+        "pages that a pipe keeps",
+        calls("278, 75, os.pipe()[1], page, 1, 0", "275, 76, 0, 0, 1, 0, 1, 0", "276, 77, 0, 1, 1, 0"),
+        "(ENOSYS\n){3}",
+    ),
+    Attack("larger pipes", "import fcntl, os\nfcntl.fcntl(os.pipe()[1], 1031, 2**20)", "PermissionError"),
+    Attack(
+        "pipes of many processes",
+        python("""
+            import os, time
+            for _ in range(40):
+                if not os.fork():
+                    for number in range(100):
+                        os.write(os.pipe2(os.O_NONBLOCK)[1], b"x" * 65536)
+                    time.sleep(60)
+            time.sleep(60)
+        """),
+        ended=("memory",),
+    ),
+    Attack(
+        "pipes of processes that hide",
+        python("""
+            import ctypes, os, time
+            for _ in range(40):
+                if not os.fork():
+                    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+                    for number in range(200):
+                        reading, writing = os.pipe2(os.O_NONBLOCK)
+                        os.write(writing, b"x" * 65536)
+                        os.close(reading)
+                    time.sleep(60)
+            time.sleep(60)
+        """),
+        ended=("memory",),
+    ),
+    Attack(
+        "pipes with names",
+        python("""
+            import os, time
+            for child in range(40):
+                if not os.fork():
+                    for number in range(100):
+                        os.mkfifo(f"/tmp/{child}-{number}")
+                        os.write(os.open(f"/tmp/{child}-{number}", os.O_RDWR | os.O_NONBLOCK), b"x" * 65536)
+                    time.sleep(60)
+            time.sleep(60)
+        """),
+        ended=("memory",),
+    ),
+    Attack(
+        "a thread with open files of its own",
+        calls("56, 220, 0x10000 | 0x800 | 0x100, 0, 0, 0, 0", "436, 436, 1000, 2000, 2"),
+        "(EPERM\n){2}",
+    ),
+    Attack("mappings that forks copy", mappings("libc.mprotect(start + 4096 * page, 4096, 1)"), ended=("memory",)),
+    Attack("holes that forks copy", mappings("libc.munmap(start + 4096 * page, 4096)"), ended=("memory",)),
+    Attack(
+        "memory that is shared so often that nobody can count it",
+        python("""
+            import mmap, os, time
+            kept = mmap.mmap(-1, 140 * 2**20)
+            kept.write(b"x" * len(kept))
+            for _ in range(40):
+                if not os.fork():
+                    for at in range(0, len(kept), 4096):
+                        kept[at]
+                    time.sleep(60)
+            time.sleep(60)
+        """),
+        ended=("memory",),
+    ),
+    Attack(
+        "locks on files",
+        python("""
+            import fcntl, os
+            for number in range(200):
+                file = os.open(f"/tmp/{number}", os.O_RDWR | os.O_CREAT)
+                for at in range(0, 4000, 2):
+                    fcntl.lockf(file, fcntl.LOCK_EX, 1, at)
+        """),
+        ended=("memory",),
+    ),
+    Attack(
+        "asynchronous input and output",
+        calls("206, 0, 60000, page", "209, 2, 0, 0, 0", "208, 4, 0, 0, 0, 0, 0", "333, 292, 0, 0, 0, 0, 0, 0"),
+        "(ENOSYS\n){4}",
+    ),
+    Attack(
+        "terminals without end",
+        python("""
+            import os, pty, time
+            for _ in range(8):
+                if not os.fork():
+                    for number in range(100):
+                        pty.openpty()
+                    time.sleep(60)
+            time.sleep(60)
+        """),
+        ended=("processes",),
+    ),
 ]
 
 PROCESSES = [

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infraray.isolation import Finished, Limits, Sandbox, problem
 from tests.isolation.attacks import ATTACKS, DENIED, python
 from tests.isolation.elsewhere import LIBC, in_namespaces, new_network
@@ -102,6 +104,13 @@ REPEATED = (
     "memory of many processes",
     "files in /tmp",
     "buffers of sockets",
+    "memory of its own after the end of 5 threads",
+    "pages that a pipe keeps",
+    "pipes of many processes",
+    "pipes of processes that hide",
+    "holes that forks copy",
+    "asynchronous input and output",
+    "terminals without end",
     "output without end",
     "a loop",
     "waiting for ever",
@@ -209,6 +218,21 @@ def test_a_machine_reaches_neither_its_neighbours_nor_the_emulator() -> None:
     assert "ip_forward = 1" in seen["outputs"][0] and seen["outputs"][0].endswith("all default lo ")
     assert "refused" in seen["outputs"][1] and "refused" in seen["outputs"][2]
     assert seen["before"] == seen["there"] != seen["here"]
+
+
+@pytest.mark.parametrize("state", ["stale", "reachable", "permanent"])
+def test_the_machines_table_of_neighbours_is_not_for_one_network(state: str) -> None:
+    def fill() -> str | None:
+        text = f"""
+            ip link add left type bridge && ip link set left up && ip address add 10.0.0.1/8 dev left
+            for i in 1 2 3 4; do for j in $(seq 250); do
+                echo neigh add 10.0.$i.$j lladdr 02:00:00:00:00:01 dev left nud {state}
+            done; done | ip -batch -
+            sleep 5
+        """
+        return Sandbox(network="inherit").run(text).ended
+
+    assert in_namespaces(fill) == "memory"
 
 
 def test_inside_an_emulator_a_sandbox_without_network_has_none() -> None:

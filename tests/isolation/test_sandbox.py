@@ -33,6 +33,23 @@ def test_exit_codes_are_a_shells() -> None:
         assert sandbox.run(command).exit_code == code
 
 
+@pytest.mark.parametrize("code", [1, 25, 127, 128 + 9, 128 + signal.SIGXFSZ, 255])
+def test_an_exit_code_is_no_signal(code: int) -> None:
+    for text in (f"exit {code}", f"exec sh -c 'exit {code}'", f"echo errors >&2; exit {code}"):
+        finished = Sandbox().run(text)
+        assert (finished.exit_code, finished.ended) == (code, None)
+    finished = Sandbox().run_python(f"import os\nos._exit({code})")
+    assert (finished.exit_code, finished.ended) == (code, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["kill -XFSZ $$", "exec head -c 2000000 /dev/zero > /tmp/a", "exec truncate -s 9M /tmp/a"]
+)
+def test_a_signal_for_a_file_too_large_is_no_exit_code(text: str) -> None:
+    finished = Sandbox(Limits(file_bytes=2**20)).run(text)
+    assert (finished.exit_code, finished.ended, finished.output) == (None, "file_size", "")
+
+
 def test_output_is_in_the_order_it_was_written() -> None:
     lines = "\n".join(f"echo out {n}; echo error {n} >&2" for n in range(50))
     expected = "".join(f"out {n}\nerror {n}\n" for n in range(50))

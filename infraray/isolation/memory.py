@@ -1,0 +1,142 @@
+"""What a sandbox keeps in memory, found without a cgroup: by its processes, and by the kernel for them.
+
+Each source is counted, or bounded by the filter (see `infraray.isolation.seccomp`) so that a count of things suffices.
+Estimates are too high rather than too low, and cheap; only where they say too much is it looked at in detail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+
+from infraray.isolation.proc import GONE, Proc, ThreadGroup
+
+SHARED_BYTES = 2 * 2**30
+"""How much pages that processes share may be counted too often. Only a walk over all pages of all processes tells,
+and this keeps it below some 0.1 s."""
+
+INODE_BYTES = 1024
+"""About what an empty file of a tmpfs takes."""
+
+SOCKET_BYTES = 2 * 212_992
+TCP_BYTES = 4 * 2**20
+"""What the kernel by default lets one socket keep in its buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which
+no process's size shows."""
+
+PIPE_BYTES = 2**16
+"""What a pipe holds; the filter forbids to enlarge it."""
+
+LOCK_BYTES = 256
+"""About what the kernel keeps for a lock on a part of a file."""
+
+MAPPING_BYTES = 320
+"""About what it keeps for a part of a process's memory: the area, its place in trees, its page's origin."""
+
+READ_BYTES = 2**18
+"""How much text of /proc one look reads of mappings, at least one process's, and of locks."""
+
+_OWN_KIB = re.compile(rb"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
+_SOCKETS = re.compile(rb"^sockets: used (\d+)", re.MULTILINE)
+_TCP = re.compile(rb"^TCP6?: inuse (\d+)", re.MULTILINE)
+
+
+class Memory:
+    """Tells whether a sandbox keeps more than its limit.
+
+    Args:
+        proc: its /proc.
+        writable: descriptors of its tmpfs.
+        limit_bytes: the limit.
+    """
+
+    def __init__(self, proc: Proc, writable: Sequence[int], limit_bytes: int) -> None:
+        self._proc = proc
+        self._writable = writable
+        self._limit_bytes = limit_bytes
+        self._mappings: dict[str, int] = {}
+
+    def exceeded(self, groups: Sequence[ThreadGroup]) -> bool:
+        """Whether all of these processes and what the kernel keeps for them are more than the limit."""
+        pages = sum(group.memory_bytes for group in groups)
+        kept = self._tmpfs_bytes() + self._socket_bytes() + self._lock_bytes() + self._mapping_bytes(groups)
+        kept += sum(group.page_table_bytes for group in groups)
+        room = self._limit_bytes - kept
+        if pages + sum(group.open_files for group in groups) * PIPE_BYTES <= room:
+            return False  # as it mostly is, even if pages were shared by nobody and all open files were pipes
+        room -= self._pipe_bytes(groups)
+        if pages <= room or pages > room + SHARED_BYTES:
+            return pages > room
+        return self._own_bytes(groups, room) > room
+
+    def _tmpfs_bytes(self) -> int:
+        kept = 0
+        for descriptor in self._writable:
+            usage = os.fstatvfs(descriptor)
+            kept += (usage.f_blocks - usage.f_bfree) * usage.f_frsize + (usage.f_files - usage.f_ffree) * INODE_BYTES
+        return kept
+
+    def _socket_bytes(self) -> int:
+        kept = 0
+        for name in ("sockstat", "sockstat6"):
+            with suppress(FileNotFoundError):  # the kernel knows no IPv6
+                sockets = self._proc.read(f"1/net/{name}")
+                kept += sum(map(int, _SOCKETS.findall(sockets))) * SOCKET_BYTES
+                kept += sum(map(int, _TCP.findall(sockets))) * TCP_BYTES
+        return kept
+
+    def _lock_bytes(self) -> int:
+        """Locks on files, of which every byte can have one; above the limit where they are too many to read."""
+        locks = self._proc.read("locks", READ_BYTES)
+        return locks.count(b"\n") * LOCK_BYTES if len(locks) < READ_BYTES else self._limit_bytes + 1
+
+    def _mapping_bytes(self, groups: Sequence[ThreadGroup]) -> int:
+        """What the kernel keeps for the parts of memory that processes have mapped; a fork has all of its parent's.
+
+        Reading which they are takes long where they are many. Each look therefore reads some processes', first of
+        those that were never looked at, and takes the others as they were, or as the largest.
+        """
+        known = {group.path: self._mappings[group.path] for group in groups if group.path in self._mappings}
+        left = READ_BYTES
+        for path in [*(group.path for group in groups if group.path not in known), *known]:
+            with suppress(PermissionError, *GONE):
+                text = self._proc.read(f"{path}/maps", 2**30)
+                known.pop(path, None)  # to the end: the next look begins with another
+                known[path] = text.count(b"\n")
+                left -= len(text)
+            if left < 0:
+                break
+        self._mappings = known
+        unknown = len(groups) - len(known)
+        return MAPPING_BYTES * (sum(known.values()) + unknown * max(known.values(), default=0))
+
+    def _pipe_bytes(self, groups: Sequence[ThreadGroup]) -> int:
+        """Pipes, each once, whoever has it open and also where it has a name."""
+        pipes = set()
+        hidden = 0
+        for group in groups:
+            try:
+                for name in self._proc.list(f"{group.path}/fd"):
+                    with suppress(*GONE):
+                        found = os.stat(f"{group.path}/fd/{name}", dir_fd=self._proc.descriptor)
+                        if stat.S_ISFIFO(found.st_mode):
+                            pipes.add((found.st_dev, found.st_ino))
+            except GONE:
+                pass
+            except PermissionError:  # a process may hide its files (PR_SET_DUMPABLE)
+                hidden += group.open_files
+            if (len(pipes) + hidden) * PIPE_BYTES > self._limit_bytes:
+                break
+        return (len(pipes) + hidden) * PIPE_BYTES
+
+    def _own_bytes(self, groups: Sequence[ThreadGroup], room: int) -> int:
+        """All pages, those that processes share once; counts no further than ``room``."""
+        total = 0
+        for group in groups:
+            with suppress(*GONE):
+                total += 1024 * sum(map(int, _OWN_KIB.findall(self._proc.read(f"{group.path}/smaps_rollup"))))
+            if total > room:
+                break
+        return total
