@@ -2,8 +2,9 @@
 
 All that a process needs for a time lies in one folder of the system's temporary directory, whose name says
 whose it is: ``infraray-PID-START-WHERE``, the process id, when the process started (clock ticks since boot), and a
-digest of the boot and the process-id namespace in which the two mean something. Whoever makes the first folder of
-its own removes those of owners that have ended, such as by kill -9, as an engine's supervisor does at once
+digest of the boot and the process-id namespace in which the two mean something. Names are short: an engine's
+sockets lie below, and a socket's path has at most 107 bytes. Whoever makes the first folder of its own removes
+those of owners that have ended, such as by kill -9, as an engine's supervisor does at once
 (`infraray.engines.supervisor`).
 """
 
@@ -19,11 +20,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-_NAME = re.compile(r"infraray-(\d+)-(\d+)-([0-9a-f]{8})")
+_NAME = re.compile(r"infraray-(\d+)-(\d+)-([0-9a-f]{4})")
 
 
-def make_scratch(name: str) -> Path:
-    """Makes an empty folder whose name begins with ``name``; `remove_scratch` removes it."""
+def make_scratch() -> Path:
+    """Makes an empty folder; `remove_scratch` removes it."""
     while True:
         owned = _owned()
         if not owned.exists():
@@ -31,7 +32,7 @@ def make_scratch(name: str) -> Path:
         owned.mkdir(mode=0o700, exist_ok=True)
         # Another thread may have removed the last one, and the owner's folder with it.
         with suppress(FileNotFoundError):
-            return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=owned))
+            return Path(tempfile.mkdtemp(prefix="", dir=owned))
 
 
 def remove_scratch(folder: Path) -> None:
@@ -42,9 +43,9 @@ def remove_scratch(folder: Path) -> None:
 
 
 @contextmanager
-def scratch_folder(name: str) -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     """Makes an empty folder, and removes it with all that is in it."""
-    folder = make_scratch(name)
+    folder = make_scratch()
     try:
         yield folder
     finally:
@@ -79,4 +80,4 @@ def _where() -> str:
     """Where process ids and times are comparable: the temporary directory may be shared with other containers."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     namespace = os.stat("/proc/self/ns/pid").st_ino
-    return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:4]

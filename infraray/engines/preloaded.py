@@ -70,7 +70,7 @@ class _Zygote:
 
     def __init__(self, python: str, modules: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
         self._environment = dict(environment)
-        self._folder = make_scratch("preloaded")
+        self._folder = make_scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._process = SupervisedCommand(

@@ -59,7 +59,7 @@ class EngineProcess:
         self._preloaded = preloaded
         self._scratch = scratch
         self._server: SupervisedCommand | PreloadedServer | None = None
-        self._folder = make_scratch(spec.name)
+        self._folder = make_scratch()
         self._stopped = False
         self._launching = threading.Lock()
 
@@ -181,7 +181,8 @@ class EngineProcess:
         """Its own folders by the variables that name them."""
         if not self._scratch:
             return {}
-        folders = {name: self._folder / name.lower() for name in ("TMPDIR", *self.launcher.caches)}
+        # Sockets lie in the temporary one, whose path must be short.
+        folders = {"TMPDIR": self._folder / "t", **{name: self._folder / name.lower() for name in self.launcher.caches}}
         for folder in folders.values():
             folder.mkdir(exist_ok=True)
         return {name: str(folder) for name, folder in folders.items()}

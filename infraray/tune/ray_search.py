@@ -106,7 +106,7 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], 
     places = resources.places(study.objective.alone_on_devices)
     search = _StudySearch(study, places, watcher)
     actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
-    with _quiet_tune(), scratch_folder("tune") as folder:
+    with _quiet_tune(), scratch_folder() as folder:
         tune.Tuner(
             tune.with_resources(actor, {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(

@@ -54,7 +54,7 @@ class Smac(Searcher):
         self.configspace = to_configspace(space, seed)
         logging.getLogger("smac").setLevel(logging.ERROR)
         # SMAC insists on a folder at its beginning, but writes only what it is told to save.
-        with scratch_folder("smac") as folder:
+        with scratch_folder() as folder:
             scenario = Scenario(
                 self.configspace, deterministic=True, n_trials=_UNLIMITED, seed=seed, output_directory=folder
             )

@@ -34,7 +34,7 @@ def record(command: list[str], out: Path) -> int:
     Raises:
         subprocess.CalledProcessError: the command failed.
     """
-    with scratch_folder("record") as folder:
+    with scratch_folder() as folder:
         log = Path(folder, "strace.log")
         options = ["-f", "-y", "-ttt", "-s", "0", "-v", "-e", "trace=openat,fstat,newfstatat", "-e", "signal=none"]
         subprocess.run(["strace", *options, "-o", str(log), *command], check=True)
