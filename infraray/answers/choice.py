@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from infraray.answers.decorations import layers
+from infraray.answers.decorations import is_bounded, layers, named_tag
 from infraray.answers.form import GENERAL_NAMES, UNREAD, AnswerForm, own_values, shown, wrapped
 from infraray.answers.json_objects import LONGEST_NUMBER, JsonObject
 from infraray.answers.prose import Stance, mentions
@@ -30,6 +30,7 @@ class Choice(AnswerForm):
         also: further names by which it goes.
         values: words that stand for a number; of two, each is the other's opposite.
         refused: words that may not be used now, and why.
+        unwanted: verbs that in prose say what is not chosen.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Choice(AnswerForm):
     also: tuple[str, ...] = ()
     values: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    unwanted: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -63,7 +65,11 @@ class Choice(AnswerForm):
     def from_object(self, content: JsonObject) -> int:
         """The number under its name, a word's flag, or either under a general name."""
         own = list(own_values(self, content))
-        specific = [self._under(name, value) for name, value in own if name in self.names]
+        numbers = [self._number(value) for name, value in own if name in self.names and name not in self.values]
+        words = [(name, value) for name, value in own if name in self.values]
+        specific = numbers + [
+            self._under(name, value) for name, value in words if not self._goes_with(numbers, name, value)
+        ]
         general = [value for name, value in own if name not in self.names]
         if specific:
             # "action": "assign" beside it says what is done, not to what.
@@ -81,10 +87,14 @@ class Choice(AnswerForm):
             number = self._from_bare(bare)
             if number is not UNREAD:
                 return number
+            if (tag := named_tag(bare)) is not None and (name := self.own_name(tag[0])) is not None:
+                return self._under(name, tag[1])
             label = _label(self._nouns, tuple(self.values)).match(bare)
             if label is None or label.end() == len(bare):
                 continue
             rest = bare[label.end() :]
+            if is_bounded(rest):
+                continue
             if not label["word"]:
                 if (number := self.from_value(rest)) is not UNREAD:
                     return number
@@ -100,7 +110,7 @@ class Choice(AnswerForm):
         by_number: set[int] = set()
         by_word: set[int] = set()
         chosen = False
-        for mention in mentions(text, names, tuple(self.values)):
+        for mention in mentions(text, names, tuple(self.values), self.unwanted):
             chosen |= mention.stance is not Stance.ASKED
             if mention.stance is Stance.UNCLEAR:
                 raise InvalidAction(f"it cannot be told what {shown(text)} decides; {self.wanted}")
@@ -164,6 +174,14 @@ class Choice(AnswerForm):
         if number is UNREAD:
             raise InvalidAction(f"{name} {shown(value)} is neither true nor false; {self.wanted}")
         return int(number)
+
+    def _goes_with(self, numbers: list[int], word: str, value: Any) -> bool:
+        """Whether a refused word is only what the number beside it brings about: {"evict": 3, "admit": true}."""
+        flag = _FLAGS.get(str(value).strip().lower())
+        if flag is None or not self.refused or not numbers:
+            return False
+        meant = self.values[word] if flag else self._opposite(self.values[word])
+        return meant in {self.values[refused] for refused in self.refused} and self._opposite(meant) not in numbers
 
     def _flag(self, word: str, text: str) -> Any:
         """What a word means with a flag: with a false one, its opposite."""

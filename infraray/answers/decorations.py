@@ -34,13 +34,37 @@ _PAIRS = (
 )
 _FENCE = re.compile(r"(`{3,6}|~{3,6})[ \t]*\w{0,20}[ \t]*\n(.*?)\n?[ \t]*\1", re.DOTALL)
 _COMMAND = re.compile(r"\\(?:boxed|fbox|text(?:bf|it|tt|rm)?|math(?:bf|it|tt|rm))\s{0,4}\{(.*)\}", re.DOTALL)
-_TAG = re.compile(r"<(\w{1,30})(?:\s[^<>]{0,80})?>(.*)</\1\s{0,4}>", re.DOTALL)
+_TAG = re.compile(
+    r"<(answer|final_answer|final|action|choice|decision|output|response|result|act|tool_call|function_calls|invoke|"
+    r"function|tool|json|code|pre|p|div|span|b|i|em|strong|u|mark|root|arguments|parameters)"
+    r"(?:[\s=][^<>]{0,80})?>(.*)</\1\s{0,4}>",
+    re.DOTALL | re.IGNORECASE,
+)
+_NAMED_TAG = re.compile(
+    r"<(?:parameter|argument|arg|param)(?:=|\s{1,4}name\s?=)\s?[\"']?(?P<name>[\w-]{1,60})[\"']?\s{0,4}>(?P<inside>.*)"
+    r"</(?:parameter|argument|arg|param)\s{0,4}>|<(?P<tag>\w{1,60})>(?P<content>.*)</(?P=tag)\s{0,4}>",
+    re.DOTALL | re.IGNORECASE,
+)
+_BOUND = re.compile(r"\s{0,4}(?:[<>]=?|[≤≥≈~±])\s{0,4}[+-]?\d(?![^<>]{0,40}>)")
 _CALL = re.compile(
     r"(?:answer|finish|final_answer|submit|act|action)\s?(?:\[(.*)\]|\((.*)\))", re.DOTALL | re.IGNORECASE
 )
 _BULLET = re.compile(r"(?:[-*+•>→⇒]|->|=>|#{1,6})[ \t]+(.*)", re.DOTALL)
 _WORDS_IN_LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\{([^{}]*)\}")
 _STOP = re.compile(r"(.*\S)\s*(?:[.!。]|,|;)", re.DOTALL)
+
+
+def named_tag(text: str) -> tuple[str, str] | None:
+    """The name and the content of a tag that names what it holds: ``<server>2</server>``, ``<parameter=server>``."""
+    match = _NAMED_TAG.fullmatch(text)
+    if match is None:
+        return None
+    return match["name"] or match["tag"], match["inside"] if match["name"] else match["content"]
+
+
+def is_bounded(text: str) -> bool:
+    """Whether a text is a bound and no value: ``> 2``."""
+    return _BOUND.match(text) is not None
 
 
 def layers(text: str) -> Iterator[str]:

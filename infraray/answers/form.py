@@ -7,13 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from infraray.answers.json_objects import JsonObject
+from infraray.answers.json_objects import JsonObject, find_objects
 from infraray.errors import InvalidAction
 
 GENERAL_NAMES = ("action", "answer", "final_answer", "choice", "decision")
 """Keys under which an action may stand in every scenario, beside its own."""
 
-WRAPPERS = (*GENERAL_NAMES, "arguments", "parameters")
+WRAPPERS = (
+    *GENERAL_NAMES,
+    "arguments",
+    "parameters",
+    "args",
+    "input",
+    "action_input",
+    "tool_input",
+    "response",
+    "output",
+)
 """Keys whose value may be the object that holds the action, where the outer one has no key of its own for it."""
 
 
@@ -73,19 +83,29 @@ class AnswerForm(ABC):
     def own_name(self, key: str) -> str | None:
         """The name that a key stands for: ``Server``, ``server_id`` and ``serverIndex`` are ``server``."""
         plain = re.sub(r"[\s-]+", "_", key.strip().lower()) if len(key) <= 60 else ""
-        for name in (plain, _SUFFIX.sub("", plain)):
+        for name in (plain, _SUFFIX.sub("", plain), _PREFIX.sub("", _SUFFIX.sub("", plain))):
             if name in self.names or name in GENERAL_NAMES:
                 return name
         return None
 
 
+_PREFIX = re.compile(r"\A(?:selected|chosen|final|target|next)_?")
 _SUFFIX = re.compile(r"_?(?:index|idx|id|number|num|no)\Z")
 
 
 def wrapped(content: Mapping[str, Any]) -> JsonObject | None:
     """The only object that stands under one of `WRAPPERS`."""
-    inside = [value for key, value in content.items() if key.lower() in WRAPPERS and isinstance(value, JsonObject)]
-    return inside[0] if len(inside) == 1 else None
+    inside = [_as_object(value) for key, value in content.items() if key.lower() in WRAPPERS]
+    objects = [value for value in inside if value is not None]
+    return objects[0] if len(objects) == 1 else None
+
+
+def _as_object(value: Any) -> JsonObject | None:
+    """An object, also one in a string, as OpenAI's protocol has a call's arguments."""
+    if isinstance(value, str) and value.lstrip().startswith("{") and value.rstrip().endswith("}"):
+        found = find_objects(value)
+        return found[0].content if len(found) == 1 else None
+    return value if isinstance(value, JsonObject) else None
 
 
 def own_values(form: AnswerForm, content: JsonObject) -> Iterator[tuple[str, Any]]:

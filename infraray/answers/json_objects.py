@@ -1,7 +1,7 @@
 """The outermost whole JSON objects in a text.
 
 What models write for JSON is read too: line breaks within strings, Python's quotes and constants,
-keys without quotes, a comma before the end. An object that begins like one and is not whole is told
+keys without quotes, a comma before the end, comments. An object that begins like one and is not whole is told
 from braces that are none: what stands inside it must never pass for the answer.
 """
 
@@ -95,7 +95,8 @@ _DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_members, parse_int=
 _BEGINNING = re.compile(
     r"""\{\s{0,200}+(?:(?:"(?:[^"\\]|\\.){0,1000}+"|'(?:[^'\\\n]|\\.){0,1000}+'|\w{1,100}+)\s{0,20}+:|\})""", re.DOTALL
 )
-_STRUCTURE = re.compile(r"""[{}]|"(?:[^"\\]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'""", re.DOTALL)
+_COMMENT = r"//[^\n]*+|/\*[^*]{0,300}+\*/|(?<=[\s,{\[])\#[^\n]*+"
+_STRUCTURE = re.compile(rf"""[{{}}]|{_COMMENT}|"(?:[^"\\]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'""", re.DOTALL)
 
 
 def _end_of_braces(text: str, start: int) -> int | None:
@@ -112,8 +113,10 @@ def _end_of_braces(text: str, start: int) -> int | None:
 
 
 _LOOSE = re.compile(
+    rf"""(?P<comment>{_COMMENT})|"""
     r"""(?P<double>"(?:[^"\\]|\\.)*+")|'(?P<single>(?:[^'\\]|\\.)*+)'|\b(?P<key>[A-Za-z_]\w*+)(?=\s{0,20}:)|"""
-    r"""\b(?P<constant>True|False|None)\b|(?P<comma>,)(?=\s{0,200}[}\]])""",
+    r"""\b(?P<constant>True|False|None)\b|"""
+    rf"""(?P<comma>,)(?=(?:\s|{_COMMENT}){{0,200}}[}}\]])""",
     re.DOTALL,
 )
 _CONSTANTS = {"True": "true", "False": "false", "None": "null"}

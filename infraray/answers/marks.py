@@ -26,6 +26,7 @@ _IS = re.compile(
     r"[ \t:]*+",
     re.IGNORECASE,
 )
+_WITHIN = re.compile(r"\b(?P<kind>answer|action|choice|decision)[ \t]?:[ \t]?", re.IGNORECASE)
 _TAG = re.compile(r"<(?P<kind>answer|final_answer|final|action)>(?P<inside>[^<]{0,4000})</(?P=kind)>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?P<kind>boxed)\s{0,4}\{(?P<inside>[^{}\n]{0,200}+(?:\{[^{}\n]{0,200}+\}[^{}\n]{0,200}+)?+)\}")
 _NAME = re.compile(r"[*_`\"]{0,4}([A-Za-z]\w{0,60})[ \t]?\[")
@@ -68,6 +69,11 @@ def find_marks(text: str, labels: tuple[str, ...] = ()) -> list[Mark]:
         if not marks or match.start() >= marks[-1].end:
             marks.append(_mark(text, match))
     return marks
+
+
+def find_corrections(text: str, start: int) -> list[Mark]:
+    """What is marked within lines from ``start`` on: "Wait, actually answer: 3", "No, the answer is 3"."""
+    return [_mark(text, match) for pattern in (_WITHIN, _IS) for match in pattern.finditer(text, start)]
 
 
 @lru_cache(maxsize=256)

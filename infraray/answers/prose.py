@@ -37,13 +37,20 @@ class Mention(NamedTuple):
     stance: Stance
 
 
-def mentions(text: str, names: Sequence[str], words: Sequence[str]) -> Iterator[Mention]:
+def mentions(text: str, names: Sequence[str], words: Sequence[str], unwanted: Sequence[str] = ()) -> Iterator[Mention]:
     """The mentions of a number by one of ``names`` (``server 2``) and of ``words``, in their order.
 
     A number that is part of a range, a list or a fraction is yielded whole: ``2-3``, ``2, 5``, ``2 or 3``.
+    What is said of a candidate ("server 2 is busy") is no choice unless it praises it ("server 2 is idle").
+
+    Args:
+        text: the prose.
+        names: what a number may follow.
+        words: what stands for a number.
+        unwanted: verbs that say of what follows that it is not chosen.
     """
     statement = _Statement()
-    for token in _tokens(tuple(names), tuple(words)).finditer(text):
+    for token in _tokens(tuple(names), tuple(words), tuple(unwanted)).finditer(text):
         kind = token.lastgroup
         if kind == "stop":
             yield from statement.end(asked="?" in token[0])
@@ -54,12 +61,18 @@ def mentions(text: str, names: Sequence[str], words: Sequence[str]) -> Iterator[
             if token[0].lower() in _TURNING:
                 statement.turn()
             statement.negate()
+        elif kind == "unwanted":
+            statement.negations += 1
         elif kind == "hedge":
             statement.hedged = True
+        elif kind == "doubt":
+            statement.doubt()
+        elif kind == "praise":
+            statement.praise()
         elif kind == "pause":
             statement.pause()
         else:
-            statement.mention(token["number"] or token["lead"], token["word"])
+            statement.mention(token)
     yield from statement.end(asked=False)
 
 
@@ -74,6 +87,8 @@ class _Mentioned:
     word: str | None
     negations: int
     is_behind_a_pause: bool
+    is_doubted: bool
+    is_described: bool
     is_followed_by_negation: bool = False
 
 
@@ -90,11 +105,13 @@ class _Statement:
         self.open: list[_Mentioned] = []
         self.negations = 0
         self.paused = False
+        self.doubted = False
 
     def pause(self) -> None:
         """What follows is not said of the mentions before it."""
         self.open = []
         self.paused = self.negations > 0
+        self.doubted = False
 
     def negate(self) -> None:
         self.negations += 1
@@ -103,46 +120,90 @@ class _Statement:
             mentioned.is_followed_by_negation = True
         self.open = []
 
-    def mention(self, number: str | None, word: str | None) -> None:
-        mentioned = _Mentioned(number, word.lower() if word is not None else None, self.negations, self.paused)
+    def doubt(self) -> None:
+        """Nothing in this part is chosen by being mentioned: "at most", "reluctant to"."""
+        self.doubted = True
+        for mentioned in self.open:
+            mentioned.is_doubted = True
+
+    def praise(self) -> None:
+        """What was said of a candidate is why it is chosen."""
+        for mentioned in self.open:
+            mentioned.is_described = False
+
+    def mention(self, token: re.Match[str]) -> None:
+        number, word = token["number"] or token["lead"], token["word"]
+        described = any(token[group] is not None for group in ("several", "noun", "verb"))
+        mentioned = _Mentioned(
+            number, word.lower() if word else None, self.negations, self.paused, self.doubted, described
+        )
         self.mentioned.append(mentioned)
         self.open.append(mentioned)
 
     def end(self, asked: bool) -> Iterator[Mention]:
         for each in self.mentioned:
             unclear = self.hedged or each.is_followed_by_negation or each.negations > 1
-            unclear |= each.negations > 0 and each.is_behind_a_pause
+            unclear |= each.is_doubted or each.is_described or (each.negations > 0 and each.is_behind_a_pause)
             stance = Stance.UNCLEAR if unclear else Stance.AGAINST if each.negations else Stance.FOR
             if asked:
                 stance = Stance.ASKED
             yield Mention(each.number, each.word, stance)
 
 
+# What may follow a number that was chosen; any other word says something of it ("server 2 fails", "quality 3 Mbps").
+_GOES_ON = (
+    r"(?:for|because|since|as|so|due|given|with|to|on|in|at|by|and|but|then|while|whereas|which|that|this|it|now|here|"
+    r"next|again|instead|please|immediately|today|rather|over|not|no|if|unless|i|we)"
+)
+_PRAISE = (
+    r"best|better|good|great|right|correct|fine|ok|okay|wise|sensible|reasonable|suitable|appropriate|worth|optimal|"
+    r"ideal|perfect|safe|safest|sustainable|preferred|preferable|recommended|fast|faster|fastest|quick|quickest|"
+    r"soonest|earliest|sooner|earlier|idle|free|empty|available|shortest|shorter|smallest|fewest|minimal|minimum|lightest|"
+    r"lowest(?! (?:speed|rate|capacity|throughput))|least (?:loaded|busy|work|used|occupied|recently|frequently|"
+    r"valuable|wait\w*|time|jobs|queue\w*)|minimi[sz]es?|maximi[sz]es?|wins?|gets?|receives?|"
+    r"(?:take|handle|serve)s? (?:it|this|the)|choice|pick|winner|answer|chosen|selected|it is"
+)
+_DOUBT = (
+    r"(?:at (?:most|least)|below|above|under|up to|than|around|about|near|nearly|beyond|within|between|from) "
+    r"(?=\w+ ?\d)|or (?:lower|less|higher|more|above|below|another|so)|only|later|nothing|none|little|few|rarely|"
+    r"hardly|barely|scarcely|unlikely|reluctant|hesita\w+|doubt\w*|pointless|useless|unwise|foolish|silly|mistake|wasteful|"
+    r"waste|unnecessary|harmful|fail(?:s|ed)?|slowest|slow|busy|busiest|overloaded|longest|down|full|"
+    r"wait before|refrain\w*"
+)
+
+
 @lru_cache(maxsize=256)
-def _tokens(names: tuple[str, ...], words: tuple[str, ...]) -> re.Pattern[str]:
+def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str, ...]) -> re.Pattern[str]:
     # Gaps are bounded and digits are taken for good (++), so that no long answer makes the search quadratic.
     gap = r"[\s\"'*`_#]{0,8}"
     name = "|".join(re.escape(each).replace("_", r"[\s_-]?") for each in names) or r"(?!)"
-    link = r"(?:[:=]|is|no\.?|number|index|id|->|=>)"
+    link = r"(?:[:=]|is|to|no\.?|number|index|id|->|=>)"
     number = r"[+-]?\d++(?:[.,]\d++)*+"
     between = r"(?:,?\s{0,2}\b(?:to|through|and|or|vs|versus)\b\.?|,|/|&|\||\+|-|\u2013|\u2014|\.\.+)"
     more = rf"(?:(?:\s{{1,3}}|\s{{0,3}}{between}\s{{0,3}})(?:(?:{name}){gap})?{number}){{0,4}}"
     word = "|".join(map(re.escape, words)) or r"(?!)"
+    goes_on = rf"(?P<noun>(?=['\u2019]s\b|\+|\s{{1,3}}(?!{_GOES_ON}\b)[^\W\d_]))?"
     return re.compile(
-        rf"\b(?:(?:{name})s?(?:-(?=\d)|(?:{gap}{link}){{0,2}}{gap})|(?:choose|pick|select|go with){gap})"
-        rf"(?P<number>{number}{more})(?!\w)"
+        rf"\b(?:(?:{name})(?P<several>s(?!\s{{0,8}}\d))?s?(?:-(?=\d)|(?:{gap}{link}){{0,2}}{gap})|"
+        rf"(?:choose|pick|select|go with){gap})(?P<number>{number}{more})(?!\w){goes_on}"
         # A line that begins with a number, and goes on with a reason or not at all.
-        rf"|^[\s\"'*`_(>#-]{{0,6}}(?P<lead>{number}{more})[*`\"'_)]{{0,4}}"
+        rf"|^(?:[\s\"'*`_(#]|[>-]\s){{0,6}}(?P<lead>{number}{more})[*`\"'_)]{{0,4}}"
         r"(?=[,;:.]?\s{0,4}$|[,;:.]?\s{1,4}(?:[(\u2013\u2014-]|because|since|as|for)|[,;:.]\s)"
         r"(?![ \t,;:.(\u2013\u2014-]{0,8}(?:or\b|and\b|[\"'*]{0,3}[+-]?\d))"
-        rf"|\b(?P<word>{word})\b"
+        rf"|(?<!non-)\b(?P<word>{word})\b(?P<verb>(?=\s{{1,3}}(?:that|this is|it is|is|are|was|were|would|will|"
+        r"should|has|had|can|could|may|might|seems?|looks?|makes?|needs?|costs?|means?)\b))?"
         r"|(?P<hedge>\b(?:if|unless|whether|either|maybe|perhaps|alternatively|unsure|undecided|not (?:sure|certain)|"
         r"(?:cannot|can['\u2019]?t|could not|couldn['\u2019]t) (?:decide|choose|tell|say))\b)"
-        r"|(?P<negation>\b(?:not|no|never|none|nor|neither|cannot|without|nothing|hardly|avoid|refuse|decline|against|"
+        rf"|(?P<unwanted>\b(?:{'|'.join(map(re.escape, unwanted)) or '(?!)'})\b)"
+        # "No, do not": the first is no second negation.
+        r"|(?P<pause>[,:()\u2014\u2013\n]|\s-\s|\bno,\s(?=(?:\w+\s)?"
+        r"(?:do not|(?:would|will|should|must|can)\s?not|never|\w+n['\u2019]t)\b))"
+        r"|(?P<negation>\b(?:not|no|never|nor|neither|cannot|without|avoid|refuse|decline|against|"
         r"dont|wont|cant|shouldnt|wouldnt|doesnt|isnt|rather than|instead of|except|exclude|excluding|skip|other than|"
-        r"apart from|(?:anything|everything|any|all) but|worst|wrong|bad|too)\b|n['\u2019]t\b)"
-        r"|(?P<turn>\b(?:but|because|since|so|as|hence|thus|therefore|then|while|whereas|although|though)\b)"
-        r"|(?P<stop>[.!?](?=[\s\"'*)`]|\Z)|;|\n\s{0,80}\n)"
-        r"|(?P<pause>[,:()\u2014\u2013\n]|\s-\s)",
+        r"apart from|(?:anything|everything|any|all) but|worst|wrong|bad|too|away from|out of|"
+        r"(?:rul|reject|discard|eliminat|ignor)(?:e|es|ed|ing|s)?)\b|n['\u2019]t\b)"
+        rf"|\b(?P<doubt>{_DOUBT})\b|\b(?P<praise>{_PRAISE})\b"
+        r"|(?P<turn>\b(?:but|because|since|so|as|hence|thus|therefore|then|while|whereas|although|though|which)\b)"
+        r"|(?P<stop>[.!?](?=[\s\"'*)`]|\Z)|;|\n\s{0,80}\n)",
         re.IGNORECASE | re.MULTILINE,
     )

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from infraray.answers.choice import Choice
+from infraray.answers.decorations import is_bounded
 from infraray.answers.form import GENERAL_NAMES, UNREAD, AnswerForm, shown
 from infraray.answers.json_objects import Found, find_objects
-from infraray.answers.marks import Mark, find_marks
+from infraray.answers.marks import Mark, find_corrections, find_marks
 from infraray.answers.thoughts import split_thoughts
 from infraray.errors import InvalidAction
 
@@ -58,9 +59,10 @@ def parse_choice(text: str, names: tuple[str, ...], size: int) -> int:
 _OBJECT = re.compile("\x00([0-9]+)\x00")
 _REASON = re.compile(
     r"(?P<value>.{1,80}?)(?:(?P<word>,?\s{1,4}(?:because|since|as|for|due to)\b)"
-    r"|\s{0,4}[.;,]\s|\s{0,4}[(\u2013\u2014]|\s-\s)(?P<rest>.*)",
+    r"|\s{0,4}[.;,]\s|(?P<aside>\s{0,4}\()|\s{0,4}[\u2013\u2014]|\s-\s)(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"[0-9][0-9.,]*+\s?(?:[kKMG]?bps|[kKMG]bit/s|[kKMG]i?B|bytes|m?s|%|jobs?|requests?)\b[^0-9]*")
 _TURNS = re.compile(
     r"\A\s*[\"'(]?[+-]?[0-9]|\b(?:or|if|unless|no|not|wait|actually|instead|alternatively|rather|maybe|perhaps|but|and|then|next)\b",
     re.IGNORECASE,
@@ -120,8 +122,9 @@ class _Answer:
         """The last mark's action; others of its kind, and objects that stand for themselves, must not contradict it."""
         last = marks[-1]
         action = self._value_of(last)
-        for mark in marks[:-1]:
-            if mark.kind == last.kind and (other := self._strictly(mark)) is not UNREAD:
+        others = [mark for mark in marks[:-1] if mark.kind == last.kind]
+        for mark in (*others, *find_corrections(self.masked, last.end)):
+            if (other := self._strictly(mark)) is not UNREAD:
                 self._agreed([action, other])
         for found in self._objects_in(_own_lines(self.masked)):
             self._agreed([action, self._object(found)])
@@ -149,18 +152,19 @@ class _Answer:
             return UNREAD
         if (found := self._objects_in(mark.value)) and not _is_spoken(_OBJECT.sub("", mark.value)):
             return self._agreed([self._object(each) for each in found])
-        return self.form.from_value(mark.value)
+        return UNREAD if is_bounded(mark.value) else self.form.from_value(mark.value)
 
     def _value_of(self, mark: Mark) -> Any:
         value = self._plain_value_of(mark)
         if value is not UNREAD:
             return value
         line = mark.value.strip()
-        if mark.name is None and not mark.is_far and line:
+        if mark.name is None and not mark.is_far and line and not is_bounded(line):
             if found := self._objects_in(line):
                 return self._agreed([self._object(each) for each in found])
             if (reasoned := _REASON.fullmatch(line)) is not None:
-                turns = _CONDITIONS if reasoned["word"] else _TURNS
+                is_amount = reasoned["aside"] and _AMOUNT.match(reasoned["rest"])
+                turns = _CONDITIONS if reasoned["word"] or is_amount else _TURNS
                 value = self.form.from_value(reasoned["value"])
                 if value is not UNREAD and not turns.search(reasoned["rest"]) and not self._is_value(reasoned["rest"]):
                     return value

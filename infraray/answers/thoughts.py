@@ -24,7 +24,10 @@ _MARK = re.compile(
 _CHANNEL = re.compile(r"<\|channel\|>\s{0,8}(\w{1,20})[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
 _BARE_CHANNELS = re.compile(r"\A\s{0,8}(?:analysis|commentary)(.*)assistant\s{0,8}final(.*)\Z", re.DOTALL)
 _END_OF_MESSAGE = re.compile(r"<\|(?:end|return|call|start)\|>")
-_SPECIAL_TOKEN = re.compile(r"<\|[\w/ ]{1,40}\|>|</?s>")
+_SPECIAL_TOKEN = re.compile(
+    r"<\|start_header_id\|>\w{0,20}<\|end_header_id\|>|<start_of_turn>(?:model\b)?|<\|im_start\|>(?:assistant\b)?|"
+    r"<\|[\w/ ]{1,40}\|>|</?s>|<end_of_turn>|\[/?INST\]"
+)
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
@@ -38,9 +41,7 @@ def split_thoughts(text: str) -> tuple[str, str]:
         said = bare[2]
     said, tagged = _split_tags(said)
     thoughts += tagged
-    if "<|" in said or "s>" in said:
-        said = _SPECIAL_TOKEN.sub(" ", said)
-    return said.strip(), "\n".join(thought.strip() for thought in thoughts if thought.strip())
+    return _SPECIAL_TOKEN.sub(" ", said).strip(), "\n".join(thought.strip() for thought in thoughts if thought.strip())
 
 
 def _split_tags(text: str) -> tuple[str, list[str]]:

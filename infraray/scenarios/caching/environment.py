@@ -252,7 +252,8 @@ class Caching(Environment):
         if self.task is not None and self.cache.waiting and not self.cache.fits:
             refused["admit"] = 'the object does not fit; name the cached object to evict, for example {"evict": 1}'
         size = self.parameters.candidates + 1
-        return Choice("evict", size, also=("number", "candidate"), values=words, refused=refused)
+        kept = ("keep", "keeping", "retain", "preserve", "protect", "spare", "leave")
+        return Choice("evict", size, also=("number", "candidate"), values=words, refused=refused, unwanted=kept)
 
     def default_action(self) -> int:
         """Bypass: the cache stays as it is."""
