@@ -13,16 +13,15 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from infraray.errors import InfrarayError, InvalidAction
-from infraray.isolation import Limits, Sandbox
 
 from . import namespaces
 from .configuration import configuration
 from .flowmesh import Flowmesh, in_order
 from .frames import Frames
+from .machine_owner import MachineOwner
 from .mininet_network import EmulatedNetwork
 from .namespaces import NetworkNamespace
 from .pingmesh import Overloaded, Pingmesh
@@ -60,9 +59,7 @@ def start(stream: socket.socket, parent: int) -> None:
     _become_ordinary()
     user, group = os.geteuid(), os.getegid()
     namespaces.unshare(NAMESPACES)
-    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+    namespaces.map_to_root(user, group)
     _end_with_parent()
     if os.getppid() != parent:
         return
@@ -158,8 +155,9 @@ class _Server:
 
     def build(self, plan: dict[str, Any]) -> None:
         """Builds the network's machines, switches and cables."""
-        self.home = NetworkNamespace(new=False)
-        self.network = EmulatedNetwork(plan, self.home)
+        self.home = NetworkNamespace.current()
+        self.owner = MachineOwner(list(plan["machines"]))
+        self.network = EmulatedNetwork(plan, self.home, self.owner.namespaces)
 
     def configure(
         self, settings: dict[str, Any], targets: dict[str, dict[str, str]], mtus: dict[str, dict[str, int]]
@@ -208,8 +206,7 @@ class _Server:
 
     def run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Runs what nobody vouches for."""
-        with self.network.machines[machine].namespace.entered(self.home):
-            return asdict(Sandbox(Limits(**limits), network="inherit").run(command))
+        return self.owner.run(machine, command, limits)
 
     def snapshot(self) -> dict[str, Any]:
         """The configuration of each machine."""

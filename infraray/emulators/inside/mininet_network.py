@@ -70,7 +70,7 @@ class Cable(Link):  # type: ignore[misc]
 
 
 class Machine(Node):  # type: ignore[misc]
-    """A host: a network namespace, and sockets into it."""
+    """A host: a network namespace that is there already, and sockets into it."""
 
     forwards = False
 
@@ -79,7 +79,8 @@ class Machine(Node):  # type: ignore[misc]
         """Nothing: `infraray.emulators.problem` knows what is missing."""
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
-        self.namespace = NetworkNamespace(new=True)
+        self.namespace: NetworkNamespace = self.params["namespace"]
+        self.namespace.enter()
         values = {name.format(which): value for name, value in SYSCTLS.items() for which in ("all", "default")}
         # Otherwise the kernel waits a random part of 0.8 s before it answers for others.
         values |= {"ipv4/ip_forward": int(self.forwards), "ipv4/neigh/default/proxy_delay": 0}
@@ -125,9 +126,10 @@ class Bridge(LinuxBridge):  # type: ignore[misc]
 class Plan(Topo):  # type: ignore[misc]
     """Mininet's topology of a network; see `infraray.emulators.namespace` for the plan's fields."""
 
-    def build(self, plan: dict[str, Any]) -> None:  # noqa: D102
+    def build(self, plan: dict[str, Any], namespaces: Mapping[str, NetworkNamespace]) -> None:  # noqa: D102
         for name in plan["machines"]:
-            self.addHost(name, cls=LinuxRouter if name in plan["routers"] else Machine, ip=None)
+            cls = LinuxRouter if name in plan["routers"] else Machine
+            self.addHost(name, cls=cls, ip=None, namespace=namespaces[name])
         for name in plan["switches"]:
             self.addSwitch(name)
         for number, ends in enumerate(plan["cables"], start=1):
@@ -149,15 +151,18 @@ class EmulatedNetwork(Mininet):  # type: ignore[misc]
     Args:
         plan: what to build.
         home: the namespace that the calling process is in, where the switches go.
+        namespaces: each machine's.
 
     Raises:
         OSError: the kernel or ip(8) refuses; the text says what.
     """
 
-    def __init__(self, plan: dict[str, Any], home: NetworkNamespace) -> None:
+    def __init__(
+        self, plan: dict[str, Any], home: NetworkNamespace, namespaces: Mapping[str, NetworkNamespace]
+    ) -> None:
         self.home = home
         options = {"host": Machine, "switch": Bridge, "link": Cable, "intf": Port, "controller": None}
-        super().__init__(topo=Plan(plan=plan), build=False, **options)
+        super().__init__(topo=Plan(plan=plan, namespaces=namespaces), build=False, **options)
         self.build()
         home.enter()
         self.start()

@@ -43,17 +43,33 @@ def current_cpu() -> int:
     return int(_libc.sched_getcpu())
 
 
+def map_to_root(user: int, group: int) -> None:
+    """Makes the caller, who is that user above, root of the user namespace that it has just made."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
 class NetworkNamespace:
-    """A network namespace, held by an open file.
+    """A network namespace.
 
     Args:
-        new: a fresh one, in which the calling process is afterwards; otherwise the one that it is in.
+        file: the open file that holds it.
     """
 
-    def __init__(self, new: bool) -> None:
-        if new:
-            unshare(CLONE_NEWNET)
-        self.file = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, file: int) -> None:
+        self.file = file
+
+    @classmethod
+    def current(cls) -> NetworkNamespace:
+        """The one that the calling process is in."""
+        return cls(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+    @classmethod
+    def new(cls) -> NetworkNamespace:
+        """A fresh one of the caller's user namespace; the calling process is in it afterwards."""
+        unshare(CLONE_NEWNET)
+        return cls.current()
 
     @property
     def path(self) -> str:

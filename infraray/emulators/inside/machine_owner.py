@@ -1,0 +1,98 @@
+"""Who owns the machines: a process in a user namespace below the network's own.
+
+The kernel gives rights over a network namespace in the user namespace that owns it, and in those above. What agents run
+has rights over all machines' namespaces, and knows others by number (``IFLA_TARGET_NETNSID`` in rtnetlink(7): a cable's
+other end has one). The switches are therefore not the machines' owner's, but the first process's, one level up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from infraray.errors import InfrarayError, InvalidAction
+from infraray.isolation import Limits, Sandbox
+
+from .frames import Frames
+from .namespaces import CLONE_NEWUSER, NetworkNamespace, map_to_root, unshare
+
+
+class MachineOwner:
+    """Makes the machines' namespaces, and runs in them what nobody vouches for. It ends with the first process.
+
+    Args:
+        machines: their names.
+
+    Raises:
+        OSError: the kernel forbids it.
+    """
+
+    def __init__(self, machines: list[str]) -> None:
+        ours, theirs = socket.socketpair()
+        if os.fork() == 0:
+            try:
+                ours.close()
+                _Owner(theirs, machines).serve()
+            finally:
+                os._exit(0)
+        theirs.close()
+        self._frames = Frames(ours)
+        self.namespaces: dict[str, NetworkNamespace] = {}
+        for machine in machines:
+            first, files, _, _ = socket.recv_fds(ours, 1, 1)
+            if not files:
+                self._frames.received = first
+                raise OSError(self._frames.receive()["error"])
+            self.namespaces[machine] = NetworkNamespace(files[0])
+
+    def run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
+        """Runs an agent's command on a machine; see `Sandbox.run`.
+
+        Raises:
+            InvalidAction: it cannot be a command.
+            InfrarayError: it cannot be isolated here.
+            EOFError: the owner has ended.
+        """
+        self._frames.send({"machine": machine, "command": command, "limits": limits})
+        answer = self._frames.receive()
+        if "error" in answer:
+            raise (InvalidAction if answer["invalid"] else InfrarayError)(answer["error"])
+        found: dict[str, Any] = answer["result"]
+        return found
+
+
+class _Owner:
+    """The process.
+
+    Args:
+        stream: to the first process.
+        machines: their names.
+    """
+
+    def __init__(self, stream: socket.socket, machines: list[str]) -> None:
+        self._stream = stream
+        self._frames = Frames(stream)
+        self._machines = machines
+        self._namespaces: dict[str, NetworkNamespace] = {}
+
+    def serve(self) -> None:
+        """Makes the namespaces, and runs one command after the other until the first process ends."""
+        try:
+            unshare(CLONE_NEWUSER)
+            map_to_root(0, 0)
+            for machine in self._machines:
+                self._namespaces[machine] = NetworkNamespace.new()
+                socket.send_fds(self._stream, [b"\n"], [self._namespaces[machine].file])
+        except OSError as error:
+            self._frames.send({"error": str(error)})
+        while True:
+            self._frames.send(self._run(**self._frames.receive()))
+
+    def _run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
+        self._namespaces[machine].enter()
+        try:
+            return {"result": asdict(Sandbox(Limits(**limits), network="inherit").run(command))}
+        except InfrarayError as error:
+            return {"error": str(error), "invalid": isinstance(error, InvalidAction)}
