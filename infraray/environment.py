@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from infraray.answers import AnswerForm, form_of, read_answer
 from infraray.answers.native import plain, whole_number
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
-from infraray.observation import Observation, ObservationLayout, ObservedField
+from infraray.observation import NumericObservation, Observation, ObservationLayout, ObservedField
 from infraray.parameters import Parameters
+from infraray.seeds import checked_seed, is_whole
 
 if TYPE_CHECKING:
     from infraray.tune import Objective, SearchRequest
@@ -114,7 +115,8 @@ class Environment(gymnasium.Env[Any, Any]):
     An observation is a dict with ``task_description`` (what the system is and what is asked),
     ``available_actions`` (what may be answered), ``text_observation`` (the state in words) and,
     where the state has numbers, ``numeric_observation`` (float64, laid out as `layout` says).
-    With ``text=False`` only the numbers remain.
+    With ``text=False`` an observation is the vector of numbers itself (`NumericObservation`), and
+    ``observation_space`` a flat `Box`, as learning libraries take it.
 
     An action is native (a member of ``action_space``) or text, which `parse_action` reads.
 
@@ -130,10 +132,12 @@ class Environment(gymnasium.Env[Any, Any]):
         level: difficulty, one of the scenario's ``levels``.
         preset: a named set of parameters, one of the scenario's ``presets``; parameters that
             are given beside it win.
+        render_mode: ``ansi`` for the state in words; in any other there is nothing to see, as `render` says.
         parameters: the scenario's own, see its ``Parameters``.
 
     Raises:
-        InfrarayError: one line for every argument that is unknown or out of range.
+        UnknownArgument: a keyword is unknown, which is a `TypeError` too.
+        InfrarayError: one line for every argument that is out of range.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's form)
@@ -183,20 +187,20 @@ class Environment(gymnasium.Env[Any, Any]):
             raise InfrarayError(f"{owner}: invalid_penalty={invalid_penalty!r}: must be a finite number of at least 0")
         if not _is_number(reward_scale):
             raise InfrarayError(f"{owner}: reward_scale={reward_scale!r}: must be a finite number")
-        if max_episode_steps is not None and not (_is_integer(max_episode_steps) and max_episode_steps >= 1):
+        if max_episode_steps is not None and not (is_whole(max_episode_steps) and max_episode_steps >= 1):
             raise InfrarayError(f"{owner}: max_episode_steps={max_episode_steps!r}: must be a whole number from 1")
-        if not _is_integer(level) or level not in self.levels:
+        if not is_whole(level) or level not in self.levels:
             raise InfrarayError(f"{owner}: level={level!r}: must be one of {', '.join(map(str, self.levels))}")
         if preset is not None and not (isinstance(preset, str) and preset in self.presets):
             raise InfrarayError(f"{owner}: preset={preset!r}: {did_you_mean(str(preset), self.presets)}")
-        if render_mode not in (None, *self.metadata["render_modes"]):
+        if not isinstance(render_mode, str | None):
             raise InfrarayError(f"{owner}: render_mode={render_mode!r}: must be 'ansi' or nothing")
         self.text = text
         self.invalid_action: InvalidActionPolicy = invalid_action
         self.invalid_penalty = float(invalid_penalty)
-        self.max_episode_steps = max_episode_steps
+        self.max_episode_steps = None if max_episode_steps is None else int(max_episode_steps)
         self.reward_scale = float(reward_scale)
-        self.level = level
+        self.level = int(level)
         self.render_mode = render_mode
         preset_values = self.presets[preset] if preset is not None else {}
         self.parameters = self.Parameters.parse(owner, parameters, preset_values)
@@ -351,12 +355,20 @@ class Environment(gymnasium.Env[Any, Any]):
 
     # What Gymnasium asks for.
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Starts a task. ``seed`` fixes it completely; without one, the next task of the last seed's series starts."""
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Starts a task. ``seed`` fixes it completely; without one, the next task of the last seed's series starts.
+
+        Returns:
+            The first observation, an `Observation` or with ``text=False`` a `NumericObservation`, and facts of it.
+
+        Raises:
+            InfrarayError: the seed is no whole number of at least 0, or there are ``options``, of which none is known.
+        """
+        if options:
+            raise InfrarayError(f"{self.scenario}: options={_shorten(options)}: a reset knows none; leave them out")
+        seed = None if seed is None else checked_seed(seed, self.scenario)
         super().reset(seed=seed)
-        task_seed = int(self.np_random.integers(2**31)) if seed is None else int(seed)
+        task_seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self.task = Task(self.scenario, self.version, self.parameters, self.level, task_seed)
         self.played = 0
         self._calls = 0
@@ -365,9 +377,9 @@ class Environment(gymnasium.Env[Any, Any]):
         self._ended_by_invalid_action = False
         self._truncated = False
         self.begin(self.task)
-        return self._observe(), {"valid": True, "action": None}
+        return self._observe(), {"valid": True}
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes a native action or text.
 
         ``info`` holds ``valid``, ``action`` (as understood, None where nothing was carried out),
@@ -408,7 +420,9 @@ class Environment(gymnasium.Env[Any, Any]):
         return self._observe(reason), reward * self.reward_scale, terminated, truncated, info
 
     def render(self) -> str | None:
-        """The state in words, with ``render_mode="ansi"``."""
+        """The state in words, with ``render_mode="ansi"``; a warning and nothing with one that there is not."""
+        if self.render_mode not in (None, "ansi"):
+            gymnasium.logger.warn(f"{self.scenario}: render_mode={self.render_mode!r} shows nothing; give 'ansi'")
         return self.words() if self.render_mode == "ansi" else None
 
     def verdict(self) -> Measures:
@@ -443,15 +457,16 @@ class Environment(gymnasium.Env[Any, Any]):
         """The text of `describe_actions`."""
         return self.describe_actions()
 
-    def _observe(self, reason: str | None = None) -> Observation:
+    def _observe(self, reason: str | None = None) -> Observation | NumericObservation:
+        if not self.text:
+            return NumericObservation(self.layout, self.numbers())
+        words = self.words()
+        if reason is not None:
+            words = f"Your last answer was not valid: {reason}\n\n{words}"
         observation = Observation(self.layout)
-        if self.text:
-            words = self.words()
-            if reason is not None:
-                words = f"Your last answer was not valid: {reason}\n\n{words}"
-            observation["task_description"] = self.task_description
-            observation["available_actions"] = self.available_actions
-            observation["text_observation"] = words
+        observation["task_description"] = self.task_description
+        observation["available_actions"] = self.available_actions
+        observation["text_observation"] = words
         if self.layout.size:
             observation["numeric_observation"] = self.numbers()
         return observation
@@ -468,15 +483,17 @@ class Environment(gymnasium.Env[Any, Any]):
             self._retries = 0
         return self.default_action()
 
-    def _make_observation_space(self) -> spaces.Dict:
-        entries: dict[str, gymnasium.Space[Any]] = {}
-        if self.text:
-            words = spaces.Text(MAX_TEXT_LENGTH, min_length=0, charset=TEXT_CHARACTERS)
-            entries = {"task_description": words, "available_actions": words, "text_observation": words}
+    def _make_observation_space(self) -> spaces.Dict | spaces.Box:
+        if not self.text:
+            if not self.layout.size:
+                raise InfrarayError(f"{self.scenario}: text=False leaves nothing to observe; it has no numbers")
+            return self.layout.space()
+        words = spaces.Text(MAX_TEXT_LENGTH, min_length=0, charset=TEXT_CHARACTERS)
+        entries: dict[str, gymnasium.Space[Any]] = dict.fromkeys(
+            ("task_description", "available_actions", "text_observation"), words
+        )
         if self.layout.size:
             entries["numeric_observation"] = self.layout.space()
-        if not entries:
-            raise InfrarayError(f"{self.scenario}: text=False leaves nothing to observe; it has no numbers")
         return spaces.Dict(entries)
 
 
@@ -491,11 +508,5 @@ def _printable(reason: str) -> str:
     return "".join(character if character in TEXT_CHARACTERS else "?" for character in bounded)
 
 
-def _is_integer(value: Any) -> bool:
-    return (
-        type(value) is int or isinstance(value, np.integer) or (isinstance(value, int) and value not in (True, False))
-    )
-
-
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (is_whole(value) or isinstance(value, float | np.floating)) and math.isfinite(value)

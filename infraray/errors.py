@@ -26,6 +26,10 @@ class UnknownName(InfrarayError):
     """A name that is not registered; the text lists the nearest ones."""
 
 
+class UnknownArgument(InfrarayError, TypeError):
+    """A keyword that a scenario does not take. Learning libraries try keywords and catch Python's `TypeError`."""
+
+
 _SECRET = re.compile(r"(TOKEN|(KEY|SECRET|PASSWORD)S?)\d*(_|$)", re.IGNORECASE)
 """What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -72,16 +72,65 @@ class Observation(dict[str, Any]):
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
         layout = object.__getattribute__(self, "layout") if name != "layout" else None
-        if layout is None or name not in layout.slices:
-            shown = ", ".join(layout.slices) if layout is not None else "nothing numeric"
-            raise AttributeError(f"the observation has no field {name}; it shows {shown}")
+        place = _place(layout, name)
         numbers: NDArray[np.float64] = self["numeric_observation"]
-        part: NDArray[np.float64] = numbers[layout.slices[name]]
-        return part
+        return numbers[place]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.layout, dict(self))
 
 
+class NumericObservation(NDArray[np.float64]):
+    """An observation of numbers alone: the vector itself, whose parts have names.
+
+    It is a NumPy array of shape ``(size,)``, or ``(tasks, size)`` of many tasks at once, and
+    ``observation.queue_lengths`` is the part with that name, of shape ``(..., size of the part)``.
+    As in an `Observation` the whole is ``observation["numeric_observation"]`` too, so that an agent
+    need not know which of both it is given.
+    """
+
+    layout: ObservationLayout | None
+
+    def __new__(cls, layout: ObservationLayout, numbers: NDArray[np.float64]) -> Self:
+        """The numbers, not copied, in the order of the layout along the last axis."""
+        observation = numbers.view(cls)
+        observation.layout = layout
+        return observation
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.layout = getattr(source, "layout", None)
+
+    def __getitem__(self, key: Any) -> Any:
+        return (
+            self.view(np.ndarray) if isinstance(key, str) and key == "numeric_observation" else super().__getitem__(key)
+        )
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The whole for ``numeric_observation``, for any other name ``default``: as of an `Observation`."""
+        return self[name] if name == "numeric_observation" else default
+
+    def __getattr__(self, name: str) -> NDArray[np.float64]:
+        # A part that was cut out has the layout of the whole and names nothing.
+        is_whole = self.layout is not None and self.shape[-1:] == (self.layout.size,)
+        place = _place(self.layout if is_whole else None, name)
+        numbers: NDArray[np.float64] = self.view(np.ndarray)
+        return numbers[..., place]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_numbers, (self.layout, self.view(np.ndarray))
+
+
+def _place(layout: ObservationLayout | None, name: str) -> slice:
+    """Where a field stands in the vector."""
+    if layout is None or name not in layout.slices:
+        shown = ", ".join(layout.slices) if layout is not None else "nothing numeric"
+        raise AttributeError(f"the observation has no field {name}; it shows {shown}")
+    return layout.slices[name]
+
+
 def _restore(layout: ObservationLayout | None, entries: dict[str, Any]) -> Observation:
     return Observation(layout, **entries)
+
+
+def _restore_numbers(layout: ObservationLayout, numbers: NDArray[np.float64]) -> NumericObservation:
+    return NumericObservation(layout, numbers)

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from infraray.conditions import Is
-from infraray.errors import InfrarayError, explain_validation
+from infraray.errors import InfrarayError, UnknownArgument, explain_validation
 from infraray.strict import StrictModel
 
 
@@ -49,17 +50,20 @@ class Parameters(StrictModel):
     def parse(cls, owner: str, values: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> Self:
         """Validates ``values``, and what they leave open of a ``preset``; ``owner`` starts each line of an error.
 
+        NumPy's numbers and arrays are the numbers and lists that they hold.
+
         Values of the preset that have no effect beside the others become defaults again, so that
         parameters that are written down can be read back.
 
         Raises:
+            UnknownArgument: a name is none of the fields; it is said in Python's words as well.
             InfrarayError: one line a field that is wrong or has no effect, each with the value and the fix.
         """
+        values = {name: _without_numpy(value) for name, value in values.items()}
         try:
             found = cls.model_validate({**(preset or {}), **values})
         except ValidationError as error:
-            lines = [line for _, line in explain_validation(error, cls)]
-            raise InfrarayError("\n".join(f"{owner}: {line}" for line in lines)) from None
+            raise _explained(error, cls, owner) from None
         idle = found.without_effect()
         refused = [name for name in idle if name in values]
         if refused:
@@ -83,6 +87,26 @@ class Parameters(StrictModel):
     def files(self) -> dict[str, str]:
         """Files that the parameters name, as {path: SHA-256}: part of an episode's identity."""
         return {}
+
+
+def _explained(error: ValidationError, model: type[Parameters], owner: str) -> InfrarayError:
+    """What is wrong with a model's values, a line a field."""
+    lines, kind = [], InfrarayError
+    for place, line in explain_validation(error, model):
+        if len(place) == 1 and place[0] not in model.model_fields:
+            kind = UnknownArgument
+            line += f" (got an unexpected keyword argument '{place[0]}')"
+        lines.append(f"{owner}: {line}")
+    return kind("\n".join(lines))
+
+
+def _without_numpy(value: Any) -> Any:
+    """A value with Python's numbers and lists in place of NumPy's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(map(_without_numpy, value))
+    return value
 
 
 def file_sha256(path: str | Path) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+from gymnasium.vector import AutoresetMode
 
 from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
@@ -142,8 +143,21 @@ def make(name: str, **arguments: Any) -> Environment:
     return environment
 
 
-def make_vector(name: str, num_envs: int, **arguments: Any) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+def make_vector(
+    name: str,
+    num_envs: int,
+    *,
+    autoreset_mode: str | AutoresetMode = AutoresetMode.DISABLED,
+    **arguments: Any,
+) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
     """Makes the scenario's vector environment, which plays ``num_envs`` tasks at once in NumPy.
+
+    Args:
+        name: an id or a short name, see `find`.
+        num_envs: tasks played at once.
+        autoreset_mode: what follows a task's end, see `VectorEnvironment`. Here each task is played once;
+            `gymnasium.make_vec` makes the same environment for training, where another follows in the next step.
+        arguments: those of `Environment` and the scenario's parameters.
 
     Raises:
         UnknownName: no such scenario.
@@ -152,7 +166,9 @@ def make_vector(name: str, num_envs: int, **arguments: Any) -> gymnasium.vector.
     found = find(name)
     if found.vector_entry_point is None:
         raise InfrarayError(f"{found.name}: has no vector environment; use infraray.make")
-    return gymnasium.make_vec(found.id, num_envs, vectorization_mode="vector_entry_point", **arguments)
+    return gymnasium.make_vec(
+        found.id, num_envs, vectorization_mode="vector_entry_point", autoreset_mode=autoreset_mode, **arguments
+    )
 
 
 class importing_file:

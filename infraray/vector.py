@@ -12,48 +12,82 @@ from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from infraray.answers.form import shown
 from infraray.environment import Environment
 from infraray.errors import InfrarayError
+from infraray.observation import NumericObservation
+from infraray.seeds import checked_seed, is_whole
+
+Rows = NDArray[np.int64]
+"""Numbers of tasks, shape ``(some,)``."""
 
 
 class VectorEnvironment(VectorEnv[Any, Any, Any]):
     """Base of the scenarios' vector environments.
 
-    Nothing is reset on the way: a task that has ended waits, with reward 0, until all have. An
-    action out of range is a caller's mistake here and raises; how agents' invalid actions are
-    treated is the single environment's business.
+    Observations are `NumericObservation` of shape ``(num_envs, layout.size)``. An action out of
+    range is a caller's mistake here and raises; how agents' invalid actions are treated is the
+    single environment's business.
+
+    What follows a task's end is said by ``autoreset_mode``, in Gymnasium's sense, and repeated in ``metadata``:
+
+    - ``NextStep``: the row's next step takes no action and starts a new task, with reward 0.
+    - ``SameStep``: the new task starts at once; ``final_obs`` and ``final_info`` in ``info`` are of the old one's end.
+    - ``Disabled``: nothing is reset on the way. A task that has ended waits, ``terminated`` and with reward 0, for a
+      reset whose ``reset_mask`` marks it; when all have ended, a step raises.
+
+    New tasks without a seed follow from the row's last seed as those of the single environment do. In the rows that
+    ``info["_score"]`` marks, tasks have ended with the scores in ``info["score"]`` (``SameStep``: in ``final_info``).
 
     Args:
         num_envs: tasks played at once.
-        arguments: the single environment's, without ``text``, ``invalid_action`` and ``max_episode_steps``.
+        autoreset_mode: one of the three, or Gymnasium's `AutoresetMode`.
+        arguments: the single environment's, without ``invalid_action`` and ``max_episode_steps``.
     """
 
     environment_class: ClassVar[type[Environment]]
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": []}  # noqa: RUF012 (Gymnasium's)
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": []}  # noqa: RUF012 (Gymnasium's)
 
-    def __init__(self, num_envs: int, **arguments: Any) -> None:
-        if not isinstance(num_envs, int) or num_envs < 1:
+    def __init__(
+        self, num_envs: int = 1, *, autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP, **arguments: Any
+    ) -> None:
+        if not is_whole(num_envs) or num_envs < 1:
             raise InfrarayError(f"num_envs={num_envs!r}: must be a whole number of at least 1")
-        arguments.pop("render_mode", None)
-        for name in ("text", "invalid_action", "invalid_penalty", "max_episode_steps"):
+        if arguments.pop("text", False) is not False:
+            raise InfrarayError("text: a vector environment shows numbers only; give text=False or leave it out")
+        for name in ("invalid_action", "invalid_penalty", "max_episode_steps"):
             if name in arguments:
-                raise InfrarayError(f"{name}: a vector environment shows numbers only and takes valid actions only")
+                raise InfrarayError(f"{name}: a vector environment takes valid actions only and plays tasks to the end")
+        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.single = self.environment_class(text=False, **arguments)
-        self.num_envs = num_envs
+        self.num_envs = int(num_envs)
         self.single_observation_space = self.single.observation_space
         self.single_action_space = self.single.action_space
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.rows = np.arange(num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.rows = np.arange(self.num_envs)
         self.seeds: list[int] | None = None
+        """The seeds of the tasks that are played now."""
+        self._series: list[np.random.Generator | int | None] = [None] * self.num_envs
+        """What the seeds of each row's next tasks are drawn from, as a seed until it is needed."""
+        self._over = np.zeros(self.num_envs, bool)
+        """Rows whose task has ended and that have no other yet."""
+        self._scores = np.full(self.num_envs, np.nan)
+        self._last_numbers = np.zeros(self.observation_space.shape or ())
 
     @abstractmethod
     def begin(self, seeds: Sequence[int]) -> None:
         """Generates one task a seed and puts each before its first decision."""
+
+    @abstractmethod
+    def restart(self, rows: Rows, seeds: Sequence[int]) -> None:
+        """Puts new tasks in place of those of some rows, one a seed; the others go on."""
 
     @abstractmethod
     def numbers(self) -> NDArray[np.float64]:
@@ -61,7 +95,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
 
     @abstractmethod
     def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Carries out one valid action a task.
+        """Carries out one valid action a task; what it does to tasks that have ended does not matter.
 
         Returns:
             Rewards of shape ``(num_envs,)``, and which tasks have ended (one value where all end together).
@@ -73,38 +107,148 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
-        """Starts ``num_envs`` tasks: of seeds seed, seed+1, ..., or of the seeds in a list."""
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        if seed is None:
-            self.seeds = [int(value) for value in self.np_random.integers(2**31, size=self.num_envs)]
-        elif isinstance(seed, int | np.integer):
-            self.seeds = list(range(int(seed), int(seed) + self.num_envs))
-        else:
-            if len(seed) != self.num_envs or any(value is None for value in seed):
-                raise InfrarayError(f"seed: must be one number or {self.num_envs} numbers, one a task")
-            self.seeds = [int(value) for value in seed if value is not None]
-        self._over = False
-        self.begin(self.seeds)
-        return {"numeric_observation": self.numbers()}, {}
+    ) -> tuple[NumericObservation, dict[str, Any]]:
+        """Starts a task in every row, or in those that ``options["reset_mask"]`` marks.
+
+        Args:
+            seed: row 0's, the others have the following; or one a row, None for the next of its series.
+            options: ``reset_mask``, an array of ``num_envs`` truth values, at least one of them true.
+
+        Raises:
+            InfrarayError: a seed or an option is none, or a row that is not marked has no task yet.
+        """
+        rows = self._rows_to_reset({} if options is None else options)
+        given = self._seeds_given(seed)
+        super().reset(seed=given[0] if is_whole(seed) else None)
+        for row in rows.tolist():
+            if given[row] is not None:
+                self._series[row] = given[row]
+        self._start(rows, [given[row] for row in rows.tolist()])
+        return self._observe(), {}
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[
-        dict[str, NDArray[np.float64]], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
-    ]:
-        """Takes one action a task; when all have ended, ``info["score"]`` holds the scores."""
-        if self.seeds is None or self._over:
+    ) -> tuple[NumericObservation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Takes one action a task."""
+        mode, over = self.autoreset_mode, self._over
+        if self.seeds is None or (mode == AutoresetMode.DISABLED and over.all()):
             raise InfrarayError(f"{self.single.scenario}: step() outside an episode; call reset(seed=...) first")
-        actions = np.asarray(actions)
+        rewards, ended = self._play(self._checked(actions))
+        if mode == AutoresetMode.NEXT_STEP and over.any():
+            self._start(np.flatnonzero(over))
+        if mode == AutoresetMode.DISABLED:
+            ended |= over
+        info: dict[str, Any] = {}
+        if ended.any():
+            info = {"score": np.where(ended, self._scores, np.nan), "_score": ended.copy()}
+        if mode != AutoresetMode.SAME_STEP:
+            self._over = ended.copy()
+        elif info:
+            info = {"final_obs": self._rows_apart(ended), "_final_obs": ended.copy(), "final_info": info}
+            info["_final_info"] = ended.copy()
+            self._start(np.flatnonzero(ended))
+        return self._observe(), rewards, ended, np.zeros(self.num_envs, bool), info
+
+    def _play(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Rewards, and which of the tasks that were not over have ended now; keeps what they ended with."""
+        if self._over.all():
+            return np.zeros(self.num_envs), np.zeros(self.num_envs, bool)
+        rewards, ends = self.advance(actions)
+        rewards = rewards * self.single.reward_scale
+        rewards[self._over] = 0.0
+        ended = ends & ~self._over
+        if ended.any():
+            np.copyto(self._scores, self.scores(), where=ended)
+            if self.autoreset_mode == AutoresetMode.DISABLED:
+                self._last_numbers[ended] = self.numbers()[ended]
+        return rewards, ended
+
+    def _observe(self) -> NumericObservation:
+        """What is seen now, of tasks that wait for a reset what was seen last."""
+        numbers = self.numbers()
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
+            numbers[self._over] = self._last_numbers[self._over]
+        return NumericObservation(self.single.layout, numbers)
+
+    def _rows_apart(self, marked: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """The observations of some rows, one an entry, None in the others: Gymnasium's form of ``final_obs``."""
+        apart = np.full(self.num_envs, None, dtype=object)
+        numbers = self.numbers()
+        for row in np.flatnonzero(marked):
+            apart[row] = NumericObservation(self.single.layout, numbers[row].copy())
+        return apart
+
+    def _start(self, rows: Rows, given: Sequence[int | None] | None = None) -> None:
+        """Starts tasks of the given seeds, and where there is none of the next of the row's series."""
+        wanted = [None] * len(rows) if given is None else given
+        pairs = zip(rows.tolist(), wanted, strict=True)
+        seeds = [self._next_seed(row) if seed is None else seed for row, seed in pairs]
+        if len(rows) == self.num_envs:
+            self.begin(seeds)
+            self.seeds = seeds
+        else:
+            assert self.seeds is not None
+            self.restart(rows, seeds)
+            for row, seed in zip(rows.tolist(), seeds, strict=True):
+                self.seeds[row] = seed
+        self._over[rows] = False
+        self._scores[rows] = np.nan
+
+    def _next_seed(self, row: int) -> int:
+        """What the single environment draws in `reset` without a seed."""
+        series = self._series[row]
+        if series is None:
+            series = int(self.np_random.integers(2**31))
+        if isinstance(series, int):
+            series, _ = np_random(series)
+        self._series[row] = series
+        return int(series.integers(2**31))
+
+    def _rows_to_reset(self, options: dict[str, Any]) -> Rows:
+        owner, count = self.single.scenario, self.num_envs
+        unknown = options.keys() - {"reset_mask"}
+        if unknown:
+            raise InfrarayError(
+                f"{owner}: options: unknown {', '.join(sorted(map(str, unknown)))}; known is reset_mask"
+            )
+        if "reset_mask" not in options:
+            return self.rows
+        mask = np.asarray(options["reset_mask"])
+        if mask.dtype != np.bool_ or mask.shape != (count,) or not mask.any():
+            raise InfrarayError(
+                f"{owner}: reset_mask={shown(mask)}: must be an array of {count} truth values, not all false"
+            )
+        if self.seeds is None and not mask.all():
+            raise InfrarayError(f"{owner}: reset_mask: rows that are not marked have no task yet; reset all first")
+        return np.flatnonzero(mask)
+
+    def _seeds_given(self, seed: Any) -> list[int | None]:
+        """One a row."""
+        owner, count = self.single.scenario, self.num_envs
+        if seed is None:
+            return [None] * count
+        if isinstance(seed, list | tuple | range | np.ndarray) and np.ndim(np.asarray(seed, object)) == 1:
+            if len(seed) != count:
+                raise InfrarayError(
+                    f"{owner}: seed: must be one number or {count} numbers, one a task, not {len(seed)}"
+                )
+            return [None if value is None else checked_seed(value, owner) for value in seed]
+        first = checked_seed(seed, owner)
+        return list(range(first, first + count))
+
+    def _checked(self, given: Any) -> NDArray[np.int64]:
+        actions = np.asarray(given)
         if actions.shape != (self.num_envs,) or actions.dtype.kind not in "iu":
             raise InfrarayError(f"actions: must be {self.num_envs} whole numbers, not {actions.shape} {actions.dtype}")
         space = self.single_action_space
         if isinstance(space, spaces.Discrete) and (actions.min() < 0 or actions.max() >= space.n):
             raise InfrarayError(f"actions: must be from 0 to {space.n - 1}")
-        rewards, ended = self.advance(actions.astype(np.int64, copy=False))
-        terminations = np.broadcast_to(ended, self.num_envs).copy()
-        self._over = bool(terminations.all())
-        info = {"score": self.scores()} if self._over else {}
-        observation = {"numeric_observation": self.numbers()}
-        return observation, rewards * self.single.reward_scale, terminations, np.zeros(self.num_envs, bool), info
+        return actions.astype(np.int64, copy=False)
+
+
+def _autoreset_mode(given: Any) -> AutoresetMode:
+    try:
+        return AutoresetMode(given)
+    except ValueError:
+        known = ", ".join(mode.value for mode in AutoresetMode)
+        raise InfrarayError(f"autoreset_mode={given!r}: must be one of {known}") from None

@@ -30,7 +30,7 @@ from infraray.parameters import file_sha256
         ("preset", "parc", "did you mean park"),
         ("preset", 3, "known are park"),
         ("preset", ["park"], "did you mean park"),
-        ("render_mode", "human", "must be 'ansi'"),
+        ("render_mode", 3, "must be 'ansi'"),
         ("num_servers", 0, "greater than or equal to 1"),
         ("num_servers", "many", "valid integer"),
         ("num_servers", 2.5, "valid integer"),

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import gymnasium
+import numpy as np
 import pytest
 
 import infraray
@@ -83,13 +84,13 @@ def test_scenario_without_a_vector_environment_says_so(lamps):
         infraray.make_vector("lamp", 4)
 
 
-@pytest.mark.parametrize("count", [0, -1, 1.5, "4"])
+@pytest.mark.parametrize("count", [0, -1, 1.5, 4.0, "4", True, None, np.float64(4), np.True_])
 def test_number_of_tasks_must_be_whole_and_positive(count):
     with pytest.raises(InfrarayError, match="num_envs"):
         infraray.make_vector("load_balance", count)
 
 
-@pytest.mark.parametrize("option", ["text", "invalid_action", "max_episode_steps"])
+@pytest.mark.parametrize("option", ["text", "invalid_action", "max_episode_steps", "autoreset_mode"])
 def test_vector_environment_refuses_options_that_it_cannot_keep(option):
     with pytest.raises(InfrarayError, match=option):
         infraray.make_vector("load_balance", 4, **{option: None})

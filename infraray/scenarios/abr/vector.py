@@ -11,7 +11,8 @@ from infraray.scenarios.abr.chunks import chunk_sizes, delay_factors
 from infraray.scenarios.abr.environment import AdaptiveBitrate
 from infraray.scenarios.abr.segment_search import Traces
 from infraray.scenarios.abr.throughput import draw_link
-from infraray.vector import VectorEnvironment
+from infraray.steps_taken import StepsTaken, at, at_most, begun_again, window
+from infraray.vector import Rows, VectorEnvironment
 
 
 class AdaptiveBitrateVector(VectorEnvironment):
@@ -37,21 +38,39 @@ class AdaptiveBitrateVector(VectorEnvironment):
         if parameters.delay_noise:
             factors = np.array([delay_factors(parameters, seed) for seed in seeds])
             self.delay_factors = np.ascontiguousarray(factors.T)
-        links = [draw_link(parameters, seed) for seed in seeds]
-        self.traces = Traces([link.trace for link in links])
+        self.links = [draw_link(parameters, seed) for seed in seeds]
+        self.traces = Traces([link.trace for link in self.links])
         self.buffer_s = np.zeros(count)
         self.delay_s = np.zeros(count)
         self.stall_s = np.zeros(count)
         self.throughputs = np.zeros((parameters.history + chunks, count))
         self.last_quality = np.full(count, parameters.initial_quality)
-        self.clock, self.position = self.traces.move_to(self.rows, np.array([link.start_s for link in links]))
+        self.clock, self.position = self.traces.move_to(self.rows, np.array([link.start_s for link in self.links]))
         self._gains = np.array(parameters.gains()).ravel()
         self._scored_qoe = np.zeros(count)
-        self._next = 0
+        self._next: StepsTaken = 0
+
+    def restart(self, rows: Rows, seeds: Sequence[int]) -> None:
+        """Draws some tasks' videos and links, and empties their players."""
+        parameters = self.single.parameters
+        for row, seed in zip(rows.tolist(), seeds, strict=True):
+            self.sizes[: parameters.num_chunks, :, row] = chunk_sizes(parameters, seed)
+            if self.delay_factors is not None:
+                self.delay_factors[:, row] = delay_factors(parameters, seed)
+            self.links[row] = draw_link(parameters, seed)
+        self.traces = Traces([link.trace for link in self.links])
+        for state in (self.buffer_s, self.delay_s, self.stall_s, self._scored_qoe):
+            state[rows] = 0.0
+        self.throughputs[:, rows] = 0.0
+        self.last_quality[rows] = parameters.initial_quality
+        starts = np.array([self.links[row].start_s for row in rows.tolist()])
+        self.clock[rows], self.position[rows] = self.traces.move_to(rows, starts)
+        self._next = begun_again(self._next, rows, self.num_envs)
 
     def numbers(self) -> NDArray[np.float64]:
         """The player, what it has measured, and the coming chunks."""
-        parameters, chunk = self.single.parameters, self._next
+        parameters = self.single.parameters
+        chunk = at_most(self._next, parameters.num_chunks)
         numbers = np.empty((self.single.layout.size, self.num_envs))
         numbers[0] = self.buffer_s
         numbers[1] = self.last_quality
@@ -59,21 +78,22 @@ class AdaptiveBitrateVector(VectorEnvironment):
         numbers[3] = self.delay_s
         numbers[4] = self.stall_s
         coming = 5 + parameters.history
-        numbers[5:coming] = self.throughputs[chunk : chunk + parameters.history]
-        numbers[coming:] = self.sizes[chunk : chunk + parameters.horizon].reshape(-1, self.num_envs)
+        numbers[5:coming] = window(self.throughputs, chunk, parameters.history)
+        numbers[coming:] = window(self.sizes, chunk, parameters.horizon).reshape(-1, self.num_envs)
         return numbers.T
 
-    def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
+    def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
         """Downloads one chunk a task, then lets the full players sleep."""
-        parameters, chunk = self.single.parameters, self._next
-        size = self.sizes[chunk].ravel().take(actions * self.num_envs + self.rows)
+        parameters = self.single.parameters
+        chunk = at_most(self._next, parameters.num_chunks - 1)
+        size = at(self.sizes, chunk).ravel().take(actions * self.num_envs + self.rows)
         target = self.position + size / parameters.payload_share
         end, again, passed = self.traces.carry(target)
         delay = end - self.clock
         delay[again] += passed
         delay += parameters.link_rtt_s
         if self.delay_factors is not None:
-            delay *= self.delay_factors[chunk]
+            delay *= at(self.delay_factors, chunk)
         left = self.buffer_s - delay
         stall = np.maximum(-left, 0.0)
         buffer = np.maximum(left, 0.0)
@@ -88,16 +108,19 @@ class AdaptiveBitrateVector(VectorEnvironment):
         self.buffer_s, self.delay_s, self.stall_s = buffer, delay, stall
         qoe = self._gains.take(self.last_quality * len(parameters.bitrates_kbps) + actions)
         qoe -= parameters.stall_weight * stall
-        np.divide(size, delay, out=self.throughputs[parameters.history + chunk])
+        if isinstance(chunk, int):
+            np.divide(size, delay, out=self.throughputs[parameters.history + chunk])
+        else:
+            self.throughputs[parameters.history + chunk, self.rows] = size / delay
         self.last_quality = actions.copy()
-        self._next += 1
-        over = self._next == parameters.num_chunks
-        if chunk < parameters.warmup_steps:
-            return np.zeros(self.num_envs), over
+        scored = self._next >= parameters.warmup_steps
+        self._next = self._next + 1
+        if scored is not True:
+            qoe *= scored
         self._scored_qoe += qoe
-        return qoe, over
+        return qoe, self._next == parameters.num_chunks
 
     def scores(self) -> NDArray[np.float64]:
         """Mean QoE of the scored chunks."""
         scored = self._next - self.single.parameters.warmup_steps
-        return self._scored_qoe / scored if scored > 0 else np.full(self.num_envs, np.nan)
+        return np.where(scored > 0, self._scored_qoe / np.maximum(scored, 1), np.nan)

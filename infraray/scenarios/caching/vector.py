@@ -12,10 +12,7 @@ from infraray.errors import InfrarayError
 from infraray.scenarios.caching.cache import BYPASS
 from infraray.scenarios.caching.environment import NOBODY, Caching
 from infraray.scenarios.caching.requests import generate_requests
-from infraray.vector import VectorEnvironment
-
-Rows = NDArray[np.int64]
-"""Numbers of tasks, shape ``(some,)``."""
+from infraray.vector import Rows, VectorEnvironment
 
 EMPTY_SLOT = np.iinfo(np.int64).max
 """Rank of a slot without an object: after every other."""
@@ -24,8 +21,7 @@ EMPTY_SLOT = np.iinfo(np.int64).max
 class CachingVector(VectorEnvironment):
     """The course of ``cache.py`` on arrays of shape (tasks, slots), a slot holding one object.
 
-    Tasks end at different steps, as a step is a decision. One that has ended keeps its last
-    observation, ``terminated`` and reward 0, and ignores its action, until all have ended.
+    Tasks end at different steps, as a step is a decision.
 
     Raises:
         InfrarayError: decision is ``admission`` and ``eviction`` none of fifo, lru, lfu.
@@ -34,7 +30,7 @@ class CachingVector(VectorEnvironment):
     environment_class = Caching
     single: Caching
 
-    def __init__(self, num_envs: int, **arguments: Any) -> None:
+    def __init__(self, num_envs: int = 1, **arguments: Any) -> None:
         super().__init__(num_envs, **arguments)
         parameters = self.single.parameters
         self.evicts = parameters.decision == "eviction"
@@ -46,31 +42,56 @@ class CachingVector(VectorEnvironment):
 
     def begin(self, seeds: Sequence[int]) -> None:
         """Draws every task's requests."""
-        parameters = self.single.parameters
-        self.capacity = parameters.capacity_bytes
-        requests = [generate_requests(parameters, seed) for seed in seeds]
-        self.keys = np.array([task.keys for task in requests])
-        count, self.length = self.keys.shape
-        objects = int(self.keys.max()) + 1
-        self.sizes = np.zeros((count, objects), np.int64)
-        self.sizes[self.rows[:, None], self.keys] = np.array([task.sizes for task in requests])
-        self.counts = np.zeros((count, objects), np.int64)
-        self.last_request = np.zeros((count, objects), np.int64)
-        self.slot_of = np.full((count, objects), NOBODY)
-        smallest = int(self.sizes[self.sizes > 0].min())
-        slots = max(1, min(objects, self.capacity // smallest))
-        self.slot_key = np.full((count, slots), NOBODY)
-        self.recency = np.full((count, slots), EMPTY_SLOT)
-        self.came_in = np.full((count, slots), EMPTY_SLOT)
-        self.slot_counts = np.zeros((count, slots), np.int64)
-        self.free = np.full(count, self.capacity)
+        parameters, count = self.single.parameters, len(seeds)
+        self.capacity, self.length = parameters.capacity_bytes, parameters.num_requests
+        self.keys = np.zeros((count, self.length), np.int64)
+        self.sizes = np.zeros((count, 0), np.int64)
+        self.counts = np.zeros((count, 0), np.int64)
+        self.last_request = np.zeros((count, 0), np.int64)
+        self.slot_of = np.zeros((count, 0), np.int64)
+        self.slot_key = np.zeros((count, 0), np.int64)
+        self.recency = np.zeros((count, 0), np.int64)
+        self.came_in = np.zeros((count, 0), np.int64)
+        self.slot_counts = np.zeros((count, 0), np.int64)
+        self.free = np.zeros(count, np.int64)
         self.position = np.zeros(count, np.int64)
         self.waiting = np.zeros(count, np.bool_)
         self.ended = np.zeros(count, np.bool_)
-        self.passed = np.full((count, parameters.max_hits_per_step), NOBODY)
+        self.passed = np.zeros((count, parameters.max_hits_per_step), np.int64)
         self.num_passed = np.zeros(count, np.int64)
         self.hits = np.zeros(count, np.int64)
-        self._run(self.rows)
+        self.restart(self.rows, seeds)
+
+    def restart(self, rows: Rows, seeds: Sequence[int]) -> None:
+        """Draws some tasks' requests, and empties their caches."""
+        requests = [generate_requests(self.single.parameters, seed) for seed in seeds]
+        keys = np.array([task.keys for task in requests])
+        sizes = np.array([task.sizes for task in requests])
+        objects = int(keys.max()) + 1
+        self._make_room(objects, max(1, min(objects, self.capacity // int(sizes[sizes > 0].min()))))
+        self.keys[rows] = keys
+        for table in (self.sizes, self.counts, self.last_request, self.slot_counts):
+            table[rows] = 0
+        for table in (self.slot_of, self.slot_key, self.passed):
+            table[rows] = NOBODY
+        for table in (self.recency, self.came_in):
+            table[rows] = EMPTY_SLOT
+        self.sizes[rows[:, None], keys] = sizes
+        self.free[rows] = self.capacity
+        for state in (self.position, self.waiting, self.ended, self.num_passed, self.hits):
+            state[rows] = 0
+        self._run(rows)
+
+    def _make_room(self, objects: int, slots: int) -> None:
+        """Widens the tables to so many objects and slots, where they have fewer."""
+        self.sizes = _widened(self.sizes, objects, 0)
+        self.counts = _widened(self.counts, objects, 0)
+        self.last_request = _widened(self.last_request, objects, 0)
+        self.slot_of = _widened(self.slot_of, objects, NOBODY)
+        self.slot_key = _widened(self.slot_key, slots, NOBODY)
+        self.recency = _widened(self.recency, slots, EMPTY_SLOT)
+        self.came_in = _widened(self.came_in, slots, EMPTY_SLOT)
+        self.slot_counts = _widened(self.slot_counts, slots, 0)
 
     def numbers(self) -> NDArray[np.float64]:
         """The fields of the single environment's `observed_fields`, in their order."""
@@ -210,3 +231,9 @@ class CachingVector(VectorEnvironment):
         self.last_request[rows, keys] = position
         self.position[rows] = position + 1
         self.waiting[rows] = False
+
+
+def _widened(table: NDArray[np.int64], width: int, filling: int) -> NDArray[np.int64]:
+    """A table of shape (tasks, at least ``width``)."""
+    missing = width - table.shape[1]
+    return table if missing <= 0 else np.pad(table, ((0, 0), (0, missing)), constant_values=filling)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from infraray.scenarios.load_balance.environment import LoadBalance
 from infraray.scenarios.load_balance.jobs import generate_jobs
-from infraray.vector import VectorEnvironment
+from infraray.steps_taken import StepsTaken, at, at_most, begun_again
+from infraray.vector import Rows, VectorEnvironment
 
 
 class LoadBalanceVector(VectorEnvironment):
@@ -38,10 +39,21 @@ class LoadBalanceVector(VectorEnvironment):
         count, servers = len(seeds), len(self.rates)
         self.free_at = np.zeros((servers, count))
         self._scored_time = np.zeros(count)
-        self._next = 0
+        self._next: StepsTaken = 0
         self._counts_jobs = "queue_lengths" in self.single.layout.slices
         if self._counts_jobs:
             self._begin_queues(servers * count, len(self.sizes) * count)
+
+    def restart(self, rows: Rows, seeds: Sequence[int]) -> None:
+        """Draws some tasks' jobs and empties their servers."""
+        jobs = [generate_jobs(self.single.parameters, seed) for seed in seeds]
+        self.arrivals[:, rows] = np.array([task.arrivals for task in jobs]).T
+        self.sizes[:, rows] = np.array([task.sizes for task in jobs]).T
+        self.free_at[:, rows] = 0.0
+        self._scored_time[rows] = 0.0
+        self._next = begun_again(self._next, rows, self.num_envs)
+        if self._counts_jobs:
+            self._empty_queues(rows)
 
     def _begin_queues(self, queues: int, jobs: int) -> None:
         """Nodes: one a job, then one a queue, which stands for a job before the first, then the end of all."""
@@ -55,10 +67,20 @@ class LoadBalanceVector(VectorEnvironment):
         self._completions[end] = np.inf
         self._following = np.full(end + 1, end)
 
+    def _empty_queues(self, rows: Rows) -> None:
+        """Takes everything off some tasks' queues, and the links off their nodes."""
+        jobs, end = self.sizes.size, len(self._following) - 1
+        queues = (np.arange(len(self.free_at))[:, None] * self.num_envs + rows).ravel()
+        self.queue_lengths[queues] = 0.0
+        self.first_completion[queues] = np.inf
+        self._completed_last[queues] = self._last[queues] = jobs + queues
+        self._following[jobs + queues] = end
+        self._following[:jobs].reshape(self.sizes.shape)[:, rows] = end
+
     def numbers(self) -> NDArray[np.float64]:
         """Queue lengths, work left, rates and job sizes, as ``observe`` orders them."""
-        over = self._next == len(self.sizes)
-        now = self.arrivals[-1 if over else self._next]
+        job = at_most(self._next, len(self.sizes) - 1)
+        now = at(self.arrivals, job)
         slices = self.single.layout.slices
         numbers = np.empty((self.single.layout.size, self.num_envs))
         if self._counts_jobs:
@@ -72,12 +94,13 @@ class LoadBalanceVector(VectorEnvironment):
         if "service_rates" in slices:
             numbers[slices["service_rates"]] = self.rates[:, None]
         if "job_size" in slices:
-            numbers[slices["job_size"]] = 0.0 if over else self.sizes[self._next]
+            numbers[slices["job_size"]] = at(self.sizes, job) * (self._next < len(self.sizes))
         return numbers.T
 
-    def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], bool]:
+    def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
         """Sends one job a task."""
-        now, size = self.arrivals[self._next], self.sizes[self._next]
+        job = at_most(self._next, len(self.sizes) - 1)
+        now, size = at(self.arrivals, job), at(self.sizes, job)
         queue = actions * self.num_envs + self.rows
         free_at = self.free_at.reshape(-1)
         service = size / self.rates.take(actions)
@@ -88,22 +111,24 @@ class LoadBalanceVector(VectorEnvironment):
             self._append(queue, completion)
         completion_time = start - now + service
         scored = self._next >= self.single.parameters.warmup_steps
-        self._next += 1
-        if scored:
-            self._scored_time += completion_time
-            return -completion_time, self._next == len(self.sizes)
-        return np.zeros(self.num_envs), self._next == len(self.sizes)
+        self._next = self._next + 1
+        if scored is not True:
+            completion_time *= scored
+        self._scored_time += completion_time
+        return -completion_time, self._next == len(self.sizes)
 
     def scores(self) -> NDArray[np.float64]:
         """Mean completion times in seconds."""
         scored = self._next - self.single.parameters.warmup_steps
-        return self._scored_time / scored if scored > 0 else np.full(self.num_envs, np.nan)
+        return np.where(scored > 0, self._scored_time / np.maximum(scored, 1), np.nan)
 
     def _append(self, queue: NDArray[np.int64], completion: NDArray[np.float64]) -> None:
-        """Puts job ``_next`` of each task at the end of a queue."""
-        start = self._next * self.num_envs
-        job = self.rows + start
-        self._completions[start : start + self.num_envs] = completion
+        """Puts job ``_next`` of each task at the end of a queue; a task that has ended has none."""
+        job = self._next * self.num_envs + self.rows
+        if not isinstance(self._next, int):
+            going = np.flatnonzero(self._next < len(self.sizes))
+            queue, completion, job = queue[going], completion[going], job[going]
+        self._completions[job] = completion
         self._following[self._last.take(queue)] = job
         self._last[queue] = job
         # Of an empty queue the first completion is infinite, of any other it is earlier than this one.

@@ -18,7 +18,7 @@ from infraray.emulators.requirements import PATH
 from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
-from infraray.observation import Observation, ObservedField
+from infraray.observation import ObservedField
 from infraray.scenarios.routing.actions import DONE, CommandForm, Commands
 from infraray.scenarios.routing.ahead import TaskAhead
 from infraray.scenarios.routing.commands import WRITES, simple_command, writes
@@ -323,7 +323,7 @@ class Routing(Environment):
         earned = reward(deed, broken, self._conduct, self.parameters.reward, nearer)
         return Outcome(earned, terminated=self._ended, safe=not deed.unsafe, extra=facts)
 
-    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes a native action or text; the network ends with the episode."""
         observation, earned, terminated, truncated, info = super().step(action)
         if terminated or truncated:
@@ -369,9 +369,7 @@ class Routing(Environment):
         """Of a safe repair by one command, as the expert's list of commands for the task is one."""
         return 1.0
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts a task; where tasks follow from each other, without a seed, the next one is prepared at once."""
         started = super().reset(seed=seed, options=options)
         if seed is None:
