@@ -288,6 +288,7 @@ class PoolEndpoints:
 
     def __init__(self, pool: Any, spec: EngineSpec) -> None:
         self.pool = pool
+        self.started_here = not spec.url
         self.name = json.dumps(spec.identity, sort_keys=True)
 
     async def assign(self, conversation: str) -> str:

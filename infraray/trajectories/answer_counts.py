@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from infraray.episodes import Step
+from infraray.protocol.ends import end_of
 
 ANSWER_FAULTS = ("invalid", "cut", "empty", "refused")
 """What can be amiss with an answer; one may be several of these, and one that was cut off may be valid."""
-
-_CUT = ("length", "max_tokens")
-_REFUSED = ("content_filter", "refusal", "safety")
 
 
 def count_faults(steps: Sequence[Step]) -> dict[str, int]:
@@ -26,8 +24,9 @@ def count_faults(steps: Sequence[Step]) -> dict[str, int]:
 
 def _faults(step: Step) -> list[str]:
     extra = step.agent_extra or {}
-    ended = extra.get("finish_reason")
+    end = end_of(extra.get("finish_reason"))
     said = extra.get("said", step.action)
-    refused = ended in _REFUSED or bool(extra.get("refusal"))
-    there = not step.info["valid"], ended in _CUT, isinstance(said, str) and not said.strip(), refused
+    refused = end == "refused" or bool(extra.get("refusal"))
+    is_cut = end not in ("whole", "refused")
+    there = not step.info["valid"], is_cut, isinstance(said, str) and not said.strip(), refused
     return [fault for fault, is_there in zip(ANSWER_FAULTS, there, strict=True) if is_there]

@@ -19,6 +19,7 @@ from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, ServedModel
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
+from infraray.agents.chat.keys import key_fault
 from infraray.agents.chat.memory import make_memory
 from infraray.agents.chat.messages import Message, assistant, system, user
 from infraray.agents.chat.options import ChatOptions, tool_names
@@ -92,8 +93,10 @@ class ChatAgent(Agent):
         return strategy, *(tools[name] for name in tool_names(options.tools)), *shown
 
     def problem(self) -> str | None:
-        """Its key is not set: the one that its options name, or that OpenAI's own servers always ask for."""
+        """Its key is not set, the one that its options name or that OpenAI's own servers always ask for; or is none."""
         name = self.options.api_key_env
+        if (fault := key_fault(os.environ.get(name, ""))) is not None:
+            return f"{name} {fault}; export the key alone under this name"
         named = "api_key_env" in self.options.model_fields_set
         asked = isinstance(self.endpoints, FixedEndpoint) and _is_openai(self.endpoints.base_url)
         if self.cache is not None or os.environ.get(name) or not (named or asked):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from infraray.agents.chat.cache import ResponseCache
 from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.connections import Connection, connect
-from infraray.agents.chat.endpoints import Endpoints
+from infraray.agents.chat.endpoints import Endpoints, are_ours
 from infraray.agents.chat.failures import Busy, ContextOverflow, TransientFailure, Unsupported
 from infraray.errors import InfrarayError, Unavailable
 
@@ -72,8 +72,8 @@ class ChatClient:
             InfrarayError: it can not succeed, or did not in all repetitions.
         """
         stored = self._kept(request)
-        if stored is not None:
-            return _restore(stored)
+        if stored is not None and (restored := _restore(stored)).is_lasting:
+            return restored
         before = time.perf_counter()
         try:
             completion = await self._repeat(lambda connection: connection.ask(request))
@@ -86,7 +86,8 @@ class ChatClient:
         if self._retries:
             waited_s = max(0.0, time.perf_counter() - before - completion.latency_s)
             completion = replace(completion, retries=self._retries, waited_s=waited_s)
-        await self._keep(request, {"completion": asdict(completion)})
+        if completion.is_lasting:
+            await self._keep(request, {"completion": asdict(completion)})
         return completion
 
     async def context_tokens(self) -> int | None:
@@ -200,7 +201,7 @@ class ChatClient:
     async def _connection(self) -> Connection:
         if self.base_url is None:
             self.base_url = await self.endpoints.assign(self.conversation)
-        return connect(self.base_url, self.api_key_env)
+        return connect(self.base_url, self.api_key_env, are_ours(self.endpoints))
 
     async def _wait_for(self, lost: Connection) -> None:
         """Returns when the server, or another one that is assigned, answers."""
@@ -210,7 +211,7 @@ class ChatClient:
                 while True:
                     await self.endpoints.failed(self.conversation, lost.base_url)
                     self.base_url = await self.endpoints.assign(self.conversation)
-                    connection = connect(self.base_url, self.api_key_env)
+                    connection = connect(self.base_url, self.api_key_env, are_ours(self.endpoints))
                     if await connection.answers():
                         return
                     lost = connection

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infraray.agents.chat.failures import TransientFailure, server_reason
+from infraray.agents.chat.failures import StatedError, TransientFailure
 from infraray.answers import split_thoughts
 from infraray.characters import whole_characters
+from infraray.protocol.answers import ToolCalls, finish_reason, message_of, reasoning_of, spoken, token_count
+from infraray.protocol.documents import Documents, NoJSON
+from infraray.protocol.ends import end_of
+from infraray.protocol.errors import stated_error, stated_status
 
 
 @dataclass(frozen=True)
@@ -50,118 +53,130 @@ class Completion:
     @property
     def is_cut(self) -> bool:
         """Whether the model was stopped before it had ended."""
-        return self.finish_reason in ("length", "content_filter")
+        return end_of(self.finish_reason) != "whole"
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the same request is due no other answer: one that a fault or an unknown reason ended may get one."""
+        return end_of(self.finish_reason) in ("whole", "cut", "refused")
+
+
+async def read_answer(chunks: AsyncIterator[bytes], started: float) -> Completion:
+    """Reads a body: a stream of events, or one document.
+
+    Args:
+        chunks: of the body.
+        started: when the request was sent, on the clock of `time.perf_counter`.
+
+    Raises:
+        TransientFailure: it ends before the answer does, is broken off or no answer.
+        StatedError: the server says what is wrong.
+    """
+    documents, answer = Documents(), _Answer(started)
+    try:
+        async for chunk in chunks:
+            for document, _ in documents.feed(chunk):
+                answer.take(document)
+            if documents.done:
+                break
+        for document, _ in documents.close():
+            answer.take(document)
+    except NoJSON as error:
+        raise TransientFailure(f"the server sent {error}") from None
+    return answer.finish(documents)
 
 
 @dataclass
-class _Parts:
+class _Choice:
+    """One choice as far as it has come."""
+
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
+    calls: ToolCalls = field(default_factory=ToolCalls)
+    finish_reason: str | None = None
+
+    def take(self, choice: Mapping[str, Any]) -> bool:
+        """Adds what a choice of a document says; whether it says anything."""
+        said = message_of(choice)
+        text, thoughts, refused = spoken(said.get("content"))
+        reasoning, refusal = "".join(spoken(reasoning_of(said))) + thoughts, "".join(spoken(said.get("refusal")))
+        for parts, part in ((self.text, text), (self.reasoning, reasoning), (self.refusal, refused + refusal)):
+            if part:
+                parts.append(part)
+        called = self.calls.take(said)
+        self.finish_reason = finish_reason(choice) or self.finish_reason
+        return bool(text or reasoning or called)
+
+    @property
+    def is_begun(self) -> bool:
+        return bool(self.text or self.calls.begun or self.refusal)
+
+
+@dataclass
+class _Answer:
     """An answer as far as it has come."""
 
     started: float
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    called: list[str] = field(default_factory=list)
-    refusal: list[str] = field(default_factory=list)
-    finish_reason: str | None = None
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    choices: dict[int, _Choice] = field(default_factory=dict)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     first_token_at: float | None = None
 
-    def take(self, document: Any, part: str) -> None:
-        """Adds a chunk (``part`` is "delta") or a whole answer ("message")."""
-        if not isinstance(document, dict):
-            raise TransientFailure("the server sent JSON that is no answer")
-        if document.get("error"):
-            raise TransientFailure(f"the server broke off: {server_reason(document, 'no reason')}")
-        self.usage = document.get("usage") or self.usage
-        choices = document.get("choices")
-        if not choices:
-            return
+    def take(self, document: Any) -> None:
+        """Adds a document of the body."""
+        error = stated_error(document)
+        if error is not None:
+            raise StatedError(error, stated_status(error))
         try:
-            choice = choices[0]
-            said = choice.get(part) or {}
-            reasoning = said.get("reasoning_content") or said.get("reasoning")
-            text = said.get("content")
-            calls = said.get("tool_calls")
-            if text:
-                self.text.append(text)
-            if refusal := said.get("refusal"):
-                self.refusal.append(refusal)
-            if reasoning:
-                self.reasoning.append(reasoning)
-            if calls and calls[0].get("index", 0) == 0:
-                self.called.append(calls[0]["function"].get("arguments") or "")
-            if self.first_token_at is None and (text or reasoning or calls):
-                self.first_token_at = time.perf_counter()
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            for position, choice in enumerate(document.get("choices") or ()):
+                index = choice.get("index")
+                ours = self.choices.setdefault(index if isinstance(index, int) else position, _Choice())
+                if ours.take(choice) and self.first_token_at is None:
+                    self.first_token_at = time.perf_counter()
+                self._count(choice.get("usage"))  # Moonshot's place for it
+            self._count(document.get("usage"))
         except (AttributeError, KeyError, IndexError, TypeError):
             raise TransientFailure("the server sent JSON that is no answer") from None
 
-    def finish(self, streamed: bool) -> Completion:
-        """The whole answer."""
-        try:
-            text = whole_characters("".join(self.text))
-            reasoning = whole_characters("".join(self.reasoning))
-            called = whole_characters("".join(self.called)) if self.called else None
-            refusal = whole_characters("".join(self.refusal)) if self.refusal else None
-        except TypeError:
-            raise TransientFailure("the server sent JSON that is no answer") from None
+    def _count(self, usage: Any) -> None:
+        if usage:
+            inputs, outputs = token_count(usage, "prompt_tokens"), token_count(usage, "completion_tokens")
+            self.input_tokens = self.input_tokens if inputs is None else inputs
+            self.output_tokens = self.output_tokens if outputs is None else outputs
+
+    def finish(self, documents: Documents) -> Completion:
+        """The whole answer: the first choice, should there be more."""
+        choice = self.choices[min(self.choices)] if self.choices else _Choice()
+        if choice.finish_reason is None:
+            if documents.streamed and not documents.done:
+                raise TransientFailure("the server closed the connection in the middle of its answer")
+            if not choice.is_begun:
+                raise TransientFailure(
+                    "the server ended its answer before it began"
+                    if documents.streamed
+                    else "the server sent nothing that is an answer"
+                )
+        if end_of(choice.finish_reason) == "broken":
+            raise TransientFailure(f"the server broke off: finish_reason {choice.finish_reason!r}")
+        text, reasoning, refusal = (
+            whole_characters("".join(parts)) for parts in (choice.text, choice.reasoning, choice.refusal)
+        )
+        called = whole_characters("".join(choice.calls.arguments)) if choice.calls.begun else None
         said, thoughts = split_thoughts(text)
         if said != text.strip():
             text = said
             reasoning += thoughts
         ended = time.perf_counter()
-        first = self.first_token_at - self.started if streamed and self.first_token_at is not None else None
+        first = self.first_token_at if documents.streamed else None
         return Completion(
             text,
             reasoning or None,
             called,
-            self.finish_reason,
-            self.usage.get("prompt_tokens"),
-            self.usage.get("completion_tokens"),
+            choice.finish_reason,
+            self.input_tokens,
+            self.output_tokens,
             ended - self.started,
-            first,
-            refusal=refusal,
+            None if first is None else first - self.started,
+            refusal=refusal or None,
         )
-
-
-def read_document(content: bytes, started: float) -> Completion:
-    """Reads an answer that came in one piece.
-
-    Raises:
-        TransientFailure: it is broken.
-    """
-    parts = _Parts(started)
-    parts.take(_json(content), "message")
-    if parts.finish_reason is None and not (parts.text or parts.called or parts.refusal):
-        raise TransientFailure("the server sent JSON that is no answer")
-    return parts.finish(streamed=False)
-
-
-async def read_stream(chunks: AsyncIterator[bytes], started: float) -> Completion:
-    """Reads an answer from server-sent events.
-
-    Raises:
-        TransientFailure: the stream ends before the answer does, or is broken.
-    """
-    parts = _Parts(started)
-    rest = b""
-    async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line[5:].strip()
-                if data == b"[DONE]":
-                    if parts.finish_reason is None and not (parts.text or parts.refusal):
-                        raise TransientFailure("the server ended its answer before it began")
-                    return parts.finish(streamed=True)
-                parts.take(_json(data), "delta")
-    if parts.finish_reason is None:
-        raise TransientFailure("the server closed the connection in the middle of its answer")
-    return parts.finish(streamed=True)
-
-
-def _json(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        raise TransientFailure("the server sent broken JSON") from None

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-from infraray.agents.chat.completion import Completion, read_document, read_stream
+from infraray.agents.chat.completion import Completion, read_answer
+from infraray.agents.chat.concessions import ANSWER_FORMATS, as_sent, made_in
 from infraray.agents.chat.failures import (
-    ANSWER_FORMATS,
     Busy,
+    StatedError,
     TransientFailure,
     Unsupported,
+    culprit,
+    is_refusal,
     server_reason,
     what_was_refused,
 )
@@ -34,12 +39,12 @@ listeners: list[Callable[[str], None]] = []
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Connection]] = WeakKeyDictionary()
 
 
-def connect(base_url: str, api_key_env: str) -> Connection:
-    """The running event loop's connection to a server."""
+def connect(base_url: str, api_key_env: str, direct: bool = False) -> Connection:
+    """The running event loop's connection to a server; ``direct`` where no proxy is to be asked for it."""
     ours = _connections.setdefault(asyncio.get_running_loop(), {})
     key = base_url, api_key_env
     if key not in ours:
-        ours[key] = Connection(base_url, api_key_env)
+        ours[key] = Connection(base_url, api_key_env, direct or _is_here(base_url))
     return ours[key]
 
 
@@ -49,9 +54,10 @@ class Connection:
     Args:
         base_url: such as ``http://host:8000/v1``.
         api_key_env: the environment variable that holds the key.
+        direct: whether a proxy that the environment names is left alone.
     """
 
-    def __init__(self, base_url: str, api_key_env: str) -> None:
+    def __init__(self, base_url: str, api_key_env: str, direct: bool) -> None:
         import openai  # of the extra `chat`, which the agent asked for
 
         self.base_url = base_url
@@ -60,10 +66,10 @@ class Connection:
             base_url=base_url,
             api_key=os.environ.get(api_key_env) or "none",
             max_retries=0,
-            http_client=_http_client(openai),
+            http_client=_http_client(openai, direct),
         )
         self.refused: dict[str, dict[str, str]] = {}
-        """For each model, the options that the server does not take, with its reasons."""
+        """For each model, the concessions that the server wants, with its reasons."""
         self.contexts: dict[str, asyncio.Task[int | None]] = {}
         self.places = Places()
         self.counts_tokens = True
@@ -84,24 +90,26 @@ class Connection:
         """
         refused = self.refused.setdefault(request["model"], {})
         guesses: dict[str, str] = {}
+        tried: set[str] = set()
         while True:
             for option in ANSWER_FORMATS:
                 if option in request and option in refused:
                     raise Unsupported(refused[option], option)
-            without = {**refused, **guesses}
+            conceded = {**refused, **guesses}
             try:
-                completion = await self._send(_without(request, without))
+                completion = await self._send(as_sent(request, conceded), tried.union(conceded))
             except Unsupported as refusal:
-                if refusal.option in without:
-                    raise InfrarayError(str(refusal)) from None
+                if guesses and str(refusal) == guesses[last := next(reversed(guesses))]:
+                    del guesses[last]  # it was not that
                 (guesses if refusal.is_guess else refused)[refusal.option] = str(refusal)
+                tried.add(refusal.option)
                 continue
             # A request may be refused for what is in it: only one that succeeds shows what the server does not take.
             refused.update(guesses)
-            left_out = tuple(sorted(option for option in refused if option in request and option != "max_tokens"))
-            return replace(completion, left_out=left_out) if left_out else completion
+            left_out = made_in(request, refused)
+            return replace(completion, left_out=tuple(left_out)) if left_out else completion
 
-    async def _send(self, body: dict[str, Any]) -> Completion:
+    async def _send(self, body: dict[str, Any], tried: Collection[str]) -> Completion:
         openai = self.openai
         started = time.perf_counter()
         try:
@@ -110,13 +118,17 @@ class Connection:
             )
             response = stream.response
             try:
-                if response.headers.get("content-type", "").startswith("text/event-stream"):
-                    return await read_stream(response.aiter_bytes(), started)
-                return read_document(await response.aread(), started)
+                return await read_answer(response.aiter_bytes(), started)
             finally:
                 await response.aclose()
         except openai.APIStatusError as error:
-            raise self._status_failure(error, body) from None
+            failure = _failure(error.status_code, error.body, error.message, error.response.headers, body, tried)
+            hint = _path_hint(self.base_url, str(failure)) if error.status_code == 404 else ""
+            raise type(failure)(f"{failure}{hint}") if hint else failure from None
+        except StatedError as error:
+            if error.status is None:
+                raise TransientFailure(f"the server broke off: {server_reason(error.error, 'no reason')}") from None
+            raise _failure(error.status, error.error, "no reason", {}, body, tried) from None
         except openai.APIConnectionError as error:
             raise TransientFailure(_words(error.__cause__ or error)) from None
         except (InfrarayError, TransientFailure, TimeoutError):
@@ -125,18 +137,6 @@ class Connection:
             if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORTS:
                 raise TransientFailure(_words(error)) from None
             raise
-
-    def _status_failure(self, error: Any, body: Mapping[str, Any]) -> Exception:
-        status = error.status_code
-        reason = server_reason(error.body, error.message)
-        spent = status == 429 and "insufficient_quota" in str(error.body)
-        if (status in (408, 409, 425, 429) or status >= 500) and status != 501 and not spent:
-            wait_s = retry_after_s(error.response.headers)
-            busy = status in BUSY or (status == 503 and wait_s is not None)
-            return (Busy if busy else TransientFailure)(f"status {status}: {reason}", wait_s)
-        if status in (400, 413, 422, 501):
-            return what_was_refused(reason, getattr(error, "param", None), body)
-        return Unavailable(f"{reason} (status {status})")
 
     async def context_tokens(self, model: str) -> int | None:
         """The model's context, where the server says it.
@@ -222,29 +222,51 @@ class Connection:
 _TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio")
 
 
-def _http_client(openai: Any) -> Any:
+def _is_here(base_url: str) -> bool:
+    """Whether a server is on this machine, which a proxy elsewhere cannot reach."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _http_client(openai: Any, direct: bool) -> Any:
     limits = type(openai.DEFAULT_CONNECTION_LIMITS)
     timeout = openai.Timeout(None, connect=CONNECT_TIMEOUT_S)
     try:
         # aiohttp, which Ray brings along, takes a fraction of the time of the default transport.
         # Its word for "no limit" is 0.
-        return openai.DefaultAioHttpClient(limits=limits(max_connections=0), timeout=timeout)
+        return openai.DefaultAioHttpClient(limits=limits(max_connections=0), timeout=timeout, trust_env=not direct)
     except (AttributeError, RuntimeError):
-        return openai.DefaultAsyncHttpxClient(limits=limits(), timeout=timeout)
+        return openai.DefaultAsyncHttpxClient(limits=limits(), timeout=timeout, trust_env=not direct)
 
 
-def _without(request: Mapping[str, Any], refused: Mapping[str, str]) -> dict[str, Any]:
-    """The request as it is sent."""
-    body = {name: value for name, value in request.items() if name not in refused}
-    if "tools" in refused:
-        body.pop("tool_choice", None)
-    if "max_tokens" in refused and "max_tokens" in request:
-        body["max_completion_tokens"] = request["max_tokens"]
-    if "stream" not in refused:
-        body["stream"] = True
-        if "stream_options" not in refused:
-            body["stream_options"] = {"include_usage": True}
-    return body
+def _failure(
+    status: int,
+    body: Any,
+    fallback: str,
+    headers: Mapping[str, str],
+    sent: Mapping[str, Any],
+    tried: Collection[str],
+) -> Exception:
+    """What an HTTP status means for a request; ``fallback`` are the words where the server has none."""
+    reason = server_reason(body, fallback)
+    if is_refusal(status, reason):
+        return what_was_refused(reason, culprit(body), sent, tried)
+    spent = status == 429 and "insufficient_quota" in str(body)
+    if (status in (408, 409, 425, 429) or status >= 500) and not spent:
+        wait_s = retry_after_s(headers)
+        busy = status in BUSY or (status == 503 and wait_s is not None)
+        return (Busy if busy else TransientFailure)(f"status {status}: {reason}", wait_s)
+    return Unavailable(f"{reason} (status {status})")
+
+
+def _path_hint(base_url: str, reason: str) -> str:
+    """What may be wrong with a base URL at which nothing is found; "" where the server found it and says what is."""
+    if not urlsplit(base_url).path.rstrip("/").endswith("/v1"):
+        return f"; a base URL usually ends in /v1: is it {base_url.rstrip('/')}/v1?"
+    return "" if "model" in reason.lower() else "; is the path right? A server may have no /v1, or another one"
 
 
 def _words(error: BaseException) -> str:

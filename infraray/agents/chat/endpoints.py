@@ -24,6 +24,11 @@ class Endpoints(Protocol):
         """A conversation got no answer from ``base_url``."""
 
 
+def are_ours(endpoints: Endpoints) -> bool:
+    """Whether the run itself started the servers, which their ``started_here`` says: no proxy is asked for them."""
+    return bool(getattr(endpoints, "started_here", False))
+
+
 @dataclass(frozen=True)
 class ServedModel:
     """A model that an engine of the run serves.

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from infraray.agents.chat.concessions import ANSWER_FORMATS, suspects
 from infraray.errors import InfrarayError
 
 
@@ -27,6 +28,20 @@ class Busy(TransientFailure):
     """The server is there and takes no request now (status 429, say): it wants to be asked later, and less."""
 
 
+class StatedError(Exception):
+    """An error that stands inside an answer of status 200.
+
+    Args:
+        error: as the server states it.
+        status: what it stands for, None where it does not say.
+    """
+
+    def __init__(self, error: Any, status: int | None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.status = status
+
+
 class ContextOverflow(InfrarayError):
     """The prompt and the answer do not fit into the model's context.
 
@@ -41,11 +56,11 @@ class ContextOverflow(InfrarayError):
 
 
 class Unsupported(InfrarayError):
-    """The server does not take an option of the request.
+    """The server does not take something about the request.
 
     Args:
         reason: the server's own.
-        option: the option's name.
+        option: the option's name, or another concession to make.
         is_guess: whether the server may have meant something else; the request without the option shows it.
     """
 
@@ -54,12 +69,6 @@ class Unsupported(InfrarayError):
         self.option = option
         self.is_guess = is_guess
 
-
-ANSWER_FORMATS = ("response_format", "tools")
-"""Options that change how an answer is read: a strategy has to know when they are refused."""
-
-DISPENSABLE = ("stream_options", "stream", "max_tokens", "temperature", "seed", "stop")
-"""Options that a request can go without (``max_tokens`` under its newer name)."""
 
 _OVERFLOW = re.compile(
     r"context_length_exceeded|(?:maximum|max|model'?s?) (?:\w+ )?context|context (?:length|window|size)|"
@@ -80,6 +89,24 @@ _NOT_SUPPORTED = re.compile(
 )
 
 
+_NO_TEMPLATE_FOR = re.compile(r"system role|roles? must alternate|jinja|chat template", re.IGNORECASE)
+"""What llama.cpp says with status 500 where others have 400."""
+
+
+def is_refusal(status: int, reason: str) -> bool:
+    """Whether a server that answers so has read the request and does not want it as it is."""
+    return status in (400, 413, 422, 501) or (status == 500 and _NO_TEMPLATE_FOR.search(reason) is not None)
+
+
+def culprit(body: Any) -> str:
+    """What the server names as the cause beside its words: OpenAI's ``param``, FastAPI's ``loc``; "" for nothing."""
+    if not isinstance(body, dict):
+        return ""
+    details = body.get("detail")
+    places = [detail.get("loc") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    return " ".join(str(name) for name in (body.get("param"), *places) if name)
+
+
 def server_reason(body: Any, fallback: str) -> str:
     """The server's own words for a failure, in one bounded line."""
     found: Any = body
@@ -92,25 +119,25 @@ def server_reason(body: Any, fallback: str) -> str:
     return line if len(line) <= 300 else f"{line[:297]}..."
 
 
-def what_was_refused(reason: str, named: Any, sent: Collection[str]) -> InfrarayError:
+def what_was_refused(
+    reason: str, named: str | None, sent: Collection[str], tried: Collection[str] = ()
+) -> InfrarayError:
     """Reads a refusal (status 400 and the like).
 
     Args:
         reason: the server's own words.
-        named: the option that the server names as the culprit, if it does.
-        sent: the options of the request.
+        named: the culprit that the server names beside them, if it does.
+        sent: the request, or the names of its options.
+        tried: concessions (see `infraray.agents.chat.concessions`) that were made, or made to no avail.
     """
     if _OVERFLOW.search(reason):
         context = _CONTEXT.search(reason)
         return ContextOverflow(reason, int(next(group for group in context.groups() if group)) if context else None)
-    if _NOT_SUPPORTED.search(reason):
-        for option in (*DISPENSABLE, *ANSWER_FORMATS):
-            if option in sent and (named == option or re.search(rf"(?<!\w){option}(?!\w)", reason)):
-                return Unsupported(reason, option)
+    for option in suspects(f"{reason} {named or ''}", sent):
+        if option not in tried:
+            return Unsupported(reason, option, is_guess=not _NOT_SUPPORTED.search(reason))
     for option in ANSWER_FORMATS:
         # Servers word this refusal in many ways.
-        if option in sent:
+        if option in sent and option not in tried:
             return Unsupported(reason, option, is_guess=True)
-    if "stream" in sent and re.search(r"\bstream(?:ing|ed)?\b", reason, re.IGNORECASE):
-        return Unsupported(reason, "stream", is_guess=True)
     return InfrarayError(reason)

@@ -19,12 +19,12 @@ Failure = Literal[
 """Why a request failed.
 
 - unreachable: no connection;
-- refused: an HTTP status other than 200;
+- refused: an HTTP status other than 200, or an error inside a 200 that stands for one;
 - closed: the server closed the connection in the middle;
 - malformed: no HTTP, no server-sent events, or no JSON in them;
 - timeout: no end within the workload's ``request_timeout_s``;
 - unfinished: not at its end, or not sent, when the measurement's time was over;
-- server_error: the stream held an error;
+- server_error: the stream held an error, or ended by a fault of the server's;
 - incomplete: the stream ended without a finish reason;
 - wrong_length: the output has more tokens than asked for, or fewer though ``ignore_eos`` was asked.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from itertools import accumulate
 from typing import Any
 
 from infraray.characters import whole_characters
+from infraray.protocol.answers import finish_reason, first_choice, message_of, reasoning_of, spoken, token_count
+from infraray.protocol.documents import Documents, NoJSON
+from infraray.protocol.ends import end_of
+from infraray.protocol.errors import stated_error, stated_status
 from infraray.scenarios.inference.connection import chunk_size
 from infraray.scenarios.inference.exchange import Exchange, Failure
 from infraray.scenarios.inference.requests import Request
@@ -148,43 +152,50 @@ class _Stream:
         self.finish_reason: str | None = None
         self.prompt_tokens: int | None = None
         self.output_tokens: int | None = None
+        self.claims_less_than_none = False
 
-    def take(self, event: Any, at: float) -> None:
-        """Takes one event in.
+    def take(self, document: Any, at: float) -> None:
+        """Takes what an event, or the whole body, holds.
 
         Raises:
             _Fault: it is an error, or nothing that OpenAI's protocol knows.
         """
-        if not isinstance(event, dict):
-            raise _Fault("malformed", f"the event {str(event)[:80]!r} is no object")
-        if event.get("error"):
-            raise _Fault("server_error", f"the stream said: {event['error']}")
+        error = stated_error(document)
+        if error is not None:
+            status = stated_status(error)
+            if status is not None:
+                raise _Fault("refused", f"the stream said, inside HTTP 200: {status}: {error}")
+            raise _Fault("server_error", f"the stream said: {error}")
+        if not isinstance(document, dict):
+            raise _Fault("malformed", f"the event {str(document)[:80]!r} is no object")
         try:
-            if event.get("choices"):
-                self._take_choice(event["choices"][0], at)
-            if event.get("usage"):
-                self.prompt_tokens = int(event["usage"]["prompt_tokens"])
-                self.output_tokens = int(event["usage"]["completion_tokens"])
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            if document.get("choices"):
+                self._take_choice(first_choice(document["choices"]), at)
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             raise _Fault("malformed", f"an event is not as OpenAI's protocol has it: {error!r}") from None
+        usage = document.get("usage")
+        if usage:
+            self.prompt_tokens = token_count(usage, "prompt_tokens")
+            self.output_tokens = token_count(usage, "completion_tokens")
+            self.claims_less_than_none = _is_negative(usage)
 
     def _take_choice(self, choice: dict[str, Any], at: float) -> None:
-        delta = choice.get("delta") or {}
-        # Some servers say the reasoning twice, under its old and its new name.
-        reasoning = delta.get("reasoning") or delta.get("reasoning_content") or ""
-        text = reasoning + (choice.get("text") or delta.get("content") or "")
-        if not isinstance(text, str):
-            raise TypeError(f"text {text!r:.80}")
+        delta = message_of(choice)
+        said, thoughts, refusal = spoken(
+            reasoning_of(delta), choice.get("text") or delta.get("content"), delta.get("refusal")
+        )
+        text = thoughts + said + refusal
+        reason = finish_reason(choice)
         if self.first_chunk_s is None:
             self.first_chunk_s = at
-        opens = "role" in delta and not text and not choice.get("finish_reason") and self.first_chunk_s == at
+        opens = "role" in delta and not text and reason is None and self.first_chunk_s == at
         if self.first_token_s is None and not opens:
             self.first_token_s = at
         if text:
             self.texts.append(text)
             self.text_times.append(at)
-        if choice.get("finish_reason"):
-            self.finish_reason = str(choice["finish_reason"])
+        if reason is not None:
+            self.finish_reason = reason
             self.last_s = at
 
 
@@ -198,20 +209,12 @@ def _read_body(exchange: Exchange, stream: _Stream) -> None:
     if exchange.status != 200:
         said = " ".join(body.decode(errors="replace").split())
         raise _Fault("refused", f"HTTP {exchange.status}: {said}")
-    position = 0
-    for line in body.splitlines(keepends=True):
-        position += len(line)
-        # Each event is one line of data; what else a stream may hold (comments, names) says nothing here.
-        if not line.startswith(b"data:") or not line.endswith((b"\n", b"\r")):
-            continue
-        content = line[5:].strip()
-        if content == b"[DONE]":
-            continue
-        try:
-            event = json.loads(content)
-        except (ValueError, RecursionError):
-            raise _Fault("malformed", f"no JSON: {content[:80].decode(errors='replace')!r}") from None
-        stream.take(event, exchange.read_times[bisect_left(exchange.read_ends, ends(position))])
+    documents = Documents()
+    try:
+        for document, end in itertools.chain(documents.feed(body), documents.close()):
+            stream.take(document, exchange.read_times[bisect_left(exchange.read_ends, ends(end))])
+    except NoJSON as error:
+        raise _Fault("malformed", str(error)) from None
 
 
 def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
@@ -239,6 +242,11 @@ def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
     return b"".join(pieces), ends
 
 
+def _is_negative(usage: Any) -> bool:
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return isinstance(count, int | float) and count < 0
+
+
 def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
     """Whether a stream that ended well is a success.
 
@@ -247,12 +255,16 @@ def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
     """
     if stream.finish_reason is None:
         raise _Fault("incomplete", "the stream ended without a finish reason")
+    if end_of(stream.finish_reason) == "broken":
+        raise _Fault("server_error", f"the server broke off: finish_reason {stream.finish_reason!r}")
     if not stream.text_times:
         raise _Fault("incomplete", "the stream held no text")
     tokens, asked = stream.output_tokens, request.output_tokens
+    if stream.claims_less_than_none:
+        raise _Fault("wrong_length", "the server counts fewer than no output tokens")
     if tokens is None:
         # Our own count of the text is not exact enough; the server's reason is all that there is.
-        if ignore_eos and stream.finish_reason != "length":
+        if ignore_eos and end_of(stream.finish_reason) != "cut":
             raise _Fault("wrong_length", f"ended with reason {stream.finish_reason!r} and without usage")
     elif not 0 < tokens <= asked or (tokens < asked and ignore_eos):
         raise _Fault("wrong_length", f"{tokens} output tokens, asked were {asked}")

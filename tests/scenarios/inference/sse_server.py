@@ -157,8 +157,6 @@ class Server:
                     content = b'data: {"error": {"message": "the engine died"}}\n\n'
                 if trouble == "deep_json":
                     content = b"data: " + b"[" * 100_000 + b"\n\n"
-                if trouble == "endless_usage":
-                    content = b'data: {"usage": {"prompt_tokens": 1e999, "completion_tokens": 1}}\n\n'
                 if trouble == "list_for_text":
                     content = b'data: {"choices": [{"delta": {"reasoning": [1], "content": [2]}}]}\n\n'
                 if trouble in ("bad_chunk", "negative_chunk"):

@@ -25,7 +25,6 @@ from tests.scenarios.inference.test_load_generator import play, read, request
         ("bad_chunk", "malformed", "chunk of size b'zz'"),
         ("negative_chunk", "malformed", "chunk of size b'-6'"),
         ("deep_json", "malformed", "no JSON: "),
-        ("endless_usage", "malformed", "cannot convert float infinity"),
         ("list_for_text", "malformed", "text \\[1, 2\\]"),
         ("error_event", "server_error", "the stream said: .*the engine died"),
         ("no_reason", "incomplete", "ended without a finish reason"),
@@ -152,3 +151,63 @@ def test_failing_fast_raises_no_score() -> None:
     assert half.completed == 10
     assert half.request_throughput == pytest.approx(10 / half.wall_s)
     assert half.request_throughput < 1 / 0.05
+
+
+def body_of(said: bytes) -> Exchange:
+    received = b"\r\n\r\n" + said
+    return Exchange(0, 0.0, 0.0, 0.0, 1.0, 0.0, bytearray(received), [1.0], [len(received)], body_start=4, status=200)
+
+
+TEXT = b'{"choices": [{"index": 0, "delta": {"content": "a b"}}]}'
+END = b'{"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data: %b\n\ndata: %b\n\n" % (TEXT, END),
+        b"\xef\xbb\xbfdata:%b\r\n\r\ndata:%b\r\n\r\n" % (TEXT, END),
+        b": ping\r\revent: ping\rdata: still here\r\rdata: %b\r\rdata: %b\r\r" % (TEXT, END),
+        b"data:\n\ndata: %b\n\ndata\n\ndata: %b\n\ndata: [DONE]\n\ndata: nonsense\n\n" % (TEXT, END),
+        b"data: %b\n\n" % TEXT.replace(b", ", b",\ndata: ") + b"id: 7\ndata: %b\n\n" % END,
+        b' {"choices": [{"message": {"content": "a b"}, "finish_reason": "MAX_TOKENS"}]}',
+        b'{"choices": [{"message": {"content": [{"text": "a "}, {"text": "b"}]}, "finish_reason": "length"}]}',
+        b'{"choices": [{"index": 1, "text": "no"}, {"index": 0, "text": "a b", "finish_reason": "length"}]}',
+        b'data: {"choices": [{"index": 1, "delta": {"content": "no"}}]}\n\ndata: %b\n\ndata: %b\n\n' % (TEXT, END),
+    ],
+)
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        (b'{"prompt_tokens": 3, "completion_tokens": 2}', (3, 2)),
+        (b'{"prompt_tokens": "3", "completion_tokens": 2}', (None, 2)),
+        (b'{"prompt_tokens": 3, "completion_tokens": 2.0}', (3, None)),
+        (b'{"prompt_tokens": 1e999, "completion_tokens": true}', (None, None)),
+        (b"[3, 2]", (None, None)),
+    ],
+)
+def test_an_answer_is_read_in_every_form_in_which_servers_send_it(
+    body: bytes, usage: bytes, counts: tuple[int | None, int | None]
+) -> None:
+    if body.lstrip().startswith(b"{"):
+        body = body.strip().removesuffix(b"}") + b', "usage": %b}' % usage
+    else:
+        body = body.replace(END, END[:-1] + b', "usage": %b}' % usage)
+    response = read_response(body_of(body), request(2), len, True)
+    assert response.failure is None and response.text == "a b", response.reason
+    assert (response.prompt_tokens, response.output_tokens) == counts
+
+
+@pytest.mark.parametrize(
+    ("last", "failure", "said"),
+    [
+        (END.replace(b"length", b"abort"), "server_error", "broke off: finish_reason 'abort'"),
+        (b'{"error": {"code": 429, "message": "slow down"}}', "refused", "429: .*slow down"),
+        (b'{"choices": [{"delta": {}, "error": {"code": 502, "message": "gone"}}]}', "refused", "502: .*gone"),
+        (b'{"error": "gone"}', "server_error", "the stream said: gone"),
+        (b'{"object": "error", "message": "gone"}', "server_error", "gone"),
+    ],
+)
+def test_an_answer_that_the_server_broke_off_is_no_success(last: bytes, failure: str, said: str) -> None:
+    response = read_response(body_of(b"data: %b\n\ndata: %b\n\n" % (TEXT, last)), request(2), len, False)
+    assert response.failure == failure and re.search(said, response.reason), response.reason

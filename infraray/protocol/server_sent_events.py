@@ -1,0 +1,86 @@
+"""Server-sent events, to the letter of the HTML standard (WHATWG, 9.2.6 "Interpreting an event stream").
+
+Lines end with CR LF, LF or CR; an event is its data lines, joined, and ends with an empty line; comments, names and
+other fields are none of its data; what stands after the last empty line was cut off and does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_LINE_END = re.compile(rb"\r\n?|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event.
+
+    Args:
+        data: its data lines.
+        name: its type, "" where it has none.
+        end: where in the stream it ended, in bytes.
+    """
+
+    data: tuple[bytes, ...]
+    name: str
+    end: int
+
+
+class EventReader:
+    """Takes a stream in pieces of any size and gives its events, in time that grows with its length."""
+
+    def __init__(self) -> None:
+        self._line: list[bytes] = []
+        """The pieces of a line that has not ended."""
+        self._length = 0
+        """Of the stream so far, in bytes."""
+        self._at_start = True
+        self._after_cr = False
+        self._data: list[bytes] = []
+        self._name = ""
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """The events that end in this piece."""
+        events: list[Event] = []
+        start = int(self._after_cr and piece.startswith(b"\n"))  # the second half of a CR LF that came in two pieces
+        for line_end in _LINE_END.finditer(piece, start):
+            self._line.append(piece[start : line_end.start()])
+            start = line_end.end()
+            events += self._end_line(self._length + start)
+        if start < len(piece):
+            self._line.append(piece[start:])
+        self._after_cr = piece.endswith(b"\r") or (self._after_cr and not piece)
+        self._length += len(piece)
+        return events
+
+    def unfinished(self) -> list[Event]:
+        """The event whose lines have ended and whose empty line has not come: to the letter, none."""
+        return self._dispatch(self._length)
+
+    def _end_line(self, end: int) -> list[Event]:
+        line = b"".join(self._line)
+        self._line.clear()
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        if not line:
+            return self._dispatch(end)
+        self._take(line)
+        return []
+
+    def _take(self, line: bytes) -> None:
+        field, _, value = line.partition(b":")  # of a comment the field is empty
+        value = value[1:] if value.startswith(b" ") else value
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value.decode(errors="replace")
+
+    def _dispatch(self, end: int) -> list[Event]:
+        data, name = tuple(self._data), self._name
+        self._data.clear()
+        self._name = ""
+        return [Event(data, name, end)] if data else []
