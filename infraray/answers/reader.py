@@ -18,6 +18,7 @@ from infraray.answers.decorations import is_bounded
 from infraray.answers.form import GENERAL_NAMES, UNREAD, AnswerForm, shown
 from infraray.answers.json_objects import Found, find_objects
 from infraray.answers.marks import Mark, find_corrections, find_marks
+from infraray.answers.prose import Stance, mentions
 from infraray.answers.thoughts import split_thoughts
 from infraray.errors import InvalidAction
 
@@ -57,6 +58,8 @@ def parse_choice(text: str, names: tuple[str, ...], size: int) -> int:
 
 
 _OBJECT = re.compile("\x00([0-9]+)\x00")
+_THIS = "infraray_object"
+"""A word that stands for an object where prose is read around it."""
 _REASON = re.compile(
     r"(?P<value>.{1,80}?)(?:(?P<word>,?\s{1,4}(?:because|since|as|for|due to)\b)"
     r"|\s{0,4}[.;,]\s|(?P<aside>\s{0,4}\()|\s{0,4}[\u2013\u2014]|\s-\s)(?P<rest>.*)",
@@ -84,8 +87,7 @@ class _Answer:
         marks = find_marks(self.masked, self.form.labels)
         if marks:
             return self._marked(marks)
-        meant = [found for found in self.objects if self._is_meant(found)]
-        if meant:
+        if meant := self._objects_in(self.masked):
             return self._agreed([self._object(found) for found in meant])
         if any(found.content is None for found in self.objects):
             raise InvalidAction(f"the answer's JSON object is not whole; {self.form.wanted}")
@@ -131,8 +133,22 @@ class _Answer:
         return action
 
     def _objects_in(self, text: str) -> list[Found]:
+        """The objects of a text that hold an action.
+
+        Raises:
+            InvalidAction: the text says not to do what one of them says, or asks whether to.
+        """
         found = [self.objects[int(number)] for number in _OBJECT.findall(text)]
-        return [each for each in found if self._is_meant(each)]
+        meant = [each for each in found if self._is_meant(each)]
+        if meant and _is_spoken(_OBJECT.sub("", text)):
+            lines = _OBJECT.sub(f" {_THIS} ", text).split("\n")
+            stances = [
+                each.stance for line in lines if _THIS in line for each in mentions(line, (), (_THIS,)) if each.word
+            ]
+            for each, stance in zip(found, stances, strict=False):
+                if each in meant and stance in (Stance.AGAINST, Stance.ASKED):
+                    raise InvalidAction(f"the answer says what not to do, or asks whether to; {self.form.wanted}")
+        return meant
 
     def _strictly(self, mark: Mark) -> Any:
         try:

@@ -189,6 +189,11 @@ class Record(AnswerForm):
         if not given:
             if (inside := wrapped(content)) is not None:
                 return self.from_object(inside)
+            # A word, or the value of the only field, under a general name.
+            said = [self.from_value(str(value)) for _, value in own_values(self, content)]
+            if len(said) == 1 and said[0] is not UNREAD:
+                action: dict[str, Any] = said[0]
+                return action
             raise InvalidAction(f"no {self.names[-1]} found in the object; {self.wanted}")
         return self.complete(given)
 

@@ -167,3 +167,22 @@ def test_admitting_is_what_an_eviction_is_for():
 )
 def test_forms_of_models_families_are_read(text):
     assert read_answer(text, SERVER) == 2
+
+
+def test_object_that_is_argued_against_or_asked_about_is_no_choice():
+    for text in (
+        'Never take {"server": 2}',
+        'I would not answer {"server": 2}. I am not sure.',
+        'Answer: not {"server": 2}',
+        'Answer: anything but {"server": 2}',
+        'Should it be {"server": 2}?',
+    ):
+        with pytest.raises(InvalidAction, match="not to do"):
+            read_answer(text, SERVER)
+    for text in (
+        'Server 4 is not idle, so {"server": 2}',
+        'I am not sure, but {"server": 2}',
+        'No explanation: {"server": 2}',
+        '{"server": 2}\nDo you want to know why?',
+    ):
+        assert read_answer(text, SERVER) == 2

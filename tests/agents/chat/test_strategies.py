@@ -237,3 +237,18 @@ def test_examples_from_a_trace_that_was_rewritten_are_those_of_the_new_one(tmp_p
         environment = infraray.make("load_balance", job_sizes="trace", trace=str(path), warmup_steps=1, scored_steps=5)
         shown.append(examples(Briefing.of(environment, 0), 1, text=True)[0]["content"])
     assert shown[0] != shown[1]
+
+
+@pytest.mark.parametrize("observation", ["Observation 1: 99", "**Observation:** 99", "observation: 99"])
+def test_react_uses_the_tool_where_the_model_makes_up_what_it_gave(observation: str) -> None:
+    def say(body: dict[str, Any]) -> str:
+        if body["messages"][-1]["content"].startswith("Observation:"):
+            return "Thought 2: it is two.\nAction 2: answer[1]"
+        return f"Thought 1: count.\nAction 1: calculator[1 + 1]\n{observation}\nThought 2: many.\nAction 2: answer[0]"
+
+    async def run() -> None:
+        async with Server(say) as server:
+            ((turn, info),) = await play(agent_at(server, strategy="react", tools="calculator"), 1)
+            assert [call["result"] for call in turn.extra["tool_calls"]] == ["2"] and info["action"] == 1
+
+    asyncio.run(run())

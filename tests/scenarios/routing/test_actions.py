@@ -74,3 +74,8 @@ def test_done_needs_no_machine(answer: str) -> None:
 def test_what_is_no_command_is_refused_with_the_reason(answer: str, reason: str) -> None:
     with pytest.raises(InvalidAction, match=reason):
         read_answer(answer, FORM)
+
+
+def test_word_that_ends_the_episode_is_read_under_a_general_key() -> None:
+    for answer in ('{"action": "done"}', '{"answer": "Done"}', '{"decision": "**done**"}'):
+        assert read_answer(answer, FORM) == {"machine": 2, "command": DONE}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.strategies.chain_of_thought import text_after_mark
 from infraray.agents.chat.strategies.strategy import NO_ANSWER, Strategy
 from infraray.answers.marks import find_marks
 from infraray.answers.reader import ANSWER_CALLS
 
-STOP = "\nObservation:"
+STOP = "\nObservation"
 """Where the model would begin to make up what a tool gives."""
+
+_OBSERVATION = re.compile(r"\n[ \t>*_#]{0,8}Observation[ \t]?\d{0,4}[*_]{0,2}[ \t]?:", re.IGNORECASE)
+"""The same in a text that was not stopped there, also in the paper's numbering: ``Observation 1:``."""
 
 ANSWER = "answer"
 
@@ -42,7 +47,7 @@ class ReAct(Strategy):
         while True:
             completion = await dialogue.ask(stop=[STOP])
             # A server may know no stop sequences.
-            text, stopped, _ = completion.text.partition(STOP)
+            text, *stopped = _OBSERVATION.split(completion.text, maxsplit=1)
             text = text.strip()
             dialogue.answered(text)
             is_cut = completion.is_cut and not stopped
