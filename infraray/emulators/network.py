@@ -250,7 +250,8 @@ class CommandResult:
     Args:
         output: standard output and error, in order, bounded, terminal control characters removed.
         exit_code: of the command; None where it was ended.
-        ended: why it was ended: ``time``, ``memory``, ``output``, ... ; None where it ended by itself.
+        ended: why it was ended: ``time``, ``memory``, ``output``, ... ; ``storm`` where it left packets that go round
+            without end, so that its machine's links were taken down; None where it ended by itself.
         wall_s: seconds it took.
     """
 

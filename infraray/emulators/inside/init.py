@@ -25,6 +25,7 @@ from .machine_owner import MachineOwner
 from .mininet_network import EmulatedNetwork
 from .namespaces import NetworkNamespace
 from .pingmesh import Overloaded, Pingmesh
+from .storms import Storms
 from .turns import Turns
 
 NAMESPACES = (
@@ -40,6 +41,9 @@ NAMESPACES = (
 NOBODY = 65534
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+IDLE_S = 1.0
+"""A network that nobody asks anything is looked after so often."""
 
 WHOLE_S = 5.0
 """A network that is not whole so long after it was configured is given up."""
@@ -112,6 +116,7 @@ class _Server:
 
     def __init__(self, stream: socket.socket, turns: Turns) -> None:
         self.turns = turns
+        self.storms: Storms | None = None  # until an agent's command has run
         self.frames = Frames(stream)
         self.answers: dict[str, Callable[..., Any]] = {
             "build": self.build,
@@ -128,7 +133,7 @@ class _Server:
         try:
             self._enter()
             while True:
-                request = self.frames.receive()
+                request = self._next_request()
                 try:
                     answer = {"result": self.answers[request.pop("do")](**request)}
                 except (InfrarayError, OSError, Overloaded) as error:
@@ -141,6 +146,15 @@ class _Server:
             pass
         except BaseException as error:
             self.frames.send({"error": f"{type(error).__name__}: {error}"})
+
+    def _next_request(self) -> dict[str, Any]:
+        """Waits for it; ends the storms that break out meanwhile, such as by a measurement's broadcast."""
+        while True:
+            try:
+                return self.frames.receive(time.monotonic() + IDLE_S)
+            except TimeoutError:
+                if self.storms is not None:
+                    self.storms.end()
 
     def _enter(self) -> None:
         """Makes the mounts that go with the namespaces."""
@@ -206,7 +220,12 @@ class _Server:
 
     def run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Runs what nobody vouches for."""
-        return self.owner.run(machine, command, limits)
+        if self.storms is None:
+            self.storms = Storms(self.network.machines)
+        result = self.owner.run(machine, command, limits)
+        if self.storms.end() and result["ended"] is None:
+            result |= {"exit_code": None, "ended": "storm"}
+        return result
 
     def snapshot(self) -> dict[str, Any]:
         """The configuration of each machine."""

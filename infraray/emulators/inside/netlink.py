@@ -1,4 +1,4 @@
-"""Just enough of netlink(7) to read a network namespace's configuration and to forget its neighbours."""
+"""Just enough of netlink(7) to read a network namespace's configuration, to forget its neighbours and to silence it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUTE, NETFILTER = 0, 12
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
 
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
+RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 16, 18, 22, 26
 RTM_DELNEIGH, RTM_GETNEIGH = 29, 30
 RTM_GETRULE, RTM_GETQDISC, RTM_GETNEIGHTBL = 34, 38, 66
 NFT_GETTABLE = 10 << 8 | 1
@@ -21,6 +21,7 @@ NFT_GETTABLE = 10 << 8 | 1
 NUD_NOARP, NUD_PERMANENT = 0x40, 0x80
 NTF_PROXY = 0x08
 NDA_DST, NDTA_STATS = 1, 7
+IFLA_STATS64, IFF_UP = 23, 0x1
 
 Attributes = dict[int, bytes]
 
@@ -71,6 +72,19 @@ class Netlink:
             if NDTA_STATS in attributes:
                 overflows += struct.unpack("=11Q", attributes[NDTA_STATS][:88])[10]
         return overflows
+
+    def packets(self) -> int:
+        """How many all links together have received and sent."""
+        counted = 0
+        for _, found in self.dump(RTM_GETLINK, bytes(16)):
+            counted += sum(struct.unpack_from("=2Q", found.get(IFLA_STATS64, bytes(16))))
+        return counted
+
+    def take_links_down(self) -> None:
+        """Stops all links; they forget their routes and neighbours."""
+        for header, _ in self.dump(RTM_GETLINK, bytes(16)):
+            (index,) = struct.unpack_from("=i", header, 4)
+            self._send(RTM_NEWLINK, NLM_F_REQUEST, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP))
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, self.sequence, 0) + body)
