@@ -12,7 +12,7 @@ from .frames import Frames
 from .init import start
 
 OPEN_FILES = 16384
-"""Five of each machine, and room."""
+"""Six of each machine, and room."""
 
 
 def serve(control: socket.socket) -> None:

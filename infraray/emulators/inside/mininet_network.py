@@ -15,7 +15,7 @@ from typing import Any
 
 from . import mininet_package
 from .namespaces import NetworkNamespace
-from .netlink import NETFILTER, ROUTE, Netlink
+from .netlink import NETFILTER, ROUTE, XFRM, Netlink
 
 mininet = mininet_package.load()
 Intf: Any = mininet.link.Intf
@@ -89,6 +89,9 @@ class Machine(Node):  # type: ignore[misc]
                 Path("/proc/sys/net", name).write_text(str(value))
         self.routing = Netlink(ROUTE)
         self.netfilter = Netlink(NETFILTER)
+        self.xfrm = None
+        with suppress(OSError):  # a kernel may be without IPsec
+            self.xfrm = Netlink(XFRM)
 
     def config(self, ip: str | None = None, **params: Any) -> None:
         """Nothing: see `EmulatedNetwork.configure`."""

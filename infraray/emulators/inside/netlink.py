@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-ROUTE, NETFILTER = 0, 12
+ROUTE, XFRM, NETFILTER = 0, 6, 12
 """Protocols of a netlink socket."""
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -16,7 +16,7 @@ NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
 RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 16, 18, 22, 26
 RTM_DELNEIGH, RTM_GETNEIGH = 29, 30
 RTM_GETRULE, RTM_GETQDISC, RTM_GETNEIGHTBL = 34, 38, 66
-NFT_GETTABLE = 10 << 8 | 1
+RTM_GETADDRLABEL, RTM_GETMDB, RTM_GETNEXTHOP = 74, 86, 106
 
 NUD_NOARP, NUD_PERMANENT = 0x40, 0x80
 NTF_PROXY = 0x08
@@ -24,33 +24,78 @@ NDA_DST, NDTA_STATS = 1, 7
 IFLA_STATS64, IFF_UP = 23, 0x1
 
 Attributes = dict[int, bytes]
+Message = tuple[bytes, Attributes]
+"""An object: its fixed header and its attributes."""
+
+RECEIVE_BYTES = 1 << 18
+"""More than the kernel puts into one answer."""
+
+SEQUENCE = 1
+"""Of every request that is answered."""
+
+_DONE = struct.pack("=IHH", 20, NLMSG_DONE, 2)
+_buffer = bytearray(RECEIVE_BYTES)
 
 
 class Netlink:
     """A socket into the network namespace that the calling process is in; it stays there.
 
     Args:
-        protocol: `ROUTE` or `NETFILTER`.
+        protocol: `ROUTE`, `XFRM` or `NETFILTER`.
     """
 
     def __init__(self, protocol: int) -> None:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self.socket.bind((0, 0))
-        self.sequence = 0
+        self._last: dict[tuple[int, bytes], bytes] = {}
 
-    def dump(self, kind: int, header: bytes) -> list[tuple[bytes, Attributes]]:
-        """All objects of a kind, as (fixed header as long as ``header``, attributes) pairs.
+    def dump(self, kind: int, request: bytes, header_length: int = 0) -> list[Message]:
+        """All objects of a kind.
+
+        Args:
+            kind: of the request.
+            request: its header and attributes.
+            header_length: of the objects' headers; 0 for that of the request.
 
         Raises:
             OSError: the kernel refuses, or the objects changed during eight attempts to read them.
         """
+        return self.parse(self.read(kind, request), header_length or len(request))
+
+    def read(self, kind: int, request: bytes) -> bytes:
+        """The kernel's answer to the same request as it is, with headers; equal objects give equal answers.
+
+        Raises:
+            OSError: see `dump`.
+        """
+        last = self._last.get((kind, request))
         for _ in range(8):
-            self.sequence += 1
-            self._send(kind, NLM_F_REQUEST | NLM_F_DUMP, header)
-            found, whole = self._receive(len(header))
-            if whole:
-                return found
+            # Always the same sequence number, as every answer is read to its end.
+            self._send(kind, NLM_F_REQUEST | NLM_F_DUMP, request)
+            answer = self._receive()
+            if answer == last:
+                return last
+            if not _was_interrupted(answer):
+                self._last[kind, request] = answer
+                return answer
         raise OSError("the network's configuration changes faster than it can be read")
+
+    def parse(self, answer: bytes, header_length: int) -> list[Message]:
+        """The objects in an answer."""
+        return [
+            (body[:header_length], attributes(body[(header_length + 3) & ~3 :]))
+            for _, kind, body in _messages(answer)
+            if kind not in (NLMSG_DONE, NLMSG_ERROR)
+        ]
+
+    def ask(self, kind: int, body: bytes, header_length: int) -> Message:
+        """The one object that a request asks for.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        self._send(kind, NLM_F_REQUEST, body)
+        return self.parse(self._receive(whole=False), header_length)[0]
 
     def forget_neighbours(self) -> None:
         """Empties the ARP cache but for what was entered by hand."""
@@ -87,28 +132,41 @@ class Netlink:
             self._send(RTM_NEWLINK, NLM_F_REQUEST, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP))
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
-        self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, self.sequence, 0) + body)
+        self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, SEQUENCE, 0) + body)
 
-    def _receive(self, header_length: int) -> tuple[list[tuple[bytes, Attributes]], bool]:
-        """The answer to the last request, and whether it is of one moment."""
-        found: list[tuple[bytes, Attributes]] = []
-        whole = True
+    def _receive(self, whole: bool = True) -> bytes:
+        """The answer to the last request; ``whole`` where it has several parts and an end."""
+        parts = []
         while True:
-            data = self.socket.recv(1 << 18)
-            position = 0
-            while position + 16 <= len(data):
-                length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", data, position)
-                body = data[position + 16 : position + length]
-                position += (length + 3) & ~3
-                if sequence != self.sequence:
-                    continue
-                whole = whole and not flags & NLM_F_DUMP_INTR
-                if kind == NLMSG_DONE:
-                    return found, whole
-                if kind == NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", body)[0]
-                    raise OSError(code, os.strerror(code))
-                found.append((body[:header_length], attributes(body[header_length:])))
+            part = bytes(memoryview(_buffer)[: self.socket.recv_into(_buffer)])
+            if struct.unpack_from("=I", part, 8)[0] != SEQUENCE:
+                continue  # an error about what nobody waits for
+            _raise_error(part)
+            parts.append(part)
+            if part[-20:-12] == _DONE or not whole:
+                break
+            if any(kind == NLMSG_DONE for _, kind, _ in _messages(part)):
+                break  # with a remark of the kernel's
+        return b"".join(parts)
+
+
+def _messages(answer: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(flags, kind, body) of each message in an answer."""
+    position = 0
+    while position + 16 <= len(answer):
+        length, kind, flags = struct.unpack_from("=IHH", answer, position)
+        yield flags, kind, answer[position + 16 : position + length]
+        position += (max(length, 16) + 3) & ~3
+
+
+def _was_interrupted(answer: bytes) -> bool:
+    return any(flags & NLM_F_DUMP_INTR for flags, _, _ in _messages(answer))
+
+
+def _raise_error(part: bytes) -> None:
+    length, kind = struct.unpack_from("=IH", part)
+    if kind == NLMSG_ERROR and length >= 20 and (code := -struct.unpack_from("=i", part, 16)[0]):
+        raise OSError(code, os.strerror(code))
 
 
 def attributes(data: bytes) -> Attributes:

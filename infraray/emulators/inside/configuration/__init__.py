@@ -1,0 +1,5 @@
+"""A machine's network configuration in a canonical form: two are equal if and only if nothing was changed."""
+
+from .reader import ConfigurationReader
+
+__all__ = ["ConfigurationReader"]

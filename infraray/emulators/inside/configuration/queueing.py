@@ -1,0 +1,76 @@
+"""Traffic control: queueing disciplines but for the one that does nothing, and what belongs to them."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..netlink import Message
+from .values import in_order, others, text
+
+KIND, OPTIONS = 1, 2
+STATE = {3, 4, 7, 10, 11}
+"""Attributes with statistics."""
+
+ROOT, INGRESS = 0xFFFFFFFF, 0xFFFFFFF1
+HTB_COUNTER = 4
+"""Bytes at the end of the first option of htb that count packets."""
+
+NONE = "noqueue"
+
+
+def disciplines(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Queueing disciplines.
+
+    Args:
+        messages: those of RTM_GETQDISC.
+        names: of the interfaces.
+    """
+    found = []
+    for header, discipline in messages:
+        index, handle, parent = struct.unpack_from("=iII", header, 4)
+        kind = text(discipline.pop(KIND))
+        if kind != NONE:
+            options = discipline.pop(OPTIONS, b"")
+            if kind == "htb":
+                options = options[: 24 - HTB_COUNTER] + options[24:]
+            found.append(
+                {
+                    "interface": names.get(index, str(index)),
+                    "kind": kind,
+                    "handle": 0 if not handle & 0xFFFF and handle >> 31 else handle,  # the kernel gives these in order
+                    "parent": parent,
+                    "options": options.hex(),
+                    **others(discipline, STATE),
+                }
+            )
+    return in_order(found)
+
+
+def classes_and_filters(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tc(8) shows of interfaces with disciplines: their classes and filters, without counters.
+
+    Args:
+        found: the disciplines, in the network namespace that the caller is in.
+    """
+    lines = []
+    for interface in sorted({discipline["interface"] for discipline in found}):
+        lines += [f"class show dev {interface}", f"filter show dev {interface}"]
+        handles = [each["handle"] for each in found if each["interface"] == interface]
+        lines += [f"filter show dev {interface} parent {handle >> 16:x}:" for handle in handles if handle]
+        if any(each["parent"] == INGRESS for each in found if each["interface"] == interface):
+            lines += [f"filter show dev {interface} {side}" for side in ("ingress", "egress")]
+    if not lines:
+        return []
+    result = subprocess.run(
+        ["tc", "-force", "-batch", "-"],
+        input="\n".join(lines) + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="backslashreplace",
+        close_fds=False,
+    )
+    return [line.strip() for line in result.stdout.split("\n") if line.strip()]

@@ -1,0 +1,87 @@
+"""The settings in /proc/sys/net that are a network namespace's own: those that can be written there.
+
+Only what differs from a fresh machine is told. Only a process in the machine's namespace can change them, so they
+are read again after a command there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+ROOT = "/proc/sys/net"
+
+OF_INTERFACES = ("ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh")
+"""Folders with one folder for each interface, and ``all`` and ``default``."""
+
+WITH_THE_LINK = ("ipv4/conf", "ipv6/conf")
+"""What these hold for an interface is told with it, see `links`, but for one."""
+
+NOT_WITH_THE_LINK = "stable_secret"
+
+MAX_BYTES = 1 << 17
+
+
+class Sysctls:
+    """Those of one network's machines, as they were before any command."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[bool, dict[str, str]] = {}
+        self._shared: list[str] = []
+
+    def note_fresh(self, forwards: bool) -> None:
+        """Reads those of the namespace that the caller is in, of a machine that was not touched yet.
+
+        Args:
+            forwards: whether it is a router; all routers are alike, and all hosts.
+        """
+        if forwards not in self._fresh:
+            self._fresh[forwards] = self._read()
+
+    def changed(self, forwards: bool) -> dict[str, str]:
+        """What differs in the namespace that the caller is in from what `note_fresh` read."""
+        fresh = self._fresh[forwards]
+        return {path: value for path, value in self._read().items() if fresh.get(_of_loopback(path)) != value}
+
+    def _read(self) -> dict[str, str]:
+        self._shared = self._shared or list(_walk(""))
+        found = {}
+        for path in [*self._shared, *_of_interfaces()]:
+            with suppress(OSError):  # one that cannot be read, or went with its interface
+                file = os.open(f"{ROOT}/{path}", os.O_RDONLY)
+                try:
+                    found[path] = os.read(file, MAX_BYTES).decode(errors="backslashreplace").strip()
+                finally:
+                    os.close(file)
+        return found
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Files that can be written, without those of single interfaces."""
+    with os.scandir(f"{ROOT}/{folder}") as entries:
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if folder not in OF_INTERFACES or entry.name in ("all", "default"):
+                    yield from _walk(path)
+            elif entry.stat(follow_symlinks=False).st_mode & 0o222:
+                yield path
+
+
+def _of_interfaces() -> Iterator[str]:
+    for folder in OF_INTERFACES:
+        with suppress(FileNotFoundError):  # a kernel may be without IPv6
+            for name in os.listdir(f"{ROOT}/{folder}"):
+                if name not in ("all", "default") and folder not in WITH_THE_LINK:
+                    yield from _walk(f"{folder}/{name}")
+                elif name not in ("all", "default") and folder == "ipv6/conf":
+                    yield f"{folder}/{name}/{NOT_WITH_THE_LINK}"
+
+
+def _of_loopback(path: str) -> str:
+    """Where a fresh machine has the same value: all its interfaces are alike in it."""
+    parts = path.split("/")
+    if len(parts) == 4 and "/".join(parts[:2]) in OF_INTERFACES and parts[2] not in ("all", "default"):
+        parts[2] = "lo"
+    return "/".join(parts)

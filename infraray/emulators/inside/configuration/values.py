@@ -1,0 +1,37 @@
+"""How what the kernel says is written: numbers, texts, addresses, and attributes that have no name here."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Container
+from typing import Any
+
+from ..netlink import Attributes
+
+
+def text(value: bytes) -> str:
+    """A string of the kernel's, which need not be UTF-8."""
+    return value.rstrip(b"\0").decode(errors="backslashreplace")
+
+
+def number(value: bytes) -> int:
+    """An integer of up to four bytes."""
+    return int.from_bytes(value[:4], sys.byteorder)
+
+
+def address(value: bytes) -> str:
+    """An address of IPv4 or IPv6; anything else in hexadecimal."""
+    if len(value) in (4, 16):
+        return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
+    return value.hex()
+
+
+def others(attributes: Attributes, without: Container[int] = ()) -> dict[str, str]:
+    """Attributes by their numbers."""
+    return {f"attribute_{kind}": value.hex() for kind, value in sorted(attributes.items()) if kind not in without}
+
+
+def in_order(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries in an order that does not depend on when they were made."""
+    return sorted(found, key=lambda entry: list(map(str, entry.values())))
