@@ -6,17 +6,15 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError
 from infraray.runs import RunSpec, load_run, make_plan, parse_run
+from infraray.summary import Summary, settled
 from infraray.trajectories.store import open_folder
-
-if TYPE_CHECKING:
-    from infraray.actors.scheduler import Summary
 
 
 def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False) -> Summary:
@@ -43,12 +41,17 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
             raise InfrarayError(f"{lineup.label}: {missing}")
     run_dir = Path(out) if out is not None else Path("runs") / spec.name
     open_folder(run_dir, spec.name)  # what is refused is refused before Ray is started
+    console = Console(stderr=True, quiet=quiet)
+    if (summary := settled(plan, run_dir)) is not None:
+        for line in plan.left_out:
+            console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+        return summary
     with ray_cluster(spec.workers):
         # Ray reads its settings when it is imported, which `ray_cluster` prepares.
         from infraray.actors.scheduler import Scheduler
         from infraray.progress import RunProgress
 
-        with RunProgress(plan, Console(stderr=True, quiet=quiet)) as progress:
+        with RunProgress(plan, console) as progress:
             for line in plan.left_out:
                 progress.notice(line)
             return Scheduler(plan, run_dir, progress).run()

@@ -30,12 +30,10 @@ from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
-from infraray.provenance import session
 from infraray.runs import Plan
+from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
-from infraray.trajectories.store import write_manifest
-from infraray.version import __version__
 
 BATCH_S = 0.3
 """Aimed duration of a batch: long against a round trip through Ray, short against a person's patience."""
@@ -74,27 +72,6 @@ class Watcher(Protocol):
 
     def notice(self, text: str) -> None:
         """Something happened that a person may want to know."""
-
-
-@dataclass
-class Summary:
-    """What a run came to.
-
-    Args:
-        planned: episodes of the plan.
-        found: of those, collected by an earlier run.
-        finished: finished in this run.
-        failed: given up in this run.
-        failures: the first reasons.
-        wall_s: duration in seconds.
-    """
-
-    planned: int
-    found: int = 0
-    finished: int = 0
-    failed: int = 0
-    failures: list[str] = field(default_factory=list)
-    wall_s: float = 0.0
 
 
 @dataclass
@@ -188,9 +165,7 @@ class Scheduler:
         began = time.monotonic()
         try:
             self._call_collector("missing", [])  # takes the folder's lock: a run that waits for it changes nothing
-            created_at = datetime.now(UTC).isoformat(timespec="seconds")
-            about = {"infraray_version": __version__, "created_at": created_at, "sessions": [session()]}
-            write_manifest(self.run_dir, {**self.plan.manifest(), **about})
+            note_start(self.plan, self.run_dir)
             self._play()
             self._call_collector("finish")
         finally:

@@ -1,0 +1,71 @@
+"""What a run came to, and what its folder keeps of each start."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infraray.provenance import session
+from infraray.runs import Plan
+from infraray.trajectories.store import RunStore, write_manifest
+from infraray.version import __version__
+
+PLAN_CHUNK = 4096
+
+
+@dataclass
+class Summary:
+    """What a run came to.
+
+    Args:
+        planned: episodes of the plan.
+        found: of those, collected by an earlier run.
+        finished: finished in this run.
+        failed: given up in this run.
+        failures: the first reasons.
+        stopped: why episodes are still owed, a line each; none where nothing is.
+        wall_s: duration in seconds.
+    """
+
+    planned: int
+    found: int = 0
+    finished: int = 0
+    failed: int = 0
+    failures: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    wall_s: float = 0.0
+
+    @property
+    def owed(self) -> int:
+        """How many episodes are still to be played."""
+        return self.planned - self.found - self.finished - self.failed
+
+
+def note_start(plan: Plan, run_dir: Path) -> None:
+    """Writes the plan and this start into ``run.json``; the folder's lock must be held."""
+    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    about = {"infraray_version": __version__, "created_at": created_at, "sessions": [session()]}
+    write_manifest(run_dir, {**plan.manifest(), **about})
+
+
+def settled(plan: Plan, run_dir: Path) -> Summary | None:
+    """The summary of a run that owes nothing, whose folder is then in order; None for one that does.
+
+    Raises:
+        InfrarayError: the folder cannot be written, or another run is writing to it.
+    """
+    if not (run_dir / "run.json").exists():
+        return None
+    store = RunStore(run_dir)
+    try:
+        episodes = plan.episodes()
+        while chunk := list(itertools.islice(episodes, PLAN_CHUNK)):
+            if any(store.missing([spec.id for spec in chunk])):
+                return None
+        note_start(plan, run_dir)
+        store.finish()
+    finally:
+        store.close()
+    return Summary(plan.total, found=plan.total)

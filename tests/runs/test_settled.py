@@ -1,0 +1,35 @@
+"""A run that owes nothing is over at once: no cluster is started for it, and its folder says what it is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infraray import launch, run
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+def plan(agents: list[str], seeds: str = "0:3") -> dict[str, Any]:
+    scenario = {"scenario": "load_balance", "parameters": {"scored_steps": 20, "warmup_steps": 5}}
+    return {"name": "settled", "scenarios": [scenario], "agents": agents, "seeds": seeds}
+
+
+def no_cluster(*_: object) -> None:
+    raise AssertionError("a cluster was started")
+
+
+def test_a_run_that_owes_nothing_starts_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ["scripted:random", "scripted:round_robin"]
+    assert run(plan(both), tmp_path, quiet=True).finished == 6
+    (tmp_path / "segments").mkdir(exist_ok=True)
+    monkeypatch.setattr(launch, "ray_cluster", no_cluster)
+    again = run(plan(both), tmp_path, quiet=True)
+    assert (again.planned, again.found, again.finished, again.failed, again.owed) == (6, 6, 0, 0, 0)
+    fewer = run(plan(both[:1], "1:3"), tmp_path, quiet=True)
+    assert (fewer.planned, fewer.found) == (2, 2)
+    kept = json.loads((tmp_path / "run.json").read_text())
+    assert kept["scenarios"]["load_balance"]["agents"] == both[:1] and len(kept["sessions"]) == 3
+    with pytest.raises(AssertionError, match="a cluster was started"):
+        run(plan(both, "0:4"), tmp_path, quiet=True)
