@@ -141,6 +141,9 @@ class RunSpec(StrictModel):
     limits: Limits = Limits()
     imports: list[str] = []
     workers: int | None = Field(default=None, ge=1, le=100_000)
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="conversations under way at once; 256 in each process if null"
+    )
     _where: Where = PrivateAttr(default_factory=lambda: nowhere)
 
 
@@ -201,6 +204,21 @@ class Plan:
     def total_per_entry(self, lineup: Lineup) -> int:
         """How many episodes each of a lineup's agents plays."""
         return len(lineup.seeds) * self.spec.repetitions
+
+    @property
+    def total_conversations(self) -> int:
+        """How many episodes are of conversational agents."""
+        return sum(
+            self.total_per_entry(lineup) * sum(entry.conversational for entry in lineup.entries)
+            for lineup in self.lineups
+        )
+
+    @property
+    def concurrencies(self) -> list[int]:
+        """How much may be asked at once: in the whole run, and at each agent's server that has a limit."""
+        agents = {parse_agent(entry.agent) for lineup in self.lineups for entry in lineup.entries}
+        asked = [dict(agent.options).get("concurrency") for agent in agents if agent.kind in ("chat", "engine")]
+        return [most for most in (self.spec.concurrency, *asked) if most is not None]
 
     def episodes(self, conversational: bool | None = None) -> Iterator[EpisodeSpec]:
         """The episodes, those on the same task next to each other; all, or those of one kind of agents."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infraray.actors.rollout import BatchReport, import_sources, pack
-from infraray.agents.chat import ServedModel, listeners
+from infraray.agents.chat import ServedModel, Share, listeners, take_share
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs import Limits
 from infraray.user_code import contained_task
@@ -22,6 +22,7 @@ class ConversationWorker:
 
     Args:
         engines: what the run's engines serve, by name.
+        share: of what the run may ask a server at once.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class ConversationWorker:
         sources: Mapping[str, bytes],
         import_path: Sequence[str],
         engines: Mapping[str, ServedModel],
+        share: Share,
     ) -> None:
         self.sources = sources
         self.import_path = import_path
         self.run = run
         self.collector = collector
         self.player = EpisodePlayer(limits.conversation_s, engines)
+        take_share(share)
         self.told: list[str] = []
         listeners.append(self.told.append)
 

@@ -28,6 +28,7 @@ from infraray.actors.conversation import ConversationWorker
 from infraray.actors.rollout import BatchReport, RolloutWorker, enter_folder
 from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
+from infraray.agents.chat import Share
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
 from infraray.runs import Plan
@@ -47,6 +48,11 @@ CONVERSATIONS = 256
 """Episodes under way at once in each conversation worker."""
 
 CPUS_PER_CONVERSATION_WORKER = 4
+"""Beyond the second: conversations mostly wait, and two processes keep two cores busy with the rest."""
+
+CONVERSATIONS_WORTH_A_WORKER = 8
+"""Fewer do not repay the start of another process."""
+
 MAX_STARTS = 4
 """How often in a row a worker may die before it plays; a node that is lost costs each of its workers one start."""
 
@@ -92,6 +98,8 @@ class _Worker:
     """A worker actor and the batches that it has been given, in order, each with the time it began."""
 
     actor: Any
+    share: Share
+    """Of what the run asks at once."""
     sent: dict[Any, tuple[list[EpisodeSpec], float]] = field(default_factory=dict)
     ready: bool = False
     failed_starts: int = 0
@@ -115,11 +123,6 @@ class _Lane:
     again: deque[list[EpisodeSpec]] = field(default_factory=deque)
     """Batches of one: episodes that were lost with a worker."""
     exhausted: bool = False
-
-    @property
-    def capacity(self) -> int:
-        """Batches that a worker may hold."""
-        return CONVERSATIONS if self.conversational else QUEUED_BATCHES
 
     @property
     def over(self) -> bool:
@@ -181,8 +184,9 @@ class Scheduler:
                 lane.exhausted = True
                 continue
             lane.batches = itertools.chain([first], lane.batches)
-            for _ in range(self._num_workers(lane)):
-                self._start_worker(lane)
+            workers = self._num_workers(lane)
+            for index in range(workers):
+                self._start_worker(lane, Share(index, workers))
         while not all(lane.over for lane in self.lanes):
             for lane in self.lanes:
                 self._send(lane)
@@ -194,7 +198,7 @@ class Scheduler:
     def _send(self, lane: _Lane) -> None:
         """Gives every worker as much as it may hold."""
         for worker in lane.workers:
-            while worker.ready and len(worker.sent) < lane.capacity:
+            while worker.ready and len(worker.sent) < self._capacity(lane, worker):
                 batch = lane.next_batch()
                 if batch is None:
                     return
@@ -304,14 +308,23 @@ class Scheduler:
     def _num_workers(self, lane: _Lane) -> int:
         cpus = self.plan.spec.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         if lane.conversational:
-            return max(1, cpus // CPUS_PER_CONVERSATION_WORKER)
+            workers = self.plan.spec.workers or min(cpus, max(2, cpus // CPUS_PER_CONVERSATION_WORKER))
+            worth = -(-self.plan.total_conversations // CONVERSATIONS_WORTH_A_WORKER)
+            return max(1, min(workers, worth, *self.plan.concurrencies))
         return max(1, int(cpus - self.engines.reserved_cpus))
 
-    def _start_worker(self, lane: _Lane, failed_starts: int = 0) -> None:
+    def _capacity(self, lane: _Lane, worker: _Worker) -> int:
+        """Batches that a worker may hold."""
+        if not lane.conversational:
+            return QUEUED_BATCHES
+        most = self.plan.spec.concurrency
+        return CONVERSATIONS if most is None else min(CONVERSATIONS, worker.share.of_all(most))
+
+    def _start_worker(self, lane: _Lane, share: Share, failed_starts: int = 0) -> None:
         if lane.conversational:
             # Beside its conversations it answers `ready` and `notices`.
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
-            arguments: tuple[Any, ...] = (self.engines.served,)
+            arguments: tuple[Any, ...] = (self.engines.served, share)
         else:
             # Where the engines hold every CPU, one worker plays beside them all the same.
             room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
@@ -322,7 +335,7 @@ class Scheduler:
         )
         # Relative paths, such as a trace's, lead from where the command was given.
         actor.__ray_call__.remote(lambda _, folder: enter_folder(folder), os.getcwd())
-        worker = _Worker(actor, failed_starts=failed_starts)
+        worker = _Worker(actor, share, failed_starts=failed_starts)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker
 
@@ -361,7 +374,7 @@ class Scheduler:
                         continue
                 lane.again.append([spec])
         self.watcher.notice(f"{reason}; a new worker takes over")
-        self._start_worker(lane, worker.failed_starts)
+        self._start_worker(lane, worker.share, worker.failed_starts)
 
     def _charge(self, spec: EpisodeSpec, to_blame: bool = True) -> _Tries:
         """Counts an attempt that came to nothing."""

@@ -1,9 +1,10 @@
 """Chat agents: a language model behind any OpenAI-compatible endpoint plays episodes."""
 
 from infraray.agents.chat.agent import ChatAgent, make_chat_agent, make_engine_agent
-from infraray.agents.chat.connections import listeners
+from infraray.agents.chat.connections import listeners, take_share
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, NotStarted, ServedModel
 from infraray.agents.chat.options import ChatOptions
+from infraray.agents.chat.places import Share
 from infraray.agents.chat.strategies import register_strategy
 from infraray.agents.chat.tools import register_tool
 
@@ -14,9 +15,11 @@ __all__ = [
     "FixedEndpoint",
     "NotStarted",
     "ServedModel",
+    "Share",
     "listeners",
     "make_chat_agent",
     "make_engine_agent",
     "register_strategy",
     "register_tool",
+    "take_share",
 ]

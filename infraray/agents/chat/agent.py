@@ -62,6 +62,11 @@ class ChatAgent(Agent):
         self.cache = open_cache(self.options.cache) if self.options.cache else None
         self.client: ChatClient | None = None
 
+    @property
+    def concurrency(self) -> int | None:
+        """Most requests at once at its server, from the whole run."""
+        return self.options.concurrency
+
     def reset(self, briefing: Briefing) -> None:
         """Begins a new conversation."""
         options = self.options
@@ -74,6 +79,7 @@ class ChatAgent(Agent):
             request_timeout_s=options.request_timeout_s,
             max_retries=options.max_retries,
             patience_s=options.patience_s,
+            concurrency=options.concurrency,
         )
         self.briefing = briefing
         self.memory = make_memory(options.memory)

@@ -34,7 +34,8 @@ class ChatClient:
         cache: where answers are kept, if anywhere.
         request_timeout_s: for one request, from sending it to its end.
         max_retries: repetitions of a request that failed.
-        patience_s: how long to wait for a server that does not answer.
+        patience_s: how long to wait for a server that takes no request.
+        concurrency: most requests in flight at a server, from the whole run; None for what it takes.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class ChatClient:
         request_timeout_s: float,
         max_retries: int,
         patience_s: float,
+        concurrency: int | None = None,
     ) -> None:
         self.model = model
         self.endpoints = endpoints
@@ -57,6 +59,7 @@ class ChatClient:
         self.request_timeout_s = request_timeout_s
         self.max_retries = max_retries
         self.patience_s = patience_s
+        self.concurrency = concurrency
         self.base_url: str | None = None
         self._retries = 0
         self._refused_at: float | None = None
@@ -201,7 +204,10 @@ class ChatClient:
     async def _connection(self) -> Connection:
         if self.base_url is None:
             self.base_url = await self.endpoints.assign(self.conversation)
-        return connect(self.base_url, self.api_key_env, are_ours(self.endpoints))
+        return self._connect(self.base_url)
+
+    def _connect(self, base_url: str) -> Connection:
+        return connect(base_url, self.api_key_env, are_ours(self.endpoints), self.concurrency)
 
     async def _wait_for(self, lost: Connection) -> None:
         """Returns when the server, or another one that is assigned, answers."""
@@ -211,7 +217,7 @@ class ChatClient:
                 while True:
                     await self.endpoints.failed(self.conversation, lost.base_url)
                     self.base_url = await self.endpoints.assign(self.conversation)
-                    connection = connect(self.base_url, self.api_key_env, are_ours(self.endpoints))
+                    connection = self._connect(self.base_url)
                     if await connection.answers():
                         return
                     lost = connection

@@ -24,7 +24,7 @@ from infraray.agents.chat.failures import (
     server_reason,
     what_was_refused,
 )
-from infraray.agents.chat.places import Places
+from infraray.agents.chat.places import Places, Share
 from infraray.agents.chat.retry_after import retry_after_s
 from infraray.errors import InfrarayError, Unavailable
 
@@ -36,15 +36,31 @@ BUSY = (429, 529)
 listeners: list[Callable[[str], None]] = []
 """Told in one line when a server does not answer, and when it answers again."""
 
+_share = Share()
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Connection]] = WeakKeyDictionary()
 
 
-def connect(base_url: str, api_key_env: str, direct: bool = False) -> Connection:
-    """The running event loop's connection to a server; ``direct`` where no proxy is to be asked for it."""
+def take_share(share: Share) -> None:
+    """This process asks for its part of each server's ``concurrency`` from now on."""
+    global _share
+    _share = share
+
+
+def connect(base_url: str, api_key_env: str, direct: bool = False, concurrency: int | None = None) -> Connection:
+    """The running event loop's connection to a server.
+
+    Args:
+        base_url: such as ``http://host:8000/v1``.
+        api_key_env: the environment variable that holds the key.
+        direct: whether no proxy is to be asked for it.
+        concurrency: most requests in flight there, those of the run's other processes included; None for what it takes.
+    """
     ours = _connections.setdefault(asyncio.get_running_loop(), {})
     key = base_url, api_key_env
     if key not in ours:
         ours[key] = Connection(base_url, api_key_env, direct or _is_here(base_url))
+    if concurrency is not None:
+        ours[key].places.allow(_share.of_all(concurrency))
     return ours[key]
 
 

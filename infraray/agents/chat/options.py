@@ -29,6 +29,9 @@ class ChatOptions(Parameters):
     request_timeout_s: float = Field(300.0, gt=0, description="seconds for one request")
     max_retries: int = Field(8, ge=0, le=1000, description="repetitions of a request that failed")
     patience_s: float = Field(1800.0, ge=0, description="seconds to wait for a server that takes no request")
+    concurrency: int | None = Field(
+        None, ge=1, description="most requests at once at the server; what it takes if None"
+    )
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key")
 
     @field_validator("strategy")

@@ -13,10 +13,28 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 MOST_PLACES = 256
 FIRST_PLACES = 32
 """Enough to keep a small engine busy, and no burst to a large one."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A process's part of what a run may ask at once.
+
+    Args:
+        index: the process's, from 0.
+        processes: how many ask.
+    """
+
+    index: int = 0
+    processes: int = 1
+
+    def of_all(self, most: int) -> int:
+        """How many of ``most`` are this process's; those of all processes add up to it."""
+        return most // self.processes + (self.index < most % self.processes)
 
 
 class Places:

@@ -11,8 +11,10 @@ import asyncio
 import json
 import math
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -211,6 +213,22 @@ class Server:
 
     def refuse(self, reason: str, status: int = 400) -> web.Response:
         return web.json_response({"error": {"message": reason, "code": status}}, status=status)
+
+
+@contextmanager
+def in_thread(server: Server) -> Iterator[Server]:
+    """The server beside a program that blocks."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
 
 
 async def serve(port: int, delay_s: float) -> None:
