@@ -27,6 +27,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,12 @@ def _path(module: str) -> Path | None:
         file = getattr(loaded, "__file__", None)
         return Path(file) if file is not None and file.endswith(".py") else None
     package, _, leaf = module.rpartition(".")
-    for folder in _folders(package) if package else ():
+    if not package:
+        # One that is imported only when it is needed counts as well, whether or not that was before.
+        found = PathFinder.find_spec(module)
+        origin = found.origin if found is not None else None
+        return Path(origin) if origin is not None and origin.endswith(".py") else None
+    for folder in _folders(package):
         for path in (Path(folder, leaf, "__init__.py"), Path(folder, f"{leaf}.py")):
             if path.is_file():
                 return path

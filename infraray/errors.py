@@ -30,7 +30,10 @@ class UnknownArgument(InfrarayError, TypeError):
     """A keyword that a scenario does not take. Learning libraries try keywords and catch Python's `TypeError`."""
 
 
-_SECRET = re.compile(r"(TOKEN|(KEY|SECRET|PASSWORD)S?)\d*(_|$)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(TOKEN|(KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|SIGNATURE)S?|BEARER)\d*(_|$)|(^|_)(PAT|SIG)$",
+    re.IGNORECASE,
+)
 """What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
 
 

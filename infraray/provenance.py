@@ -33,10 +33,16 @@ PACKAGES = (
 WAIT_S = 10.0
 """How long git or nvidia-smi may take to answer."""
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_KEY = re.compile(r"\b(sk|hf|ghp|gho|xox[a-z]|glpat|AKIA)[-_A-Za-z0-9]{8,}|(?i:\b(bearer|basic)\s+\S+)")
-_ASSIGNMENT = re.compile(r"(?P<name>[\w-]+)(?P<sign>\s*[=:]\s*)(?P<value>[^&?\s]+)")
-_HEADERS = {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
+_KEY = re.compile(
+    r"\b(?:(?:sk|hf|ghp|gho|ghs|github_pat|xox[a-z]|glpat|gsk|nvapi|xai|r8|lin_api|dop_v1|pplx)[-_]|AKIA|AIza|eyJ)"
+    r"[-_.A-Za-z0-9]{8,}|(?i:\b(?:bearer|basic)\s+\S+)"
+)
+_NAME = re.compile(r"(?<![\w-])--?(?P<option>[\w-]++)\s+(?!-)|(?P<name>[\w-]++)[\"']?\s*[=:]\s*[\"']?")
+_VALUE = re.compile(r"[^&?#\s\"',}]*")
+_HEADER = re.compile(r"(?s)(?<=[=:]).*")
+_HEADERS = {"authorization", "proxy-authorization", "cookie", "auth", "pwd"}
+_HEADER_OPTIONS = {"header", "headers", "H"}
 
 
 def session() -> dict[str, Any]:
@@ -57,21 +63,31 @@ def session() -> dict[str, Any]:
 
 def shown_command(arguments: Sequence[str]) -> str:
     """A command line as it may be written down: "..." stands for keys, tokens, passwords and headers' values."""
-    shown = []
-    hidden = False
+    shown: list[str] = []
+    before = ""
     for argument in arguments:
-        shown.append("..." if hidden else _masked(argument))
-        hidden = argument.startswith("-") and "=" not in argument and _names_secret(argument.lstrip("-"))
+        name, sign, value = argument.partition("=")
+        if _names_secret(before):
+            shown.append("...")
+        elif before in _HEADER_OPTIONS:
+            shown.append(_HEADER.sub("...", argument, count=1))
+        elif name.lstrip("-") in _HEADER_OPTIONS and name.startswith("-") and sign:
+            shown.append(f"{name}={_HEADER.sub('...', value, count=1)}")
+        else:
+            shown.append(_masked(argument))
+        before = name.lstrip("-") if name.startswith("-") and not sign else ""
     return shlex.join(shown).replace("'...'", "...")
 
 
 def _masked(text: str) -> str:
     text = _KEY.sub("...", _CREDENTIALS.sub("...", text))
-
-    def mask(found: re.Match[str]) -> str:
-        return f"{found['name']}{found['sign']}..." if _names_secret(found["name"]) else found[0]
-
-    return _ASSIGNMENT.sub(mask, text)
+    shown, position = "", 0
+    for found in _NAME.finditer(text):
+        if found.start() >= position and _names_secret((found["option"] or found["name"]).lstrip("-")):
+            value = _VALUE.match(text, found.end())
+            shown += f"{text[position : found.end()]}..."
+            position = value.end() if value is not None else found.end()
+    return shown + text[position:]
 
 
 def _names_secret(name: str) -> bool:

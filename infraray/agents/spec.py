@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import sys
@@ -141,13 +142,18 @@ def load_file(path: str, source: bytes | None = None) -> ModuleType:
         return _files[path]
     if source is None:
         source = read_source(path)
-    module = ModuleType(f"infraray_user_{Path(path).stem}")
+    module = ModuleType(_module_name(path))
     module.__file__ = path
     sys.modules[module.__name__] = module
     with importing_file(path), guarded(f"{path}: its import fails"):
         exec(compile(source, path, "exec"), module.__dict__)
     _files[path] = module
     return module
+
+
+def _module_name(path: str) -> str:
+    # Files of one name in two folders are two modules: by its module the code of an agent is found, and pickled.
+    return f"infraray_user_{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 def read_source(path: str) -> bytes:

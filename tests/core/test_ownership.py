@@ -58,9 +58,9 @@ def test_no_built_in_scenario_is_replaced(scenario):
     for id, name in (
         (found.id, scenario),
         (found.id, "mine"),
-        (found.id.replace("-v0", "-v7"), scenario),
+        (found.id.replace(f"-v{found.version}", "-v7"), scenario),
         ("mine/Mine-v0", scenario),
-        ("mine/Mine-v9", f"{scenario}-v0"),
+        ("mine/Mine-v9", f"{scenario}-v{found.version}"),
         ("mine/Mine-v0", found.id),
     ):
         with pytest.raises(InfrarayError, match=r"is registered already, by .*; give .*Other.* another name"):
@@ -120,8 +120,8 @@ def test_a_scenario_may_have_a_random_agent_of_its_own(tmp_path):
     own = source.replace("examples/Autoscale-v0", "tests/Autoscale-v0").replace('"autoscale"', '"autoscale_of_tests"')
     path = tmp_path / "scenario.py"
     path.write_text(own.replace('register_agent("follow"', 'register_agent("random"'))
-    load_file(str(path))
-    assert registered_agents("autoscale_of_tests")["random"].__module__ == "infraray_user_scenario"
+    own_module = load_file(str(path))
+    assert registered_agents("autoscale_of_tests")["random"].__module__ == own_module.__name__
 
 
 NOTEBOOK = '''

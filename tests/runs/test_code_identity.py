@@ -11,6 +11,7 @@ import pytest
 
 import infraray
 from infraray.agents.chat.strategies import strategies
+from infraray.agents.spec import load_file
 from infraray.code_identity import code_modules, code_sha256
 from infraray.registration import registrations
 
@@ -93,7 +94,7 @@ def test_an_edit_owes_exactly_what_it_decides(tmp_path: Path) -> None:
     name = "scenarios/load_balance/baselines/round_robin.py"
     logic = (PACKAGE / name).read_text()
     assert "+ 1" in logic
-    carrying = edited("reports/page.py", "trajectories/store.py", "cli.py", "actors/scheduler.py", "tune/study.py")
+    carrying = edited("reports/page.py", "trajectories/store.py", "cli/run.py", "actors/scheduler.py", "tune/study.py")
     expected = {
         "at first, all": ({}, [*CACHING, *BALANCE]),
         "nothing changed": ({}, []),
@@ -168,3 +169,29 @@ def test_the_command_line_starts_without_hashing() -> None:
         "code_identity._parse = None\ntry:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_helper_that_is_imported_only_within_a_function_counts_before_and_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "late_agent.py").write_text("def act(observation):\n    import late_helper\n    return late_helper.x\n")
+    (tmp_path / "late_helper.py").write_text("x = 1\n")
+    from late_agent import act  # type: ignore[import-not-found]
+
+    before = code_sha256(act)
+    assert code_modules(act) == ["late_agent", "late_helper"] and act({}) == 1
+    assert code_sha256(act) == before
+    (tmp_path / "late_helper.py").write_text("x = 20\n")
+    assert code_sha256(act) != before
+
+
+def test_files_of_one_name_in_two_folders_are_two_agents(tmp_path: Path) -> None:
+    found = []
+    for version in (1, 2):
+        folder = tmp_path / f"v{version}"
+        folder.mkdir()
+        (folder / "rule_agent.py").write_text(f"class Rule:\n    version = {version}\n")
+        found.append(load_file(str(folder / "rule_agent.py")).Rule)
+    assert [sys.modules[kind.__module__].Rule for kind in found] == found
+    assert code_sha256(found[0]) != code_sha256(found[1])

@@ -24,6 +24,18 @@ SECRETS = [
     ["HF_TOKEN=SECRET", "--password", "SECRET"],
     ["sk-proj-SECRETSECRET"],
     ["hf_SECRETSECRETSECRET"],
+    ["github_pat_SECRETSECRET"],
+    ["AIzaSECRETSECRET"],
+    ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.SECRET"],
+    ["--header", "X-Honeycomb-Team=SECRET"],
+    ["--header=x-team: SECRET of two words"],
+    ["http://host/v1/traces?sig=SECRET"],
+    ["https://host/?X-Amz-Signature=SECRET&x=1"],
+    ["https://host/v1#access_token=SECRET"],
+    ["https://user:pass@SECRET@host/v1"],
+    ['{"api_key": "SECRET"}'],
+    ["engine.args=--port 8000 --api-key SECRET"],
+    ["--passphrase", "SECRET", "passwd=SECRET", "--credentials=SECRET"],
 ]
 
 

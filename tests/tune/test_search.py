@@ -13,6 +13,7 @@ import pytest
 import ray
 import yaml
 
+from infraray.agents.spec import load_file
 from infraray.errors import InfrarayError
 from infraray.testing.search_problems import bowl
 from infraray.tune.journal import Journal, read_journal
@@ -150,7 +151,7 @@ def test_other_study_in_the_folder_is_refused(ray_session, tmp_path):
 
 def test_other_space_in_the_folder_is_refused(ray_session, tmp_path, monkeypatch):
     search(study(budget={"trials": 2}), tmp_path / "run", quiet=True)
-    kind = sys.modules["infraray_user_bowls"].Bowl
+    kind = load_file(BOWLS).Bowl
     narrow = dataclasses.replace(kind.space, hyperparameters=kind.space.hyperparameters[1:])
     monkeypatch.setattr(kind, "space", narrow)
     with pytest.raises(InfrarayError, match="what is searched or measured has changed since, such as a file; choose"):
