@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from infraray import stopping as _stopping  # noqa: F401 (takes a command's signals before the imports that take a second)
+
+# isort: split
 from infraray import scenarios as _scenarios  # noqa: F401 (its import registers the scenarios)
 from infraray.agents import Agent, Briefing, ScriptedAgent, Turn, register_agent
 from infraray.agents.constant import BestConstant

@@ -55,9 +55,19 @@ def scratch_folder() -> Iterator[Path]:
 def sweep() -> None:
     """Removes the folders of owners that have ended."""
     for folder in Path(tempfile.gettempdir()).glob("infraray-*"):
-        name = _NAME.fullmatch(folder.name)
-        if name is not None and name[3] == _where() and started_at(int(name[1])) != int(name[2]):
+        if has_ended(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def owner() -> str:
+    """The name that says that something is this process's."""
+    return f"infraray-{os.getpid()}-{started_at(os.getpid())}-{_where()}"
+
+
+def has_ended(name: str) -> bool:
+    """Whether it is the name of an owner that has ended, as far as this process can know."""
+    named = _NAME.fullmatch(name)
+    return named is not None and named[3] == _where() and started_at(int(named[1])) != int(named[2])
 
 
 def started_at(pid: int) -> int | None:
@@ -72,7 +82,7 @@ def started_at(pid: int) -> int | None:
 
 
 def _owned() -> Path:
-    return Path(tempfile.gettempdir()) / f"infraray-{os.getpid()}-{started_at(os.getpid())}-{_where()}"
+    return Path(tempfile.gettempdir()) / owner()
 
 
 @cache

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Self
 
 from infraray.deadline import TimeLimit, time_limit
 from infraray.errors import InfrarayError
+from infraray.stopping import Stopped
 
 MAX_TEXT = 500
 """Characters of a line about an exception."""
@@ -29,19 +30,7 @@ TEXT_S = 1.0
 """What an exception may take to say its text."""
 
 _OURS = f"{Path(__file__).parent}{os.sep}"
-_INSTALLED = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-
-
-class Stopped(BaseException):
-    """A signal asked this command to end; no code of a user's is to blame.
-
-    Args:
-        signal_number: which.
-    """
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal.Signals(signal_number).name)
-        self.signal_number = signal_number
+_INSTALLED = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")})
 
 
 class Contained(Exception):
@@ -177,7 +166,8 @@ def _place(error: BaseException) -> str:
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
-        if not path.startswith((_OURS, *_INSTALLED, "<")):
+        installed = path.startswith((_OURS, *_INSTALLED, "<")) or "site-packages" in path or "dist-packages" in path
+        if not installed:
             place = f" ({_shortest(path)}:{line})"
     return printable(place)[-MAX_TEXT // 2 :]
 

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from infraray.actors.sessions import OwnSessions, session_root, sweep_sessions
 from infraray.errors import InfrarayError
+from infraray.stopping import ending_abruptly, keep_signals
 from infraray.user_code import describe_failure
 
 CPU_WAIT_S = 20.0
@@ -47,17 +49,40 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
         return
     address = check_cluster()
     options = {"include_dashboard": False, "num_cpus": num_cpus} if address == "local" else {}
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
-    except Exception as error:  # Ray raises what the part that failed raises, and a bare Exception when it is late
-        with suppress(Exception):
+    sessions = OwnSessions() if address == "local" else None
+    with ending_abruptly() as last:
+        if sessions is not None:
+            last.append(sessions.remove)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
+        except Exception as error:  # Ray raises what the part that failed raises, and a bare Exception when it is late
+            with suppress(Exception):
+                ray.shutdown()
+            if sessions is not None:
+                sessions.mark()  # its logs are there until the next start
+            raise _not_started(address, describe_failure(error, named=False)) from error
+        keep_signals()
+        _keep_to_ourselves()
+        try:
+            if sessions is not None:
+                sessions.mark()
+                sweep_sessions()
+            _check_cpus(address)
+            from infraray.actors.pulse import watched
+
+            with watched():
+                yield
+        finally:
             ray.shutdown()
-        raise _not_started(address, describe_failure(error, named=False)) from error
-    try:
-        _check_cpus(address)
-        yield
-    finally:
-        ray.shutdown()
+            if sessions is not None:
+                sessions.remove()
+
+
+def _keep_to_ourselves() -> None:
+    """Keeps Ray from printing, on standard output, pages about each process that died: our own notices say it."""
+    import ray
+
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def check_cluster() -> str:
@@ -80,8 +105,7 @@ def _check_folder() -> None:
     Raises:
         InfrarayError: it cannot be written, or its path leaves a socket's no room.
     """
-    setting = next((name for name in ("RAY_TMPDIR", "TMPDIR") if name in os.environ), None)
-    given = os.environ.get(setting, "") if setting else "/tmp"
+    setting, given = session_root()
     which = f"{setting}={given!r}" if setting else given
     fix = "set RAY_TMPDIR to another folder, such as one in /tmp"
     if not os.path.isabs(given):

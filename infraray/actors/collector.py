@@ -28,6 +28,10 @@ class Collector:
         """For each identity, whether its episode is not collected."""
         return self._store().missing(ids)
 
+    def repairs(self) -> list[str]:
+        """What opening the folder found damaged, a line each."""
+        return self._store().repairs
+
     def append(self, message: Message) -> int:
         """Stores whole episodes; returns how many were new."""
         return self._store().append(message)

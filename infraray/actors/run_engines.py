@@ -8,6 +8,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from infraray.actors import pulse
 from infraray.actors.engine_pool import PoolEndpoints, PoolStatus, start_engine_pool
 from infraray.agents.chat import ServedModel
 from infraray.engines import EngineSpec
@@ -47,8 +48,7 @@ class RunEngines:
         for name in names:
             self.tell(f"engine {name}: starting {self.specs[name].engine} with {self.specs[name].served_model}")
         while starting:
-            done, _ = ray.wait(list(starting), timeout=ASKED_EVERY_S)
-            for reference in done:
+            for reference in pulse.wait(list(starting), ASKED_EVERY_S):
                 name = starting.pop(reference)
                 try:
                     urls = ray.get(reference)
@@ -61,7 +61,7 @@ class RunEngines:
         """Tells what went wrong with a replica since the last look."""
         for name, pool in self.pools.items():
             try:
-                status: PoolStatus = ray.get(pool.status.remote(), timeout=ASKED_EVERY_S)
+                status: PoolStatus = pulse.get(pool.status.remote(), ASKED_EVERY_S)
             except (RayError, TimeoutError):
                 continue  # Ray makes a lost pool again
             reasons = [replica.reason for replica in status.replicas if replica.state in ("restarting", "failed")]
@@ -73,7 +73,7 @@ class RunEngines:
     def stop(self) -> None:
         """Ends all of them."""
         stopping = [pool.stop.remote() for pool in self.pools.values()]
-        ray.wait(stopping, num_returns=len(stopping), timeout=STOP_S) if stopping else None
+        pulse.wait(stopping, STOP_S, num_returns=len(stopping)) if stopping else None
         for pool in self.pools.values():
             ray.kill(pool)
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +24,10 @@ import pyarrow.compute as pc
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
+from infraray.actors import pulse
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
+from infraray.actors.pulse import ClusterLost
 from infraray.actors.rollout import BatchReport, RolloutWorker, enter_folder
 from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
@@ -168,11 +171,18 @@ class Scheduler:
         began = time.monotonic()
         try:
             self._call_collector("missing", [])  # takes the folder's lock: a run that waits for it changes nothing
+            for line in self._call_collector("repairs"):
+                self.watcher.notice(line)
             note_start(self.plan, self.run_dir)
             self._play()
             self._call_collector("finish")
-        finally:
-            self._stop()
+        except ClusterLost:
+            raise  # and nothing is left to be ended
+        except BaseException:
+            with suppress(ClusterLost):
+                self._stop()
+            raise
+        self._stop()
         self.summary.wall_s = time.monotonic() - began
         return self.summary
 
@@ -211,7 +221,7 @@ class Scheduler:
         sent = {
             reference: (lane, worker) for lane in self.lanes for worker in lane.workers for reference in worker.sent
         }
-        done, _ = ray.wait([*sent, *self.starting], num_returns=1, timeout=1.0)
+        done = pulse.wait([*sent, *self.starting], timeout_s=1.0)
         for reference in done:
             if reference in self.starting:
                 self._greet(reference)
@@ -259,7 +269,7 @@ class Scheduler:
                 if not worker.ready:
                     continue
                 try:
-                    notices = ray.get(worker.actor.notices.remote(worker.heard), timeout=NOTICES_S)
+                    notices = pulse.get(worker.actor.notices.remote(worker.heard), NOTICES_S)
                 except (RayError, TimeoutError):
                     continue  # its death or its block shows in its batches
                 worker.heard += len(notices)
@@ -439,7 +449,7 @@ class Scheduler:
 
     def _call_collector(self, method: str, *arguments: Any) -> Any:
         try:
-            return ray.get(getattr(self.collector, method).remote(*arguments))
+            return pulse.get(getattr(self.collector, method).remote(*arguments))
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
 
@@ -449,7 +459,7 @@ class Scheduler:
             for worker in lane.workers:
                 ray.kill(worker.actor)
         try:
-            ray.get(self.collector.close.remote(), timeout=30)
+            pulse.get(self.collector.close.remote(), 30)
         except RayError:
             pass
         ray.kill(self.collector)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infraray.cli.doctor import doctor
-from infraray.cli.exit_status import INTERRUPTED, USER_ERROR
+from infraray.cli.exit_status import USER_ERROR
 from infraray.cli.export import export
 from infraray.cli.list import list_scenarios
 from infraray.cli.report import report
@@ -16,6 +16,7 @@ from infraray.cli.rescore import rescore
 from infraray.cli.run import run
 from infraray.cli.search import search
 from infraray.errors import InfrarayError
+from infraray.stopping import Stopped, await_end, unwinding
 from infraray.version import __version__
 
 app = typer.Typer(
@@ -52,14 +53,14 @@ def _options(
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, never a traceback."""
     try:
-        app()
+        with unwinding():
+            app()
     except InfrarayError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        print("stopped; give the same command again to go on", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except Stopped:
+        await_end()
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
 from infraray.reports.selection import Results, select
 from infraray.trajectories.reader import Run
+from infraray.trajectories.store import read_repairs
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Report:
         left_out: collected episodes that the present plan does not ask for.
         files: what was written, by kind (html, markdown, leaderboard, comparisons); empty before.
         origin: command, code, versions, machine and times, a line each.
+        repairs: what was found damaged in the folder since it was made, a line each.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Report:
     left_out: int
     files: Mapping[str, Path]
     origin: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
 
     @cached_property
     def planned(self) -> int:
@@ -127,6 +130,7 @@ class Report:
                 f"{count_of(self.left_out, 'episode')} in the run's folder left out: "
                 "the present plan does not ask for them."
             )
+        found += [f"Damage was found in {line}." for line in self.repairs]
         return tuple(found)
 
 
@@ -139,7 +143,7 @@ def report(run_dir: str | Path) -> Report:
     run = Run(run_dir)
     episodes = run.episodes()
     try:
-        return evaluate(episodes, run.manifest)
+        return replace(evaluate(episodes, run.manifest), repairs=tuple(read_repairs(run.path)))
     except InfrarayError as error:
         raise InfrarayError(f"{run_dir}: {error}") from None
 

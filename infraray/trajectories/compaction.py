@@ -43,7 +43,7 @@ def compact(segment: Path, run_dir: Path) -> SegmentDamage:
         finally:
             for path in temporary:
                 path.unlink(missing_ok=True)
-        if damage.torn_bytes or damage.corrupt_messages:
+        if damage != SegmentDamage():
             segment.with_suffix(".damage.json").write_text(json.dumps(vars(damage)) + "\n")
     segment.unlink()
     segment.with_suffix(".crc32").unlink(missing_ok=True)

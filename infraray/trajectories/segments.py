@@ -1,9 +1,9 @@
 """Write-ahead segments: an Arrow IPC stream that grows message by message, and a log of checksums.
 
 ``NAME.arrows`` is a plain Arrow stream of schema `SEGMENT`. ``NAME.crc32`` holds one record a
-message: where it ends and its CRC-32. Bytes reach the stream first and the log second, so a
-process that dies between leaves a message without a record, which does not count. Arrow by
-itself would read a flipped byte without a word, and a torn tail with an exception.
+message: where it ends and its CRC-32. Arrow by itself would read a flipped byte without a word,
+and a torn tail with an exception. Bytes reach the stream first and the log second, so a process
+that dies between leaves a message without a record; it counts if it proves itself.
 
 A segment is written by one process and never opened for writing again.
 """
@@ -18,15 +18,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from infraray.trajectories.encoding import Message
+from infraray.trajectories.encoding import Message, decode
 from infraray.trajectories.schema import SEGMENT
 
 _RECORD = struct.Struct("<QI")  # end offset in bytes, CRC-32 of the message
 _SCHEMA_MESSAGE = SEGMENT.serialize().to_pybytes()
 
 SYNC_INTERVAL_S = 1.0
+
+_MARK = b"\xff\xff\xff\xff"
+"""The first bytes of each of Arrow's messages."""
+
+_ALIGNMENT = 8
+_SEARCHED_AT_ONCE = 2**20
+_ID_BYTES = 16
 
 
 class SegmentWriter:
@@ -92,14 +101,35 @@ class SegmentWriter:
 
 @dataclass
 class SegmentDamage:
-    """What was wrong with a segment: bytes after the last whole message, and messages with a wrong checksum."""
+    """What was wrong with a segment.
+
+    Args:
+        torn_bytes: bytes that are no whole message.
+        corrupt_messages: messages with a wrong checksum.
+        unlogged_messages: messages without a checksum that prove themselves, and count.
+    """
 
     torn_bytes: int = 0
     corrupt_messages: int = 0
+    unlogged_messages: int = 0
+
+    def describe(self) -> list[str]:
+        """What a person should know of it, a line each."""
+        lines = []
+        lost = [f"{self.corrupt_messages} damaged messages"] if self.corrupt_messages else []
+        lost += [f"{self.torn_bytes} torn bytes"] if self.torn_bytes else []
+        if lost:
+            lines.append(f"{' and '.join(lost)} were left out; what episodes were in them are owed again")
+        if self.unlogged_messages:
+            lines.append(f"{self.unlogged_messages} messages without a checksum are whole in themselves and were kept")
+        return lines
 
 
 def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[bytes]:
     """Yields the whole and intact messages of a segment, also of one that is being written.
+
+    A message is intact if it has its checksum, or where it has none, as where the log is lost, if
+    it is framed as Arrow frames messages and its episodes agree with their steps.
 
     Args:
         path: the stream's path.
@@ -109,6 +139,7 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
         pyarrow.ArrowInvalid: the file is no segment.
         OSError: it cannot be read.
     """
+    damage = damage if damage is not None else SegmentDamage()
     log_path = path.with_suffix(".crc32")
     log = log_path.read_bytes() if log_path.exists() else b""
     start = len(_SCHEMA_MESSAGE)
@@ -125,7 +156,77 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
             start = end
             if zlib.crc32(body) == crc32:
                 yield body
-            elif damage is not None:
+            else:
                 damage.corrupt_messages += 1
-    if damage is not None:
-        damage.torn_bytes = max(0, size - start)
+    yield from _read_unlogged(path, start, size, damage)
+
+
+def _read_unlogged(path: Path, start: int, size: int, damage: SegmentDamage) -> Iterator[bytes]:
+    """The messages that prove themselves from ``start`` on, each found by its first bytes."""
+    if start >= size:
+        return
+    with pa.memory_map(str(path)) as mapped:
+        stream = mapped.read_buffer()
+        while start < size:
+            end = _end_of_message(stream.slice(start))
+            if end and _proves_itself(body := stream.slice(start, end).to_pybytes()):
+                damage.unlogged_messages += 1
+                yield body
+                start += end
+                continue
+            following = _next_mark(stream, start + _ALIGNMENT)
+            damage.torn_bytes += following - start
+            start = following
+
+
+def _end_of_message(stream: pa.Buffer) -> int:
+    """How long the message is with which a stream begins; 0 where it begins with none that is whole."""
+    try:
+        reader = pa.BufferReader(stream)
+        pa.ipc.read_message(reader)
+        return int(reader.tell())
+    except (pa.ArrowException, OSError, EOFError):
+        return 0
+
+
+def _next_mark(stream: pa.Buffer, start: int) -> int:
+    """Where the next message may begin: Arrow aligns them."""
+    view = memoryview(stream).cast("B")
+    while start < len(view):
+        part = bytes(view[start : start + _SEARCHED_AT_ONCE])
+        place = part.find(_MARK)
+        while place >= 0 and place % _ALIGNMENT:
+            place = part.find(_MARK, place + 1)
+        if place >= 0:
+            return start + place
+        start += len(part)
+    return len(view)
+
+
+def _proves_itself(body: bytes) -> bool:
+    """Whether a message holds episodes that agree with their steps."""
+    try:
+        for batch in decode([body]):
+            batch.validate(full=True)
+            if not _agrees(batch):
+                return False
+    except (pa.ArrowException, OSError, ValueError, TypeError):  # what damage makes of it
+        return False
+    return True
+
+
+def _agrees(batch: pa.RecordBatch) -> bool:
+    """Whether each episode has an identity, and the number, order and rewards of steps that it says."""
+    nested = batch.column("steps_taken")
+    counts = pc.list_value_length(nested).to_numpy(zero_copy_only=False)
+    steps = nested.flatten()
+    episode = np.repeat(np.arange(len(counts)), counts)
+    places = np.arange(len(episode)) - np.repeat(np.cumsum(counts) - counts, counts)
+    returns = np.bincount(episode, steps.field("reward").to_numpy(zero_copy_only=False), len(counts))
+    return (
+        all(len(bytes.fromhex(identity)) == _ID_BYTES for identity in batch.column("episode_id").to_pylist())
+        and set(batch.column("status").to_pylist()) <= {"finished", "failed"}
+        and np.array_equal(batch.column("steps").to_numpy(zero_copy_only=False), counts)
+        and np.array_equal(steps.field("index").to_numpy(zero_copy_only=False), places)
+        and np.allclose(batch.column("return").to_numpy(zero_copy_only=False), returns, equal_nan=True)
+    )

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +30,7 @@ from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.manifest import BrokenManifest, read_manifest, write_whole
 from infraray.trajectories.parts import BrokenPart, find_parts, first_of
 from infraray.trajectories.schema import SCHEMA_VERSION
-from infraray.trajectories.segments import SegmentWriter, read_messages
+from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
 
 SEGMENT_BYTES = 128 * 2**20
 """Size at which a segment is closed and compacted while the next one is written."""
@@ -56,6 +57,8 @@ class RunStore:
         self.run_dir = run_dir
         self.segment_bytes = segment_bytes
         self.index = EpisodeIndex()
+        self.repairs: list[str] = []
+        """What opening the folder found damaged, a line each."""
         self._writer: SegmentWriter | None = None
         self._compactions: list[Future[Any]] = []
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix="compaction")
@@ -131,11 +134,26 @@ class RunStore:
         _, self.index = find_parts(self.run_dir)
         for segment in sorted(self.run_dir.glob("segments/*.arrows")):
             if not (self.run_dir / "episodes" / f"part-{segment.stem}.parquet").exists():
-                first_of(_ids_in_segment(segment), self.index)
+                damage = SegmentDamage()
+                first_of(_ids_in_segment(segment, damage), self.index)
+                self.repairs += _repairs(segment, damage)
             self._compactions.append(self._compactor.submit(compact, segment, self.run_dir))
 
 
-def _ids_in_segment(segment: Path) -> list[bytes]:
+def read_repairs(run_dir: Path) -> list[str]:
+    """What was found damaged in a run's folder since it was made, a line each."""
+    lines = []
+    for path in sorted(run_dir.glob("segments/*.damage.json")):
+        with suppress(OSError, ValueError, TypeError):
+            lines += _repairs(path, SegmentDamage(**json.loads(path.read_text())))
+    return lines
+
+
+def _repairs(path: Path, damage: SegmentDamage) -> list[str]:
+    return [f"{path.parent.name}/{path.name.partition('.')[0]}: {line}" for line in damage.describe()]
+
+
+def _ids_in_segment(segment: Path, damage: SegmentDamage) -> list[bytes]:
     """The identities of a segment's episodes.
 
     Raises:
@@ -143,7 +161,7 @@ def _ids_in_segment(segment: Path) -> list[bytes]:
     """
     ids: list[bytes] = []
     try:
-        for body in read_messages(segment):
+        for body in read_messages(segment, damage):
             for batch in decode([body], ["episode_id"]):
                 ids += (bytes.fromhex(identity) for identity in batch.column(0).to_pylist())
     except (pa.ArrowException, IsADirectoryError) as error:

@@ -21,6 +21,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher as TuneSearcher
 
+from infraray.actors.pulse import check_pulse
 from infraray.errors import InfrarayError
 from infraray.scratch import scratch_folder
 from infraray.tune.objective import Measurement
@@ -119,12 +120,21 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], 
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=str(folder),
+                callbacks=[_Pulse()],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),
         ).fit()
     if search.error is not None:
         raise search.error
+
+
+class _Pulse(tune.Callback):  # type: ignore[misc]
+    """Ends a study whose cluster is gone, for which Tune would wait without an end."""
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Is called again and again while Tune waits."""
+        check_pulse()
 
 
 class _KeepsIdleActors(FIFOScheduler):  # type: ignore[misc]

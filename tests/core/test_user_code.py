@@ -18,9 +18,10 @@ from infraray.actors.rollout import pack
 from infraray.agents import load_agent, load_file
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.runs import make_plan, parse_run
+from infraray.stopping import Stopped
 from infraray.tune import Objective
 from infraray.tune.trial_actor import Order, carry_out
-from infraray.user_code import Stopped, describe_failure, guarded
+from infraray.user_code import describe_failure, guarded
 from tests.core.nasty import nasty
 from tests.core.toy import Lamp
 
@@ -253,7 +254,7 @@ def test_files_that_are_no_python_are_one_line(tmp_path: Path, content: bytes) -
 
 
 def test_a_signal_passes_through_a_users_code(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("from infraray.user_code import Stopped\nraise Stopped(15)\n")
+    (tmp_path / "mine.py").write_text("from infraray.stopping import Stopped\nraise Stopped(15)\n")
     with pytest.raises(Stopped):
         load_file(str(tmp_path / "mine.py"))
 

@@ -1,0 +1,87 @@
+"""The folders that Ray makes for the clusters that we start: one a session, with its logs and sockets.
+
+Ray never removes them, and some of its processes live on for a minute where the driver is killed. Each
+session of ours is marked with its owner; the next one to start a cluster ends what is left of the dead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from infraray.scratch import has_ended, owner
+from infraray.stopping import freeze_all, kill
+
+REMOVE_S = 2.0
+
+_MARK = "owned-by-"
+
+
+def session_root() -> tuple[str, str]:
+    """The environment variable that says where Ray keeps its files, empty without one, and where that is."""
+    for name in ("RAY_TMPDIR", "TMPDIR"):
+        if name in os.environ:
+            return name, os.environ[name]
+    return "", "/tmp"
+
+
+class OwnSessions:
+    """The sessions that this process begins from now on; Ray names them by the process id."""
+
+    def __init__(self) -> None:
+        self._before = set(self._found())
+
+    def mark(self) -> None:
+        """Says that they are this process's."""
+        for session in self._begun():
+            (session / f"{_MARK}{owner()}").touch()
+
+    def remove(self) -> None:
+        """Removes their folders, once nothing of them runs."""
+        give_up = time.monotonic() + REMOVE_S
+        while (begun := self._begun()) and time.monotonic() < give_up:
+            for session in begun:
+                _remove(session)  # into which a start that was interrupted may still be writing
+
+    def _begun(self) -> list[Path]:
+        return [session for session in self._found() if session not in self._before]
+
+    @staticmethod
+    def _found() -> list[Path]:
+        return list(_sessions_folder().glob(f"session_*_{os.getpid()}"))
+
+
+def sweep_sessions() -> None:
+    """Ends and removes the sessions of owners that have ended."""
+    for mark in _sessions_folder().glob(f"session_*/{_MARK}*"):
+        if has_ended(mark.name.removeprefix(_MARK)):
+            name = os.fsencode(mark.parent.name)
+            kill(freeze_all(lambda name=name: _processes_with(name)))  # type: ignore[misc]
+            _remove(mark.parent)
+
+
+def _sessions_folder() -> Path:
+    return Path(session_root()[1], "ray")
+
+
+def _remove(session: Path) -> None:
+    """Removes a session's folder, and the name of the last one if that was it."""
+    shutil.rmtree(session, ignore_errors=True)
+    latest = session.with_name("session_latest")
+    with suppress(OSError):
+        if latest.is_symlink() and not latest.exists():
+            latest.unlink()
+
+
+def _processes_with(word: bytes) -> list[int]:
+    """This user's processes whose command line holds ``word``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if word in (entry / "cmdline").read_bytes() and entry.stat().st_uid == os.getuid():
+                    found.append(int(entry.name))
+    return found

@@ -1,0 +1,189 @@
+"""Ending a command by a signal: Ctrl-C, SIGTERM as `timeout`, systemd and Kubernetes send it, SIGHUP.
+
+Whenever it comes, the command ends within seconds with one line and the status that shells
+expect, 128 and the signal's number, and none of its processes stays.
+
+While a command's modules are imported and while Ray runs it ends abruptly: Ray swallows exceptions
+while it starts, and does not survive every moment of being torn down. Nothing needs to be tidied up
+there, since what is collected outlives kill -9. At all other times `Stopped` is raised.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+UNWIND_S = 10.0
+"""What a command may take to end by itself once `Stopped` was raised in it."""
+
+
+class Stopped(BaseException):
+    """A signal asked this command to end; no code of a user's is to blame.
+
+    Args:
+        signal_number: which.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
+
+
+_taken: list[int] = []
+"""The signals that this process ends by as a command."""
+_unwinds = False
+"""Whether `Stopped` is raised; the command ends abruptly otherwise."""
+_last: list[Callable[[], None]] = []
+"""What is done at an abrupt end, when all other processes have stopped."""
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """While it is entered, `Stopped` is raised by what a command has taken for itself."""
+    global _unwinds
+    before, _unwinds = _unwinds, True
+    try:
+        yield
+    finally:
+        _unwinds = before
+
+
+@contextmanager
+def ending_abruptly() -> Iterator[list[Callable[[], None]]]:
+    """While it is entered, a signal kills the command's processes where they are.
+
+    Yields:
+        What is to be done as well, which may be added to.
+    """
+    global _unwinds
+    before, _unwinds = _unwinds, False
+    try:
+        yield _last
+    finally:
+        _last.clear()
+        _unwinds = before
+        keep_signals()
+
+
+def keep_signals() -> None:
+    """Takes back the signals for which a library has put a handler of its own in our handler's place."""
+    for number in _taken:
+        signal.signal(number, _raise)
+
+
+def stopped_line(number: int) -> str:
+    """What is said about a signal."""
+    return f"stopped by {signal.Signals(number).name}; what is collected stays, give the same command again to go on"
+
+
+def is_command() -> bool:
+    """Whether this process is the ``infraray`` command, which may be ended, and not a program that calls us."""
+    return bool(_taken)
+
+
+def end_abruptly(line: str, status: int) -> NoReturn:
+    """Ends this process and all below it, wherever they are, with a line on standard error."""
+    _say(line)
+    frozen = freeze_all(descendants)
+    for action in _last:
+        with suppress(Exception):
+            action()
+    # The last thing: this process would be ended by Ray's code in it, with a status of its own.
+    kill(frozen)
+    os._exit(status)
+
+
+def freeze_all(find: Callable[[], list[int]]) -> list[int]:
+    """Stops processes, and those that they make meanwhile; returns all of them, to be killed.
+
+    Args:
+        find: those that are there now.
+    """
+    frozen: list[int] = []
+    while found := [pid for pid in find() if pid not in frozen]:
+        _send(signal.SIGSTOP, found)
+        frozen += found
+    return frozen
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kills processes."""
+    _send(signal.SIGKILL, pids)
+
+
+def descendants() -> list[int]:
+    """The processes below this one."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError, IndexError):
+                # After the name, which may hold anything: state, parent.
+                parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found: list[int] = []
+    waiting = [os.getpid()]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _take_signals() -> None:
+    """Lets signals end this process as a command; those that were ignored before (``nohup``) stay ignored."""
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    os.set_blocking(reading, True)
+    # Bytes come at once, also where the main thread is in native code and Python's handlers have to wait.
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
+    _taken.extend(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
+    keep_signals()
+
+
+def _send(number: int, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    if _unwinds:
+        raise Stopped(number)
+
+
+def _watch(reading: int) -> None:
+    while True:
+        for number in os.read(reading, 64):
+            if number in _taken:
+                give_up = time.monotonic() + UNWIND_S
+                while _unwinds and time.monotonic() < give_up:
+                    time.sleep(0.05)
+                end_abruptly(stopped_line(number), 128 + number)
+
+
+def _say(line: str) -> None:
+    shown = "\x1b[?25h\n" if os.isatty(2) else ""  # a progress bar hides the cursor
+    with suppress(OSError):
+        os.write(2, f"{shown}{line}\n".encode())
+
+
+def _begins_command() -> bool:
+    """Whether this process is about to become the ``infraray`` command."""
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+    return name == "infraray" or (name == "-m" and module == ["infraray"])
+
+
+if _begins_command():
+    # Not in the command's own function, before which the imports take a second.
+    _take_signals()
