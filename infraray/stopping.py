@@ -10,6 +10,7 @@ there, since what is collected outlives kill -9. At all other times `Stopped` is
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 UNWIND_S = 10.0
 """What a command may take to end by itself once `Stopped` was raised in it."""
@@ -72,18 +75,12 @@ def ending_abruptly() -> Iterator[list[Callable[[], None]]]:
     finally:
         _last.clear()
         _unwinds = before
-        keep_signals()
 
 
-def keep_signals() -> None:
-    """Takes back the signals for which a library has put a handler of its own in our handler's place."""
-    for number in _taken:
-        signal.signal(number, _raise)
-
-
-def stopped_line(number: int) -> str:
-    """What is said about a signal."""
-    return f"stopped by {signal.Signals(number).name}; what is collected stays, give the same command again to go on"
+def await_end() -> NoReturn:
+    """Where `Stopped` has arrived: waits until this process is ended, with the line about the signal."""
+    while True:
+        time.sleep(1.0)
 
 
 def is_command() -> bool:
@@ -147,7 +144,10 @@ def _take_signals() -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
     _taken.extend(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
-    keep_signals()
+    for number in _taken:
+        signal.signal(number, _raise)
+    # What loses its parent on the way, as workers lose a raylet that is killed, stays below this process.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _send(number: int, pids: Iterable[int]) -> None:
@@ -168,7 +168,9 @@ def _watch(reading: int) -> None:
                 give_up = time.monotonic() + UNWIND_S
                 while _unwinds and time.monotonic() < give_up:
                     time.sleep(0.05)
-                end_abruptly(stopped_line(number), 128 + number)
+                name = signal.Signals(number).name
+                line = f"stopped by {name}; what is collected stays, give the same command again to go on"
+                end_abruptly(line, 128 + number)
 
 
 def _say(line: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from infraray.actors.sessions import OwnSessions, session_root, sweep_sessions
 from infraray.errors import InfrarayError
-from infraray.stopping import ending_abruptly, keep_signals
+from infraray.stopping import ending_abruptly, is_command
 from infraray.user_code import describe_failure
 
 CPU_WAIT_S = 20.0
@@ -49,6 +49,7 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
         return
     address = check_cluster()
     options = {"include_dashboard": False, "num_cpus": num_cpus} if address == "local" else {}
+    _keep_from_ray()
     sessions = OwnSessions() if address == "local" else None
     with ending_abruptly() as last:
         if sessions is not None:
@@ -61,8 +62,6 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
             if sessions is not None:
                 sessions.mark()  # its logs are there until the next start
             raise _not_started(address, describe_failure(error, named=False)) from error
-        keep_signals()
-        _keep_to_ourselves()
         try:
             if sessions is not None:
                 sessions.mark()
@@ -78,11 +77,13 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
                 sessions.remove()
 
 
-def _keep_to_ourselves() -> None:
-    """Keeps Ray from printing, on standard output, pages about each process that died: our own notices say it."""
+def _keep_from_ray() -> None:
+    """Keeps what is ours: standard output, where Ray prints a page about each process that died, and SIGTERM."""
     import ray
 
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    if is_command():
+        ray._private.utils.set_sigterm_handler = lambda handler: None
 
 
 def check_cluster() -> str:
