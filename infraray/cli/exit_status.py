@@ -1,4 +1,4 @@
-"""What a command's exit status says; 0 is that all went well, and what a signal ends says which, as shells do: 128 + its number."""
+"""What a command's exit status says; 0 is that all went well, 128 and more which signal has ended it."""
 
 FAILED_EPISODES = 1
 USER_ERROR = 2

@@ -38,14 +38,14 @@ def test_a_run_ends_in_a_leaderboard_and_its_files(tmp_path: Path) -> None:
 
 def test_failed_episodes_are_told_and_set_the_exit_status(tmp_path: Path) -> None:
     done = infraray(
-        *("run", "--import", "tests/actors/troublesome.py", "--scenario", "coin", "--seeds", 20),
+        *("run", "--import", "tests/actors/troublesome.py", "--scenario", "coin", "--seeds", 80),
         *("--agent", "scripted:raises", "--out", tmp_path / "run", "--quiet"),
     )
     assert done.returncode == 1
     assert "failed: coin, scripted:raises, seed" in done.stdout
     assert done.stderr == ""
     again = infraray(*done.args[3:])
-    assert "0 episodes finished, 0 failed, 20 found from before" in again.stdout
+    assert "0 episodes finished, 0 failed, 80 found from before" in again.stdout
     assert again.returncode == 1
 
 
