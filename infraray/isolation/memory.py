@@ -1,7 +1,8 @@
-"""What a sandbox keeps in memory, found without a cgroup: by its processes, and by the kernel for them.
+"""What a sandbox keeps in memory: its processes, and the kernel for them.
 
-Each source is counted, or bounded by the filter (see `infraray.isolation.seccomp`) so that a count of things suffices.
-Estimates are too high rather than too low, and cheap; only where they say too much is it looked at in detail.
+A memory cgroup tells it, where there is one. Elsewhere each source is counted, or bounded by the filter (see
+`infraray.isolation.seccomp`) so that a count of things suffices. Estimates are too high rather than too low, and cheap;
+only where they say too much is it looked at in detail.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
+from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.proc import GONE, Proc, ThreadGroup
 
 SHARED_BYTES = 2 * 2**30
@@ -32,6 +35,9 @@ PIPE_BYTES = 2**16
 LOCK_BYTES = 256
 """About what the kernel keeps for a lock on a part of a file."""
 
+LOCKS_S = 1.0
+"""How often locks are counted: reading them waits for all processors, and whoever takes one meanwhile waits too."""
+
 MAPPING_BYTES = 320
 """About what it keeps for a part of a process's memory: the area, its place in trees, its page's origin."""
 
@@ -50,16 +56,24 @@ class Memory:
         proc: its /proc.
         writable: descriptors of its tmpfs.
         limit_bytes: the limit.
+        group: its cgroup, if there is one.
     """
 
-    def __init__(self, proc: Proc, writable: Sequence[int], limit_bytes: int) -> None:
+    def __init__(self, proc: Proc, writable: Sequence[int], limit_bytes: int, group: MemoryGroup | None) -> None:
+        self._group = group
         self._proc = proc
         self._writable = writable
         self._limit_bytes = limit_bytes
         self._mappings: dict[str, int] = {}
+        self._locks = 0
+        self._locks_counted = time.monotonic()
 
     def exceeded(self, groups: Sequence[ThreadGroup]) -> bool:
         """Whether all of these processes and what the kernel keeps for them are more than the limit."""
+        if self._group is not None:
+            # What these keep is not counted in every version and kernel.
+            kept = self._socket_bytes() + self._lock_bytes()
+            return self._group.killed() or self._group.used_bytes() + kept > self._limit_bytes
         pages = sum(group.memory_bytes for group in groups)
         kept = self._tmpfs_bytes() + self._socket_bytes() + self._lock_bytes() + self._mapping_bytes(groups)
         kept += sum(group.page_table_bytes for group in groups)
@@ -89,8 +103,11 @@ class Memory:
 
     def _lock_bytes(self) -> int:
         """Locks on files, of which every byte can have one; above the limit where they are too many to read."""
-        locks = self._proc.read("locks", READ_BYTES)
-        return locks.count(b"\n") * LOCK_BYTES if len(locks) < READ_BYTES else self._limit_bytes + 1
+        if time.monotonic() > self._locks_counted + LOCKS_S:
+            locks = self._proc.read("locks", READ_BYTES)
+            self._locks = locks.count(b"\n") * LOCK_BYTES if len(locks) < READ_BYTES else self._limit_bytes + 1
+            self._locks_counted = time.monotonic()
+        return self._locks
 
     def _mapping_bytes(self, groups: Sequence[ThreadGroup]) -> int:
         """What the kernel keeps for the parts of memory that processes have mapped; a fork has all of its parent's.

@@ -18,8 +18,7 @@ PRLIMIT = "/usr/bin/prlimit"
 """Of util-linux. It sets the limits inside the sandbox, since from outside even root needs CAP_SYS_RESOURCE for it."""
 
 RESERVE = 8
-"""Processes above the watcher's limit, so that it sees the limit reached and not only forks that fail; ours are among
-them: bubblewrap's two, and the keeper."""
+"""Processes beside the command's that are ours: bubblewrap's, a shell and the keeper."""
 
 
 def prlimit(limits: Limits, others: int) -> list[str]:
@@ -34,7 +33,8 @@ def prlimit(limits: Limits, others: int) -> list[str]:
         "data": (resource.RLIMIT_DATA, limits.memory_bytes * 2),
         # For mappings that are nobody's data, and their page tables; far above, as threads map what they never use.
         "as": (resource.RLIMIT_AS, limits.memory_bytes * 32),
-        "nproc": (resource.RLIMIT_NPROC, limits.processes + others + RESERVE),
+        # Twice the watcher's, so that it sees the limit reached and not only forks that fail.
+        "nproc": (resource.RLIMIT_NPROC, limits.processes * 2 + others + RESERVE),
         "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
         "fsize": (resource.RLIMIT_FSIZE, limits.file_bytes),
         "cpu": (resource.RLIMIT_CPU, math.ceil(limits.cpu_s) + 1),

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from infraray.errors import InfrarayError
-from infraray.isolation import seccomp
+from infraray.isolation import memory_group, seccomp
 from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, files
 from infraray.isolation.caller import require_own_network, unprivileged
 from infraray.isolation.keeper import KEEPER
@@ -78,7 +78,10 @@ class Running:
         self._limits = limits
         self._network: Network = network
         self._started = time.monotonic()
+        self._group = memory_group.make(limits.memory_bytes)
         self._open = ExitStack()
+        if self._group is not None:
+            self._open.callback(self._group.close)
         self._output, self._output_end = self._pipe()
         self._errors, self._errors_end = self._pipe()
         self._status, self._status_end = self._pipe(outlives_reader=True)
@@ -121,7 +124,7 @@ class Running:
             return
         deadline = self._started + self._limits.wall_s
         look = time.monotonic() + INTERVAL_S
-        watcher = Watcher(self._init, self._limits)
+        watcher = Watcher(self._init, self._limits, self._group)
         self._open.callback(watcher.close)
         poll = select.poll()
         for descriptor in (self._output.fileno(), self._status.fileno(), self._init_pidfd):
@@ -170,6 +173,8 @@ class Running:
             while self._read_output() or self._read_status():
                 pass
             _read(self._errors, self._said)
+            if self._ended is None and self._group is not None and self._group.killed():
+                self._ended = "memory"
 
     def finished(self) -> Finished:
         """What became of it, after its end.
@@ -205,7 +210,7 @@ class Running:
             *words,
         ]
         self._process = subprocess.Popen(
-            command,
+            command if self._group is None else self._group.entering(command),
             stdin=self._input,
             stdout=self._output_end,
             stderr=self._errors_end,

@@ -9,6 +9,7 @@ from infraray.errors import InfrarayError
 from infraray.isolation.bubblewrap import WRITABLE
 from infraray.isolation.limits import Limits
 from infraray.isolation.memory import Memory
+from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.proc import GONE, Proc
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,9 +25,11 @@ class Watcher:
     Args:
         init: the sandbox's first process, in the caller's pid namespace.
         limits: what to compare with.
+        group: the sandbox's memory cgroup, if it has one.
     """
 
-    def __init__(self, init: int, limits: Limits) -> None:
+    def __init__(self, init: int, limits: Limits, group: MemoryGroup | None = None) -> None:
+        self._group = group
         self._init = init
         self._limits = limits
         self._open = ExitStack()
@@ -61,7 +64,7 @@ class Watcher:
             writable = [self._descriptor(root + folder) for folder in WRITABLE]
             self._terminals = self._descriptor(f"{root}/dev/pts")
             self._proc = Proc(self._descriptor(f"{root}/proc"))
-            self._memory = Memory(self._proc, writable, self._limits.memory_bytes)
+            self._memory = Memory(self._proc, writable, self._limits.memory_bytes, self._group)
         return True
 
     def _descriptor(self, path: str) -> int:

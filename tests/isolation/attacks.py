@@ -351,20 +351,21 @@ RESOURCES = [
         "pipes of many processes",
         python("""
             import os, time
-            for _ in range(40):
+            for _ in range(8):
                 if not os.fork():
-                    for number in range(100):
+                    for number in range(120):
                         os.write(os.pipe2(os.O_NONBLOCK)[1], b"x" * 65536)
                     time.sleep(60)
             time.sleep(60)
         """),
         ended=("memory",),
+        limits={"memory_bytes": 56 * 2**20},
     ),
     Attack(
         "pipes of processes that hide",
         python("""
             import ctypes, os, time
-            for _ in range(40):
+            for _ in range(6):
                 if not os.fork():
                     ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
                     for number in range(200):
@@ -375,20 +376,22 @@ RESOURCES = [
             time.sleep(60)
         """),
         ended=("memory",),
+        limits={"memory_bytes": 56 * 2**20},
     ),
     Attack(
         "pipes with names",
         python("""
             import os, time
-            for child in range(40):
+            for child in range(8):
                 if not os.fork():
-                    for number in range(100):
+                    for number in range(120):
                         os.mkfifo(f"/tmp/{child}-{number}")
                         os.write(os.open(f"/tmp/{child}-{number}", os.O_RDWR | os.O_NONBLOCK), b"x" * 65536)
                     time.sleep(60)
             time.sleep(60)
         """),
         ended=("memory",),
+        limits={"memory_bytes": 56 * 2**20},
     ),
     Attack(
         "a thread with open files of its own",
@@ -415,11 +418,12 @@ RESOURCES = [
     Attack(
         "locks on files",
         python("""
-            import fcntl, os
+            import fcntl, os, time
             for number in range(200):
                 file = os.open(f"/tmp/{number}", os.O_RDWR | os.O_CREAT)
-                for at in range(0, 4000, 2):
+                for at in range(0, 400, 2):
                     fcntl.lockf(file, fcntl.LOCK_EX, 1, at)
+            time.sleep(60)
         """),
         ended=("memory",),
     ),
