@@ -12,8 +12,9 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TypeVar
 
 from .mininet_network import EmulatedNetwork, Machine
 from .pingmesh import IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, RECEIVE_BUFFER_BYTES, Overloaded, Pingmesh, one_processor
@@ -27,8 +28,20 @@ DATAGRAMS = 10
 ATTEMPTS = 3
 """A pair that loses something in each of so many attempts is broken: the computer may lose a packet too."""
 
-STREAM_BYTES = 20_000
+STREAM_BYTES = 8_000
 """Over each TCP connection, there and back; several packets of full length."""
+
+STREAM_PACKETS = 10
+"""That they take at most, at first; a connection begins with that many (RFC 6928)."""
+
+NAME_BYTES = 16
+"""Of the first that a connection carries, by which it is known."""
+
+MACHINES_AT_ONCE = 24
+"""Sources, and targets, that exchange datagrams at a time: answers have to fit into a receive buffer of 416 KiB."""
+
+PACKETS_AT_ONCE = 160
+"""Then they are waited for: a processor has a queue of 1000, also for the other networks that measure on it."""
 
 HANDSHAKE = 3
 """Packets by which a TCP connection is made."""
@@ -40,6 +53,8 @@ HEADERS = 28
 
 SHORTEST = 64
 """Bytes of a datagram's payload that is not of full length."""
+
+Sender = TypeVar("Sender")
 
 
 class Flowmesh:
@@ -76,81 +91,114 @@ class Flowmesh:
     def _attempt(self, asked: Mapping[int, set[int]]) -> dict[int, set[int]]:
         """The targets to which each source lost nothing, of those that are asked."""
         carried = {source: set(targets) for source, targets in asked.items()}
-        for _ in range(ROUNDS):
+        for exchange in [self._datagrams] * ROUNDS + [self._streams]:
+            kind = socket.SOCK_STREAM if exchange == self._streams else socket.SOCK_DGRAM
             with ExitStack() as opened:
-                sockets = [opened.enter_context(self._socket(one, socket.SOCK_DGRAM)) for one in range(len(carried))]
-                for source, targets in carried.items():
-                    if targets:
-                        self.mesh.forget_neighbours()
-                        carried[source] = self._datagrams(source, sorted(targets), sockets)
-        with ExitStack() as opened:
-            listeners = [opened.enter_context(self._socket(one, socket.SOCK_STREAM)) for one in range(len(carried))]
-            for listener in listeners:
-                listener.listen(8)
-            for source, targets in carried.items():
-                if targets:
+                ends = _Ends([opened.enter_context(self._socket(one, kind)) for one in range(len(self.machines))])
+                for pairs in self._blocks(carried):
                     self.mesh.forget_neighbours()
-                    carried[source] = self._streams(source, sorted(targets), listeners)
+                    for source, target in pairs - exchange(pairs, ends):
+                        carried[source].discard(target)
         self.mesh.forget_neighbours()  # others need the room
         return carried
 
-    def _datagrams(self, source: int, targets: Sequence[int], sockets: Sequence[socket.socket]) -> set[int]:
-        """Those targets that answered every datagram; each machine has one of the sockets."""
-        expected: dict[int, set[bytes]] = {target: set() for target in targets}
+    def _blocks(self, asked: Mapping[int, set[int]]) -> Iterator[set[tuple[int, int]]]:
+        """Pairs that are asked together: as many as ARP caches and receive buffers have room for."""
+        at_once = min(self.mesh.sources_at_once, MACHINES_AT_ONCE)
+        machines = range(len(self.machines))
+        for first_source in machines[::at_once]:
+            for first_target in machines[::MACHINES_AT_ONCE]:
+                pairs = {
+                    (source, target)
+                    for source in machines[first_source : first_source + at_once]
+                    for target in machines[first_target : first_target + MACHINES_AT_ONCE]
+                    if target in asked[source]
+                }
+                if pairs:
+                    yield pairs
+
+    def _datagrams(self, pairs: Set[tuple[int, int]], ends: _Ends) -> set[tuple[int, int]]:
+        """Those pairs between which every datagram arrived, and the target's answer to each."""
+        expected: dict[bytes, tuple[int, int]] = {}
         for number in range(DATAGRAMS):
-            for target in targets:
+            for source, target in self._slowly(sorted(pairs)):
                 length = self._length(source, target) if number == DATAGRAMS - 1 else SHORTEST
                 token = os.urandom(8)
-                expected[target].add(token)
+                expected[token] = source, target
                 with suppress(OSError):  # no route, a filter, too long for the way: lost
-                    sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, sockets))
+                    ends.sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, ends))
         self.mesh.settle()
-        answers: dict[bytes, tuple[int, bytes]] = {}
-        for target in targets:
-            for request, destination, origin in _received(sockets[target]):
-                token = request[:8]
-                if token in expected[target] and destination == self.mesh.addresses[source][target]:
-                    answers[token] = target, os.urandom(16)
-                    with suppress(OSError):
-                        answer = (token + answers[token][1]).ljust(len(request), b"\0")
-                        _send_from(sockets[target], answer, destination, origin)
+        # All of them before the first answer, which may come to a socket that has requests as well.
+        targets = {target for _, target in pairs}
+        arrived = [(target, *received) for target in targets for received in _received(ends.sockets[target])]
+        answers: dict[bytes, bytes] = {}
+        for target, request, destination, origin in self._slowly(arrived):
+            token = request[:8]
+            source, meant = expected.get(token, (-1, -1))
+            if meant == target and destination == self.mesh.addresses[source][target]:
+                answers[token] = token + os.urandom(16)
+                with suppress(OSError):
+                    _send_from(ends.sockets[target], answers[token].ljust(len(request), b"\0"), destination, origin)
         self.mesh.settle()
-        for answer, _, origin in _received(sockets[source]):
-            target, secret = answers.get(answer[:8], (-1, b""))
-            if answer[8:24] == secret and origin == self._address(source, target, sockets):
-                expected[target].discard(answer[:8])
-        return {target for target, left in expected.items() if not left}
+        for source in {source for source, _ in pairs}:
+            for answer, _, origin in _received(ends.sockets[source]):
+                token = answer[:8]
+                asker, target = expected.get(token, (-1, -1))
+                if (
+                    asker == source
+                    and answer[:24] == answers.get(token)
+                    and origin == self._address(source, target, ends)
+                ):
+                    del expected[token]
+        return set(pairs) - set(expected.values())
 
-    def _streams(self, source: int, targets: Sequence[int], listeners: Sequence[socket.socket]) -> set[int]:
-        """Those targets with which a TCP connection carries bytes both ways; each machine has one of the listeners."""
+    def _streams(self, pairs: Set[tuple[int, int]], ends: _Ends) -> set[tuple[int, int]]:
+        """Those pairs between which a TCP connection carries bytes both ways."""
         with ExitStack() as opened:
-            connecting = {}
-            for target in targets:
+            forth: dict[bytes, tuple[tuple[int, int], _Pipe]] = {}
+            for source, target in self._slowly(sorted(pairs)):
                 client = opened.enter_context(self._socket(source, socket.SOCK_STREAM))
-                client.connect_ex(self._address(source, target, listeners))
-                connecting[target] = client
+                client.connect_ex(self._address(source, target, ends))
+                pipe = _Pipe(client, os.urandom(STREAM_BYTES))
+                forth[pipe.content[:NAME_BYTES]] = (source, target), pipe
             for _ in range(HANDSHAKE):
                 self.mesh.settle()
-            pipes = []
-            for target, client in connecting.items():
-                with suppress(OSError):
-                    server, _ = listeners[target].accept()
-                    opened.enter_context(server)
-                    server.setblocking(False)
-                    pipes += [_Pipe(target, client, server), _Pipe(target, server, client)]
+            for _, pipe in self._slowly(forth.values(), STREAM_PACKETS):
+                pipe.push()
+            self.mesh.settle()
+            pipes: dict[tuple[int, int], tuple[_Pipe, _Pipe]] = {}
+            for target in {target for _, target in pairs}:
+                for server in _accepted(ends.sockets[target], opened):
+                    # A translated address says nothing about who it is, but what it sends first does.
+                    name = _peek(server)
+                    if name not in forth:
+                        continue
+                    pair, pipe = forth[name]
+                    if pair[1] == target and pair not in pipes:
+                        back = _Pipe(server, os.urandom(STREAM_BYTES))
+                        pipe.receiver, back.receiver = server, pipe.sender
+                        pipes[pair] = pipe, back
+            moving = [pipe for both in pipes.values() for pipe in both]
             for _ in range(2 * STREAM_BYTES // SHORTEST):
-                moving = [pipe for pipe in pipes if pipe.left]
-                for pipe in moving:
+                for pipe in self._slowly([pipe for pipe in moving if pipe.unsent], STREAM_PACKETS):
                     pipe.push()
                 self.mesh.settle()
-                if not any([pipe.pull() for pipe in moving]):
+                moved = [pipe.pull() for pipe in moving]
+                moving = [pipe for pipe in moving if pipe.left]
+                if not any(moved):
                     break
-            left = {pipe.target for pipe in pipes if pipe.left}
-            return {pipe.target for pipe in pipes} - left
+            return {pair for pair, both in pipes.items() if not any(pipe.left for pipe in both)}
 
-    def _address(self, source: int, target: int, sockets: Sequence[socket.socket]) -> tuple[str, int]:
+    def _slowly(self, senders: Iterable[Sender], packets: int = 1) -> Iterator[Sender]:
+        """The same, each of which sends so many packets; all have arrived or are lost before too many are sent."""
+        for number, sender in enumerate(senders, start=1):
+            yield sender
+            if number % (PACKETS_AT_ONCE // packets) == 0:
+                self.mesh.settle()
+
+    def _address(self, source: int, target: int, ends: _Ends) -> tuple[str, int]:
         """Where a source finds a target's socket."""
-        return self.mesh.addresses[source][target], sockets[target].getsockname()[1]
+        return self.mesh.addresses[source][target], ends.ports[target]
 
     def _length(self, source: int, target: int) -> int:
         return max(SHORTEST, self.mtus[source][target] - HEADERS)
@@ -177,33 +225,66 @@ class Flowmesh:
             yield opened
 
 
-class _Pipe:
-    """Random bytes on their way from one end of a connection to the other.
+class _Ends:
+    """A socket of each machine, on a port of its own.
 
     Args:
-        target: whose connection it is.
-        sender: the end at which they go in.
-        receiver: the end at which they come out.
+        sockets: in the machines' order; those of TCP listen.
     """
 
-    def __init__(self, target: int, sender: socket.socket, receiver: socket.socket) -> None:
-        self.target, self.sender, self.receiver = target, sender, receiver
-        self.unsent = self.left = os.urandom(STREAM_BYTES)
+    def __init__(self, sockets: Sequence[socket.socket]) -> None:
+        self.sockets = sockets
+        self.ports = [end.getsockname()[1] for end in sockets]
+        for end in sockets:
+            if end.type == socket.SOCK_STREAM:
+                end.listen(2 * MACHINES_AT_ONCE)
+
+
+class _Pipe:
+    """Bytes on their way from one end of a connection to the other.
+
+    Args:
+        sender: the end at which they go in.
+        content: the bytes.
+    """
+
+    def __init__(self, sender: socket.socket, content: bytes) -> None:
+        self.sender, self.content = sender, content
+        self.receiver: socket.socket | None = None
+        self.unsent = self.left = content
 
     def push(self) -> None:
         """Sends what the kernel takes."""
-        with suppress(OSError):
-            self.unsent = self.unsent[self.sender.send(self.unsent) :]
+        if self.unsent:
+            with suppress(OSError):
+                self.unsent = self.unsent[self.sender.send(self.unsent) :]
 
     def pull(self) -> bool:
         """Takes what has arrived; whether that was anything."""
         found = b""
         with suppress(OSError):
-            found = self.receiver.recv(STREAM_BYTES)
+            found = self.receiver.recv(STREAM_BYTES) if self.receiver else b""
         if not found or not self.left.startswith(found):
             return False
         self.left = self.left[len(found) :]
         return True
+
+
+def _accepted(listener: socket.socket, opened: ExitStack) -> Iterator[socket.socket]:
+    """The connections that have come in."""
+    with suppress(OSError):
+        while True:
+            server, _ = listener.accept()
+            opened.enter_context(server)
+            server.setblocking(False)
+            yield server
+
+
+def _peek(server: socket.socket) -> bytes:
+    """The first bytes of a connection, which stay where they are."""
+    with suppress(OSError):
+        return server.recv(NAME_BYTES, socket.MSG_PEEK)
+    return b""
 
 
 def _received(receiver: socket.socket) -> Iterator[tuple[bytes, str, tuple[str, int]]]:

@@ -31,7 +31,9 @@ RECEIVE_BYTES = 1 << 18
 """More than the kernel puts into one answer."""
 
 SEQUENCE = 1
-"""Of every request that is answered."""
+"""Of every request that is answered; what nobody waits for has `UNHEARD`."""
+
+UNHEARD = 0
 
 _DONE = struct.pack("=IHH", 20, NLMSG_DONE, 2)
 _buffer = bytearray(RECEIVE_BYTES)
@@ -129,10 +131,10 @@ class Netlink:
         """Stops all links; they forget their routes and neighbours."""
         for header, _ in self.dump(RTM_GETLINK, bytes(16)):
             (index,) = struct.unpack_from("=i", header, 4)
-            self._send(RTM_NEWLINK, NLM_F_REQUEST, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP))
+            self._send(RTM_NEWLINK, NLM_F_REQUEST, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP), UNHEARD)
 
-    def _send(self, kind: int, flags: int, body: bytes) -> None:
-        self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, SEQUENCE, 0) + body)
+    def _send(self, kind: int, flags: int, body: bytes, sequence: int = SEQUENCE) -> None:
+        self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, sequence, 0) + body)
 
     def _receive(self, whole: bool = True) -> bytes:
         """The answer to the last request; ``whole`` where it has several parts and an end."""
