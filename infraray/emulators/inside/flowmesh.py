@@ -119,24 +119,23 @@ class Flowmesh:
 
     def _datagrams(self, pairs: Set[tuple[int, int]], ends: _Ends) -> set[tuple[int, int]]:
         """Those pairs between which every datagram arrived, and the target's answer to each."""
-        expected: dict[bytes, tuple[int, int]] = {}
-        for number in range(DATAGRAMS):
-            for source, target in self._slowly(sorted(pairs)):
-                length = self._length(source, target) if number == DATAGRAMS - 1 else SHORTEST
-                token = os.urandom(8)
-                expected[token] = source, target
-                with suppress(OSError):  # no route, a filter, too long for the way: lost
-                    ends.sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, ends))
+        asked = sorted(pairs) * DATAGRAMS
+        expected = dict(zip(_random(8, len(asked)), asked, strict=True))
+        for number, (token, (source, target)) in enumerate(self._slowly(expected.items())):
+            length = self._length(source, target) if number >= len(asked) - len(pairs) else SHORTEST
+            with suppress(OSError):  # no route, a filter, too long for the way: lost
+                ends.sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, ends))
         self.mesh.settle()
         # All of them before the first answer, which may come to a socket that has requests as well.
         targets = {target for _, target in pairs}
         arrived = [(target, *received) for target in targets for received in _received(ends.sockets[target])]
         answers: dict[bytes, bytes] = {}
-        for target, request, destination, origin in self._slowly(arrived):
+        secrets = _random(16, len(arrived))
+        for secret, (target, request, destination, origin) in zip(secrets, self._slowly(arrived), strict=True):
             token = request[:8]
             source, meant = expected.get(token, (-1, -1))
             if meant == target and destination == self.mesh.addresses[source][target]:
-                answers[token] = token + os.urandom(16)
+                answers[token] = token + secret
                 with suppress(OSError):
                     _send_from(ends.sockets[target], answers[token].ljust(len(request), b"\0"), destination, origin)
         self.mesh.settle()
@@ -285,6 +284,12 @@ def _peek(server: socket.socket) -> bytes:
     with suppress(OSError):
         return server.recv(NAME_BYTES, socket.MSG_PEEK)
     return b""
+
+
+def _random(length: int, count: int) -> list[bytes]:
+    """Byte strings that nobody can know."""
+    drawn = os.urandom(length * count)
+    return [drawn[start : start + length] for start in range(0, len(drawn), length)]
 
 
 def _received(receiver: socket.socket) -> Iterator[tuple[bytes, str, tuple[str, int]]]:

@@ -111,7 +111,7 @@ def _improves(before: Configuration, after: Configuration, healthy: Configuratio
 
     What comes with it by itself, as a wrong address's routes come with its interface, does not count against it.
     """
-    were, are, belong = set(_entries(before)), set(_entries(after)), set(_entries(healthy))
+    were, are, belong = _compared(before, after, healthy)
     nearer = len(are ^ belong) < len(were ^ belong)
     return nearer or (bool((are & belong) - were) and not (were & belong) - are)
 
@@ -124,7 +124,8 @@ def ruin(reached: Reaches) -> Deed:
 
 def distance(one: Configuration, other: Configuration) -> int:
     """In how many entries two configurations differ."""
-    return len(set(_entries(one)) ^ set(_entries(other)))
+    ours, theirs = _compared(one, other)
+    return len(ours ^ theirs)
 
 
 def harm(start: Configuration, end: Configuration, healthy: Configuration) -> int:
@@ -133,7 +134,7 @@ def harm(start: Configuration, end: Configuration, healthy: Configuration) -> in
     Those are what belongs to the whole network, was there and is gone, and what was added and does not
     belong there, except where a repair may be written in several ways.
     """
-    were, are, belong = set(_entries(start)), set(_entries(end)), set(_entries(healthy))
+    were, are, belong = _compared(start, end, healthy)
     gone = (were & belong) - are
     added = {entry for entry in are - were - belong if entry[1] not in REPLACEABLE}
     return len(gone) + len(added) + _reordered(end, healthy)
@@ -153,6 +154,25 @@ def _reordered(end: Configuration, healthy: Configuration) -> int:
             expected = [line for line in lines if line in found]
             count += sorted(found) == sorted(expected) and found != expected
     return count
+
+
+def _compared(*configurations: Configuration) -> list[set[tuple[str, ...]]]:
+    """The entries of each, without the sections in which all are equal: most are, and have many."""
+    sections = {(machine, name) for one in configurations for machine, settings in one.items() for name in settings}
+    differing = {
+        (machine, name)
+        for machine, name in sections
+        if any(one.get(machine, {}).get(name) != configurations[0].get(machine, {}).get(name) for one in configurations)
+    }
+    return [
+        {
+            entry
+            for machine, name in differing
+            if name in one.get(machine, {})
+            for entry in _entries(one[machine][name], (machine, name))
+        }
+        for one in configurations
+    ]
 
 
 def _entries(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

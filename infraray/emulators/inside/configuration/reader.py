@@ -83,7 +83,7 @@ class ConfigurationReader:
         """To be called before each command in the machine's namespace."""
         if not self._touched:
             with self.machine.namespace.entered(self.home):
-                self.sysctls.note_fresh(self.machine.forwards)
+                self.sysctls.note_fresh(self.machine.name, self.machine.forwards)
         self._stale = self._touched = True
 
     def read(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class ConfigurationReader:
             "filters": {**filters(self.machine.netfilter), **legacy_filters()},
             "transforms": transforms(self.machine.xfrm),
             "classes": classes_and_filters(self._routing["queueing"]),
-            "sysctls": self.sysctls.changed(self.machine.forwards) if self._touched else {},
+            "sysctls": self.sysctls.changed(self.machine.name, self.machine.forwards) if self._touched else {},
         }
 
     def _may_end(self) -> bool:

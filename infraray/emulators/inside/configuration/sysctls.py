@@ -20,7 +20,11 @@ WITH_THE_LINK = ("ipv4/conf", "ipv6/conf")
 
 NOT_WITH_THE_LINK = "stable_secret"
 
-MAX_BYTES = 1 << 17
+SHORT_BYTES, MAX_BYTES = 256, 1 << 17
+"""The kernel makes room for as much as is asked for. Only lists of ports are long, and it tells those in one piece."""
+
+KEPT_OPEN = 4000
+"""Files that a network may keep open, so that they are not looked up again; those of six machines."""
 
 
 class Sysctls:
@@ -29,32 +33,43 @@ class Sysctls:
     def __init__(self) -> None:
         self._fresh: dict[bool, dict[str, str]] = {}
         self._shared: list[str] = []
+        self._open: dict[str, dict[str, int]] = {}
 
-    def note_fresh(self, forwards: bool) -> None:
+    def note_fresh(self, name: str, forwards: bool) -> None:
         """Reads those of the namespace that the caller is in, of a machine that was not touched yet.
 
         Args:
+            name: the machine's.
             forwards: whether it is a router; all routers are alike, and all hosts.
         """
         if forwards not in self._fresh:
-            self._fresh[forwards] = self._read()
+            self._fresh[forwards] = self._read(name)
 
-    def changed(self, forwards: bool) -> dict[str, str]:
+    def changed(self, name: str, forwards: bool) -> dict[str, str]:
         """What differs in the namespace that the caller is in from what `note_fresh` read."""
         fresh = self._fresh[forwards]
-        return {path: value for path, value in self._read().items() if fresh.get(_of_loopback(path)) != value}
+        return {path: value for path, value in self._read(name).items() if fresh.get(_of_loopback(path)) != value}
 
-    def _read(self) -> dict[str, str]:
+    def _read(self, name: str) -> dict[str, str]:
         self._shared = self._shared or list(_walk(""))
+        kept = self._open.setdefault(name, {})
         found = {}
         for path in [*self._shared, *_of_interfaces()]:
             with suppress(OSError):  # one that cannot be read, or went with its interface
-                file = os.open(f"{ROOT}/{path}", os.O_RDONLY)
-                try:
-                    found[path] = os.read(file, MAX_BYTES).decode(errors="backslashreplace").strip()
-                finally:
-                    os.close(file)
+                if path not in kept:
+                    kept[path] = os.open(f"{ROOT}/{path}", os.O_RDONLY)
+                found[path] = _content(kept[path])
+        if sum(map(len, self._open.values())) > KEPT_OPEN:
+            for file in self._open.pop(name).values():
+                os.close(file)
         return found
+
+
+def _content(file: int) -> str:
+    content = os.pread(file, SHORT_BYTES, 0)
+    if len(content) == SHORT_BYTES:
+        content = os.pread(file, MAX_BYTES, 0)
+    return content.decode(errors="backslashreplace").strip()
 
 
 def _walk(folder: str) -> Iterator[str]:
