@@ -26,6 +26,7 @@ from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.observation import NumericObservation, Observation, ObservationLayout, ObservedField
 from infraray.parameters import Parameters
 from infraray.seeds import checked_seed, is_whole
+from infraray.step_info import StepInfo
 
 if TYPE_CHECKING:
     from infraray.tune import Objective, SearchRequest
@@ -382,8 +383,8 @@ class Environment(gymnasium.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes a native action or text.
 
-        ``info`` holds ``valid``, ``action`` (as understood, None where nothing was carried out),
-        where it was invalid ``reason``, and where the scenario defines them ``safe`` and ``extra``.
+        ``info`` holds ``valid``, where it was invalid ``reason``, and where the scenario defines them ``safe`` and
+        ``extra``; ``info["action"]`` is the action as understood, None where nothing was carried out (`StepInfo`).
         """
         if self.task is None:
             raise InfrarayError(f"{self.scenario}: step() before reset(); call reset(seed=...) first")
@@ -398,7 +399,7 @@ class Environment(gymnasium.Env[Any, Any]):
         else:
             self._retries = 0
         self._calls += 1
-        info: dict[str, Any] = {"valid": reason is None, "action": understood}
+        info = StepInfo(understood, valid=reason is None)
         reward = 0.0
         terminated = self._ended_by_invalid_action
         if understood is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from infraray.agents import Agent, Briefing
 from infraray.environment import Environment
 from infraray.observation import Observation
+from infraray.step_info import StepInfo
 
 Steps = list[Any]
 """What `reset` and every `step` returned, as plain data that ``==`` compares."""
@@ -62,6 +63,8 @@ def plain(value: Any) -> Any:
     """Arrays as lists, NumPy scalars as numbers, NaN as a string, so that equal things compare equal."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
+    if isinstance(value, StepInfo):
+        value = {**value, "action": value["action"]}
     if isinstance(value, Mapping):
         return {str(name): plain(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):

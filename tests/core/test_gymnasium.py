@@ -1,5 +1,7 @@
 """Gymnasium's ways to make, reset and step environments, which learning libraries go."""
 
+import copy
+import pickle
 import warnings
 
 import gymnasium
@@ -141,3 +143,21 @@ def test_row_that_is_reset_gets_the_given_seed_and_the_others_go_on():
     assert vector.seeds == [10, 99, 30]
     assert np.array_equal(after[1], alone.reset(seed=99)[0])
     assert np.array_equal(after[~mask], before[~mask])
+
+
+def test_infos_of_valid_and_invalid_actions_can_be_batched():
+    vector = gymnasium.make_vec("infraray/LoadBalance-v0", 3, vectorization_mode="sync")
+    vector.reset(seed=1)
+    _, _, _, _, infos = vector.step(np.array([1, 99, 2]))
+    assert infos["valid"].tolist() == [True, False, True] and "action" not in infos
+
+
+def test_info_tells_the_action_as_it_was_understood():
+    environment = infraray.make("load_balance")
+    environment.reset(seed=1)
+    *_, info = environment.step('{"server": 3}')
+    for kept in (info, pickle.loads(pickle.dumps(info)), copy.copy(info)):
+        assert kept["action"] == 3 and dict(kept) == {"valid": True}
+    assert environment.step("nothing")[-1]["action"] is None
+    with pytest.raises(KeyError, match="acton"):
+        info["acton"]
