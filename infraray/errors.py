@@ -86,7 +86,7 @@ _REASONS = {
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
     "int_parsing_size": "must be a number of fewer digits",
-    "invalid_key": "keys should be strings; put them in quotes",
+    "invalid_key": "names must be text; put them in quotes",
     "none_required": "must be null",
     "recursion_loop": "must not contain itself",
     "recursion_depth_exceeded": "must not be nested as deeply",
@@ -109,7 +109,7 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[t
     """Turns a pydantic error into (place, one line) pairs that name the field, the value and the fix."""
     lines: list[tuple[tuple[int | str, ...], str]] = []
     for detail in error.errors():
-        place = tuple(detail["loc"])
+        place = tuple(part for part in detail["loc"] if part != "[key]")
         field = ".".join(str(part) for part in place)
         if detail["type"] == "extra_forbidden":
             known = _model_at(model, place[:-1]).model_fields

@@ -45,6 +45,8 @@ def _mismatch(value: Any, annotation: Any) -> str | None:
             if wrong
             else None
         )
+    if isinstance(value, str) and "\0" in value:
+        return "must not hold the character NUL, which no file, program or variable takes"
     if bool in kinds and not is_number and isinstance(value, int | float | str) and not _listed(value, kinds):
         return "must be true or false, without quotes"
     if isinstance(value, str) and is_number and str not in kinds and not _listed(value, kinds) and _NUMBER.match(value):

@@ -106,8 +106,12 @@ class EngineSpec(StrictModel):
             raise ValueError(
                 f"url is for an engine that runs already: give engine: url, or leave url out to start {self.engine}"
             )
-        elif not self.model:
+        elif not self.model.strip():
             raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
+        if not self.python.strip():
+            raise ValueError("python: must be the path of an interpreter; leave it out for the one that runs infraray")
+        if self.num_gpus is not None and self.num_gpus > 1 and not self.num_gpus.is_integer():
+            raise ValueError(f"num_gpus={self.num_gpus:g}: must be a whole number, or a share below 1")
         if self.url:
             check_url(self.url)
         return self

@@ -93,6 +93,8 @@ def test_what_stands_there_is_taken() -> None:
         (f"repetitions: {'9' * 30}\n", 3, "must be less than or equal to 1000000"),
         (f"repetitions: {'9' * 9999}\n", None, "not valid YAML"),
         ("name: 5\n", 3, "name=5: must be text; numbers and true or false go in quotes"),
+        ("engines: {true: {model: m}}\n", 3, "=True: must be text"),
+        ('imports: ["a\\0.py"]\n', 3, "must not hold the character NUL"),
         ("imports: &a [*a]\n", 3, "it contains itself"),
         ("limits:\n\tretries: 1\n", 4, "not valid YAML"),
         ("? [1]\n: 2\n", 3, "not valid YAML"),
