@@ -80,7 +80,7 @@ class Observation(dict[str, Any]):
         return _restore, (self.layout, dict(self))
 
 
-class NumericObservation(NDArray[np.float64]):
+class NumericObservation(np.ndarray[Any, np.dtype[np.float64]]):  # NDArray is an alias, not a class, in NumPy 2.5
     """An observation of numbers alone: the vector itself, whose parts have names.
 
     It is a NumPy array of shape ``(size,)``, or ``(tasks, size)`` of many tasks at once, and
