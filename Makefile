@@ -1,4 +1,4 @@
-# Two commands do everything on a machine with only Python 3.11 or 3.12:
+# Two commands do everything on a machine with only Python 3.11 or newer:
 #   make quickstart   set up and run the main job
 #   make test         set up and run lint, types and tests
 # The tests that need an inference engine or learning libraries have environments of their own: make test-engines,
@@ -53,7 +53,7 @@ clean:  ## remove the environment and the caches
 	rm -rf $(VENV) $(VENV_ENGINES) $(VENV_LEARNERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 12) else "infraray needs Python 3.11 or 3.12, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.11 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "infraray needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.13 ...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(INSTALLED): pyproject.toml | $(BIN)/python

@@ -18,6 +18,7 @@ from infraray import emulators, isolation
 from infraray.actors.cluster import check_cluster
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
+from infraray.reports.table_lines import print_table
 from infraray.runs import obstacle
 
 SHARED_MEMORY_BYTES = 512 * 2**20
@@ -42,8 +43,8 @@ class Finding:
 def python() -> Finding:
     """The interpreter's version is one that we test."""
     version = ".".join(map(str, sys.version_info[:3]))
-    tested = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    return Finding(tested, version, "" if tested else "install Python 3.11 or 3.12")
+    tested = (3, 11) <= sys.version_info[:2] <= (3, 14)
+    return Finding(tested, version, "" if tested else "not tried with this one; 3.11 to 3.14 are")
 
 
 def cpus() -> Finding:
@@ -112,6 +113,8 @@ def libcachesim() -> Finding:
     try:
         return Finding(True, f"libcachesim {importlib.metadata.version('libcachesim')}")
     except importlib.metadata.PackageNotFoundError:
+        if sys.version_info >= (3, 14):
+            return Finding(False, "not installed", "has no wheel for Python 3.14 and later (only for cross-checks)")
         return Finding(False, "not installed", "pip install 'infraray[libcachesim]' (only for cross-checks)")
 
 
@@ -153,4 +156,4 @@ def print_checkup(console: Console) -> None:
         for name, finding in findings.items():
             sign = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
             table.add_row(sign, name, escape(finding.what), escape(finding.mend))
-        console.print(table)
+        print_table(table, console)

@@ -225,6 +225,7 @@ class EpisodePlayer:
         engines: what the run's engines serve, by name.
         with_bounds: whether floors and bounds are computed, which may take longer than the episode; NaN
             without.
+        watch: is called with each step as soon as it is made.
     """
 
     def __init__(
@@ -232,10 +233,12 @@ class EpisodePlayer:
         time_limit_s: float,
         engines: Mapping[str, ServedModel] | None = None,
         with_bounds: bool = True,
+        watch: Callable[[Step], None] | None = None,
     ) -> None:
         self.time_limit_s = time_limit_s
         self.engines = engines
         self.with_bounds = with_bounds
+        self.watch = watch
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
         self._one_at_a_time = asyncio.Lock()
@@ -269,7 +272,7 @@ class EpisodePlayer:
             async with self._turn(environment, in_thread):
                 before = time.perf_counter()
                 async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
-                    await play_steps(environment, agent, spec, steps, in_thread)
+                    await play_steps(environment, agent, spec, steps, in_thread, self.watch)
                     measures = environment.verdict()
                 wall_s = time.perf_counter() - before
             if in_thread is None:
@@ -396,9 +399,14 @@ def _random_entry(spec: EpisodeSpec, **options: Any) -> Entry:
 
 
 async def play_steps(
-    environment: Environment, agent: Agent, spec: EpisodeSpec, steps: list[Step], in_thread: InThread | None = None
+    environment: Environment,
+    agent: Agent,
+    spec: EpisodeSpec,
+    steps: list[Step],
+    in_thread: InThread | None = None,
+    watch: Callable[[Step], None] | None = None,
 ) -> None:
-    """Plays one episode to its end, appending to ``steps``.
+    """Plays one episode to its end, appending to ``steps`` and telling ``watch``.
 
     What a blocking environment does is handed to ``in_thread``, so that it runs beside the event
     loop; where no loop runs, ``in_thread`` is None.
@@ -442,6 +450,8 @@ async def play_steps(
                 turn.extra,
             )
         )
+        if watch is not None:
+            watch(steps[-1])
         observation = following
         over = terminated or truncated
 

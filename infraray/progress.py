@@ -113,4 +113,5 @@ class RunProgress:
             f"{done} of {total} episodes, {total - done} owed{failed}, {rate:.1f}/s{left}",
             markup=False,
             highlight=False,
+            soft_wrap=True,
         )

@@ -33,6 +33,7 @@ from infraray.agents import Agent, Turn, load_file
 from infraray.environment import MAX_RETRIES
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
+from infraray.folders import named_path
 from infraray.observation import Observation
 from infraray.registration import find
 from infraray.trajectories.encoding import encode, to_batch, to_json
@@ -202,7 +203,7 @@ def rescore(
     """
     run = Run(run_dir)
     Selection(scenario=scenario).check(run)
-    target = Path(out) if out is not None else run.path.with_name(f"{run.path.resolve().name}-rescored")
+    target = named_path("--out", out) if out is not None else run.path.with_name(f"{run.path.resolve().name}-rescored")
     if target.exists():
         raise InfrarayError(f"{target}: exists already; delete it or choose another --out")
     manifest, left_out_scenarios = _new_manifest(run, scenario)

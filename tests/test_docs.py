@@ -1,7 +1,10 @@
 """The documents say what is."""
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,10 @@ def test_scenario_pages_are_what_the_docstrings_say() -> None:
         assert path.read_text() == text, f"{path.name} is old; run python docs/make_scenario_pages.py"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
         assert (ROOT / page).parent.joinpath(target).exists(), target
@@ -42,3 +48,55 @@ def test_the_run_in_the_documents_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.DOTALL)
     (tmp_path / "run.yaml").write_text(block)
     assert make_plan(load_run(tmp_path / "run.yaml")).total > 0
+
+
+def documented_commands() -> list[tuple[str, str]]:
+    """(page, command) of every line with a prompt."""
+    return [
+        (page, line)
+        for page in PAGES
+        for block in re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        for line in re.findall(r"^\$ (.*?)(?: {2,}#.*)?$", block, re.MULTILINE)
+    ]
+
+
+def in_a_fresh_shell(*lines: str) -> subprocess.CompletedProcess:
+    """Lines as a person types them who has just opened a terminal in the checkout."""
+    environment = {"HOME": os.environ.get("HOME", "/"), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    script = "set -e\n" + "\n".join(lines)
+    return subprocess.run(
+        ["bash", "--norc", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_fresh_shell_does_not_know_the_command_before_the_readmes_line() -> None:
+    assert in_a_fresh_shell("infraray --version").returncode == 127
+    lines = [command for page, command in documented_commands() if page == "README.md"]
+    activation = next(line for line in lines if "activate" in line)
+    first = next(number for number, line in enumerate(lines) if line.startswith("infraray "))
+    assert lines.index(activation) < first
+    assert activation == ". .venv/bin/activate"
+
+
+def quick_form(command: str) -> str:
+    """The command itself where it takes seconds; of a run or a search all that it checks before it starts."""
+    if command.startswith("infraray run ") and "--check" not in command:
+        return f"{command} --check"
+    if command.startswith("infraray search "):
+        # Everything is resolved before the folder is looked at, which here cannot be made.
+        return f"{command} --out /proc/nowhere"
+    return command
+
+
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [(page, command) for page, command in documented_commands() if command.startswith("infraray ")],
+)
+def test_documented_commands_work_in_a_fresh_shell_after_the_readmes_line(page: str, command: str) -> None:
+    """As they are written, from their quotes to their file names."""
+    activation = f". {sys.prefix}/bin/activate"
+    done = in_a_fresh_shell(activation, quick_form(command))
+    if command.startswith("infraray search "):
+        assert done.stderr.startswith("error: /proc/nowhere: cannot be written"), done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from infraray.cli.completion import complete_in_bash, is_asked_by_bash
 from infraray.cli.doctor import doctor
 from infraray.cli.exit_status import USER_ERROR
 from infraray.cli.export import export
 from infraray.cli.list import list_scenarios
+from infraray.cli.play import play
 from infraray.cli.report import report
 from infraray.cli.rescore import rescore
 from infraray.cli.run import run
@@ -27,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("list")(list_scenarios)
+app.command()(play)
 app.command()(run)
 app.command()(search)
 app.command()(report)
@@ -53,8 +57,10 @@ def _options(
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, never a traceback."""
     try:
+        # By its name also where it is `python -m infraray`, so that what it prints to be pasted works.
+        command = partial(app, prog_name="infraray")
         with unwinding():
-            app()
+            complete_in_bash(command) if is_asked_by_bash() else command()
     except InfrarayError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

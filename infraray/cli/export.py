@@ -7,14 +7,21 @@ from typing import Annotated
 
 import typer
 
+from infraray.cli.completion import complete_format
+from infraray.cli.paths import path_of
 from infraray.errors import InfrarayError
 
 
 def export(
-    run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
+    run_dir: Annotated[
+        Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN", parser=path_of("RUN"))
+    ],
     to: Annotated[
         str,
-        typer.Option(help="chat (JSONL or Parquet for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans)."),
+        typer.Option(
+            help="chat (JSONL or Parquet for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans).",
+            autocompletion=complete_format,
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -23,6 +30,8 @@ def export(
             "-o",
             help="The file (chat; .parquet writes Parquet) or folder (atif).",
             show_default="RUN/exports/...",
+            parser=path_of("--out"),
+            metavar="PATH",
         ),
     ] = None,
     endpoint: Annotated[

@@ -8,12 +8,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infraray.cli.paths import path_of
+from infraray.folders import holds
+
 
 def report(
-    run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder that 'infraray run' or 'infraray search' wrote.",
+            metavar="FOLDER",
+            parser=path_of("FOLDER"),
+        ),
+    ],
 ) -> None:
-    """Show a run's leaderboard and write it as Markdown, CSV and an HTML page."""
-    show_report(Console(), run_dir)
+    """Show what a run or a study came to, and write it as an HTML page and, of a run, as Markdown and CSV."""
+    console = Console()
+    if holds(folder, "study") and not holds(folder, "run"):
+        from infraray.tune.report import print_study_report, write_study_report
+
+        print_study_report(write_study_report(folder), console)
+    else:
+        show_report(console, folder)
 
 
 def show_report(console: Console, run_dir: Path) -> int:

@@ -8,11 +8,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infraray.cli.paths import path_of
+from infraray.reports.table_lines import print_table
+
 
 def rescore(
-    run_dir: Annotated[Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN")],
+    run_dir: Annotated[
+        Path, typer.Argument(help="The folder that 'infraray run' wrote.", metavar="RUN", parser=path_of("RUN"))
+    ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The new run's folder.", show_default="RUN-rescored")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The new run's folder.",
+            show_default="RUN-rescored",
+            parser=path_of("--out"),
+            metavar="FOLDER",
+        ),
     ] = None,
     scenario: Annotated[
         str | None,
@@ -28,5 +41,5 @@ def rescore(
 
     rescoring = rescore_run(run_dir, out, quiet, scenario)
     console = Console()
-    console.print(rescoring.table())
+    print_table(rescoring.table(), console)
     console.print(rescoring.summary(), markup=False, highlight=False, soft_wrap=True)

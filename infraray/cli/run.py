@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from infraray.cli.completion import complete_agent, complete_scenario
 from infraray.cli.exit_status import FAILED_EPISODES
+from infraray.cli.paths import path_of
 from infraray.cli.report import show_report
 from infraray.errors import InfrarayError
 from infraray.runs import RunSpec, load_run, parse_run
@@ -16,19 +18,41 @@ from infraray.runs import RunSpec, load_run, parse_run
 
 def run(
     file: Annotated[
-        Path | None, typer.Argument(help="The run as a YAML file; or use the flags below.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="The run as a YAML file; or use the flags below.",
+            show_default=False,
+            parser=path_of("FILE"),
+            metavar="[FILE]",
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder.", show_default="runs/NAME")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The run's folder.", show_default="runs/NAME", parser=path_of("--out"), metavar="FOLDER"
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="The run's name, in place of the file's.", show_default=False)
     ] = None,
     scenario: Annotated[
-        list[str] | None, typer.Option("--scenario", "-s", help="A scenario; may be given again.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            "-s",
+            help="A scenario; may be given again.",
+            show_default=False,
+            autocompletion=complete_scenario,
+        ),
     ] = None,
     agent: Annotated[
         list[str] | None,
         typer.Option(
-            "--agent", "-a", help="An agent's spec such as scripted:random; may be given again.", show_default=False
+            "--agent",
+            "-a",
+            help="An agent's spec such as scripted:random; may be given again.",
+            show_default=False,
+            autocompletion=complete_agent,
         ),
     ] = None,
     seeds: Annotated[
@@ -40,6 +64,9 @@ def run(
         list[str] | None,
         typer.Option("--import", help="A Python file that registers scenarios or agents.", show_default=False),
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Validate and plan, say what would be played, and start nothing.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Play a run and show its leaderboard.
@@ -53,8 +80,13 @@ def run(
     from infraray.launch import run as launch
 
     spec = _spec(file, name, scenario, agent, seeds, repetitions, workers, imports)
-    run_dir = out if out is not None else Path("runs") / spec.name
     console = Console()
+    if check:
+        from infraray.dry_run import dry_run, print_dry_run
+
+        print_dry_run(dry_run(spec, out), console)
+        return
+    run_dir = out if out is not None else Path("runs") / spec.name
     summary = launch(spec, run_dir, quiet)
     failed = show_report(console, run_dir)
     console.print(

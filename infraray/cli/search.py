@@ -8,25 +8,53 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infraray.cli.completion import complete_agent, complete_scenario, complete_searcher
 from infraray.cli.exit_status import FAILED_EPISODES
+from infraray.cli.paths import path_of
 
 
 def search(
     file: Annotated[
-        Path | None, typer.Argument(help="The study as a YAML file; or use the flags below.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="The study as a YAML file; or use the flags below.",
+            show_default=False,
+            parser=path_of("FILE"),
+            metavar="[FILE]",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The study's folder.", show_default="runs/NAME")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The study's folder.",
+            show_default="runs/NAME",
+            parser=path_of("--out"),
+            metavar="FOLDER",
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The study's name, in place of the file's.", show_default=False)
     ] = None,
-    scenario: Annotated[str | None, typer.Option("--scenario", "-s", help="The scenario.", show_default=False)] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", "-s", help="The scenario.", show_default=False, autocompletion=complete_scenario),
+    ] = None,
     agent: Annotated[
         list[str] | None,
-        typer.Option("--agent", "-a", help="Whose parameters are searched; may be given again.", show_default=False),
+        typer.Option(
+            "--agent",
+            "-a",
+            help="Whose parameters are searched; may be given again.",
+            show_default=False,
+            autocompletion=complete_agent,
+        ),
     ] = None,
-    searcher: Annotated[str | None, typer.Option(help="random, tpe, bohb or smac.", show_default="tpe")] = None,
+    searcher: Annotated[
+        str | None,
+        typer.Option(help="random, tpe, bohb or smac.", show_default="tpe", autocompletion=complete_searcher),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Full measurements at most.", show_default="50")] = None,
     seconds: Annotated[float | None, typer.Option(help="Wall-clock time of all trials.", show_default=False)] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds that trials are measured on.", show_default="0:20")] = None,
@@ -34,7 +62,10 @@ def search(
         str | None, typer.Option(help="Seeds that the best is confirmed on.", show_default="1000:1020")
     ] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="An agent to compare with; may be given again.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            help="An agent to compare with; may be given again.", show_default=False, autocompletion=complete_agent
+        ),
     ] = None,
     parallel: Annotated[int | None, typer.Option(help="Trials at a time.", show_default="as many as fit")] = None,
     imports: Annotated[

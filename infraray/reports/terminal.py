@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from io import StringIO
 
 from rich import box
 from rich.console import Console
@@ -25,6 +24,7 @@ from infraray.reports.notation import (
 )
 from infraray.reports.remarks import below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
+from infraray.reports.table_lines import print_table
 
 WIDE = 110
 """Columns from which a terminal shows all of the table."""
@@ -57,12 +57,7 @@ def _print_scenario(scenario: ScenarioReport, console: Console) -> None:
         ),
         soft_wrap=not console.is_terminal,
     )
-    if console.is_terminal:
-        console.print(_table(scenario, wide=console.width >= WIDE, shape=box.SIMPLE_HEAD))
-    else:
-        # For a file or a pipe: whole lines, however long.
-        for line in _plain_lines(_table(scenario, wide=True, shape=None)):
-            console.print(Text(line), soft_wrap=True)
+    print_table(_table(scenario, wide=not console.is_terminal or console.width >= WIDE), console)
     for line in below_the_table(scenario):
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     found = remarks(scenario)
@@ -73,15 +68,15 @@ def _print_scenario(scenario: ScenarioReport, console: Console) -> None:
         console.print(Text(line, style="yellow"), soft_wrap=not console.is_terminal)
 
 
-def _table(scenario: ScenarioReport, wide: bool, shape: box.Box | None) -> Table:
+def _table(scenario: ScenarioReport, wide: bool) -> Table:
     rows = scenario.leaderboard.rows
     decimals = decimals_for(row.score for row in rows)
     difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
     correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
     failures = wide or any(row.failed for row in rows)
-    table = Table(box=shape, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("agent", overflow="fold", min_width=12, no_wrap=shape is None)
+    table.add_column("agent", overflow="fold", min_width=12)
     for name in ("score", *(("SEM",) if wide else ()), "95 % interval", "vs best", "place"):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
@@ -120,10 +115,3 @@ def _table(scenario: ScenarioReport, wide: bool, shape: box.Box | None) -> Table
     for row in rows:
         table.add_row(*cells(row))
     return table
-
-
-def _plain_lines(table: Table) -> list[str]:
-    """The table as aligned text without colours, as wide as it needs to be."""
-    file = StringIO()
-    Console(file=file, width=10_000, color_system=None).print(table)
-    return [line.rstrip() for line in file.getvalue().splitlines()]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from infraray.errors import InfrarayError
+from infraray.folders import holds, named_path
 from infraray.trajectories.compaction import flatten_steps
 from infraray.trajectories.encoding import decode
 from infraray.trajectories.index import EpisodeIndex
@@ -28,9 +29,11 @@ class Run:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = named_path("run", path)
         manifest = self.path / "run.json"
         if not manifest.exists():
+            if holds(self.path, "study"):
+                raise InfrarayError(f"{path}: holds a study and no run; 'infraray report {path}' shows it")
             raise InfrarayError(f"{path}: holds no run (no run.json); give the folder that 'infraray run' wrote")
         self.manifest: dict[str, Any] = read_manifest(manifest)
 

@@ -170,6 +170,22 @@ def _ids_in_segment(segment: Path, damage: SegmentDamage) -> list[bytes]:
     return ids
 
 
+def collected(run_dir: Path) -> EpisodeIndex:
+    """Which episodes a folder holds, also while a run writes to it; nothing is made or changed there.
+
+    Raises:
+        InfrarayError: a file cannot be believed.
+    """
+    ids: list[bytes] = []
+    # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
+    for segment in sorted(run_dir.glob("segments/*.arrows")):
+        with suppress(FileNotFoundError):
+            ids += _ids_in_segment(segment, SegmentDamage())
+    _, index = find_parts(run_dir)
+    first_of(ids, index)
+    return index
+
+
 def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
     """Makes a run's folder where it is missing; returns the ``run.json`` that is there, empty where none is.
 
@@ -188,9 +204,18 @@ def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
         except BrokenManifest:
             os.replace(path, run_dir / f"run.json.damaged-{uuid.uuid4().hex[:8]}")
             return {}
-    if before["name"] != name:
-        raise InfrarayError(f"{run_dir}: holds the run {before['name']!r}; choose another --out for {name!r}")
+    check_name(run_dir, before, name)
     return before
+
+
+def check_name(run_dir: Path, manifest: Mapping[str, Any], name: str) -> None:
+    """Refuses a folder whose ``run.json`` is that of a run with another name.
+
+    Raises:
+        InfrarayError: it is.
+    """
+    if manifest["name"] != name:
+        raise InfrarayError(f"{run_dir}: holds the run {manifest['name']!r}; choose another --out for {name!r}")
 
 
 def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:

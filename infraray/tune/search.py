@@ -20,6 +20,7 @@ from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError, without_secrets
+from infraray.folders import check_not_shared, named_path
 from infraray.parameters import file_sha256
 from infraray.provenance import with_session
 from infraray.tune.journal import Journal
@@ -74,7 +75,8 @@ def search(
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     objective = make_objective(spec)
-    folder = Path(out) if out is not None else Path("runs") / spec.name
+    folder = Path("runs") / spec.name if out is None else named_path("--out", out)
+    check_not_shared(folder, "study")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

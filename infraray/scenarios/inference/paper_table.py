@@ -28,6 +28,7 @@ from rich.text import Text
 from infraray.errors import InfrarayError
 from infraray.reports.notation import printable
 from infraray.reports.selection import Results, select
+from infraray.reports.table_lines import print_table
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
 from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
@@ -167,7 +168,7 @@ def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
     console.print(
         "speedup over the reference: mean ± SEM over seed pairs; what fails counts as 1", style="dim", soft_wrap=True
     )
-    console.print(table, soft_wrap=True)
+    print_table(table, console)
     for row in rows:
         said = [row.remark] if row.remark is not None else []
         if row.score is not None and not math.isclose(row.ranked_by, row.score.aggregate.value):

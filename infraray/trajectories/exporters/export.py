@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from infraray.errors import InfrarayError, did_you_mean
+from infraray.folders import named_path
 from infraray.trajectories.exporters.atif import Atif
 from infraray.trajectories.exporters.chat import Chat
 from infraray.trajectories.exporters.otlp import Otlp
@@ -78,10 +79,10 @@ def export(
     selection.check(run)
     exporter: Exporter
     if to == "chat":
-        path = Path(out) if out is not None else run.path / "exports" / "chat.jsonl"
+        path = named_path("--out", out) if out is not None else run.path / "exports" / "chat.jsonl"
         exporter = Chat(path, run.manifest["scenarios"], valid_only)
     elif to == "atif":
-        exporter = Atif(Path(out) if out is not None else run.path / "exports" / "atif", run.manifest)
+        exporter = Atif(named_path("--out", out) if out is not None else run.path / "exports" / "atif", run.manifest)
     else:
         exporter = Otlp(run.manifest, endpoint, headers)
     return _export(run, exporter, selection, quiet)

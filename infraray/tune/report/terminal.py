@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +9,7 @@ from rich.text import Text
 
 from infraray.reports.explanation import uncorrected
 from infraray.reports.notation import UNKNOWN, count_of, decimals_for, duration, interval, number, printable
+from infraray.reports.table_lines import print_table
 from infraray.tune.report.study_report import Standing, StudyReport
 
 _STYLES = {"better": "green", "worse": "yellow", "best": "bold green"}
@@ -32,7 +31,7 @@ def print_study_report(report: StudyReport, console: Console) -> None:
     )
     decimals = decimals_for(standing.score for standing in report.standings)
     table = Table(
-        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
         collapse_padding=True,
@@ -50,14 +49,7 @@ def print_study_report(report: StudyReport, console: Console) -> None:
             Text(interval(standing.score, decimals)),
             Text(compared(standing, decimals), style=_STYLES.get(standing.verdict, "")),
         )
-    if console.is_terminal:
-        console.print(table)
-    else:
-        # For a file or a pipe: whole lines, however long.
-        lines = StringIO()
-        Console(file=lines, width=10_000, color_system=None).print(table)
-        for line in lines.getvalue().splitlines():
-            console.print(Text(line.rstrip()), soft_wrap=True)
+    print_table(table, console)
     if report.comparisons > 1:
         console.print(Text(uncorrected(report.comparisons), style="dim"), soft_wrap=True)
     for warning in report.warnings:

@@ -1,0 +1,104 @@
+"""What a shell offers when the tab key is pressed: the names that a command takes.
+
+Bash takes a colon for the end of a word, so that ``scripted:l`` reaches us as three words, and what we
+answer takes the place of ``l`` alone. Agents are named with colons; `complete_in_bash` puts the words
+together again and answers with what follows the last colon.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from typing import get_args
+
+import typer
+
+from infraray.agents import registered_agents
+from infraray.agents.spec import KINDS
+from infraray.registration import Registration, registrations
+
+INSTRUCTION = "_INFRARAY_COMPLETE"
+"""The variable by which a shell's script asks."""
+
+
+def complete_scenario(incomplete: str) -> list[str]:
+    """The registered scenarios' names."""
+    return _beginning(incomplete, (found.name for found in registrations()))
+
+
+def complete_agent(context: typer.Context, incomplete: str) -> list[str]:
+    """The specs of scripted agents of the scenarios that are given before, of all where none is; the other kinds."""
+    names: dict[str, None] = {}
+    for found in _given(context):
+        found.import_baselines()
+        names |= dict.fromkeys(f"scripted:{agent}" for agent in registered_agents(found.name))
+    return _beginning(incomplete, [*names, *(f"{kind}:" for kind in KINDS if kind != "scripted")])
+
+
+def complete_preset(context: typer.Context, incomplete: str) -> list[str]:
+    """The presets of the scenarios that are given before, of all where none is."""
+    return _beginning(incomplete, (preset for found in _given(context) for preset in found.environment_class().presets))
+
+
+def complete_searcher(incomplete: str) -> list[str]:
+    """The registered searchers."""
+    from infraray.tune.searchers import registered_searchers
+
+    return _beginning(incomplete, registered_searchers())
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """What runs are exported to."""
+    from infraray.trajectories.exporters.export import Format
+
+    return _beginning(incomplete, get_args(Format))
+
+
+def _given(context: typer.Context) -> list[Registration]:
+    """The scenarios of the arguments so far."""
+    given = context.params.get("scenario") or ()
+    # Arguments without a flag are not told apart yet where an option still wants its value.
+    names = {*([given] if isinstance(given, str) else given), *context.args}
+    known = registrations()
+    return [found for found in known if names & {found.name, found.id}] or known
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def is_asked_by_bash() -> bool:
+    """Whether this process is to answer bash."""
+    return os.environ.get(INSTRUCTION) == "complete_bash"
+
+
+def complete_in_bash(answer: Callable[[], None]) -> None:
+    """Answers bash.
+
+    Args:
+        answer: prints completions of the words in the environment, a line each, and may exit.
+    """
+    words = os.environ.get("COMP_WORDS", "").split()
+    position = int(os.environ.get("COMP_CWORD", "0"))
+    if position >= len(words):
+        words.append("''")  # the cursor stands after a blank: a new word
+    joined: list[str] = []
+    for number, word in enumerate(words):
+        glued = joined and number and (word == ":" or words[number - 1] == ":")
+        if glued:
+            joined[-1] += "" if word == "''" else word
+        else:
+            joined.append(word)
+        if number == position:
+            break
+    before, colon, _ = joined[-1].rpartition(":")
+    os.environ |= {"COMP_WORDS": " ".join(joined), "COMP_CWORD": str(len(joined) - 1)}
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):
+            answer()
+    finally:
+        for line in said.getvalue().splitlines():
+            print(line.removeprefix(before + colon))

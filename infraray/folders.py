@@ -1,0 +1,55 @@
+"""Folders that a person names: what such a name must be, and that a run and a study never share one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from infraray.errors import InfrarayError
+
+Kind = Literal["run", "study"]
+
+_MARKS: dict[Kind, tuple[str, ...]] = {
+    "run": ("run.json", "episodes", "segments"),
+    "study": ("study.json", "trials.jsonl"),
+}
+"""What is there as soon as one was begun, be it killed a moment later."""
+
+
+def named_path(what: str, given: str | Path) -> Path:
+    """The path that a person gave; a blank one, such as a variable that is not set, would be the current folder.
+
+    Args:
+        what: what it was given as, such as ``--out``.
+        given: what was given.
+
+    Raises:
+        InfrarayError: it is blank, or no path can be so.
+    """
+    if not str(given).strip():
+        raise InfrarayError(f"{what}={str(given)!r}: is blank; give a path, such as '.' for the current folder")
+    if "\0" in str(given):
+        raise InfrarayError(f"{what}={str(given)!r}: holds a NUL, which no path can")
+    return Path(given)
+
+
+def holds(folder: Path, kind: Kind) -> bool:
+    """Whether a run or a study was begun in a folder."""
+    return any((folder / mark).exists() for mark in _MARKS[kind])
+
+
+def check_not_shared(folder: Path, wanted: Kind) -> None:
+    """Refuses a folder in which there is something of the other kind already.
+
+    Raises:
+        InfrarayError: there is.
+    """
+    other: Kind = "study" if wanted == "run" else "run"
+    try:
+        shared = holds(folder, other)
+    except OSError:
+        return  # who writes to it says why that cannot be
+    if shared:
+        raise InfrarayError(
+            f"{folder}: holds a {other}, and a {wanted} needs a folder of its own; choose another --out"
+        )
