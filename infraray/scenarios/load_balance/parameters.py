@@ -96,7 +96,7 @@ class LoadBalanceParameters(Parameters):
     @classmethod
     def _rates_are_positive(cls, rates: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if rates is not None and (not rates or len(rates) > 1000 or not all(1e-9 <= rate <= 1e6 for rate in rates)):
-            raise ValueError("must hold 1 to 1000 rates, each above 0, from 1e-9 to 1e6")
+            raise ValueError("must hold 1 to 1000 rates, each from 1e-9 to 1e6")
         return rates
 
     @field_validator("observe")
