@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,30 @@ def test_a_group_is_gone_after_the_run_however_it_ends() -> None:
     ):
         sandbox.run(text)
         assert {path.name for path in folder.glob(f"infraray-{os.getpid()}-*")} <= before
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_young_or_used_stays() -> None:
+    group = here()
+    parent = group._folder.parent
+    group.close()
+    left, young, used = (parent / f"infraray-0-{name}" for name in ("left", "young", "used"))
+    for folder in (left, young, used):
+        folder.mkdir()
+    sleeper = subprocess.Popen(
+        ["sh", "-c", f"echo 0 > {used}/cgroup.procs; echo; exec sleep 60"], stdout=subprocess.PIPE
+    )
+    try:
+        assert sleeper.stdout is not None and sleeper.stdout.readline()
+        for folder in (left, used):
+            os.utime(folder, (0, 0))
+        memory_group._parent.cache_clear()
+        here().close()
+        assert (left.exists(), young.exists(), used.exists()) == (False, True, True)
+    finally:
+        sleeper.kill()
+        sleeper.communicate()
+        for folder in (young, used):
+            folder.rmdir()
 
 
 def test_a_version_1_group_is_made_below_the_own_one() -> None:
