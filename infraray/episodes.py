@@ -27,6 +27,7 @@ from infraray.user_code import Contained, describe_failure, passes
 
 if TYPE_CHECKING:
     from infraray.agents.chat import ServedModel
+    from infraray.spending import Account, Spending
 
 FLOOR_AGENT = "scripted:random"
 
@@ -226,6 +227,7 @@ class EpisodePlayer:
         with_bounds: whether floors and bounds are computed, which may take longer than the episode; NaN
             without.
         watch: is called with each step as soon as it is made.
+        spending: counts what agents spend, and ends what is not to spend more.
     """
 
     def __init__(
@@ -234,11 +236,13 @@ class EpisodePlayer:
         engines: Mapping[str, ServedModel] | None = None,
         with_bounds: bool = True,
         watch: Callable[[Step], None] | None = None,
+        spending: Spending | None = None,
     ) -> None:
         self.time_limit_s = time_limit_s
         self.engines = engines
         self.with_bounds = with_bounds
         self.watch = watch
+        self.spending = spending
         self._environments: defaultdict[str, list[Environment]] = defaultdict(list)
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
         self._one_at_a_time = asyncio.Lock()
@@ -272,7 +276,8 @@ class EpisodePlayer:
             async with self._turn(environment, in_thread):
                 before = time.perf_counter()
                 async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
-                    await play_steps(environment, agent, spec, steps, in_thread, self.watch)
+                    account = self.spending.account(spec) if self.spending is not None else None
+                    await play_steps(environment, agent, spec, steps, in_thread, self.watch, account)
                     measures = environment.verdict()
                 wall_s = time.perf_counter() - before
             if in_thread is None:
@@ -405,6 +410,7 @@ async def play_steps(
     steps: list[Step],
     in_thread: InThread | None = None,
     watch: Callable[[Step], None] | None = None,
+    account: Account | None = None,
 ) -> None:
     """Plays one episode to its end, appending to ``steps`` and telling ``watch``.
 
@@ -422,12 +428,16 @@ async def play_steps(
     clock = time.perf_counter
     over = False
     while not over:
+        if account is not None:
+            account.check()
         asked = clock()
         answer = agent.act(observation)
         if waits:
             answer = await answer
         latency_s = clock() - asked
         turn = answer if isinstance(answer, Turn) else Turn(answer)
+        if account is not None:
+            account.add(turn)
         action = turn.action
         # Before the step: what an action is called may depend on the state in which it is taken.
         said = action if isinstance(action, str) else _in_words(environment, action)

@@ -112,6 +112,21 @@ class Limits(StrictModel):
         description="the same for an agent that waits for others, such as a model's server, the waits included",
     )
     retries: int = Field(default=2, ge=0, le=100, description="further attempts after one that failed")
+    tokens: int | None = Field(default=None, ge=1, description="tokens that all agents together may use, both ways")
+    cost: float | None = Field(default=None, gt=0, description="what they may cost, in the unit of the agents' prices")
+    agent_tokens: int | None = Field(default=None, ge=1, description="the same for each agent")
+    agent_cost: float | None = Field(default=None, gt=0, description="the same for each agent")
+    episode_tokens: int | None = Field(default=None, ge=1, description="the same for an attempt at an episode")
+    episode_cost: float | None = Field(default=None, gt=0, description="the same for an attempt at an episode")
+
+    @property
+    def are_on_spending(self) -> bool:
+        """Whether any is on tokens or cost of more than one episode: what all spend is then counted in one place."""
+        return any(limit is not None for limit in (self.tokens, self.cost, self.agent_tokens, self.agent_cost))
+
+    def unpriced(self) -> str | None:
+        """The first limit that needs to know what tokens cost; None where none does."""
+        return next((name for name in ("cost", "agent_cost", "episode_cost") if getattr(self, name) is not None), None)
 
 
 def _name_engines(value: Any) -> Any:
@@ -368,6 +383,9 @@ def _resolve(
                     raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
                 if (problem := made.problem()) is not None:
                     raise InfrarayError(f"agent {agent}: {problem}")
+                needs_price = spec.limits.unpriced() if parsed.kind in ("chat", "engine") else None
+                if needs_price is not None and "prices" not in dict(parsed.options):
+                    raise InfrarayError(f"agent {agent}: limits.{needs_price} needs its prices; add ?prices=FILE")
                 served_by = engine.identity if engine is not None else None
                 with guarded(f"scenario {section.scenario}"):
                     entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)

@@ -12,6 +12,7 @@ from infraray.actors.rollout import BatchReport, import_sources, pack
 from infraray.agents.chat import ServedModel, Share, listeners, take_share
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs import Limits
+from infraray.spending import LimitReached, Spending
 from infraray.user_code import contained_task
 
 
@@ -23,6 +24,7 @@ class ConversationWorker:
     Args:
         engines: what the run's engines serve, by name.
         share: of what the run may ask a server at once.
+        spending: what was spent before.
     """
 
     def __init__(
@@ -34,12 +36,13 @@ class ConversationWorker:
         import_path: Sequence[str],
         engines: Mapping[str, ServedModel],
         share: Share,
+        spending: Spending,
     ) -> None:
         self.sources = sources
         self.import_path = import_path
         self.run = run
         self.collector = collector
-        self.player = EpisodePlayer(limits.conversation_s, engines)
+        self.player = EpisodePlayer(limits.conversation_s, engines, spending=spending)
         take_share(share)
         self.told: list[str] = []
         listeners.append(self.told.append)
@@ -72,7 +75,11 @@ class ConversationWorker:
 
     async def _play(self, spec: EpisodeSpec, attempt: int, last: bool, report: BatchReport) -> None:
         before = time.perf_counter()
-        trajectory = await self.player.converse(spec, attempt)
+        try:
+            trajectory = await self.player.converse(spec, attempt)
+        except LimitReached as reached:
+            report.stopped.append(reached)
+            return
         if trajectory.measures is None and not last:
             report.again.append(spec)
             return

@@ -16,6 +16,7 @@ import ray
 from infraray.agents import load_file
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.runs import Limits
+from infraray.spending import LimitReached
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
 
@@ -30,6 +31,7 @@ class BatchReport:
         seconds: time spent by (label, agent).
         failures: the reasons of failed episodes.
         again: episodes whose attempt failed and was not the last; they are not collected.
+        stopped: the limits that ended episodes, which stay owed.
     """
 
     finished: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -37,6 +39,7 @@ class BatchReport:
     seconds: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     failures: list[str] = field(default_factory=list)
     again: list[EpisodeSpec] = field(default_factory=list)
+    stopped: list[LimitReached] = field(default_factory=list)
 
     def add(self, trajectory: Trajectory, seconds: float) -> None:
         """Counts a played episode."""

@@ -35,6 +35,7 @@ from infraray.agents.chat import Share
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
 from infraray.runs import Plan
+from infraray.spending import LimitReached, Spending
 from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
@@ -61,6 +62,9 @@ MAX_STARTS = 4
 
 CONVERSATION_PATIENCE = 5
 """How many more deaths of its worker a conversation survives than an episode that had its worker alone."""
+
+MOST_REASONS = 20
+"""Of those why episodes failed, or why some are still owed, that a summary tells."""
 
 NOTICES_S = 5.0
 GRACE_S = 10.0
@@ -156,9 +160,14 @@ class Scheduler:
         self.summary = Summary(plan.total)
         self.collector = start_collector(run_dir)
         self.engines = RunEngines(plan.engines, watcher.notice)
+        self.stopped_agents: set[str] = set()
+        self.stopped = False
         self.tries: dict[bytes, _Tries] = {}
         self.seconds_per_episode: dict[Who, float] = {}
-        self.lanes = [_Lane(False, self._batches()), _Lane(True, ([spec] for spec in self._owed(True)))]
+        self.lanes = [
+            _Lane(False, self._batches()),
+            _Lane(True, ([spec] for spec in self._owed(True) if not self._is_stopped(spec))),
+        ]
         self.starting: dict[Any, tuple[_Lane, _Worker]] = {}
         self.asked_for_notices = 0.0
 
@@ -251,7 +260,21 @@ class Scheduler:
             lane.again.append([spec])
         if len(batch) == 1 and not report.again:
             self.tries.pop(batch[0].id, None)
+        for reached in report.stopped:
+            self._stop_at(reached)
         self._account(report)
+
+    def _stop_at(self, reached: LimitReached) -> None:
+        """Sends no more of what a limit has ended."""
+        self.stopped = self.stopped or reached.scope == "run"
+        if reached.scope == "agent":
+            self.stopped_agents.add(reached.agent)
+        if str(reached) not in self.summary.stopped and len(self.summary.stopped) < MOST_REASONS:
+            self.summary.stopped.append(str(reached))
+            self.watcher.notice(str(reached))
+
+    def _is_stopped(self, spec: EpisodeSpec) -> bool:
+        return self.stopped or spec.entry.agent in self.stopped_agents
 
     def _is_late(self, lane: _Lane, worker: _Worker) -> bool:
         """Whether a batch should have come back by now, counted from when it was sent or the one before it ended."""
@@ -317,6 +340,8 @@ class Scheduler:
 
     def _num_workers(self, lane: _Lane) -> int:
         cpus = self.plan.spec.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        if lane.conversational and self.limits.are_on_spending:
+            return 1  # which knows what all have spent
         if lane.conversational:
             workers = self.plan.spec.workers or min(cpus, max(2, cpus // CPUS_PER_CONVERSATION_WORKER))
             worth = -(-self.plan.total_conversations // CONVERSATIONS_WORTH_A_WORKER)
@@ -334,7 +359,7 @@ class Scheduler:
         if lane.conversational:
             # Beside its conversations it answers `ready` and `notices`.
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
-            arguments: tuple[Any, ...] = (self.engines.served, share)
+            arguments: tuple[Any, ...] = (self.engines.served, share, Spending.of_collected(self.limits, self.run_dir))
         else:
             # Where the engines hold every CPU, one worker plays beside them all the same.
             room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
@@ -433,7 +458,7 @@ class Scheduler:
     def _account(self, report: BatchReport) -> None:
         self.summary.finished += report.finished.total()
         self.summary.failed += report.failed.total()
-        self.summary.failures += report.failures[: 20 - len(self.summary.failures)]
+        self.summary.failures += report.failures[: MOST_REASONS - len(self.summary.failures)]
         for who, seconds in report.seconds.items():
             mean_s = seconds / (report.finished[who] + report.failed[who])
             known_s = self.seconds_per_episode.get(who, mean_s)

@@ -75,7 +75,7 @@ def run(
     command once more. The run goes to the Ray cluster that RAY_ADDRESS names, or to one that
     is started on this machine.
 
-    Exit status: 0 all episodes finished, 1 some failed, 2 the run could not be played.
+    Exit status: 0 all episodes finished, 1 some failed or are owed at a limit, 2 the run could not be played.
     """
     from infraray.launch import run as launch
 
@@ -91,13 +91,16 @@ def run(
     failed = show_report(console, run_dir)
     console.print(
         f"{summary.finished} episodes finished, {summary.failed} failed, {summary.found} found from before, "
-        f"in {summary.wall_s:.1f} s; data in {run_dir}",
+        + (f"{summary.owed} owed, " if summary.owed else "")
+        + f"in {summary.wall_s:.1f} s; data in {run_dir}",
         highlight=False,
         soft_wrap=True,
     )
+    for reason in summary.stopped:
+        console.print(f"stopped: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     for failure in summary.failures:
         console.print(f"failed: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
-    if failed:
+    if failed or summary.owed:
         raise typer.Exit(FAILED_EPISODES)
 
 

@@ -95,8 +95,15 @@ def _episode_row(run: str, trajectory: Trajectory) -> dict[str, Any]:
         "input_tokens": _total(step.input_tokens for step in trajectory.steps),
         "output_tokens": _total(step.output_tokens for step in trajectory.steps),
         "failure": trajectory.failure,
-        "extra": to_json({"answers": count_faults(trajectory.steps), **_files(entry.files)}),
+        "extra": to_json({"answers": count_faults(trajectory.steps), **_files(entry.files), **_cost(trajectory.steps)}),
     }
+
+
+def _cost(steps: Sequence[Step]) -> dict[str, Any]:
+    """What the steps cost, where the agent has prices."""
+    costs = [step.agent_extra.get("cost") for step in steps if step.agent_extra is not None]
+    known = [cost for cost in costs if isinstance(cost, int | float)]
+    return {"cost": float(sum(known))} if known else {}
 
 
 def _files(files: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""What a run may spend on models: limits on tokens and cost, counted with every answer.
+
+A limit is looked at before each of an agent's steps, so that what goes beyond it is at most what was under way. What it
+stops is owed: a higher limit and the same command play the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from infraray.agents.agent import Turn
+from infraray.errors import Unavailable
+from infraray.trajectories.reader import Run
+
+if TYPE_CHECKING:
+    from infraray.episodes import EpisodeSpec
+    from infraray.runs import Limits
+
+Scope = Literal["run", "agent", "episode"]
+
+
+class LimitReached(Unavailable):
+    """A limit of the user's is reached.
+
+    Args:
+        line: which, and what to do.
+        scope: what ends with it.
+        agent: whose episode it was.
+    """
+
+    def __init__(self, line: str, scope: Scope, agent: str) -> None:
+        super().__init__(line)
+        self.scope: Scope = scope
+        self.agent = agent
+
+    def __reduce__(self) -> tuple[type[LimitReached], tuple[str, Scope, str]]:
+        return LimitReached, (str(self), self.scope, self.agent)
+
+
+@dataclass
+class Spent:
+    """Tokens, read and generated, and what they cost in the unit of the user's prices."""
+
+    tokens: int = 0
+    cost: float = 0.0
+
+    def add(self, tokens: int, cost: float) -> None:
+        """Counts more."""
+        self.tokens += tokens
+        self.cost += cost
+
+
+@dataclass
+class Spending:
+    """What was spent, and what may be.
+
+    Args:
+        limits: the run's.
+        run: by all agents, in earlier starts too as far as it was collected.
+        agents: by each agent's spec.
+    """
+
+    limits: Limits
+    run: Spent = field(default_factory=Spent)
+    agents: defaultdict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
+
+    @classmethod
+    def of_collected(cls, limits: Limits, run_dir: Path) -> Spending:
+        """What the episodes in a run's folder cost."""
+        spending = cls(limits)
+        if limits.are_on_spending:
+            columns = ["agent", "input_tokens", "output_tokens", "extra"]
+            for row in Run(run_dir).episodes().select(columns).to_pylist():
+                cost = json.loads(row["extra"] or "{}").get("cost") or 0.0
+                tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
+                spending.run.add(tokens, cost)
+                spending.agents[row["agent"]].add(tokens, cost)
+        return spending
+
+    def account(self, spec: EpisodeSpec) -> Account:
+        """An episode's account."""
+        return Account(self, spec)
+
+
+@dataclass
+class Account:
+    """What one attempt at an episode spends."""
+
+    spending: Spending
+    spec: EpisodeSpec
+    episode: Spent = field(default_factory=Spent)
+    uncounted: bool = False
+
+    def check(self) -> None:
+        """Called before the agent is asked.
+
+        Raises:
+            LimitReached: it is to be asked no more.
+        """
+        limits, agent = self.spending.limits, self.spec.entry.agent
+        who = f"{self.spec.entry.label}, {agent}, seed {self.spec.seed}"
+        scopes: list[tuple[Scope, str, Spent, str]] = [
+            ("run", "", self.spending.run, ""),
+            ("agent", "agent_", self.spending.agents[agent], f" by {agent}"),
+            ("episode", "episode_", self.episode, f" by {who}"),
+        ]
+        for scope, prefix, spent, by in scopes:
+            for name, value in (("tokens", spent.tokens), ("cost", spent.cost)):
+                most = getattr(limits, prefix + name)
+                if most is not None and self.uncounted:
+                    line = f"limits.{prefix}{name}={most:g} cannot be kept: the server of {agent} counts no tokens"
+                    raise LimitReached(f"{line}; leave it out to play on", "agent", agent)
+                if most is not None and value >= most:
+                    line = f"limits.{prefix}{name}={most:g} is reached{by}; raise it and run again to play what is owed"
+                    raise LimitReached(line, scope, agent)
+
+    def add(self, turn: Turn) -> None:
+        """Counts a turn; what came from a cache costs nothing."""
+        extra: Mapping[str, object] = turn.extra or {}
+        if extra.get("cached") is True:
+            return
+        self.uncounted = self.uncounted or turn.input_tokens is None or turn.output_tokens is None
+        cost = extra.get("cost")
+        tokens = (turn.input_tokens or 0) + (turn.output_tokens or 0)
+        for spent in (self.episode, self.spending.agents[self.spec.entry.agent], self.spending.run):
+            spent.add(tokens, float(cost) if isinstance(cost, int | float) else 0.0)
