@@ -29,6 +29,8 @@ EXPLANATION = {
     "were the difference and its spread as measured here: a rough guess.",
     "correct, safe": f"Share of tasks, SEM = root of p(1 - p)/n; the normal 95 % interval, Wilson's for fewer than "
     f"{SMALL_N} tasks or fewer than {FEW} on either side.",
+    "pass@k, pass^k": "With repetitions: the chance that k attempts at a task hold a success, and that all are "
+    "successes, without bias from all attempts (Chen et al., 2021; Yao et al., 2024), as means over tasks.",
     "invalid": "Share of an agent's answers, in all its episodes, that held no valid action; what follows such an "
     "answer is the run's invalid_action. Cut off at the most tokens, empty, and refused by the model or a filter are "
     "shares of all answers, too, and may overlap.",

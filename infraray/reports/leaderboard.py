@@ -16,9 +16,10 @@ from infraray.reports.failures import most_frequent_failures
 from infraray.reports.forfeits import Counted
 from infraray.reports.metrics import mean_metrics
 from infraray.reports.ranking import order, ranks
-from infraray.reports.selection import Results
+from infraray.reports.selection import Floats, Results
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.magnitude import scale_of
+from infraray.statistics.pass_at_k import Passes, passes
 from infraray.statistics.power import seeds_to_separate
 from infraray.statistics.rates import estimate_rate
 
@@ -55,6 +56,8 @@ class Row:
         output_tokens: all generated tokens; None for an agent without a model.
         answers: shares that were invalid, cut off, empty or refused; None where they were not counted.
         metrics: means of the scenario's further figures over finished episodes.
+        passes: whether repetitions solve a task, any and all of them; None without repetitions, or where the
+            scenario does not define what is correct.
     """
 
     rank: int | None
@@ -81,6 +84,7 @@ class Row:
     output_tokens: int | None
     answers: AnswerShares | None
     metrics: Mapping[str, float]
+    passes: Passes | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,7 @@ class _Facts:
         self.unscored = results.count(counted.unscored)
         self.correct = _rates(counted, "correct")
         self.safe = _rates(counted, "safe")
+        self.passes = _passes(counted)
         self.steps = results.mean(results.column("steps") + only_finished)
         self.wall_s = results.mean(results.column("wall_s") + only_finished)
         self.total_wall_s = results.sum(results.column("wall_s"))
@@ -201,6 +206,7 @@ class _Facts:
             "flaw": flaw,
             "correct": self.correct[index],
             "safe": self.safe[index],
+            "passes": self.passes[index],
             "steps": float(self.steps[index]),
             "wall_s": float(self.wall_s[index]),
             "total_wall_s": float(self.total_wall_s[index]),
@@ -211,17 +217,31 @@ class _Facts:
         }
 
 
+def _judged(counted: Counted, column: str) -> Floats:
+    """A column of verdicts; what the scenario judges, a forfeited episode has not shown."""
+    values = counted.results.column(column)
+    return values if np.isnan(values).all() else np.where(counted.forfeited & np.isnan(values), 0.0, values)
+
+
 def _rates(counted: Counted, column: str) -> list[Estimate | None]:
     """The rate per agent; None for an agent for which the column is never defined."""
-    results = counted.results
-    values = results.column(column)
-    if not np.isnan(values).all():
-        # What the scenario judges, a forfeited episode has not shown.
-        values = np.where(counted.forfeited & np.isnan(values), 0.0, values)
-    by_task = results.task_means(values)
+    by_task = counted.results.task_means(_judged(counted, column))
     tasks = (~np.isnan(by_task)).sum(axis=1)
     sums = np.nan_to_num(by_task).sum(axis=1)
     return [estimate_rate(total / n, int(n)) if n else None for total, n in zip(sums, tasks, strict=True)]
+
+
+def _passes(counted: Counted) -> list[Passes | None]:
+    """Of each agent, over the tasks that it has verdicts on."""
+    results, values = counted.results, _judged(counted, "correct")
+    there = ~np.isnan(values)
+    cells = (results.agent * results.tasks + results.task)[there]
+    shape = len(results.agents), results.tasks
+    attempts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    successes = np.bincount(cells, values[there] > 0, minlength=shape[0] * shape[1]).reshape(shape)
+    return [
+        passes((int(n), int(c)) for n, c in zip(*pair, strict=True)) for pair in zip(attempts, successes, strict=True)
+    ]
 
 
 def _totals(results: Results, column: str) -> list[int | None]:

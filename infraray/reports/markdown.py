@@ -15,6 +15,8 @@ from infraray.reports.notation import (
     duration,
     interval,
     number,
+    pass_headings,
+    pass_texts,
     percent,
     plain,
     printable,
@@ -58,7 +60,8 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
     correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
     header = ["rank", "agent", "score", "SEM", "95 % interval", "against the best", "seeds", "place"]
     header += [name for name, defined in (("correct", correct), ("safe", safe)) if defined]
-    header += ["episodes", "failed", "steps", "invalid", "time"]
+    passes = pass_headings(rows)
+    header += [*passes, "episodes", "failed", "steps", "invalid", "time"]
     lines = [
         [
             rank(row),
@@ -71,6 +74,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
             percent(row.place.value),
             *([percent(row.correct.value if row.correct else math.nan)] if correct else []),
             *([percent(row.safe.value if row.safe else math.nan)] if safe else []),
+            *pass_texts(row, passes),
             f"{row.episodes:,}",
             f"{row.failed:,}",
             number(row.steps, 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median_high
 
 from infraray.reports.comparisons import Comparison
@@ -101,3 +101,17 @@ def shortened(text: str, length: int) -> str:
         return text
     head = (length - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+
+
+def pass_headings(rows: Sequence[Row]) -> list[str]:
+    """The columns of pass@k and pass^k, k being the repetitions of most rows; none where no row has them."""
+    most = max((row.passes.k for row in rows if row.passes is not None), default=0)
+    return [f"pass@{most}", f"pass^{most}"] if most else []
+
+
+def pass_texts(row: Row, headings: Sequence[str]) -> list[str]:
+    """A row's cells under them; one that has fewer repetitions says how many."""
+    if row.passes is None or not headings:
+        return [UNKNOWN for _ in headings]
+    fewer = "" if headings[0] == f"pass@{row.passes.k}" else f" (k = {row.passes.k})"
+    return [f"{percent(share)}{fewer}" for share in (row.passes.any, row.passes.all)]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from importlib import resources
 
 from infraray.reports.explanation import EXPLANATION, uncorrected
@@ -19,6 +20,8 @@ from infraray.reports.notation import (
     duration,
     interval,
     number,
+    pass_headings,
+    pass_texts,
     percent,
     plain,
     rank,
@@ -178,6 +181,7 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
     difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
     correct = any(row.correct is not None for row in rows)
     safe = any(row.safe is not None for row in rows)
+    passes = pass_headings(rows)
     seeds = any(row.seeds_to_separate is not None for row in rows)
     tokens = any(row.input_tokens is not None or row.output_tokens is not None for row in rows)
     headings = [
@@ -191,6 +195,10 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
         Heading("place", "0 % is the floor, 100 % the bound"),
         *([Heading("correct", "share of tasks")] if correct else []),
         *([Heading("safe", "share of tasks")] if safe else []),
+        *(
+            Heading(name, "chance that as many attempts at a task hold a success (@), are all successes (^)")
+            for name in passes
+        ),
         Heading("episodes", "collected"),
         Heading("failed", "the agent's own failures; each counts as the worst score on its task"),
         Heading("steps", "mean of a finished episode"),
@@ -212,6 +220,7 @@ def _leaderboard_table(scenario: ScenarioReport) -> str:
             _place_cell(row.place.value),
             *([_rate_cell(row, "correct")] if correct else []),
             *([_rate_cell(row, "safe")] if safe else []),
+            *_pass_cells(row, passes),
             figure_cell(f"{row.episodes:,}", row.episodes),
             figure_cell(f"{row.failed:,}", row.failed, "failed" if row.failed else ""),
             figure_cell(UNKNOWN if math.isnan(row.steps) else number(row.steps, 1), row.steps),
@@ -250,6 +259,11 @@ def _place_cell(place: float) -> Cell:
     width = 100 * min(max(place, 0.0), 1.0)
     bar = f'<span class="bar" aria-hidden="true"><i style="width:{width:.1f}%"></i></span>'
     return Cell(f'{bar}<span class="share">{with_minus(percent(place))}</span>', place)
+
+
+def _pass_cells(row: Row, headings: Sequence[str]) -> list[Cell]:
+    shares = (row.passes.any, row.passes.all) if row.passes is not None else (math.nan, math.nan)
+    return [figure_cell(text, share) for text, share in zip(pass_texts(row, headings), shares, strict=False)]
 
 
 def _rate_cell(row: Row, name: str) -> Cell:

@@ -34,7 +34,23 @@ def below_the_table(scenario: ScenarioReport) -> list[str]:
         lines.append(f"Seeds that would tell the tied from the best ({100 * POWER:.0f} % power): {seeds}.")
     elif tied:
         lines.append("No number of seeds that one would play tells the tied from the best.")
+    hollow = [text for row in board.rows if (text := _hollow(row))]
+    if hollow:
+        more = f", and {count_of(len(hollow) - _TOLD, 'more agent')}" if len(hollow) > _TOLD else ""
+        lines.append(
+            f"Most answers were none: {'; '.join(hollow[:_TOLD])}{more}. Such scores tell little about a model: "
+            "look at max_tokens, and at what the server sends."
+        )
     return lines
+
+
+def _hollow(row: Row) -> str:
+    """How most of an agent's answers were no whole answers; "" where most were."""
+    if row.answers is None:
+        return ""
+    shares = {"empty": row.answers.empty, "cut off": row.answers.cut, "refused": row.answers.refused}
+    worst = max(shares, key=shares.__getitem__)
+    return f"{printable(row.agent)} ({percent(shares[worst])} {worst})" if shares[worst] > 0.5 else ""
 
 
 def _about(row: Row, scenario: ScenarioReport) -> Iterator[str]:

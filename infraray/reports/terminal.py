@@ -16,6 +16,8 @@ from infraray.reports.notation import (
     duration,
     interval,
     number,
+    pass_headings,
+    pass_texts,
     percent,
     plain,
     printable,
@@ -73,6 +75,7 @@ def _table(scenario: ScenarioReport, wide: bool) -> Table:
     decimals = decimals_for(row.score for row in rows)
     difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
     correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
+    passes = pass_headings(rows)
     failures = wide or any(row.failed for row in rows)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     table.add_column("#", justify="right", no_wrap=True)
@@ -83,6 +86,7 @@ def _table(scenario: ScenarioReport, wide: bool) -> Table:
         for name in (
             *(("correct",) if correct else ()),
             *(("safe",) if safe else ()),
+            *passes,
             "episodes",
             "steps",
             "invalid",
@@ -106,6 +110,7 @@ def _table(scenario: ScenarioReport, wide: bool) -> Table:
         if wide:
             found += [Text(percent(row.correct.value if row.correct else math.nan))] if correct else []
             found += [Text(percent(row.safe.value if row.safe else math.nan))] if safe else []
+            found += [Text(text) for text in pass_texts(row, passes)]
             found += [Text(f"{row.episodes:,}"), Text(number(row.steps, 1))]
             found += [Text(percent(row.answers.invalid if row.answers else math.nan)), Text(duration(row.wall_s))]
         if failures:

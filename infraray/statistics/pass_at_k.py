@@ -1,0 +1,56 @@
+"""Whether k attempts at a task hold a success: pass@k, any of them; pass^k, all of them.
+
+Both from n >= k attempts of which c succeeded, without bias: 1 - C(n - c, k) / C(n, k) (Chen et al., "Evaluating Large
+Language Models Trained on Code", 2021) and C(c, k) / C(n, k) (Yao et al., "tau-bench", 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import comb
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Means over tasks.
+
+    Args:
+        k: attempts.
+        any: pass@k.
+        all: pass^k.
+        tasks: how many have as many attempts.
+    """
+
+    k: int
+    any: float
+    all: float
+    tasks: int
+
+
+def passes(tasks: Iterable[tuple[int, int]]) -> Passes | None:
+    """The estimates for the largest k that every task allows; None where it is 1, which is the plain rate.
+
+    Args:
+        tasks: for each task that was attempted, (attempts, successes).
+    """
+    attempted = [(n, c) for n, c in tasks if n > 0]
+    k = min((n for n, _ in attempted), default=0)
+    if k < 2:
+        return None
+    return Passes(
+        k,
+        sum(pass_at_k(n, c, k) for n, c in attempted) / len(attempted),
+        sum(pass_hat_k(n, c, k) for n, c in attempted) / len(attempted),
+        len(attempted),
+    )
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """The chance that k of n attempts, c of which succeeded, hold a success."""
+    return 1.0 - comb(n - c, k) / comb(n, k)
+
+
+def pass_hat_k(n: int, c: int, k: int) -> float:
+    """The chance that k of n attempts, c of which succeeded, are all successes."""
+    return comb(c, k) / comb(n, k)
