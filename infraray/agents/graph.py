@@ -16,7 +16,8 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 
 MAX_GRAPH_STEPS = 50
-"""Nodes that a graph may visit for one action: a graph that goes in circles fails its episode."""
+"""Rounds of nodes that a graph may take for one action, unless it says itself (``with_config(recursion_limit=...)``).
+One that goes in circles fails its episode."""
 
 
 class GraphAgent(Agent):
@@ -26,7 +27,7 @@ class GraphAgent(Agent):
         graph: a compiled LangGraph graph.
 
     Raises:
-        InfrarayError: it is no compiled graph, or langgraph is not installed.
+        InfrarayError: it is no compiled graph, cannot be played, or langgraph is not installed.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -38,7 +39,9 @@ class GraphAgent(Agent):
             raise InfrarayError(
                 f"must be a compiled LangGraph graph (StateGraph(...).compile()), not {type(graph).__name__}"
             )
+        _check_playable(graph)
         self.graph: Any = graph
+        self.recursion_limit = int((graph.config or {}).get("recursion_limit", MAX_GRAPH_STEPS))
         self.remembers = graph.checkpointer not in (None, False)
         self.thread: str | None = None
 
@@ -66,9 +69,38 @@ class GraphAgent(Agent):
         observed = f"{self.thread}-{self.step}"
         messages.append({"role": "user", "content": words, "id": observed})
         self.step += 1
-        config = {"configurable": {"thread_id": self.thread}, "recursion_limit": MAX_GRAPH_STEPS}
+        config = {"configurable": {"thread_id": self.thread}, "recursion_limit": self.recursion_limit}
         state = await self.graph.ainvoke({"messages": messages}, config)
+        if state.get("__interrupt__"):
+            raise InfrarayError("the graph waits at an interrupt for somebody; nobody is there to go on with it")
         return _turn(state["messages"], observed)
+
+
+def _check_playable(graph: Any) -> None:
+    """Refuses what could not be played to an end.
+
+    Raises:
+        InfrarayError: its state holds no messages, or it stops for somebody to look.
+    """
+    builder = getattr(graph, "builder", None)  # without one it is of the functional form, whose state nothing tells
+    schemas = (builder.input_schema, builder.output_schema) if builder is not None else ()
+    for schema, way in zip(schemas, ("takes no", "gives no"), strict=False):
+        if "messages" not in _names(schema):
+            raise InfrarayError(f"its state must hold 'messages', as LangGraph's MessagesState does; it {way} messages")
+    for when in ("before", "after"):
+        nodes = getattr(graph, f"interrupt_{when}_nodes")
+        if nodes:
+            named = nodes if isinstance(nodes, str) else ", ".join(nodes)
+            raise InfrarayError(
+                f"is compiled to stop {when} {named} (interrupt_{when}), and nobody is there to go on; leave that out"
+            )
+
+
+def _names(schema: Any) -> set[str]:
+    """The fields of a state's schema, its bases' too."""
+    return {name for base in getattr(schema, "__mro__", ()) for name in vars(base).get("__annotations__", {})} | set(
+        getattr(schema, "__annotations__", ())
+    )
 
 
 def _turn(messages: list[Any], observed: str) -> Turn:

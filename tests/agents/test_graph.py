@@ -144,6 +144,107 @@ def test_what_is_no_graph_is_told() -> None:
         load_agent(f"graph:{EXAMPLE}:graph?temperature=1", "load_balance")
 
 
+GRAPHS = """
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.func import entrypoint
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+
+class Number(TypedDict):
+    number: int
+
+
+class Mine(MessagesState):
+    number: int
+
+
+class Model(BaseModel):
+    number: int = 0
+
+
+def answer(state):
+    return {"messages": [("ai", "1")]}
+
+
+def wait(state):
+    return {"messages": [("ai", interrupt("which?"))]}
+
+
+def again(state):
+    return {"number": state.get("number", 0) + 1, **answer(state)}
+
+
+def graph(node, schema=Mine, **schemas):
+    return StateGraph(schema, **schemas).add_node("node", node).add_edge(START, "node")
+
+
+plain = graph(answer).compile()
+before = graph(answer).compile(interrupt_before=["node"])
+after = graph(answer).compile(interrupt_after="*")
+inside = graph(wait).compile()
+number = graph(again, Number).compile()
+model = graph(again, Model).compile()
+takes = graph(answer, input_schema=Number).compile()
+gives = graph(answer, output_schema=Number).compile()
+
+
+def circling(rounds):
+    builder = graph(again)
+    builder.add_conditional_edges("node", lambda state: "node" if state["number"] < rounds else "__end__")
+    return builder.compile()
+
+
+short = circling(20).with_config(recursion_limit=10)
+long = circling(90).with_config(recursion_limit=100)
+default = circling(90)
+
+
+@entrypoint()
+def functional(state):
+    return {"messages": [HumanMessage(state["messages"][-1]["content"]), AIMessage("1")]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("before", r"compiled to stop before node \(interrupt_before\)"),
+        ("after", r"compiled to stop after \*"),
+        ("number", "its state must hold 'messages'.*takes no messages"),
+        ("model", "its state must hold 'messages'"),
+        ("takes", "it takes no messages"),
+        ("gives", "it gives no messages"),
+    ],
+)
+def test_what_could_not_be_played_is_told_at_the_start(tmp_path: Path, name: str, fault: str) -> None:
+    (tmp_path / "mine.py").write_text(GRAPHS)
+    with pytest.raises(InfrarayError, match=fault):
+        load_agent(f"graph:{tmp_path / 'mine.py'}:{name}", "load_balance")
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("plain", None),
+        ("functional", None),
+        ("long", None),
+        ("short", "Recursion limit of 10"),
+        ("default", "Recursion limit of 50"),
+        ("inside", "waits at an interrupt"),
+    ],
+)
+def test_a_graphs_own_recursion_limit_counts_and_an_interrupt_ends_it(
+    tmp_path: Path, name: str, failure: str | None
+) -> None:
+    (tmp_path / "mine.py").write_text(GRAPHS)
+    (spec,) = plan(f"graph:{tmp_path / 'mine.py'}:{name}", seeds=1)
+    trajectory = asyncio.run(EpisodePlayer(60).converse(spec))
+    assert trajectory.failure is None if failure is None else failure in str(trajectory.failure)
+
+
 def test_a_coroutine_function_is_an_agent(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("async def act(observation):\n    return 0\n")
     agent = load_agent(f"python:{tmp_path / 'mine.py'}:act", "load_balance")
