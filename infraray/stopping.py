@@ -24,6 +24,8 @@ from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+LOOK_S = 0.1
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 UNWIND_S = 10.0
@@ -53,28 +55,32 @@ _last: list[Callable[[], None]] = []
 @contextmanager
 def unwinding() -> Iterator[None]:
     """While it is entered, `Stopped` is raised by what a command has taken for itself."""
-    global _unwinds
-    before, _unwinds = _unwinds, True
+    before = _unwinds
+    _unwind(True)
     try:
         yield
     finally:
-        _unwinds = before
+        _unwind(before)
 
 
 @contextmanager
 def ending_abruptly() -> Iterator[list[Callable[[], None]]]:
     """While it is entered, a signal kills the command's processes where they are.
 
+    What a command has started inside does not outlive it.
+
     Yields:
-        What is to be done as well, which may be added to.
+        What is to be done as well at an abrupt end, which may be added to.
     """
-    global _unwinds
-    before, _unwinds = _unwinds, False
+    before, others = _unwinds, set(descendants())
+    _unwind(False)
     try:
         yield _last
     finally:
+        if is_command():
+            kill(freeze_all(lambda: [pid for pid in descendants() if pid not in others]))
         _last.clear()
-        _unwinds = before
+        _unwind(before)
 
 
 def await_end() -> NoReturn:
@@ -118,8 +124,8 @@ def kill(pids: Iterable[int]) -> None:
     _send(signal.SIGKILL, pids)
 
 
-def descendants() -> list[int]:
-    """The processes below this one."""
+def descendants(*pids: int) -> list[int]:
+    """The processes below these, or without any below this one."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -128,7 +134,7 @@ def descendants() -> list[int]:
                 parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
     found: list[int] = []
-    waiting = [os.getpid()]
+    waiting = list(pids or (os.getpid(),))
     while waiting:
         below = children.get(waiting.pop(), [])
         found += below
@@ -138,14 +144,15 @@ def descendants() -> list[int]:
 
 def _take_signals() -> None:
     """Lets signals end this process as a command; those that were ignored before (``nohup``) stay ignored."""
-    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-    os.set_blocking(reading, True)
+    _taken.extend(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
+    # All threads but one keep the signals blocked: Ray installs a handler in native code that prints a
+    # backtrace and aborts. Children are as they would be without us.
+    _unwind(False)
+    os.register_at_fork(after_in_child=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _taken))
     # Bytes come at once, also where the main thread is in native code and Python's handlers have to wait.
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
-    _taken.extend(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
-    for number in _taken:
-        signal.signal(number, _raise)
     # What loses its parent on the way, as workers lose a raylet that is killed, stays below this process.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
@@ -156,6 +163,18 @@ def _send(number: int, pids: Iterable[int]) -> None:
             os.kill(pid, number)
 
 
+def _unwind(unwinds: bool) -> None:
+    """Lets the main thread have the signals, or keeps them from it."""
+    global _unwinds
+    if not unwinds:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _taken)
+    _unwinds = unwinds
+    if unwinds:
+        for number in _taken:
+            signal.signal(number, _raise)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _taken)
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
     if _unwinds:
         raise Stopped(number)
@@ -163,7 +182,13 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 def _watch(reading: int) -> None:
     while True:
-        for number in os.read(reading, 64):
+        arrived = signal.sigtimedwait(_taken, LOOK_S)
+        numbers = [] if arrived is None else [arrived.si_signo]
+        if arrived is not None and _unwinds:
+            signal.pthread_kill(threading.main_thread().ident or 0, arrived.si_signo)
+        with suppress(BlockingIOError):
+            numbers += os.read(reading, 64)
+        for number in numbers:
             if number in _taken:
                 give_up = time.monotonic() + UNWIND_S
                 while _unwinds and time.monotonic() < give_up:

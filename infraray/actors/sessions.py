@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infraray.scratch import has_ended, owner
-from infraray.stopping import freeze_all, kill
+from infraray.stopping import descendants, freeze_all, kill
 
 REMOVE_S = 2.0
 
@@ -58,9 +58,9 @@ def sweep_sessions() -> None:
     """Ends and removes the sessions of owners that have ended."""
     for mark in _sessions_folder().glob(f"session_*/{_MARK}*"):
         if has_ended(mark.name.removeprefix(_MARK)):
-            name = os.fsencode(mark.parent.name)
-            kill(freeze_all(lambda name=name: _processes_with(name)))  # type: ignore[misc]
-            _remove(mark.parent)
+            session = mark.parent
+            kill(freeze_all(lambda session=session: _processes_of(session)))  # type: ignore[misc]
+            _remove(session)
 
 
 def _sessions_folder() -> Path:
@@ -76,12 +76,23 @@ def _remove(session: Path) -> None:
             latest.unlink()
 
 
-def _processes_with(word: bytes) -> list[int]:
-    """This user's processes whose command line holds ``word``."""
+def _processes_of(session: Path) -> list[int]:
+    """This user's processes that were started with a session's name or have its files open, and those below them."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with suppress(OSError):
-                if word in (entry / "cmdline").read_bytes() and entry.stat().st_uid == os.getuid():
+                if entry.stat().st_uid == os.getuid() and _belongs(entry, session):
                     found.append(int(entry.name))
-    return found
+    return [*found, *(descendants(*found) if found else ())]
+
+
+def _belongs(process: Path, session: Path) -> bool:
+    if os.fsencode(session.name) in (process / "cmdline").read_bytes():
+        return True
+    # Some give themselves another command line, and keep their log open.
+    for descriptor in (process / "fd").iterdir():
+        with suppress(OSError):
+            if os.readlink(descriptor).startswith(f"{session}{os.sep}"):
+                return True
+    return False

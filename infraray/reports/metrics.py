@@ -12,7 +12,7 @@ import pyarrow.json
 from infraray.reports.selection import Results
 from infraray.statistics.magnitude import scale_of
 
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 4096
 
 
 def mean_metrics(results: Results) -> dict[str, list[float]]:

@@ -18,7 +18,7 @@ from infraray.reports.distributions import Distribution, score_distributions
 from infraray.reports.forfeits import count_forfeits
 from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
-from infraray.reports.selection import Results, select
+from infraray.reports.selection import REPORTED, Results, select
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import read_repairs
 
@@ -141,7 +141,7 @@ def report(run_dir: str | Path) -> Report:
         InfrarayError: the folder holds no run, or one without any episode.
     """
     run = Run(run_dir)
-    episodes = run.episodes()
+    episodes = run.episodes(REPORTED)
     try:
         return replace(evaluate(episodes, run.manifest), repairs=tuple(read_repairs(run.path)))
     except InfrarayError as error:

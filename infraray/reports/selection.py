@@ -24,8 +24,20 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 4096
 """Episodes whose rows are Python objects at the same time."""
+
+
+_SELECTED_BY = ("version", "level", "parameters", "options", "started_at")
+"""What tells planned episodes where ``run.json`` keeps no digests, and the later of two that are the same one."""
+
+_EVALUATED = (
+    *("agent", "status", "score", "floor", "bound", "correct", "safe", "steps", "metrics"),
+    *("wall_s", "input_tokens", "output_tokens", "failure", "extra"),
+)
+
+REPORTED = tuple(dict.fromkeys((*COLUMNS, *_SELECTED_BY, *_EVALUATED)))
+"""Columns of the episodes that a report reads: the others would be most of its memory."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,7 @@ class Results:
         agents: every planned agent, in the plan's order.
         tasks: how many tasks have at least one episode.
         planned: how many episodes are planned.
-        table: the episodes.
+        table: the episodes, with the columns that are evaluated.
         agent: for each row, an index into ``agents``.
         task: for each row, the number of its task.
         scores: for each row, the score; NaN where the episode failed or has none.
@@ -116,24 +128,36 @@ def select(episodes: pa.Table, manifest: Mapping[str, Any]) -> Selection:
     """Lays out the episodes that the run's present plan asks for."""
     scenarios = manifest["scenarios"]
     planned = PlannedEpisodes(scenarios)
+    episodes = episodes.select(REPORTED)
     batches = episodes.select(COLUMNS).to_batches(max_chunksize=ROWS_AT_ONCE)
-    labels = pa.array((planned.label(row) for batch in batches for row in batch.to_pylist()), pa.string())
+    labels = pa.chunked_array(
+        [
+            pa.array([planned.label(row) for row in batch.to_pylist()], pa.string()).dictionary_encode()
+            for batch in batches
+        ],
+        pa.dictionary(pa.int32(), pa.string()),
+    )
     results = tuple(
-        _select_scenario(episodes.filter(pc.equal(labels, label)), label, entry) for label, entry in scenarios.items()
+        _select_scenario(_where(episodes, pc.equal(labels, label)), label, entry) for label, entry in scenarios.items()
     )
     return Selection(results, episodes.num_rows - sum(len(found.agent) for found in results))
+
+
+def _where(table: pa.Table, condition: pa.ChunkedArray) -> pa.Table:
+    """The rows of which it is true; where it is true of all, the table itself and no copy."""
+    return table if pc.all(condition, skip_nulls=False).as_py() else table.filter(condition)
 
 
 def _select_scenario(table: pa.Table, label: str, entry: Mapping[str, Any]) -> Results:
     agents = tuple(entry["agents"])
     if "digests" not in entry:
         table = table.filter(_planned_by_columns(table, entry))
-    table = table.drop_columns(["parameters", "options", "run"])
     agent = pc.index_in(table["agent"], pa.array(agents, pa.string())).to_numpy().astype(np.int64)
     seeds_played, task = np.unique(table["seed"].to_numpy(), return_inverse=True)
     latest = _latest(agent, task, table["repetition"].to_numpy(), table["started_at"])
     if latest is not None:
         table, agent, task = table.take(latest), agent[latest], task[latest]
+    table = table.select(_EVALUATED)
     scores = _numbers(table["score"])
     finished = pc.fill_null(pc.equal(table["status"], "finished"), False).to_numpy()
     scores = np.where(finished & np.isfinite(scores), scores, np.nan)

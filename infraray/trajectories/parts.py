@@ -8,7 +8,7 @@ planned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from infraray.errors import InfrarayError
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.schema import EPISODES, SCHEMA_VERSION, STEPS
+
+IDS_AT_ONCE = 16_384
+"""Identities that are Python objects at the same time."""
 
 
 class BrokenPart(InfrarayError):
@@ -47,9 +50,9 @@ class Part:
     steps: Path
     new: NDArray[np.bool_]
 
-    def read_episodes(self) -> pa.Table:
-        """The episodes that no part before holds, schema `EPISODES`."""
-        table = read_parquet(self.episodes)
+    def read_episodes(self, columns: Sequence[str]) -> pa.Table:
+        """The episodes that no part before holds, these columns of schema `EPISODES`."""
+        table = read_parquet(self.episodes, list(columns))
         return table if self.new.all() else table.filter(pa.array(self.new))
 
     def read_steps(self) -> pa.Table:
@@ -76,14 +79,14 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
     broken: list[tuple[BrokenPart, Sequence[bytes]]] = []
     index = EpisodeIndex()
     for path in sorted(run_dir.glob("episodes/*.parquet")):
-        ids: list[bytes] = []
         steps = run_dir / "steps" / path.name
         try:
-            ids += _check(path, steps if with_steps else None)
+            identities = _check(path, steps if with_steps else None)
         except BrokenPart as error:
             broken.append((error, _ids_if_readable(path)))
             continue
-        parts.append(Part(path, steps, first_of(ids, index)))
+        new = [first_of(_ids(some), index) for some in identities]
+        parts.append(Part(path, steps, np.concatenate(new) if new else np.empty(0, np.bool_)))
     # A copy of a part that counts takes nothing away.
     for problem, held in broken:
         if not held or any(index.missing(held)):
@@ -101,32 +104,33 @@ def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
     return new
 
 
-def _check(path: Path, steps_path: Path | None) -> Iterable[bytes]:
-    """The identities of a part's episodes.
+def _check(path: Path, steps_path: Path | None) -> list[pa.Array]:
+    """The identities of a part's episodes as they are written, `IDS_AT_ONCE` at a time.
 
     Raises:
         BrokenPart: the part does not count.
         InfrarayError: it may not be read.
     """
-    episodes = _open(path, EPISODES)
+    _open(path, EPISODES)
     table = read_parquet(path, ["episode_id", "steps"])
-    texts = table["episode_id"].to_pylist()
-    try:
-        ids = [bytes.fromhex(text) for text in texts]
-    except (TypeError, ValueError):
-        ids = []
-    if any(len(identity) != 16 for identity in ids) or len(ids) < episodes.metadata.num_rows:
+    column = table["episode_id"]
+    identified = pc.fill_null(pc.match_substring_regex(column, r"\A[0-9a-fA-F]{32}\z"), False)
+    if not pc.all(identified, min_count=0).as_py():
         raise BrokenPart(path, "has an episode_id that is none")
     if steps_path is not None:
         try:
-            _check_steps(steps_path, texts, table["steps"].to_numpy())
+            _check_steps(steps_path, column, table["steps"].to_numpy())
         except BrokenPart as error:
             # To have the episodes again, it is they that have to go.
             raise BrokenPart(path, f"its steps cannot be used: {steps_path} {error.reason}") from None
-    return ids
+    return [batch.column(0) for batch in table.select(["episode_id"]).to_batches(max_chunksize=IDS_AT_ONCE)]
 
 
-def _check_steps(steps_path: Path, ids: list[str], counts: NDArray[np.int32]) -> None:
+def _ids(texts: pa.Array) -> list[bytes]:
+    return [bytes.fromhex(text) for text in texts.to_pylist()]
+
+
+def _check_steps(steps_path: Path, ids: pa.ChunkedArray, counts: NDArray[np.int32]) -> None:
     """Whether the steps are those of the episodes: as many, and of the same first and last episode."""
     if not steps_path.exists():
         raise BrokenPart(steps_path, "is missing")
@@ -138,7 +142,7 @@ def _check_steps(steps_path: Path, ids: list[str], counts: NDArray[np.int32]) ->
         return
     first = _reading(steps_path, lambda: steps.read_row_group(0, columns=["episode_id"]))["episode_id"][0]
     last = _reading(steps_path, lambda: steps.read_row_group(steps.num_row_groups - 1, columns=["episode_id"]))
-    if [first.as_py(), last["episode_id"][-1].as_py()] != [ids[played[0]], ids[played[-1]]]:
+    if [first.as_py(), last["episode_id"][-1].as_py()] != [ids[int(played[0])].as_py(), ids[int(played[-1])].as_py()]:
         raise BrokenPart(steps_path, "has the steps of other episodes")
 
 

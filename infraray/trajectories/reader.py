@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,19 @@ class Run:
             raise InfrarayError(f"{path}: holds no run (no run.json); give the folder that 'infraray run' wrote")
         self.manifest: dict[str, Any] = read_manifest(manifest)
 
-    def episodes(self) -> pa.Table:
+    def episodes(self, columns: Sequence[str] = tuple(EPISODES.names)) -> pa.Table:
         """All collected episodes, each once, schema `EPISODES`.
 
         A folder without any ``steps`` is a copy that was made for its episodes alone.
 
+        Args:
+            columns: those that are read.
+
         Raises:
             InfrarayError: a file cannot be believed; the line names it.
         """
-        return self._read(EPISODES, with_steps=(self.path / "steps").exists())
+        schema = pa.schema([EPISODES.field(name) for name in columns], metadata=EPISODES.metadata)
+        return self._read(schema, with_steps=(self.path / "steps").exists())
 
     def steps(self) -> pa.Table:
         """All steps of the collected episodes, schema `STEPS`.
@@ -71,14 +76,14 @@ class Run:
         # What a segment holds is read before the Parquet is looked for, which may take its place meanwhile.
         early = {path: self._read_segment(path) for path in sorted(self.path.glob("segments/*.arrows"))}
         parts, segments, index = self.parts(with_steps=with_steps)
-        of_episodes = schema is EPISODES
-        tables = [part.read_episodes() if of_episodes else part.read_steps() for part in parts]
+        of_episodes = schema is not STEPS
+        tables = [part.read_episodes(schema.names) if of_episodes else part.read_steps() for part in parts]
         for path in segments:
             table = early[path] if path in early else self._read_segment(path)
             new = first_of([bytes.fromhex(text) for text in table["episode_id"].to_pylist()], index)
             table = table.filter(pa.array(new))
             if table.num_rows:
-                tables.append(table.select(EPISODES.names) if of_episodes else flatten_steps(table))
+                tables.append(table.select(schema.names) if of_episodes else flatten_steps(table))
         return pa.concat_tables([table.select(schema.names) for table in tables]) if tables else schema.empty_table()
 
     def _read_segment(self, path: Path) -> pa.Table:

@@ -60,7 +60,7 @@ def test_a_signal_ends_a_command_in_one_line(
     name = signal.Signals(number).name
     assert lines == [f"stopped by {name}; what is collected stays, give the same command again to go on"]
     assert status == 128 + number
-    wait_for(lambda: not command.left(), 5)
+    wait_for(lambda: not command.left(), 2)
     assert command.sessions() == []
     if moment is playing:
         assert collected(tmp_path / "out") > 0
@@ -90,7 +90,7 @@ def test_a_lost_cluster_ends_a_command_in_one_line(arguments: tuple, program: st
     assert status == 2
     assert len(lines) == 1 and lines[0].startswith("error: the Ray cluster is lost: its ")
     assert lines[0].endswith("; what is collected stays, give the same command again to go on")
-    wait_for(lambda: not command.left(), 5)
+    wait_for(lambda: not command.left(), 2)
 
 
 def test_the_next_start_clears_away_what_a_killed_driver_left(tmp_path: Path) -> None:
@@ -105,6 +105,6 @@ def test_the_next_start_clears_away_what_a_killed_driver_left(tmp_path: Path) ->
         tmp_path, "run", "-s", "load_balance", "-a", "scripted:random", "--seeds", 2, "-o", "other", ray=killed.ray
     )
     assert again.wait() == (0, [])
-    wait_for(lambda: not killed.left() and not again.left(), 5)
+    wait_for(lambda: not killed.left(), 2)
     assert again.sessions() == [foreign.name], "what is not ours stays"
     foreign.rmdir()
