@@ -88,7 +88,7 @@ class Entry:
             scenario: see above.
             agent: see above.
             made: the agent.
-            files: the user's files that the scenario depends on; the agent's is added.
+            files: the user's files that the scenario depends on; the agent's are added.
             label: see above.
             engine: see above.
         """
@@ -98,7 +98,7 @@ class Entry:
             environment.options(),
             environment.level,
             agent,
-            {**files, **parse_agent(agent).files()},
+            {**files, **parse_agent(agent).files(), **made.files()},
             label,
             made.is_conversational,
             engine,

@@ -102,6 +102,10 @@ class Agent(ABC):
         """
         return ()
 
+    def files(self) -> dict[str, str]:
+        """Files that decide its answers, such as trained weights, as {path: SHA-256}: part of an episode's identity."""
+        return {}
+
     def problem(self) -> str | None:
         """Why it cannot play, in one line that says what to do; None where it can. Asked before a run starts."""
         return None
