@@ -369,7 +369,9 @@ class EpisodePlayer:
             if floor is None:
                 self._play_randomly(environment, entry, spec.seed, math.inf)
                 floor, bound = self._floor_and_bound(spec, environment)
-        except Exception:
+        except BaseException as error:
+            if passes(error):
+                raise
             # It is the scenario that fails, and the episode's record says with what.
             return math.nan, math.nan
         self._environments[entry.task_key].append(environment)

@@ -37,7 +37,7 @@ from infraray.parameters import file_sha256
         ("utilisation", math.nan, "finite"),
         ("utilisation", -0.1, "greater than 0"),
         ("arrivals", "posson", "'poisson', 'bursty' or 'trace'"),
-        ("service_rates", (1.0, -1.0), "each from 1e-9"),
+        ("service_rates", (1.0, -1.0), "from 1e-9 to 1e6"),
         ("service_rates", (), "1 to 1000 rates"),
         ("observe", (), "at least one field"),
         ("observe", ("job_size", "job_size"), "each once"),
