@@ -247,6 +247,9 @@ def test_a_redirect_tells_where_to(tmp_path: Path) -> None:
         with pytest.raises(InfrarayError, match=f"answered 302 Found; give --endpoint {elsewhere.url}/v1/traces"):
             send(run, receiver.url)
         assert elsewhere.methods == []
+        receiver.answers = [Answer(307, headers={"Location": "/other/v1/traces"})]
+        with pytest.raises(InfrarayError, match=f"give --endpoint {receiver.url}/other/v1/traces"):
+            send(run, receiver.url)
 
 
 @pytest.mark.parametrize(

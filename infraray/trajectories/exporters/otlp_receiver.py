@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from infraray.errors import InfrarayError
 
@@ -84,7 +84,8 @@ class Receiver:
                     raise TooLarge from None
                 if 300 <= error.code < 400:
                     moved = error.headers.get("Location")
-                    raise NotDelivered(f"{reason}; give --endpoint {moved or 'its new place'}") from None
+                    place = urljoin(self.endpoint, moved) if moved else "its new place"
+                    raise NotDelivered(f"{reason}; give --endpoint {place}") from None
                 if error.code not in RETRYABLE:
                     raise NotDelivered(f"{reason}; check --endpoint and --header") from None
                 wait_s = _asked_wait(error.headers.get("Retry-After"), wait_s)
