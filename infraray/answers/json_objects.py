@@ -127,7 +127,7 @@ def _read_loosely(text: str) -> JsonObject | None:
 
     def as_json(token: re.Match[str]) -> str:
         if token["double"] is not None:
-            return token["double"]
+            return re.sub(r"(\\\\)|\\'", lambda escape: escape[1] or "'", token["double"])
         if token["single"] is not None:
             return json.dumps(token["single"].replace("\\'", "'"))
         if token["key"] is not None:

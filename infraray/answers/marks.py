@@ -95,6 +95,8 @@ def _mark(text: str, match: re.Match[str]) -> Mark:
     if (name := _NAME.match(text, start)) is not None:
         end, is_closed = _end_of_brackets(text, name.end())
         return Mark(kind, text[name.end() : end - is_closed], name[1].lower(), is_closed, False, end)
+    if (fence := _FENCED.match(text, start)) is not None:
+        return Mark(kind, fence[0], None, True, False, fence.end())
     line_end = _line_end(text, start)
     is_far = not text[start:line_end].strip(" \t*_`\"'")
     if is_far and (begin := _NOT_BLANK.search(text, line_end)) is not None:

@@ -161,13 +161,14 @@ _PRAISE = (
     r"soonest|earliest|sooner|earlier|idle|free|empty|available|shortest|shorter|smallest|fewest|minimal|minimum|lightest|"
     r"lowest(?! (?:speed|rate|capacity|throughput))|least (?:loaded|busy|work|used|occupied|recently|frequently|"
     r"valuable|wait\w*|time|jobs|queue\w*)|minimi[sz]es?|maximi[sz]es?|wins?|gets?|receives?|"
-    r"(?:take|handle|serve)s? (?:it|this|the)|choice|pick|winner|answer|chosen|selected|it is"
+    r"(?:take|handle|serve)s? (?:it|this|the)|(?:has|with) (?:no|zero|0) (?:jobs?|queue|work|load|backlog|"
+    r"wait\w*|requests?)|choice|pick|winner|answer|chosen|selected|it is"
 )
 _DOUBT = (
-    r"(?:at (?:most|least)|below|above|under|up to|than|around|about|near|nearly|beyond|within|between|from) "
-    r"(?=\w+ ?\d)|or (?:lower|less|higher|more|above|below|another|so)|only|later|nothing|none|little|few|rarely|"
-    r"hardly|barely|scarcely|unlikely|reluctant|hesita\w+|doubt\w*|pointless|useless|unwise|foolish|silly|mistake|wasteful|"
-    r"waste|unnecessary|harmful|fail(?:s|ed)?|slowest|slow|busy|busiest|overloaded|longest|down|full|"
+    r"(?:at (?:most|least)|below|above|under|up to|than|around|about|near|nearly|beyond|within|between|from|"
+    r"considered) (?=\w+ ?\d)|or (?:lower|less|higher|more|above|below|another|so)|only|later|nothing|none|little|"
+    r"few|rarely|hardly|barely|scarcely|unlikely|reluctant|hesita\w+|doubt\w*|pointless|useless|unwise|foolish|silly|mistake|"
+    r"wasteful|waste|unnecessary|harmful|fail(?:s|ed)?|slowest|slow|busy|busiest|overloaded|longest|down|full|"
     r"wait before|refrain\w*"
 )
 
