@@ -5,11 +5,13 @@
 #   clusters/local.sh submit examples/quickstart.yaml --out "$PWD/runs/quickstart"
 #   clusters/local.sh stop                         stop it, and no other Ray on this machine
 #
-# Jobs run with Ray's token authentication; the token lies in ~/.ray/auth_token. Other ports:
-# RAY_PORT, RAY_DASHBOARD_PORT. RAY: the ray command. CPUS: how many (default all).
+# Jobs run with Ray's token authentication; the token lies in ~/.ray/auth_token. `start` ends with the two
+# variables that let `infraray run` join the cluster. Other ports: RAY_PORT, RAY_DASHBOARD_PORT. RAY: the ray
+# command, by default that of the checkout's .venv; infraray is that of the same environment. CPUS: how many (default all).
 set -euo pipefail
 
-RAY=${RAY:-$([ -x .venv/bin/ray ] && echo .venv/bin/ray || echo ray)}
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+RAY=${RAY:-$([ -x "$ROOT/.venv/bin/ray" ] && echo "$ROOT/.venv/bin/ray" || echo ray)}
 PORT=${RAY_PORT:-6379}
 DASHBOARD_PORT=${RAY_DASHBOARD_PORT:-8265}
 STATE=${TMPDIR:-/tmp}/infraray-cluster-$(id -u)-$PORT
@@ -22,6 +24,15 @@ usage() {
 }
 
 running() { [ -f "$STATE.pid" ] && kill -0 "$(cat "$STATE.pid")" 2>/dev/null; }
+
+case ${1:-} in
+start | submit)
+    RAY=$(command -v "$RAY") || {
+        echo "there is no command ray in $ROOT/.venv/bin nor on the PATH; make quickstart first, or name it: RAY=..." >&2
+        exit 1
+    }
+    ;;
+esac
 
 case ${1:-} in
 start)
@@ -38,7 +49,8 @@ start)
     for _ in $(seq 120); do
         # Jobs are listed before they are taken, so only a job shows that the cluster is ready.
         if "$RAY" job submit --address "http://127.0.0.1:$DASHBOARD_PORT" -- true >/dev/null 2>&1; then
-            echo "ready: jobs at http://127.0.0.1:$DASHBOARD_PORT, RAY_ADDRESS=127.0.0.1:$PORT, log in $STATE.log"
+            echo "ready: jobs at http://127.0.0.1:$DASHBOARD_PORT, log in $STATE.log; to join it:"
+            echo "RAY_AUTH_MODE=token RAY_ADDRESS=127.0.0.1:$PORT"
             exit 0
         fi
         running || break
@@ -51,8 +63,9 @@ start)
 submit)
     shift
     [ $# -gt 0 ] || usage
+    # The job's own PATH is the cluster's, on which there may be another Python or none.
     exec "$RAY" job submit --address "http://127.0.0.1:$DASHBOARD_PORT" --working-dir . -- \
-        python -m infraray run "$@"
+        "$(cd "$(dirname "$RAY")" && pwd)/python" -m infraray run "$@"
     ;;
 stop)
     if running; then

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from infraray.actors.cluster_token import token_problem
 from infraray.actors.sessions import OwnSessions, session_root, sweep_sessions
 from infraray.errors import InfrarayError
 from infraray.stopping import ending_abruptly, is_command
@@ -149,7 +150,7 @@ def _check_reachable(address: str) -> None:
     """Refuses at once an address that Ray itself would try for minutes.
 
     Raises:
-        InfrarayError: nothing listens there, or it is an address of another kind.
+        InfrarayError: nothing listens there, it lets others in only, or it is an address of another kind.
     """
     if address == "auto":
         # Where Ray notes the cluster that was started last on this machine; it may be gone.
@@ -170,6 +171,8 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=5).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, str(error)) from None
+    if (problem := token_problem(f"{host}:{port}")) is not None:
+        raise InfrarayError(f"RAY_ADDRESS={address!r}: {problem}")
 
 
 def _not_started(address: str, reason: str) -> InfrarayError:

@@ -1,6 +1,5 @@
 """The files in clusters/ work: the local one for real, the others as far as can be checked here."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infraray.agents import registered_agents
+from infraray.registration import find
 from infraray.trajectories.reader import Run
 
 ROOT = Path(__file__).parents[2]
@@ -20,24 +21,44 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def local_cluster():
-    environment = {
-        **os.environ,
-        "RAY": str(Path(sys.executable).with_name("ray")),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "RAY_PORT": str(free_port()),
-        "RAY_DASHBOARD_PORT": str(free_port()),
-        "CPUS": "2",
-    }
-    environment.pop("RAY_ADDRESS", None)
+class LocalCluster:
+    """``clusters/local.sh`` as a person calls it who has just opened a terminal: nothing of ours is on the PATH."""
 
-    def script(*arguments: object) -> subprocess.CompletedProcess:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_port()
+        self.environment = {
+            "HOME": str(home),
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "RAY": str(Path(sys.executable).with_name("ray")),
+            "RAY_PORT": str(self.port),
+            "RAY_DASHBOARD_PORT": str(free_port()),
+            "CPUS": "2",
+        }
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
         command = ["bash", str(ROOT / "clusters" / "local.sh"), *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
+        return subprocess.run(
+            command, cwd=ROOT, env={**self.environment, **environment}, capture_output=True, text=True, timeout=200
+        )
 
-    started = script("start")
-    assert started.returncode == 0, started.stderr
+    def join(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+        """``infraray`` with the cluster's address."""
+        return subprocess.run(
+            [sys.executable, "-m", "infraray", *map(str, arguments)],
+            cwd=ROOT,
+            env={"HOME": str(self.home), "PATH": self.environment["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+
+@pytest.fixture(scope="module")
+def local_cluster(tmp_path_factory):
+    script = LocalCluster(tmp_path_factory.mktemp("home"))
+    script.started = script("start")
+    assert script.started.returncode == 0, script.started.stderr
     yield script
     assert script("stop").returncode == 0
 
@@ -48,8 +69,10 @@ RUN = ("--scenario", "load_balance", "--agent", "scripted:*", "--seeds", "3")
 def test_a_submitted_job_plays_a_run(local_cluster, tmp_path: Path) -> None:
     done = local_cluster("submit", *RUN, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "24 episodes finished, 0 failed" in done.stdout
-    assert Run(tmp_path / "run").episodes().num_rows == 24
+    find("load_balance").import_baselines()
+    total = 3 * len(registered_agents("load_balance"))
+    assert f"{total} episodes finished, 0 failed" in done.stdout
+    assert Run(tmp_path / "run").episodes().num_rows == total
 
 
 def test_a_job_with_failed_episodes_has_failed(local_cluster, tmp_path: Path) -> None:
@@ -66,6 +89,38 @@ def test_the_starter_says_what_it_does(local_cluster) -> None:
     assert again.returncode == 1 and "runs already" in again.stderr
     usage = local_cluster()
     assert usage.returncode == 2 and "clusters/local.sh start" in usage.stdout
+
+
+def test_the_ready_line_lets_another_shell_join(local_cluster, tmp_path: Path) -> None:
+    settings = dict(word.split("=") for word in local_cluster.started.stdout.splitlines()[-1].split())
+    assert settings == {"RAY_AUTH_MODE": "token", "RAY_ADDRESS": f"127.0.0.1:{local_cluster.port}"}
+    done = local_cluster.join("run", *RUN, "--quiet", "--out", tmp_path / "run", **settings)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "the cluster asks for a token; set RAY_AUTH_MODE=token, which takes the one of "),
+        ({"RAY_AUTH_MODE": "disabled"}, "the cluster asks for a token; set RAY_AUTH_MODE=token"),
+        ({"RAY_AUTH_TOKEN": "unused"}, "set RAY_AUTH_MODE=token, which takes the one of RAY_AUTH_TOKEN"),
+        ({"RAY_AUTH_MODE": "token", "HOME": "/nonexistent"}, "there is no token in /nonexistent/.ray/auth_token"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/nowhere"}, "there is no token in /nowhere"),
+        ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, "takes another token than that of RAY_AUTH_TOKEN"),
+    ],
+)
+def test_a_missing_token_is_told_as_a_missing_token(local_cluster, tmp_path: Path, settings, expected: str) -> None:
+    address = f"127.0.0.1:{local_cluster.port}"
+    done = local_cluster.join("run", *RUN, "--check", "--out", tmp_path / "run", **{"RAY_ADDRESS": address, **settings})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: RAY_ADDRESS={address!r}: ") and done.stderr.count("\n") == 1
+    assert expected in done.stderr
+
+
+def test_without_ray_the_starter_says_where_it_looked(local_cluster) -> None:
+    for command in ("start", "submit"):
+        done = local_cluster(command, *RUN, RAY="/nowhere/ray")
+        assert done.returncode == 1 and "make quickstart first, or name it: RAY=..." in done.stderr
 
 
 def test_the_launcher_file_is_valid() -> None:
