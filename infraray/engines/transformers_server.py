@@ -7,8 +7,9 @@ one token a step with the key-value cache, no batching, no paging, no compilatio
 OpenAI's protocol: ``/v1/models``, ``/v1/chat/completions``, ``/v1/completions``, streamed or not,
 with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos``,
 ``stream_options.include_usage`` and, for chats, ``logprobs`` and ``top_logprobs``. Greedy unless a
-temperature is asked for. It imports torch and transformers alone and stands by itself, so that any
-environment that has them can run it.
+temperature is asked for. A completion may have a list of prompts. What it does not do it refuses with a reason, rather
+than leave it undone. It imports torch and transformers alone and stands by itself, so that any environment that has
+them can run it.
 
 What is cold once must not be paid within a measurement, and least of all at every token:
 
@@ -32,8 +33,11 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import re
 import sys
 import time
+import traceback
+import urllib.parse
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +61,41 @@ WARM_UP_S = 0.25
 """A prompt that takes longer ends the warm-up: beside those that are longer still, what is cold once is little."""
 LONGEST_WARM_UP = 8192
 """Tokens of a prompt; beyond, plain attention (float32 with grouped heads) takes gigabytes."""
+
+
+READ = {
+    *("model", "messages", "prompt", "text", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"),
+    *("stop", "ignore_eos", "stream", "stream_options", "logprobs", "top_logprobs", "n"),
+}
+"""What a request may ask for."""
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "best_of": (1,),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "logit_bias": ({},),
+    "presence_penalty": (0,),
+    "frequency_penalty": (0,),
+    "repetition_penalty": (1,),
+    "length_penalty": (1,),
+    "min_p": (0,),
+    "min_tokens": (0,),
+    "top_k": (-1, 0),
+    "echo": (False,),
+    "suffix": ("",),
+    "use_beam_search": (False,),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+    "skip_special_tokens": (True,),
+}
+"""What this server does not do, with the values by which a request does not ask for it."""
+
+IGNORED = {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "request_id"}
+"""What changes no answer."""
 
 
 class BadRequest(Exception):
@@ -90,6 +129,7 @@ class Model:
         model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
         self.model = model.to(device).eval()
         self.context = int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
+        self.num_tokens = int(self.model.get_input_embeddings().num_embeddings)
         eos = self.model.generation_config.eos_token_id
         eos = self.tokenizer.eos_token_id if eos is None else eos
         self.eos = set(eos if isinstance(eos, list) else [eos])
@@ -215,27 +255,96 @@ def read_sampling(body: dict[str, Any], room: int) -> Sampling:
             raise BadRequest(f"{name}={value!r}: must be a number from {low:g} to {high:g}")
         return value
 
-    stop = body.get("stop") or ()
-    stop = (stop,) if isinstance(stop, str) else tuple(stop)
-    if not all(isinstance(text, str) and text for text in stop):
-        raise BadRequest(f"stop={body['stop']!r}: must be texts that are not empty")
-    if body.get("n") not in (None, 1):
-        raise BadRequest(f"n={body['n']!r}: this server gives one completion a request")
+    def whole(name: str, default: int, low: int, high: int) -> int:
+        value = number(name, default, low, high)
+        if value != int(value):
+            raise BadRequest(f"{name}={value!r}: must be a whole number")
+        return int(value)
+
+    stop = body.get("stop")
+    stop = () if stop is None else (stop,) if isinstance(stop, str) else stop
+    if not isinstance(stop, list | tuple) or not all(isinstance(text, str) and text for text in stop):
+        raise BadRequest(f"stop={shown(body['stop'])}: must be a text, or a list of texts, that are not empty")
     asked = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
-    max_tokens = int(number(asked, min(DEFAULT_MAX_TOKENS, max(1, room)), 1, 1 << 30))
+    max_tokens = whole(asked, min(DEFAULT_MAX_TOKENS, max(1, room)), 1, 1 << 30)
     if max_tokens > room:
         raise BadRequest(f"the prompt leaves room for {max(0, room)} tokens of the model's context, not {max_tokens}")
-    alternatives = int(number("top_logprobs", 0, 0, MAX_TOP_LOGPROBS))
+    alternatives = whole("top_logprobs", 0, 0, MAX_TOP_LOGPROBS)
     return Sampling(
         max_tokens=max_tokens,
         temperature=number("temperature", 0, 0, 100),
         top_p=number("top_p", 1, 0, 1),
-        seed=None if body.get("seed") is None else int(number("seed", 0, -(2**63), 2**63 - 1)),
-        stop=stop,
-        ignore_eos=bool(body.get("ignore_eos", False)),
-        # Completions ask in another form, which this server does not speak: a number.
-        top_logprobs=alternatives if body.get("logprobs") is True else None,
+        seed=None if body.get("seed") is None else whole("seed", 0, -(2**63), 2**63 - 1),
+        stop=tuple(stop),
+        ignore_eos=flag(body, "ignore_eos"),
+        top_logprobs=alternatives if flag(body, "logprobs") else None,
     )
+
+
+def shown(value: Any) -> str:
+    """A value in an error's line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def flag(body: dict[str, Any], name: str, inside: str = "") -> bool:
+    """A field, or one inside of another, that is true or false.
+
+    Raises:
+        BadRequest: it is neither.
+    """
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise BadRequest(f"{inside}{name}={shown(value)}: must be true or false")
+    return bool(value)
+
+
+def check_asked(body: dict[str, Any], chat: bool) -> None:
+    """Refuses what this server does not do, rather than leave it undone.
+
+    Raises:
+        BadRequest: the request asks for it.
+    """
+    for name, value in body.items():
+        if value is None or name in IGNORED:
+            continue
+        if name in NEUTRAL:
+            if not any(
+                value == neutral and isinstance(value, bool) == isinstance(neutral, bool) for neutral in NEUTRAL[name]
+            ):
+                raise BadRequest(f"{name}={shown(value)}: not supported by this server; leave it out")
+        elif name not in READ:
+            raise BadRequest(f"{name}: this server does not know it; it takes {', '.join(sorted(READ))}")
+    options = body.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise BadRequest(f"stream_options={shown(options)}: must be an object, such as {{'include_usage': true}}")
+    flag(body, "stream")
+    flag(options or {}, "include_usage", "stream_options.")
+    if not chat and any(body.get(name) not in (None, False) for name in ("logprobs", "top_logprobs")):
+        raise BadRequest("logprobs: this server tells them for chats alone; use /v1/chat/completions or /v1/likelihood")
+
+
+def plain_message(message: dict[str, Any]) -> dict[str, Any]:
+    """A message whose content is one text, its parts joined.
+
+    Raises:
+        BadRequest: it holds something else.
+    """
+    content, role = message.get("content"), message.get("role")
+    if not isinstance(role, str) or not role:
+        raise BadRequest(f"messages: role={shown(role)}: must be a text such as 'user'")
+    if message.get("tool_calls") or message.get("function_call"):
+        raise BadRequest("messages: tool_calls: this server knows no tools")
+    if isinstance(content, list):
+        for part in content:
+            if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+                raise BadRequest(f"messages: content part {shown(part)}: this server reads parts of type 'text' alone")
+        content = "".join(part["text"] for part in content)
+    if content is None and role == "assistant":
+        content = ""
+    if not isinstance(content, str):
+        raise BadRequest(f"messages: content={shown(content)}: must be a text, or a list of text parts")
+    return {**message, "content": content}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -247,36 +356,47 @@ class Handler(BaseHTTPRequestHandler):
     worker: ThreadPoolExecutor
     """The one thread that uses the model and its tokenizer; it takes requests in the order in which they came."""
     served_name: str
+    _begun = False
+    """Whether the answer's head is sent."""
 
     def do_GET(self) -> None:
         """Health and the list of models."""
-        if self.path in ("/health", "/ping"):
+        path = self._path()
+        entry = {"id": self.served_name, "object": "model", "created": 0, "owned_by": "infraray"}
+        entry["max_model_len"] = self.model.context
+        if path in ("/health", "/ping"):
             self._send(200, {})
-        elif self.path == "/v1/models":
-            entry = {"id": self.served_name, "object": "model", "created": 0, "owned_by": "infraray"}
-            self._send(200, {"object": "list", "data": [{**entry, "max_model_len": self.model.context}]})
+        elif path == "/v1/models":
+            self._send(200, {"object": "list", "data": [entry]})
+        elif path.startswith("/v1/models/"):
+            name = path.removeprefix("/v1/models/")
+            if name == self.served_name:
+                self._send(200, entry)
+            else:
+                self._fail(404, f"the model {name!r} does not exist; this is {self.served_name!r}")
         else:
-            self._fail(404, f"no such path: {self.path}")
+            self._fail(404, f"no such path: {path}")
 
     def do_POST(self) -> None:
         """Completions."""
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > MAX_BODY_BYTES:
-            self.close_connection = True
-            return self._fail(413, f"the request is longer than {MAX_BODY_BYTES} bytes")
-        raw = self.rfile.read(length)
-        if self.path not in ("/v1/chat/completions", "/v1/completions", "/v1/likelihood"):
-            return self._fail(404, f"no such path: {self.path}")
+        try:
+            raw = self._read_body()
+        except BadRequest as error:
+            self.close_connection = True  # where the next request would begin is not known
+            return self._fail(413 if "longer than" in str(error) else 400, str(error))
+        if self._path() not in ("/v1/chat/completions", "/v1/completions", "/v1/likelihood"):
+            return self._fail(404, f"no such path: {self._path()}")
         try:
             body = json.loads(raw)
             if not isinstance(body, dict):
                 raise BadRequest("the request must be a JSON object")
             if body.get("model") not in (None, self.served_name):
-                return self._fail(404, f"the model {body['model']!r} does not exist; this is {self.served_name!r}")
-        except json.JSONDecodeError as error:
-            return self._fail(400, f"the request is not JSON: {error}")
+                return self._fail(404, f"the model {shown(body['model'])} does not exist; this is {self.served_name!r}")
+        except (ValueError, RecursionError) as error:  # UTF-8 that is none is a ValueError too
+            return self._fail(400, f"the request is not JSON in UTF-8: {error}")
         except BadRequest as error:
             return self._fail(400, str(error))
+        self._begun = False
         try:
             self.worker.submit(self._compute, body).result()
         except BadRequest as error:
@@ -284,6 +404,49 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             # The client went away; what it asked for ends with it.
             self.close_connection = True
+        except Exception as error:
+            traceback.print_exc()
+            self._tell_fault(f"the server's fault: {type(error).__name__}: {error}")
+
+    def _path(self) -> str:
+        return urllib.parse.unquote(self.path.partition("?")[0])
+
+    def _read_body(self) -> bytes:
+        """The request's body, whole or in chunks.
+
+        Raises:
+            BadRequest: it is too long, or its framing cannot be read.
+        """
+        too_long = f"the request is longer than {MAX_BODY_BYTES} bytes"
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+            given = self.headers.get("Content-Length") or "0"
+            if not given.strip().isdecimal():
+                raise BadRequest(f"Content-Length: {given}: must be a number of bytes")
+            if int(given) > MAX_BODY_BYTES:
+                raise BadRequest(too_long)
+            return self.rfile.read(int(given))
+        body = b""
+        while True:
+            line = self.rfile.readline(1024).partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,16}", line):
+                raise BadRequest("Transfer-Encoding: a chunk does not begin with its size")
+            size = int(line, 16)
+            if len(body) + size > MAX_BODY_BYTES:
+                raise BadRequest(too_long)
+            if size == 0:
+                while self.rfile.readline(65536).strip():
+                    pass  # trailers
+                return body
+            body += self.rfile.read(size)
+            self.rfile.readline(8)
+
+    def _tell_fault(self, reason: str) -> None:
+        """A fault of ours in words: as an answer, or as an event of the stream that has begun."""
+        error = {"error": {"message": reason, "type": "InternalServerError", "code": 500}}
+        if not self._begun:
+            return self._send(500, error)
+        self._send_chunk(error)
+        self._write_chunk(b"")
 
     def _compute(self, body: dict[str, Any]) -> None:
         """Reads the prompt, computes and answers.
@@ -292,70 +455,99 @@ class Handler(BaseHTTPRequestHandler):
             BadRequest: before anything is sent.
             ConnectionError: the client went away.
         """
-        chat = self.path == "/v1/chat/completions" or (self.path == "/v1/likelihood" and "prompt" not in body)
-        prompt = self._read_prompt(body, chat)
-        sampling = read_sampling(body, self.model.context - len(prompt))
+        likelihood = self._path() == "/v1/likelihood"
+        chat = self._path() == "/v1/chat/completions" or (likelihood and "prompt" not in body)
+        check_asked(body, chat or likelihood)
+        prompts = self._read_prompts(body, chat)
+        samplings = [read_sampling(body, self.model.context - len(prompt)) for prompt in prompts]
         with sdpa_kernel(ATTENTION):
-            if self.path == "/v1/likelihood":
-                text, alternatives = str(body.get("text") or ""), sampling.top_logprobs or 0
-                self._send(200, {"content": self.model.likelihood(prompt, text, alternatives)})
-            else:
-                self._answer(body, prompt, sampling, chat)
+            if not likelihood:
+                return self._answer(body, list(zip(prompts, samplings, strict=True)), chat)
+            if len(prompts) != 1:
+                raise BadRequest("prompt: must be one for /v1/likelihood")
+            text = body.get("text") or ""
+            if not isinstance(text, str):
+                raise BadRequest(f"text={shown(text)}: must be a text")
+            self._send(200, {"content": self.model.likelihood(prompts[0], text, samplings[0].top_logprobs or 0)})
 
-    def _read_prompt(self, body: dict[str, Any], chat: bool) -> list[int]:
+    def _read_prompts(self, body: dict[str, Any], chat: bool) -> list[list[int]]:
+        """The tokens of each prompt: of the one chat, or of a completion's text, texts, tokens or lists of tokens.
+
+        Raises:
+            BadRequest: it is none of these.
+        """
         given = body.get("messages" if chat else "prompt")
         if chat:
             if not isinstance(given, list) or not given or not all(isinstance(message, dict) for message in given):
                 raise BadRequest("messages: must be a list that is not empty, of objects with role and content")
             try:
-                prompt = self.model.encode_chat(given)
+                prompts = [self.model.encode_chat([plain_message(message) for message in given])]
             except BadRequest:
                 raise
             except Exception as error:  # Templates are the model's code and raise what they like.
                 raise BadRequest(f"messages: the model's chat template does not take them: {error}") from None
-        elif isinstance(given, str):
-            prompt = self.model.encode(given)
-        elif isinstance(given, list) and all(isinstance(token, int) for token in given):
-            prompt = given
+        elif isinstance(given, list) and given and all(isinstance(one, str | list) for one in given):
+            prompts = [self._read_prompt(one) for one in given]
         else:
-            raise BadRequest("prompt: must be a text or a list of token numbers")
-        if not prompt:
+            prompts = [self._read_prompt(given)]
+        if not all(prompts):
             raise BadRequest("the prompt is empty")
-        return prompt
+        return prompts
 
-    def _answer(self, body: dict[str, Any], prompt: list[int], sampling: Sampling, chat: bool) -> None:
+    def _read_prompt(self, given: Any) -> list[int]:
+        if isinstance(given, str):
+            try:
+                return self.model.encode(given)
+            except (UnicodeError, TypeError):
+                raise BadRequest("prompt: holds half a character (a lone surrogate)") from None
+        known = self.model.num_tokens
+        if not isinstance(given, list) or not all(isinstance(one, int) and not isinstance(one, bool) for one in given):
+            raise BadRequest("prompt: must be a text or a list of token numbers, or a list of these")
+        for token in given:
+            if not 0 <= token < known:
+                raise BadRequest(f"prompt: token {token} is not one of the model's, which are 0 to {known - 1}")
+        return given
+
+    def _answer(self, body: dict[str, Any], asked: list[tuple[list[int], Sampling]], chat: bool) -> None:
+        """Answers each prompt, one after the other, as the choice of its number."""
         kind = "chat.completion" if chat else "text_completion"
         head = {
             "id": f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
             "created": int(time.time()),
             "model": self.served_name,
         }
-        pieces = self.model.text(prompt, sampling)
+        usage = [sum(len(prompt) for prompt, _ in asked), 0]
         if not body.get("stream"):
-            text, tokens, reason, entries = "", 0, None, []
-            for piece, tokens, reason, more in pieces:  # noqa: B007 (the last values are used)
-                text += piece
-                entries += more
-            choice = _message(text, reason) if chat else _piece(text, reason)
-            choice["logprobs"] = _logprobs(entries, sampling)
-            return self._send(200, {**head, "object": kind, "choices": [choice], "usage": _usage(prompt, tokens)})
+            choices = []
+            for index, (prompt, sampling) in enumerate(asked):
+                text, tokens, reason, entries = "", 0, None, []
+                for piece, tokens, reason, more in self.model.text(prompt, sampling):  # noqa: B007 (the last are used)
+                    text += piece
+                    entries += more
+                choice = _message(text, reason) if chat else _piece(text, reason)
+                choices.append({**choice, "index": index, "logprobs": _logprobs(entries, sampling)})
+                usage[1] += tokens
+            return self._send(200, {**head, "object": kind, "choices": choices, "usage": _usage(*usage)})
         self._begin_stream()
         head["object"] = "chat.completion.chunk" if chat else kind
-        with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
         if chat:
             self._send_chunk({**head, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
-        tokens = 0
-        for piece, tokens, reason, more in pieces:  # noqa: B007 (the last value is used)
-            # A token that leaves no text has its chunk too, as in other engines: it tells when it came.
-            choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
-            choice["logprobs"] = _logprobs(more, sampling)
-            self._send_chunk({**head, "choices": [choice]})
-        if with_usage:
-            self._send_chunk({**head, "choices": [], "usage": _usage(prompt, tokens)})
+        for index, (prompt, sampling) in enumerate(asked):
+            tokens = 0
+            for piece, tokens, reason, more in self.model.text(prompt, sampling):  # noqa: B007 (the last is used)
+                # A token that leaves no text has its chunk too, as in other engines: it tells when it came.
+                choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
+                self._send_chunk(
+                    {**head, "choices": [{**choice, "index": index, "logprobs": _logprobs(more, sampling)}]}
+                )
+            usage[1] += tokens
+        if (body.get("stream_options") or {}).get("include_usage"):
+            self._send_chunk({**head, "choices": [], "usage": _usage(*usage)})
         self._write_chunk(b"data: [DONE]\n\n")
         self._write_chunk(b"")
 
     def _begin_stream(self) -> None:
+        self._begun = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
@@ -378,6 +570,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _fail(self, status: int, message: str) -> None:
         kind = "NotFoundError" if status == 404 else "BadRequestError"
+        message = " ".join(message.split())
         self._send(status, {"error": {"message": message, "type": kind, "code": status}})
 
     def log_message(self, format: str, *arguments: Any) -> None:
@@ -400,8 +593,8 @@ def _logprobs(entries: list[dict[str, Any]], sampling: Sampling) -> dict[str, An
     return None if sampling.top_logprobs is None else {"content": entries}
 
 
-def _usage(prompt: list[int], tokens: int) -> dict[str, int]:
-    return {"prompt_tokens": len(prompt), "completion_tokens": tokens, "total_tokens": len(prompt) + tokens}
+def _usage(prompt: int, tokens: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
 
 
 class Server(ThreadingHTTPServer):
