@@ -10,6 +10,9 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+NEVER = 1e-12
+"""Probability of a draw that bounds may leave out, where a distribution has none."""
+
 
 @dataclass(frozen=True)
 class ObservedField:

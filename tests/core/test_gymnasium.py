@@ -161,3 +161,35 @@ def test_info_tells_the_action_as_it_was_understood():
     assert environment.step("nothing")[-1]["action"] is None
     with pytest.raises(KeyError, match="acton"):
         info["acton"]
+
+
+SETTINGS = [
+    ("load_balance", {"job_sizes": sizes, "utilisation": load, "num_servers": servers})
+    for sizes in ("pareto", "lognormal", "exponential")
+    for load, servers in ((0.3, 10), (2.0, 1))
+]
+SETTINGS += [("caching", {"sizes": sizes, "capacity_bytes": 2**17}) for sizes in ("lognormal", "pareto", "equal")]
+SETTINGS += [("caching", {"preset": "recorded"})]
+SETTINGS += [
+    ("abr", {"throughput": link, "delay_noise": noise, "size_variation": variation})
+    for link in ("markov", "step", "dropout", "cellular")
+    for noise, variation in ((0.0, 0.2), (0.5, 1.0))
+]
+
+
+@pytest.mark.parametrize(("scenario", "parameters"), SETTINGS, ids=str)
+def test_bounds_follow_from_the_parameters_and_hold(scenario, parameters):
+    vector = infraray.make_vector(scenario, 16, **parameters)
+    space, layout = vector.single_observation_space, vector.single.layout
+    assert np.isfinite(space.low).all() and (space.high < 1e13).all()
+    observation, _ = vector.reset(seed=1)
+    vector.action_space.seed(1)
+    highest = np.zeros(layout.size)
+    over = np.zeros(16, bool)
+    while not over.all():
+        assert observation in vector.observation_space
+        highest = np.maximum(highest, np.asarray(observation).max(axis=0))
+        observation, _, over, _, _ = vector.step(vector.action_space.sample())
+    for name in {"queue_lengths", "service_rates", "free_bytes", "cached_size", "throughputs"} & layout.slices.keys():
+        place = layout.slices[name]
+        assert highest[place].max() > space.high[place].max() / 200, name

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infraray.errors import InfrarayError
 from infraray.file_content import parsed_once
+from infraray.observation import NEVER
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
 from infraray.scenarios.abr.trace_files import numbered_lines
 
@@ -33,6 +35,15 @@ def chunk_sizes(parameters: AdaptiveBitrateParameters, seed: int) -> NDArray[np.
     own = random.standard_normal(shape)
     deviation = math.sqrt(shared) * complexity + math.sqrt(1 - shared) * own
     return np.array(parameters.bitrates_mbps) * parameters.chunk_s * np.exp(sigma * deviation - sigma * sigma / 2)
+
+
+def largest_chunk(parameters: AdaptiveBitrateParameters) -> float:
+    """Mbit that a chunk exceeds with a probability of `NEVER` at most; of a video all that its file may hold."""
+    if parameters.video is not None:
+        return LARGEST_BYTES * 8 / 1e6
+    sigma = parameters.size_variation
+    largest = parameters.bitrates_mbps[-1] * parameters.chunk_s
+    return largest * math.exp(sigma * NormalDist().inv_cdf(1 - NEVER) - sigma * sigma / 2)
 
 
 @parsed_once("abr", keep=8)

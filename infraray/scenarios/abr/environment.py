@@ -14,10 +14,10 @@ from infraray.answers import Choice
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.observation import ObservedField
 from infraray.scenarios.abr.bound import mean_qoe_bound
-from infraray.scenarios.abr.chunks import chunk_sizes, delay_factors
+from infraray.scenarios.abr.chunks import chunk_sizes, delay_factors, largest_chunk
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
 from infraray.scenarios.abr.player import Player
-from infraray.scenarios.abr.throughput import draw_link
+from infraray.scenarios.abr.throughput import draw_link, extremes
 
 
 class AdaptiveBitrate(Environment):
@@ -98,14 +98,17 @@ class AdaptiveBitrate(Environment):
         coming = parameters.horizon * qualities
         # Rounding may leave the buffer a trifle above its threshold.
         fullest = parameters.buffer_threshold_s + parameters.sleep_s
+        largest = largest_chunk(parameters)
+        slowest, fastest = extremes(parameters, largest)
+        measured = "throughput of the last chunks, oldest first"
         return (
             ObservedField("buffer", 1, "s", "video in the buffer", high=fullest),
             ObservedField("last_quality", 1, "1", "quality of the last chunk", high=qualities - 1.0),
             ObservedField("chunks_left", 1, "1", "chunks still to be chosen", high=float(parameters.num_chunks)),
-            ObservedField("last_delay", 1, "s", "time that the last chunk took"),
-            ObservedField("last_stall", 1, "s", "stall during the last chunk"),
-            ObservedField("throughputs", parameters.history, "Mbit/s", "throughput of the last chunks, oldest first"),
-            ObservedField("chunk_sizes", coming, "Mbit", "sizes of the coming chunks at each quality"),
+            ObservedField("last_delay", 1, "s", "time that the last chunk took", high=slowest),
+            ObservedField("last_stall", 1, "s", "stall during the last chunk", high=slowest),
+            ObservedField("throughputs", parameters.history, "Mbit/s", measured, high=fastest),
+            ObservedField("chunk_sizes", coming, "Mbit", "sizes of the coming chunks at each quality", high=largest),
         )
 
     def make_action_space(self) -> spaces.Discrete:

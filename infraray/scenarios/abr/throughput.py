@@ -12,6 +12,8 @@ from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
 from infraray.scenarios.abr.trace import Trace
 from infraray.scenarios.abr.trace_files import load_trace
 
+UNLIMITED = 1e12
+
 GENERATORS = {
     "markov": markov.generate,
     "step": step.generate,
@@ -41,3 +43,17 @@ def draw_link(parameters: AdaptiveBitrateParameters, seed: int) -> Link:
         raise InfrarayError(f"abr: trace={parameters.trace!r}: this directory holds no files")
     trace = load_trace(files[int(random.integers(len(files)))])
     return Link(trace, float(random.random()) * trace.duration_s)
+
+
+def extremes(parameters: AdaptiveBitrateParameters, largest_mbit: float) -> tuple[float, float]:
+    """Seconds that no chunk up to ``largest_mbit`` takes longer, and Mbit/s that none is faster.
+
+    A link that comes from files or drops out has no such limits: then they are merely finite.
+    """
+    rounding = 1 + 1e-9
+    share, noise = parameters.payload_share, parameters.delay_noise
+    fastest = UNLIMITED if parameters.throughput == "file" else parameters.highest_mbps * share / (1 - noise)
+    if parameters.throughput in ("file", "dropout"):
+        return UNLIMITED, fastest * rounding
+    slowest = (largest_mbit / share / parameters.lowest_mbps + parameters.link_rtt_s) * (1 + noise)
+    return slowest * rounding, fastest * rounding

@@ -119,17 +119,17 @@ class Caching(Environment):
         parameters = self.parameters
         requests = float(parameters.num_requests)
         passed, cached = parameters.max_hits_per_step, parameters.candidates
-        largest = float(2**50)
+        capacity = float(parameters.capacity_bytes)  # what is larger neither waits nor is cached
         return (
             ObservedField("request_number", 1, "1", "requests so far, with the one that waits", high=requests),
             ObservedField("object_id", 1, "1", "object that waits, -1 for none", NOBODY, requests),
-            ObservedField("object_size", 1, "byte", "its size", high=largest),
+            ObservedField("object_size", 1, "byte", "its size", high=capacity),
             ObservedField("object_requests", 1, "1", "earlier requests for it", high=requests),
             ObservedField("object_idle", 1, "1", "requests since its last one", high=requests),
-            ObservedField("free_bytes", 1, "byte", "room in the cache", high=largest),
+            ObservedField("free_bytes", 1, "byte", "room in the cache", high=capacity),
             ObservedField("passed_id", passed, "1", "objects whose requests went by", NOBODY, requests),
             ObservedField("cached_id", cached, "1", "objects in the cache, least recent first", NOBODY, requests),
-            ObservedField("cached_size", cached, "byte", "their sizes", high=largest),
+            ObservedField("cached_size", cached, "byte", "their sizes", high=capacity),
             ObservedField("cached_requests", cached, "1", "requests for each so far", high=requests),
             ObservedField("cached_idle", cached, "1", "requests since the last for each", high=requests),
         )

@@ -14,7 +14,7 @@ from infraray.answers import Choice
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.observation import ObservedField
 from infraray.scenarios.load_balance.bound import mean_completion_bound
-from infraray.scenarios.load_balance.jobs import Jobs, generate_jobs
+from infraray.scenarios.load_balance.jobs import Jobs, generate_jobs, largest_size
 from infraray.scenarios.load_balance.parameters import LoadBalanceParameters
 from infraray.scenarios.load_balance.servers import Servers
 
@@ -91,12 +91,14 @@ class LoadBalance(Environment):
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The fields that ``observe`` names."""
-        servers = len(self.parameters.rates)
+        rates, jobs = self.parameters.rates, float(self.parameters.num_jobs)
+        servers, fastest, largest = len(rates), float(rates.max()), largest_size(self.parameters)
+        queued = "work still to be done by each server"
         fields = {
-            "queue_lengths": ObservedField("queue_lengths", servers, "1", "jobs at each server", high=1e7),
-            "work_left": ObservedField("work_left", servers, "work", "work still to be done by each server", high=1e15),
-            "service_rates": ObservedField("service_rates", servers, "work/s", "each server's rate", high=1e6),
-            "job_size": ObservedField("job_size", 1, "work", "size of the job to be sent now", high=1e15),
+            "queue_lengths": ObservedField("queue_lengths", servers, "1", "jobs at each server", high=jobs),
+            "work_left": ObservedField("work_left", servers, "work", queued, high=jobs * largest),
+            "service_rates": ObservedField("service_rates", servers, "work/s", "each server's rate", high=fastest),
+            "job_size": ObservedField("job_size", 1, "work", "size of the job to be sent now", high=largest),
         }
         return tuple(fields[name] for name in self.parameters.observe)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from infraray.csv_file import columns_of, csv_rows
 from infraray.errors import InfrarayError
 from infraray.file_content import parsed_once
+from infraray.observation import NEVER
 from infraray.scenarios.load_balance.parameters import LoadBalanceParameters
 
 LARGEST = 1e15
@@ -71,6 +74,18 @@ def draw_sizes(parameters: LoadBalanceParameters, random: np.random.Generator, c
     if parameters.job_sizes == "exponential":
         return random.exponential(mean, count)
     return random.choice(load_trace(str(parameters.trace)).sizes, count)
+
+
+def largest_size(parameters: LoadBalanceParameters) -> float:
+    """Work units that a job exceeds with a probability of `NEVER` at most; of a trace all that it may hold."""
+    mean = parameters.mean_job_size
+    if parameters.job_sizes == "pareto":
+        shape = parameters.pareto_shape
+        return mean * (shape - 1) / shape * math.pow(NEVER, -1 / shape)
+    if parameters.job_sizes == "lognormal":
+        sigma = parameters.lognormal_sigma
+        return mean * math.exp(sigma * NormalDist().inv_cdf(1 - NEVER) - sigma**2 / 2)
+    return -mean * math.log(NEVER) if parameters.job_sizes == "exponential" else LARGEST
 
 
 def _bursty_gaps(
