@@ -235,7 +235,7 @@ class Routing(Environment):
             if (problem := self.problem()) is not None:
                 raise Unavailable(problem) from None
             raise
-        self._network, self._site = broken.network, broken.site
+        self._network, self._site, self._faults = broken.network, broken.site, broken.faults
         self._healthy, self._reaches = broken.healthy, broken.reaches
         self._start: Configuration | None = None
         self._configured: Configuration | None = None
@@ -485,7 +485,12 @@ class Routing(Environment):
     def _fresh_network(self) -> Network:
         """The task's network before the first command."""
         assert self.task is not None
-        return make_task(self._networks(), self.parameters, self.level, self.task.seed).network
+        made = make_task(self._networks(), self.parameters, self.level, self.task.seed)
+        if made.faults != self._faults:
+            # A fault is refused where it cannot be put in, which also happens on a computer that has no room.
+            made.network.close()
+            raise InfrarayError(f"routing: seed {self.task.seed} makes another task now; this computer is too busy")
+        return made.network
 
     def _facts(self, deed: str) -> dict[str, Any]:
         """What is kept of a step; with the first one, where the task came from."""

@@ -17,6 +17,7 @@ from infraray.emulators.namespace import NamespaceNetwork
 from infraray.environment import Environment
 from infraray.isolation import Limits
 from infraray.scenarios.routing.environment import Routing
+from infraray.scenarios.routing.tasks import make_task
 from tests.emulators.live import needs_networks
 from tests.scenarios.routing.test_episodes import FORWARDING_OFF, REPAIR, say
 
@@ -98,6 +99,14 @@ def test_a_computer_that_stays_too_busy_is_an_error_and_no_result(
 ) -> None:
     fail_times(monkeypatch, method, 1000)
     with pytest.raises(infraray.InfrarayError, match="too busy"):
+        environment.step(say(REPAIR))
+
+
+def test_commands_are_not_run_again_in_another_task(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = "infraray.scenarios.routing.environment.make_task"
+    monkeypatch.setattr(made, lambda supply, parameters, level, seed: make_task(supply, parameters, level, seed + 1))
+    kill(network_of(environment).pid)
+    with pytest.raises(infraray.InfrarayError, match="makes another task now"):
         environment.step(say(REPAIR))
 
 
