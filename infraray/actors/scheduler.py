@@ -67,6 +67,9 @@ MOST_REASONS = 20
 """Of those why episodes failed, or why some are still owed, that a summary tells."""
 
 NOTICES_S = 5.0
+HEARING_S = 5.0
+"""How long a worker that is busy may take to tell them."""
+
 GRACE_S = 10.0
 """What a worker may take beyond its episodes' time limits before it counts as hung."""
 
@@ -288,16 +291,19 @@ class Scheduler:
         self.asked_for_notices = time.monotonic()
         self.engines.look()
         for lane in self.lanes:
-            for worker in lane.workers if lane.conversational else ():
-                if not worker.ready:
-                    continue
-                try:
-                    notices = pulse.get(worker.actor.notices.remote(worker.heard), NOTICES_S)
-                except (RayError, TimeoutError):
-                    continue  # its death or its block shows in its batches
-                worker.heard += len(notices)
-                for notice in dict.fromkeys(notices):
-                    self.watcher.notice(notice)
+            self._hear(lane)
+
+    def _hear(self, lane: _Lane) -> None:
+        for worker in lane.workers if lane.conversational else ():
+            if not worker.ready:
+                continue
+            try:
+                notices = pulse.get(worker.actor.notices.remote(worker.heard), HEARING_S)
+            except (RayError, TimeoutError):
+                continue  # its death or its block shows in its batches
+            worker.heard += len(notices)
+            for notice in dict.fromkeys(notices):
+                self.watcher.notice(notice)
 
     def _batches(self) -> Iterator[list[EpisodeSpec]]:
         """Owed episodes of agents that answer at once, in batches of about `BATCH_S`."""
@@ -426,6 +432,7 @@ class Scheduler:
 
     def _dismiss(self, lane: _Lane) -> None:
         """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""
+        self._hear(lane)  # what they told since they were asked the last time
         for worker in lane.workers:
             ray.kill(worker.actor)
         lane.workers.clear()
