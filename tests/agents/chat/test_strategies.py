@@ -196,6 +196,17 @@ def test_a_refusal_in_other_words_is_believed_when_plain_text_is_taken() -> None
     asyncio.run(run())
 
 
+def test_a_server_that_takes_a_format_and_does_not_keep_to_it_is_asked_for_the_next() -> None:
+    async def run() -> None:
+        async with Server(lambda body: '{"server": 2}' if "tools" in body else "I take server 2") as server:
+            played = await play(agent_at(server, strategy="structured"), 2)
+            assert [info["action"] for _, info in played] == [2, 2]
+            assert formats_of(server) == ["response_format", "tools", "tools"]
+            assert played[1][0].extra["left_out"] == ["response_format"]
+
+    asyncio.run(run())
+
+
 def test_the_schema_follows_the_scenario() -> None:
     briefing = Briefing.of(infraray.make("load_balance", num_servers=3), 0)
     schema = action_schema(briefing)

@@ -38,13 +38,17 @@ class Structured(Strategy):
                 self._refused.append(next(iter(options)))
                 continue
             said = completion.called if completion.called is not None else completion.text
+            if options and not completion.is_cut and not completion.refusal and not follows(said, self.schema):
+                # The server took the format, and did not keep to it: it says so of no other answer either.
+                self._refused.append(next(iter(options)))
+                continue
             dialogue.answered(said)
             dialogue.left_out += self._refused
             return self.extract_cut(said) if completion.is_cut else said
         raise AssertionError("plain text is never refused as a format")
 
     def _formats(self) -> Iterator[dict[str, Any]]:
-        schema = action_schema(self.briefing)
+        schema = self.schema
         if "response_format" not in self._refused:
             described = {"name": _FUNCTION, "strict": True, "schema": schema}
             yield {"response_format": {"type": "json_schema", "json_schema": described}}
@@ -57,6 +61,7 @@ class Structured(Strategy):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._refused: list[str] = []
+        self.schema = action_schema(self.briefing)
 
 
 def action_schema(briefing: Briefing) -> dict[str, Any]:
@@ -72,6 +77,15 @@ def action_schema(briefing: Briefing) -> dict[str, Any]:
                 list(range(int(space.n))) if space.n <= 64 else int(space.n) - 1
             )
     return schema
+
+
+def follows(said: str, schema: dict[str, Any]) -> bool:
+    """Whether an answer is a JSON object with the keys of a schema, and no others."""
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and set(found) == set(schema["properties"])
 
 
 def _json_objects(text: str) -> Iterator[dict[str, Any]]:
