@@ -399,7 +399,8 @@ class Environment(gymnasium.Env[Any, Any]):
         else:
             self._retries = 0
         self._calls += 1
-        info = StepInfo(understood, valid=reason is None)
+        info = StepInfo(valid=reason is None)
+        info.action = understood
         reward = 0.0
         terminated = self._ended_by_invalid_action
         if understood is not None:

@@ -13,10 +13,7 @@ class StepInfo(dict[str, Any]):
     """
 
     __slots__ = ("action",)
-
-    def __init__(self, action: Any, **entries: Any) -> None:
-        super().__init__(**entries)
-        self.action = action
+    action: Any
 
     def __missing__(self, name: str) -> Any:
         if name == "action":

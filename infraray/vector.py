@@ -131,12 +131,13 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
     ) -> tuple[NumericObservation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Takes one action a task."""
         mode, over = self.autoreset_mode, self._over
-        if self.seeds is None or (mode == AutoresetMode.DISABLED and over.all()):
+        some_over = bool(over.any())
+        if self.seeds is None or (mode == AutoresetMode.DISABLED and some_over and over.all()):
             raise InfrarayError(f"{self.single.scenario}: step() outside an episode; call reset(seed=...) first")
-        rewards, ended = self._play(self._checked(actions))
-        if mode == AutoresetMode.NEXT_STEP and over.any():
+        rewards, ended = self._play(self._checked(actions), some_over)
+        if mode == AutoresetMode.NEXT_STEP and some_over:
             self._start(np.flatnonzero(over))
-        if mode == AutoresetMode.DISABLED:
+        if mode == AutoresetMode.DISABLED and some_over:
             ended |= over
         info: dict[str, Any] = {}
         if ended.any():
@@ -149,14 +150,16 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
             self._start(np.flatnonzero(ended))
         return self._observe(), rewards, ended, np.zeros(self.num_envs, bool), info
 
-    def _play(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _play(self, actions: NDArray[np.int64], some_over: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Rewards, and which of the tasks that were not over have ended now; keeps what they ended with."""
-        if self._over.all():
+        if some_over and self._over.all():
             return np.zeros(self.num_envs), np.zeros(self.num_envs, bool)
         rewards, ends = self.advance(actions)
         rewards = rewards * self.single.reward_scale
-        rewards[self._over] = 0.0
-        ended = ends & ~self._over
+        ended = np.broadcast_to(ends, self.num_envs).copy()
+        if some_over:
+            rewards[self._over] = 0.0
+            ended &= ~self._over
         if ended.any():
             np.copyto(self._scores, self.scores(), where=ended)
             if self.autoreset_mode == AutoresetMode.DISABLED:

@@ -125,10 +125,13 @@ class LoadBalanceVector(VectorEnvironment):
     def _append(self, queue: NDArray[np.int64], completion: NDArray[np.float64]) -> None:
         """Puts job ``_next`` of each task at the end of a queue; a task that has ended has none."""
         job = self._next * self.num_envs + self.rows
-        if not isinstance(self._next, int):
+        if isinstance(self._next, int):
+            start = self._next * self.num_envs
+            self._completions[start : start + self.num_envs] = completion
+        else:
             going = np.flatnonzero(self._next < len(self.sizes))
             queue, completion, job = queue[going], completion[going], job[going]
-        self._completions[job] = completion
+            self._completions[job] = completion
         self._following[self._last.take(queue)] = job
         self._last[queue] = job
         # Of an empty queue the first completion is infinite, of any other it is earlier than this one.
