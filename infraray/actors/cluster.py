@@ -19,6 +19,11 @@ from infraray.user_code import describe_failure
 CPU_WAIT_S = 20.0
 """How long a cluster that has no CPU may take to get one, as one that grows with its work does."""
 
+_HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""What a gRPC client, such as Ray's, says first: RFC 9113, 3.4; a server answers with settings of its own."""
+_FRAME_HEAD_BYTES = 9
+_SETTINGS = b"\x04"
+
 _SOCKET_PATH_BYTES = 107
 _LONGEST_SOCKET = "sockets/plasma_store"
 
@@ -168,9 +173,13 @@ def _check_reachable(address: str) -> None:
             "to reach a cluster from outside use 'ray job submit', see clusters/"
         )
     try:
-        socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=5).close()
-    except (OSError, OverflowError) as error:
+        with socket.create_connection((host.removeprefix("[").removesuffix("]"), int(port)), timeout=5) as asked:
+            asked.sendall(_HTTP2_GREETING)
+            answer = asked.recv(_FRAME_HEAD_BYTES)
+    except (OSError, ValueError, OverflowError) as error:
         raise _no_cluster(address, str(error)) from None
+    if answer[3:4] != _SETTINGS:
+        raise _no_cluster(address, "what listens there is another server")
     if (problem := token_problem(f"{host}:{port}")) is not None:
         raise InfrarayError(f"RAY_ADDRESS={address!r}: {problem}")
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,30 @@ def test_an_address_at_which_nothing_answers_is_refused(
     with pytest.raises(InfrarayError, match=r"no Ray cluster answers .*refused"):
         check_cluster()
     assert not ray().ok
+
+
+@pytest.mark.parametrize(
+    "says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"-ERR unknown\r\n"]
+)
+def test_a_server_that_is_not_rays_is_refused_at_once(says: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(100)
+            connection.sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(answer)
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(InfrarayError, match=r"no Ray cluster answers \(what listens there is another server\)"):
+            check_cluster()
+
+
+def test_rays_own_server_is_known(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray as ray_package
+
+    monkeypatch.setenv("RAY_ADDRESS", ray_package.get_runtime_context().gcs_address)
+    assert check_cluster() == ray_package.get_runtime_context().gcs_address
 
 
 @pytest.mark.parametrize("address", ["[::1]", "::1", "here", "ray://here:1", "here:", "[::1]:x", ":", "[:1"])
