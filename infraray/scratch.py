@@ -29,9 +29,9 @@ def make_scratch() -> Path:
         owned = _owned()
         if not owned.exists():
             sweep()
-        owned.mkdir(mode=0o700, exist_ok=True)
-        # Another thread may have removed the last one, and the owner's folder with it.
-        with suppress(FileNotFoundError):
+        # Another thread may have removed the last one, and the owner's folder with it, also while mkdir looks.
+        with suppress(FileNotFoundError, FileExistsError):
+            owned.mkdir(mode=0o700, exist_ok=True)
             return Path(tempfile.mkdtemp(prefix="", dir=owned))
 
 

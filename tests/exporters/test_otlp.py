@@ -117,7 +117,7 @@ def test_an_episode_that_broke_off_is_an_error(tmp_path: Path) -> None:
         send(run, receiver.url)
     (root,) = receiver.named("invoke_agent")
     assert root.status.code == Status.STATUS_CODE_ERROR
-    assert root.status.message == "RuntimeError: gone"
+    assert root.status.message.startswith("RuntimeError: gone (tests/exporters/talker.py:")
     assert values(root.attributes)["error.type"] == "RuntimeError"
 
 
