@@ -124,8 +124,10 @@ class Account:
         extra: Mapping[str, object] = turn.extra or {}
         if extra.get("cached") is True:
             return
-        self.uncounted = self.uncounted or turn.input_tokens is None or turn.output_tokens is None
+        # An agent may give anything for a count; what cannot be written fails with its episode's record.
+        counts = [count for count in (turn.input_tokens, turn.output_tokens) if isinstance(count, int)]
+        self.uncounted = self.uncounted or len(counts) < 2
         cost = extra.get("cost")
-        tokens = (turn.input_tokens or 0) + (turn.output_tokens or 0)
+        tokens = sum(counts)
         for spent in (self.episode, self.spending.agents[self.spec.entry.agent], self.spending.run):
             spent.add(tokens, float(cost) if isinstance(cost, int | float) else 0.0)
