@@ -134,7 +134,12 @@ def says(body: dict[str, Any], number: int) -> str:
     server = number % 3
     task = body["messages"][0]["content"]
     if number % 5 == 4:
-        return f"I do not know ({number})."
+        # An answer that is no JSON would be asked for again, in another format.
+        return (
+            f'{{"server": {number + 90}}}'
+            if "one JSON object and nothing else" in task
+            else f"I do not know ({number})."
+        )
     if "Action: tool[" in task and number % 2:
         return f"Thought: number {number}\nAction: calculator[{number} + 1]"
     if "Action: answer[" in task:

@@ -162,6 +162,5 @@ def test_broken_trace_gets_one_line(tmp_path, content, complaint):
 
 @pytest.mark.parametrize("name", ["gone.csv", ".", "a\0b"])
 def test_trace_that_is_no_file_gets_one_line(tmp_path, name):
-    environment = infraray.make("load_balance", arrivals="trace", trace=f"{tmp_path}/{name}")
-    with pytest.raises(InfrarayError, match="cannot be read"):
-        environment.reset(seed=0)
+    with pytest.raises(InfrarayError, match=r"cannot be read|must not hold the character NUL"):
+        infraray.make("load_balance", arrivals="trace", trace=f"{tmp_path}/{name}").reset(seed=0)
