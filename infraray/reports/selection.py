@@ -7,7 +7,7 @@ asks for is compared, and each planned episode once; what is left out is counted
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,8 +124,14 @@ class Selection:
     left_out: int
 
 
-def select(episodes: pa.Table, manifest: Mapping[str, Any]) -> Selection:
-    """Lays out the episodes that the run's present plan asks for."""
+def select(episodes: pa.Table, manifest: Mapping[str, Any], beside: Sequence[str] = ()) -> Selection:
+    """Lays out the episodes that the run's present plan asks for.
+
+    Args:
+        episodes: with the columns `REPORTED`.
+        manifest: the run's.
+        beside: columns of these that the results keep beside those that are evaluated.
+    """
     scenarios = manifest["scenarios"]
     planned = PlannedEpisodes(scenarios)
     episodes = episodes.select(REPORTED)
@@ -138,7 +144,8 @@ def select(episodes: pa.Table, manifest: Mapping[str, Any]) -> Selection:
         pa.dictionary(pa.int32(), pa.string()),
     )
     results = tuple(
-        _select_scenario(_where(episodes, pc.equal(labels, label)), label, entry) for label, entry in scenarios.items()
+        _select_scenario(_where(episodes, pc.equal(labels, label)), label, entry, beside)
+        for label, entry in scenarios.items()
     )
     return Selection(results, episodes.num_rows - sum(len(found.agent) for found in results))
 
@@ -148,7 +155,7 @@ def _where(table: pa.Table, condition: pa.ChunkedArray) -> pa.Table:
     return table if pc.all(condition, skip_nulls=False).as_py() else table.filter(condition)
 
 
-def _select_scenario(table: pa.Table, label: str, entry: Mapping[str, Any]) -> Results:
+def _select_scenario(table: pa.Table, label: str, entry: Mapping[str, Any], beside: Sequence[str]) -> Results:
     agents = tuple(entry["agents"])
     if "digests" not in entry:
         table = table.filter(_planned_by_columns(table, entry))
@@ -157,7 +164,7 @@ def _select_scenario(table: pa.Table, label: str, entry: Mapping[str, Any]) -> R
     latest = _latest(agent, task, table["repetition"].to_numpy(), table["started_at"])
     if latest is not None:
         table, agent, task = table.take(latest), agent[latest], task[latest]
-    table = table.select(_EVALUATED)
+    table = table.select((*_EVALUATED, *beside))
     scores = _numbers(table["score"])
     finished = pc.fill_null(pc.equal(table["status"], "finished"), False).to_numpy()
     scores = np.where(finished & np.isfinite(scores), scores, np.nan)

@@ -66,7 +66,8 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
         InfrarayError: the folder holds no run, or one that does not play this scenario.
     """
     run = Run(run_dir)
-    found = [one for one in select(run.episodes(), run.manifest).results if one.entry["scenario"] == SCENARIO]
+    selected = select(run.episodes(), run.manifest, ("episode_id", "seed", "repetition")).results
+    found = [one for one in selected if one.entry["scenario"] == SCENARIO]
     if not found:
         raise InfrarayError(f"{run_dir}: does not play the scenario {SCENARIO}")
     steps = run.steps()

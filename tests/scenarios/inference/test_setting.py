@@ -84,8 +84,8 @@ def test_without_a_config_the_context_is_the_workloads(tmp_path: Path) -> None:
     [
         ({"workload": {"preset": [1]}}, "no workload [1]; known are A,"),
         ({"workload": {"preset": "C-qick"}}, "did you mean C-quick"),
-        ({"workload": {"preset": "C-cpu", 5: 3}}, "keys should be strings"),
-        ({5: 3}, "keys should be strings"),
+        ({"workload": {"preset": "C-cpu", 5: 3}}, "names must be text"),
+        ({5: 3}, "names must be text"),
         (
             {"flags": {"vllm-cpu": {"port": 8000}}},
             "flags.vllm-cpu={'port': 8000}: port is set by infraray; leave it out",

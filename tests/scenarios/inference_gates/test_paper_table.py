@@ -253,6 +253,6 @@ def test_the_command_prints_the_table_or_one_line(tmp_path):
     run = written(tmp_path / "run", plan(["scripted:expert"], 1), lambda spec: episode(spec, submission(4.0)))
     command = [sys.executable, "-m", "infraray.scenarios.inference.paper_table"]
     done = subprocess.run([*command, run], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "scripted:expert  4.00  4.00            4.00       4.00" in done.stdout
+    assert done.returncode == 0 and "scripted:expert 4.00 4.00           4.00      4.00" in done.stdout
     done = subprocess.run([*command, tmp_path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "holds no run" in done.stderr
