@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.trajectories.exporters.chat import METADATA
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.export import export
+from infraray.trajectories.exporters.stored import METADATA
 from infraray.trajectories.schema import EPISODES
 from tests.exporters.runs import BREAKS_OFF, TALKER, play_scenarios
 from tests.exporters.test_product_agents import SIMULATED

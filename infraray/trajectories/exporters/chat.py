@@ -13,32 +13,7 @@ from typing import Any, Self
 
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.conversation import Message, can_be_told, exchanges, without_complaint
-from infraray.trajectories.exporters.stored import StoredEpisode
-
-METADATA = (
-    "episode_id",
-    "run",
-    "scenario",
-    "scenario_label",
-    "version",
-    "parameters",
-    "level",
-    "seed",
-    "agent",
-    "repetition",
-    "status",
-    "score",
-    "floor",
-    "bound",
-    "normalized_score",
-    "higher_is_better",
-    "correct",
-    "safe",
-    "steps",
-    "return",
-    "metrics",
-)
-"""Columns of the episode that go into ``metadata``, always all of them."""
+from infraray.trajectories.exporters.stored import METADATA, StoredEpisode
 
 
 class Chat:

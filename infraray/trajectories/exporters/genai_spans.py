@@ -22,39 +22,13 @@ from infraray.trajectories.exporters.conversation import (
     plain_message,
     system_message,
 )
-from infraray.trajectories.exporters.stored import Span, StoredEpisode
+from infraray.trajectories.exporters.stored import METADATA, Span, StoredEpisode
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanKind
 
-_EPISODE_COLUMNS = (
-    "episode_id",
-    "run",
-    "scenario",
-    "scenario_label",
-    "version",
-    "parameters",
-    "level",
-    "seed",
-    "agent",
-    "repetition",
-    "status",
-    "score",
-    "floor",
-    "bound",
-    "normalized_score",
-    "higher_is_better",
-    "correct",
-    "safe",
-    "steps",
-    "return",
-    "metrics",
-    "attempts",
-    "input_tokens",
-    "output_tokens",
-    "failure",
-)
+_EPISODE_COLUMNS = (*METADATA, "attempts", "input_tokens", "output_tokens", "failure")
 _STEP_COLUMNS = (
     "index",
     "action_said",

@@ -21,6 +21,31 @@ from infraray.trajectories.reader import Run
 from infraray.trajectories.schema import STEPS
 from infraray.trajectories.segments import read_messages
 
+METADATA = (
+    "episode_id",
+    "run",
+    "scenario",
+    "scenario_label",
+    "version",
+    "parameters",
+    "level",
+    "seed",
+    "agent",
+    "repetition",
+    "status",
+    "score",
+    "floor",
+    "bound",
+    "normalized_score",
+    "higher_is_better",
+    "correct",
+    "safe",
+    "steps",
+    "return",
+    "metrics",
+)
+"""Columns of an episode that chats and spans tell, always all of them."""
+
 STEPS_AT_ONCE = 256
 """Rows of steps that are decoded together: with its prompts a step of an LLM can take 100 KB."""
 

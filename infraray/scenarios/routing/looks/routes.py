@@ -7,15 +7,15 @@ from ipaddress import ip_network
 from infraray.emulators.network import Topology
 from infraray.scenarios.routing.healthy import routes
 
-UNICAST = "unicast"
 OTHER_KINDS = ("blackhole", "unreachable", "prohibit", "throw")
+"""Kinds of routes that `ip route` names before the destination."""
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
     """The commands that restore the plan's routes, and take away others into the network."""
     expected = [route.spec for route in routes(topology, router)]
     inside = [ip_network(segment[0].network) for segment in topology.segments]
-    lines = [" ".join(line.removesuffix("linkdown ").replace(" linkdown", "").split()) for line in output.split("\n")]
+    lines = [" ".join(line.replace(" linkdown", "").split()) for line in output.split("\n")]
     commands = [f"ip route replace {spec}" for spec in expected if spec not in lines]
     for line in lines:
         # The kernel's own routes go with the address that they came with.
