@@ -5,16 +5,38 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import pytest
 from hypothesis import HealthCheck, settings
 
+from infraray import registration
 from infraray.actors.cluster import ray_cluster
+from infraray.agents import agent, spec
 from infraray.engines.preloaded import PreloadedLauncher
 
 # Cores are shared: how long an example takes says nothing about the code.
 settings.register_profile("infraray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("infraray")
+
+
+REGISTERS: tuple[dict[Any, Any], ...] = (spec._files, agent._agents, registration._registrations, gymnasium.registry)
+
+
+@pytest.fixture(autouse=True)
+def what_a_test_registers_is_forgotten() -> Iterator[None]:
+    """Otherwise other tests are told of its names. What is built in stays: it is imported once in a process."""
+    before = [dict(register) for register in REGISTERS]
+    yield
+    for register, kept in zip(REGISTERS, before, strict=True):
+        built_in = {name: found for name, found in register.items() if _is_built_in(found)}
+        register.clear()
+        register.update({**built_in, **kept})
+
+
+def _is_built_in(found: Any) -> bool:
+    return isinstance(found, type) and found.__module__.startswith("infraray.")
 
 
 @pytest.fixture(scope="session")

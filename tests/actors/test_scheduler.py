@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 import infraray
 from infraray.actors.scheduler import Summary
-from infraray.agents import registered_agents
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.launch import run
@@ -192,19 +190,6 @@ def test_the_report_shows_the_file_that_is_there_and_no_other(tmp_path: Path, mo
     assert report("runs/mine").collected == 4
 
 
-@pytest.fixture
-def agents_of_its_own() -> Iterator[None]:
-    """Takes what a test registers for load_balance out of the register again: other tests look at all that is there."""
-    files = dict(infraray.agents.spec._files)
-    yield
-    infraray.agents.spec._files.clear()
-    infraray.agents.spec._files.update(files)
-    for name, agent in registered_agents("load_balance").items():
-        if not agent.__module__.startswith("infraray."):
-            del infraray.agents.agent._agents["load_balance", name]
-
-
-@pytest.mark.usefixtures("agents_of_its_own")
 def test_a_changed_import_is_another_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     asked = mine(imports=["ours.py"], agents=["scripted:ours"])
@@ -239,7 +224,6 @@ class Here(infraray.ScriptedAgent):
 """
 
 
-@pytest.mark.usefixtures("agents_of_its_own")
 @pytest.mark.parametrize("act", ["def act", "async def act"])
 @pytest.mark.parametrize(
     ("otherwise", "reason"),
@@ -257,7 +241,6 @@ def test_a_worker_that_cannot_start_ends_the_run(tmp_path: Path, act: str, other
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.usefixtures("agents_of_its_own")
 @pytest.mark.parametrize("act", ["def act", "async def act"])
 def test_a_relative_path_leads_from_where_the_run_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str

@@ -9,23 +9,12 @@ import pytest
 
 import infraray
 from infraray.agents import load_file, registered_agents
-from infraray.agents.agent import _agents
 from infraray.agents.chat import register_strategy, register_tool
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
 from infraray.errors import InfrarayError
-from infraray.registration import _registrations, registrations
+from infraray.registration import registrations
 from infraray.tune.searchers import find_searcher, register_searcher, registered_searchers
-
-
-@pytest.fixture(autouse=True)
-def as_before():
-    """What a test registers is forgotten."""
-    kept = [(registry, dict(registry)) for registry in (_agents, _registrations, gymnasium.registry)]
-    yield
-    for registry, before in kept:
-        registry.clear()
-        registry.update(before)
 
 
 class Other:

@@ -9,16 +9,8 @@ import pytest
 
 import infraray
 from infraray.errors import InfrarayError, UnknownName
-from infraray.registration import _registrations, find, registrations
+from infraray.registration import find, registrations
 from tests.core.toy import Lamp
-
-
-@pytest.fixture
-def lamps():
-    yield
-    for id in [id for id in _registrations if id.startswith("tests/")]:
-        del _registrations[id]
-        del gymnasium.registry[id]
 
 
 @pytest.mark.parametrize("name", ["load_balance", "load_balance-v0", "infraray/LoadBalance-v0"])
@@ -50,7 +42,7 @@ def test_id_must_have_a_namespace_and_a_version(id):
         infraray.register(id, name="lamp", entry_point=Lamp)
 
 
-def test_registering_the_same_class_again_replaces_it(lamps):
+def test_registering_the_same_class_again_replaces_it():
     def edited():
         class Brighter(Lamp):
             pass
@@ -65,7 +57,7 @@ def test_registering_the_same_class_again_replaces_it(lamps):
     assert len([found for found in registrations() if found.name == "lamp"]) == 1
 
 
-def test_bare_name_is_the_newest_version(lamps):
+def test_bare_name_is_the_newest_version():
     for version in (2, 10, 9):
         infraray.register(f"tests/Lamp-v{version}", name="lamp", entry_point=Lamp)
     assert find("lamp").version == 10
@@ -78,7 +70,7 @@ def test_made_environment_knows_how_it_was_made():
     assert again.parameters == environment.parameters and again.text is False
 
 
-def test_scenario_without_a_vector_environment_says_so(lamps):
+def test_scenario_without_a_vector_environment_says_so():
     infraray.register("tests/Lamp-v0", name="lamp", entry_point=Lamp)
     with pytest.raises(InfrarayError, match=r"has no vector environment; use infraray\.make"):
         infraray.make_vector("lamp", 4)
