@@ -19,7 +19,8 @@ import infraray
 from benchmarks.table import Row, print_table
 from infraray.actors.cluster import ray_cluster
 from infraray.episodes import EpisodePlayer
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 TASKS = str(Path(__file__).with_name("trivial_scenario.py"))
 BUSY_EPISODES = 3000

@@ -19,7 +19,7 @@ from infraray.actors.cluster import check_cluster
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.reports.table_lines import print_table
-from infraray.runs import obstacle
+from infraray.runs.planning import obstacle
 
 SHARED_MEMORY_BYTES = 512 * 2**20
 DISK_BYTES = 2**30

@@ -19,7 +19,8 @@ from infraray.folders import holds
 from infraray.launch import check_nothing_missing, prepare, run_folder
 from infraray.reports.notation import count_of, printable
 from infraray.reports.table_lines import print_table
-from infraray.runs import Plan, RunSpec
+from infraray.runs.plan import Plan
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.manifest import BrokenManifest, read_manifest
 from infraray.trajectories.store import check_name, collected

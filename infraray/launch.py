@@ -13,7 +13,9 @@ from rich.console import Console
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError
 from infraray.folders import check_not_shared, named_path
-from infraray.runs import Plan, RunSpec, load_run, make_plan, parse_run
+from infraray.runs.plan import Plan
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import RunSpec, load_run, parse_run
 from infraray.summary import Summary, settled
 from infraray.trajectories.store import open_folder
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from infraray.actors.rollout import BatchReport
 from infraray.actors.scheduler import Who
-from infraray.runs import Plan
+from infraray.runs.plan import Plan
 
 PLAIN_INTERVAL_S = 5.0
 MAX_BARS = 30

@@ -19,7 +19,7 @@ from infraray.trajectories.reader import Run
 
 if TYPE_CHECKING:
     from infraray.episodes import EpisodeSpec
-    from infraray.runs import Limits
+    from infraray.runs.limits import Limits
 
 Scope = Literal["run", "agent", "episode"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infraray.provenance import session
-from infraray.runs import Plan
+from infraray.runs.plan import Plan
 from infraray.trajectories.store import RunStore, write_manifest
 from infraray.version import __version__
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from infraray.runs import load_run, make_plan
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import load_run
 from infraray.tune.study_file import load_study, make_objective
 
 ROOT = Path(__file__).parents[1]

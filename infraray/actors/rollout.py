@@ -15,7 +15,7 @@ import ray
 
 from infraray.agents import load_file
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory
-from infraray.runs import Limits
+from infraray.runs.limits import Limits
 from infraray.spending import LimitReached
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes

@@ -34,7 +34,7 @@ from infraray.agents import parse_agent
 from infraray.agents.chat import Share
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.errors import InfrarayError
-from infraray.runs import Plan
+from infraray.runs.plan import Plan
 from infraray.spending import LimitReached, Spending
 from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch

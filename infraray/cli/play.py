@@ -16,7 +16,8 @@ from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
 from infraray.launch import check_nothing_missing, prepare
 from infraray.reports.notation import plain
-from infraray.runs import Plan, parse_run
+from infraray.runs.plan import Plan
+from infraray.runs.run_file import parse_run
 from infraray.user_code import printable
 
 

@@ -13,7 +13,7 @@ from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.cli.paths import path_of
 from infraray.cli.report import show_report
 from infraray.errors import InfrarayError
-from infraray.runs import RunSpec, load_run, parse_run
+from infraray.runs.run_file import RunSpec, load_run, parse_run
 
 
 def run(

@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from infraray.agents import load_file, parse_agent, read_source
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import find
-from infraray.runs import SeedRange, Seeds
+from infraray.runs.seeds import SeedRange, Seeds
 from infraray.strict import StrictModel
 from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher

@@ -6,7 +6,7 @@ import pytest
 
 import infraray
 from infraray.launch import run
-from infraray.runs import parse_run
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.reader import Run
 
 pytestmark = pytest.mark.usefixtures("ray_session")

@@ -18,7 +18,8 @@ import pytest
 from infraray import run
 from infraray.actors.run_engines import RunEngines
 from infraray.errors import InfrarayError
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.reader import Run
 from tests.actors.watching import processes, wait_for
 

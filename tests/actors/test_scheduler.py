@@ -15,7 +15,8 @@ from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.launch import run
 from infraray.reports.report import report
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore
 from tests.actors.watching import content

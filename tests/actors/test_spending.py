@@ -8,7 +8,8 @@ import pytest
 
 from infraray import run
 from infraray.errors import InfrarayError
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.summary import Summary
 from infraray.trajectories.reader import Run
 from tests.agents.chat.server import Server, in_thread

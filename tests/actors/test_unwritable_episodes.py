@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from infraray.launch import run
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.reader import Run
 
 TROUBLESOME = str(Path(__file__).with_name("troublesome.py"))

@@ -14,7 +14,8 @@ import infraray
 from infraray.agents import load_agent, load_file
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "langgraph_agent.py")
 

@@ -10,7 +10,8 @@ from infraray import make
 from infraray.agents import Briefing, load_agent
 from infraray.episodes import EpisodePlayer
 from infraray.registration import find
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 SIMULATED = ("load_balance", "caching", "abr")
 

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from infraray.episodes import EpisodePlayer
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 RAISER = """
 from infraray.agents import Agent

@@ -17,7 +17,8 @@ import infraray
 from infraray.actors.rollout import pack
 from infraray.agents import load_agent, load_file
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.stopping import Stopped
 from infraray.tune import Objective
 from infraray.tune.trial_actor import Order, carry_out

@@ -7,7 +7,8 @@ import pytest
 
 from infraray.engines import EngineSpec, launchers, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 
 @pytest.mark.parametrize(

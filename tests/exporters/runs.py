@@ -6,7 +6,8 @@ from typing import Any
 
 from infraray import __version__
 from infraray.episodes import EpisodePlayer
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore, write_manifest

@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infraray.episodes import EpisodePlayer, failed_trajectory
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.runs import load_run, make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import load_run, parse_run
 from infraray.scenarios.routing.environment import Routing
 
 GOOD = "scenarios: [load_balance]\nagents: ['scripted:random']\n"

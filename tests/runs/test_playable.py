@@ -9,7 +9,8 @@ from infraray.doctor import scenario_findings
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.requirements import _not_importable, missing_for
 from infraray.scenarios.routing.environment import Routing

@@ -15,7 +15,9 @@ from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.reports.report import report
 from infraray.rescoring import rescore
-from infraray.runs import Plan, make_plan, parse_run
+from infraray.runs.plan import Plan
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.exporters.export import export
 from infraray.trajectories.reader import Run

@@ -15,7 +15,8 @@ from rich.console import Console
 from infraray.environment import Measures
 from infraray.episodes import Step, Trajectory
 from infraray.errors import InfrarayError
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.scenarios.inference.bench import Trial, to_plain
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode

@@ -1,0 +1,110 @@
+"""The plan of a run: every episode that it asks for, and what its manifest tells of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infraray.agents import parse_agent
+from infraray.engines import EngineSpec
+from infraray.environment import Environment
+from infraray.episodes import Entry, EpisodeSpec
+from infraray.errors import without_secrets
+from infraray.registration import Registration
+from infraray.runs.run_file import RunSpec
+from infraray.runs.seeds import SeedRange
+from infraray.user_code import guarded
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """One scenario of a run with everyone who plays it."""
+
+    label: str
+    registration: Registration
+    environment: Environment
+    entries: tuple[Entry, ...]
+    seeds: SeedRange | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every episode of a run, never all at once in memory."""
+
+    spec: RunSpec
+    lineups: tuple[Lineup, ...]
+    sources: Mapping[str, bytes]
+    """The content of the user's files by path, for the machines that do not have them."""
+    engines: Mapping[str, EngineSpec]
+    """The engines that agents play on, by the name in the agents' specs."""
+    left_out: tuple[str, ...] = ()
+    """A line for each optional scenario that this machine cannot play."""
+
+    @property
+    def total(self) -> int:
+        """How many episodes there are."""
+        return sum(self.total_per_entry(lineup) * len(lineup.entries) for lineup in self.lineups)
+
+    def total_per_entry(self, lineup: Lineup) -> int:
+        """How many episodes each of a lineup's agents plays."""
+        return len(lineup.seeds) * self.spec.repetitions
+
+    @property
+    def total_conversations(self) -> int:
+        """How many episodes are of conversational agents."""
+        return sum(
+            self.total_per_entry(lineup) * sum(entry.conversational for entry in lineup.entries)
+            for lineup in self.lineups
+        )
+
+    @property
+    def concurrencies(self) -> list[int]:
+        """How much may be asked at once: in the whole run, and at each agent's server that has a limit."""
+        agents = {parse_agent(entry.agent) for lineup in self.lineups for entry in lineup.entries}
+        asked = [dict(agent.options).get("concurrency") for agent in agents if agent.kind in ("chat", "engine")]
+        return [most for most in (self.spec.concurrency, *asked) if most is not None]
+
+    def episodes(self, conversational: bool | None = None) -> Iterator[EpisodeSpec]:
+        """The episodes, those on the same task next to each other; all, or those of one kind of agents."""
+        for lineup in self.lineups:
+            entries = [entry for entry in lineup.entries if conversational in (None, entry.conversational)]
+            for seed in lineup.seeds if entries else ():
+                for entry in entries:
+                    for repetition in range(self.spec.repetitions):
+                        yield EpisodeSpec(entry, seed, repetition)
+
+    def manifest(self) -> dict[str, Any]:
+        """What ``run.json`` keeps beside the data: the plan, and what its names were resolved to."""
+        scenarios = {lineup.label: self._described(lineup) for lineup in self.lineups}
+        plan = without_secrets(self.spec.model_dump(mode="json"))
+        return {"name": self.spec.name, "plan": plan, "scenarios": scenarios}
+
+    def _described(self, lineup: Lineup) -> dict[str, Any]:
+        """A scenario in the manifest.
+
+        Raises:
+            InfrarayError: what the scenario says of itself is nothing that can be written.
+        """
+        with guarded(f"scenario {lineup.label}"):
+            described = {
+                "scenario": lineup.registration.name,
+                "id": lineup.registration.id,
+                "version": lineup.registration.version,
+                "parameters": without_secrets(lineup.environment.parameters.model_dump(mode="json")),
+                "options": lineup.environment.options(),
+                "level": lineup.environment.level,
+                "score": vars(lineup.environment.score),
+                "task_description": lineup.environment.task_description,
+                "available_actions": lineup.environment.available_actions,
+                "observation": lineup.environment.layout.describe(),
+                "agents": [entry.agent for entry in lineup.entries],
+                "digests": {entry.agent: entry.digest.hex() for entry in lineup.entries},
+                "code": {entry.agent: dict(entry.code) for entry in lineup.entries},
+                "seeds": vars(lineup.seeds) if isinstance(lineup.seeds, SeedRange) else lineup.seeds,
+                "repetitions": self.spec.repetitions,
+                "owed_total": self.total_per_entry(lineup) * len(lineup.entries),
+            }
+            json.dumps(described, ensure_ascii=False).encode()
+        return described

@@ -1,0 +1,188 @@
+"""Makes a run's plan: every name resolved, every environment and agent made once, each mistake told with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infraray.agents import Agent, AgentSpec, load_agent, load_file, parse_agent, read_source, registered_agents
+from infraray.agents.chat import NotStarted, ServedModel
+from infraray.engines import EngineSpec, read_engine_spec
+from infraray.environment import Environment
+from infraray.episodes import Entry
+from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.parameters import file_sha256
+from infraray.registration import Registration, find
+from infraray.runs.plan import Lineup, Plan
+from infraray.runs.run_file import RunSpec, ScenarioSection
+from infraray.user_code import guarded
+from infraray.yaml_file import Place
+
+
+def make_plan(spec: RunSpec) -> Plan:
+    """Resolves a run: imports the user's files, makes every environment and every agent once.
+
+    Raises:
+        InfrarayError: a name is unknown, a parameter out of range, a file cannot be read.
+    """
+    for position, path in enumerate(spec.imports):
+        with _explaining(spec, "imports", position):
+            load_file(path)
+    lineups: list[Lineup] = []
+    engines: dict[str, EngineSpec] = {}
+    left_out = []
+    for position, section in enumerate(spec.scenarios):
+        with _explaining(spec, "scenarios", position), guarded(f"scenario {section.scenario}"):
+            registration, environment = _make_environment(section)
+            problem = obstacle(environment)
+            if problem is not None and not section.optional:
+                raise InfrarayError(f"{registration.name}: {problem}")
+        if problem is not None:
+            left_out.append(f"{section.label or section.scenario} is left out: {problem}")
+            continue
+        lineup = _resolve(spec, position, section, registration, environment, engines)
+        if lineup.label in (earlier.label for earlier in lineups):
+            with _explaining(spec, "scenarios", position):
+                raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
+        for earlier in lineups:
+            with _explaining(spec, "scenarios", position):
+                _check_apart(earlier, lineup)
+        lineups.append(lineup)
+    if not lineups:
+        raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
+    # In the order in which they were imported here: one may need what another registers.
+    used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
+    sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
+    plan = Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
+    plan.manifest()  # what cannot be described is refused before anything is played
+    return plan
+
+
+def obstacle(environment: Environment) -> str | None:
+    """Why an environment's tasks cannot be played, in one line that says what to do; None where they can.
+
+    What this machine lacks says nothing about another cluster's.
+    """
+    elsewhere = os.environ.get("RAY_ADDRESS")
+    return environment.unplayable() or (None if elsewhere else type(environment).problem())
+
+
+def _make_environment(section: ScenarioSection) -> tuple[Registration, Environment]:
+    """A scenario's registration, and the environment that its section asks for.
+
+    Raises:
+        InfrarayError: a parameter is wrong, or the episodes would end before anything is scored.
+    """
+    registration = find(section.scenario)
+    given = section.model_dump(exclude={"scenario", "label", "parameters", "agents", "seeds", "optional"})
+    for name in section.parameters:
+        if name in given:
+            raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")
+    environment = registration.environment_class()(**given, **section.parameters)
+    least, follows_from = environment.least_steps()
+    limit = environment.max_episode_steps
+    if limit is not None and limit < least:
+        warmup = getattr(environment.parameters, follows_from)
+        raise InfrarayError(
+            f"{registration.name}: max_episode_steps={limit}: nothing would be scored, since {follows_from}={warmup}; "
+            f"give at least {least}, or lower {follows_from}"
+        )
+    return registration, environment
+
+
+def _resolve(
+    spec: RunSpec,
+    position: int,
+    section: ScenarioSection,
+    registration: Registration,
+    environment: Environment,
+    engines: dict[str, EngineSpec],
+) -> Lineup:
+    """A scenario with everyone who plays it; the engines that they need are added to ``engines``."""
+    place = "scenarios", position
+    with _explaining(spec, *place), guarded(f"scenario {section.scenario}"):
+        files = environment.parameters.files() | {path: file_sha256(path) for path in spec.imports}
+        if registration.file is not None:
+            files[registration.file] = file_sha256(registration.file)
+        if not spec.agents and not section.agents:
+            raise InfrarayError("no agents; list some under 'agents', for example 'scripted:*'")
+    label = section.label or registration.name
+    entries: dict[str, Entry] = {}
+    asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
+    asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
+    for where, pattern in asked:
+        with _explaining(spec, *where), guarded(f"agent {pattern}"):
+            for agent in _all_scripted(registration) if pattern == "scripted:*" else [pattern]:
+                if agent in entries:
+                    raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
+                parsed = parse_agent(agent)
+                engine = _engine(spec, parsed, engines) if parsed.kind == "engine" else None
+                served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in engines.items()}
+                made = load_agent(parsed, registration.id, served)
+                if not isinstance(made, Agent):
+                    raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
+                if (problem := made.problem()) is not None:
+                    raise InfrarayError(f"agent {agent}: {problem}")
+                needs_price = spec.limits.unpriced() if parsed.kind in ("chat", "engine") else None
+                if needs_price is not None and "prices" not in dict(parsed.options):
+                    raise InfrarayError(f"agent {agent}: limits.{needs_price} needs its prices; add ?prices=FILE")
+                served_by = engine.identity if engine is not None else None
+                with guarded(f"scenario {section.scenario}"):
+                    entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
+    return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
+
+
+def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
+    """Refuses two labels for one episode, which is played and counted once.
+
+    Raises:
+        InfrarayError: an agent plays equal tasks in both.
+    """
+    played = {entry.digest for entry in earlier.entries}
+    for entry in lineup.entries:
+        if entry.digest in played and not set(earlier.seeds).isdisjoint(lineup.seeds):
+            raise InfrarayError(
+                f"{entry.agent} plays the same tasks in {earlier.label!r} and {lineup.label!r}; "
+                "change parameters or seeds, or leave one out"
+            )
+
+
+def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> EngineSpec:
+    """The engine that an agent plays on: one of the section ``engines``, or ``KIND:MODEL`` with its defaults."""
+    name = agent.target
+    if name in engines:
+        return engines[name]
+    kind, colon, model = name.partition(":")
+    if name in spec.engines:
+        engines[name] = spec.engines[name]
+    elif colon:
+        engines[name] = read_engine_spec({"name": re.sub(r"\W+", "-", name).strip("-"), "engine": kind, "model": model})
+    else:
+        hint = did_you_mean(name, spec.engines) if spec.engines else "add one under 'engines'"
+        raise UnknownName(f"agent engine:{name}: no such engine; {hint}")
+    if not engines[name].served_model:
+        raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
+    return engines[name]
+
+
+@contextmanager
+def _explaining(spec: RunSpec, *place: int | str) -> Iterator[None]:
+    """Puts file, line and field before every line of an error inside."""
+    try:
+        yield
+    except InfrarayError as error:
+        lines = []
+        for line in str(error).splitlines():
+            # "load_balance: num_servers=0: ..." is about a parameter, whose line is nearer than the scenario's.
+            named = re.match(r"\w+: (\w+)", line)
+            inner = (*place, "parameters", named[1]) if named and place[0] == "scenarios" else place
+            start = spec._where(inner)
+            lines.append(f"{start}{'.'.join(map(str, place))}: {line}")
+        raise InfrarayError("\n".join(lines)) from None
+
+
+def _all_scripted(registration: Registration) -> list[str]:
+    registration.import_baselines()
+    return [f"scripted:{name}" for name in registered_agents(registration.name)]

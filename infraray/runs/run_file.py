@@ -1,0 +1,98 @@
+"""A run as a YAML file or the command line's flags ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+
+from infraray.engines import EngineSpec
+from infraray.environment import InvalidActionPolicy
+from infraray.errors import InfrarayError, explain_validation
+from infraray.runs.limits import Limits
+from infraray.runs.seeds import SeedRange, Seeds
+from infraray.strict import StrictModel
+from infraray.yaml_file import Where, nowhere, read_yaml
+
+
+class ScenarioSection(StrictModel):
+    """One scenario with its parameters, and the agents that play it beside the run's."""
+
+    scenario: str
+    label: str | None = None
+    preset: str | None = None
+    parameters: dict[str, Any] = {}
+    level: int = 1
+    agents: list[str] = []
+    seeds: Seeds | None = None
+    text: bool = True
+    invalid_action: InvalidActionPolicy = "retry"
+    invalid_penalty: float = 1.0
+    max_episode_steps: int | None = None
+    reward_scale: float = 1.0
+    optional: bool = Field(default=False, description="leave it out, and say so, where this machine cannot play it")
+
+
+def _read_section(value: Any) -> Any:
+    """A bare name is a scenario with its defaults."""
+    return {"scenario": value} if isinstance(value, str) else value
+
+
+def _name_engines(value: Any) -> Any:
+    """An engine's name is its key."""
+    if not isinstance(value, dict):
+        return value
+    return {name: {**given, "name": name} if isinstance(given, dict) else given for name, given in value.items()}
+
+
+Engines = Annotated[dict[str, EngineSpec], BeforeValidator(_name_engines)]
+
+
+class RunSpec(StrictModel):
+    """A run, as a YAML file writes it.
+
+    Agents at the top play every scenario, agents in a scenario only that one. ``scripted:*``
+    stands for all the scripted agents of the scenario. Engines are started when an agent
+    ``engine:NAME`` has something to play, and ended with the run.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    scenarios: list[Annotated[ScenarioSection, BeforeValidator(_read_section)]] = Field(min_length=1)
+    agents: list[str] = []
+    engines: Engines = {}
+    seeds: Seeds = SeedRange(0, 10)
+    repetitions: int = Field(default=1, ge=1, le=1_000_000)
+    limits: Limits = Limits()
+    imports: list[str] = []
+    workers: int | None = Field(default=None, ge=1, le=100_000)
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="conversations under way at once; 256 in each process if null"
+    )
+    _where: Where = PrivateAttr(default_factory=lambda: nowhere)
+
+
+def load_run(path: str | Path) -> RunSpec:
+    """Reads a run from a YAML file.
+
+    Raises:
+        InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
+    """
+    data, where = read_yaml(path, "'scenarios' and 'agents'")
+    return parse_run(data, where)
+
+
+def parse_run(data: Mapping[str, Any], where: Where = nowhere) -> RunSpec:
+    """Validates a run; ``where`` turns the place of a mistake into the start of its line.
+
+    Raises:
+        InfrarayError: one line a mistake.
+    """
+    try:
+        spec = RunSpec.model_validate(dict(data))
+    except ValidationError as error:
+        lines = [f"{where(place)}{line}" for place, line in explain_validation(error, RunSpec)]
+        raise InfrarayError("\n".join(lines)) from None
+    spec._where = where
+    return spec

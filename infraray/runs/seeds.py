@@ -1,0 +1,55 @@
+"""Which seeds a run plays: a count, a range or a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator
+
+
+@dataclass(frozen=True)
+class SeedRange:
+    """Seeds from ``start`` up to, not including, ``stop``; a million take no memory."""
+
+    start: int
+    stop: int
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.stop))
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def _read_seeds(value: Any) -> SeedRange | tuple[int, ...]:
+    """``20`` is 0 to 19, ``"100:120"`` is 100 to 119, a list is itself."""
+    if isinstance(value, SeedRange):
+        return value
+    if isinstance(value, list | tuple):
+        if not value or not all(_is_seed(seed) for seed in value):
+            raise ValueError("must hold at least one seed, each a whole number from 0 to 2**62 - 1")
+        if len(set(value)) != len(value):
+            raise ValueError("must hold each seed once; 'repetitions' plays a task more often")
+        return tuple(value)
+    match = _SEED_RANGE.fullmatch(str(value)) if not isinstance(value, bool) else None
+    if match is None:
+        raise ValueError("must be a count such as 20, a range such as '100:120', or a list")
+    found = SeedRange(int(match["start"] or 0), int(match["stop"]))
+    if not _is_seed(found.stop) or found.start >= found.stop:
+        raise ValueError("must hold at least one seed, each from 0 to 2**62 - 1")
+    return found
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
+
+
+def _write_seeds(seeds: SeedRange | tuple[int, ...]) -> str | list[int]:
+    return f"{seeds.start}:{seeds.stop}" if isinstance(seeds, SeedRange) else list(seeds)
+
+
+_SEED_RANGE = re.compile(r"((?P<start>\d{1,19}):)?(?P<stop>\d{1,19})")
+Seeds = Annotated[SeedRange | tuple[int, ...], PlainValidator(_read_seeds), PlainSerializer(_write_seeds)]
