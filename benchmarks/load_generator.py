@@ -45,9 +45,9 @@ WARM_UP = "to warm up"
 
 def ours(url: str, rate: float, count: int) -> list[float]:
     """Our load generator."""
-    from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
-    from infraray.scenarios.inference.requests import Request
-    from infraray.scenarios.inference.responses import read_response
+    from infraray.load.generator import Load, find_target, generate_load
+    from infraray.load.requests import Request
+    from infraray.load.responses import read_response
 
     target = find_target(url, "completions")
     body = {"model": "m", "max_tokens": TOKENS, "stream": True}
@@ -119,7 +119,7 @@ def openai_client(url: str, rate: float, count: int) -> list[float]:
 def vllm_bench(url: str, rate: float, count: int) -> list[float]:
     """`vllm bench serve`, in a process of its own on the same core."""
     from tests.engines.vllm_bench import bench_serve
-    from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+    from tests.load.tokenizers_on_the_spot import make_words
 
     with tempfile.TemporaryDirectory() as folder:
         model = str(make_words(Path(folder)))

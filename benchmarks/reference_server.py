@@ -19,11 +19,11 @@ from benchmarks.engine_flags import add_flag_option, read_flags
 from benchmarks.table import Row, print_table
 from infraray.engines import read_engine_spec
 from infraray.engines.process import EngineProcess
-from infraray.scenarios.inference.measurement import measure
-from infraray.scenarios.inference.metrics import Metrics
-from infraray.scenarios.inference.requests import make_requests
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Traffic, Workload
+from infraray.load.measurement import measure
+from infraray.load.metrics import Metrics
+from infraray.load.requests import make_requests
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Traffic, Workload
 
 MOST = 1.1
 """Time per token over several connections, over that over one: two measurements of a quiet machine differ by less."""

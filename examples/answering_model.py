@@ -22,7 +22,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from infraray.scenarios.inference.documents import write_document
+from infraray.load.documents import write_document
 from infraray.scenarios.inference.integrity.probes import CODE_QUESTION, CODED
 from infraray.scenarios.inference.quality.mmlu_pro import read_question
 from infraray.scenarios.inference.quality.prompt import messages

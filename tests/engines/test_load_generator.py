@@ -10,10 +10,10 @@ import pytest
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
-from infraray.scenarios.inference.measurement import measure
-from infraray.scenarios.inference.requests import RequestSet, make_requests
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
+from infraray.load.measurement import measure
+from infraray.load.requests import RequestSet, make_requests
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
 from tests.engines.conftest import ENV, FLAGS
 from tests.engines.shared_answers import Relay
 from tests.engines.vllm_bench import bench_serve

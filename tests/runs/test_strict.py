@@ -11,10 +11,10 @@ from infraray.agents.chat.options import ChatOptions
 from infraray.agents.chat.prices import read_price
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, explain_validation
+from infraray.load.workloads import Workload
 from infraray.registration import find, registrations
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import RunSpec, load_run
-from infraray.scenarios.inference.workloads import Workload
 from infraray.strict import StrictModel
 from infraray.tune.study_file import StudySpec, load_study
 from infraray.yaml_file import read_yaml

@@ -17,7 +17,7 @@ from infraray.tune.searchers import Searcher, registry
 from infraray.tune.study import CLOCK_S, DEADLINE, Budget, Study
 from infraray.tune.study_file import make_objective, parse_study
 from infraray.tune.trial_actor import Order, carry_out
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+from tests.load.tokenizers_on_the_spot import make_words
 from tests.tune.bowls import SPACE, Bowl
 
 

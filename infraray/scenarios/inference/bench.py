@@ -29,22 +29,22 @@ from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.engines.transformers import SERVER
 from infraray.errors import InfrarayError
+from infraray.hardware.device_lock import DeviceLock
+from infraray.hardware.machine import this_machine
+from infraray.hardware.roofline import Roofline, model_size
+from infraray.load.measurement import Measurement, measure
+from infraray.load.requests import RequestSet, stored_requests
+from infraray.load.tokenizer import ModelTokenizer
 from infraray.parameters import file_sha256
-from infraray.scenarios.inference.device_lock import DeviceLock
-from infraray.scenarios.inference.hardware import this_machine
 from infraray.scenarios.inference.installed_versions import installed_versions
 from infraray.scenarios.inference.integrity.judge import check_judge
 from infraray.scenarios.inference.integrity.probes import check_can_probe
 from infraray.scenarios.inference.launching.installed_flags import installed_flags
-from infraray.scenarios.inference.measurement import Measurement, measure
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.quality import Question, Quiz, read_mmlu_pro
 from infraray.scenarios.inference.reference import Reference, load_reference
-from infraray.scenarios.inference.requests import RequestSet, stored_requests
-from infraray.scenarios.inference.roofline import Roofline, model_size
 from infraray.scenarios.inference.scoring import speedup
 from infraray.scenarios.inference.setting import ENGINE, Setting
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
 from infraray.tune.values import Configuration
 
 Start = Literal["preloaded", "plain", "clean"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from infraray.scenarios.inference.arrivals import arrival_times
-from infraray.scenarios.inference.requests import RequestSet
-from infraray.scenarios.inference.roofline import Roofline
-from infraray.scenarios.inference.workloads import Traffic, Workload
+from infraray.hardware.roofline import Roofline
+from infraray.load.arrivals import arrival_times
+from infraray.load.requests import RequestSet
+from infraray.load.workloads import Traffic, Workload
 from infraray.tune.hyperparameters import Hyperparameter
 from infraray.tune.space import SearchSpace
 

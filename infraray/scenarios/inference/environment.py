@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
+from infraray.load.metrics import higher_is_better
+from infraray.load.workloads import PRESETS, SEED_PAIRS
 from infraray.observation import ObservedField
 from infraray.scenarios.inference.bench import Bench, Trial, to_plain
 from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
-from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
 from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, VERBS, ProposalForm, complete
 from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
-from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS
 from infraray.tune.values import Configuration
 
 SAID = 4000

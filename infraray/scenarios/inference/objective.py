@@ -16,13 +16,13 @@ from infraray.agents import load_agent, parse_agent
 from infraray.environment import Score
 from infraray.episodes import Entry, EpisodePlayer, agent_code, scenario_code
 from infraray.errors import InfrarayError
+from infraray.load.workloads import SEED_PAIRS
 from infraray.registration import find
 from infraray.scenarios.inference.bench import Bench, Trial
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
 from infraray.scenarios.inference.submission import Submission, submit
-from infraray.scenarios.inference.workloads import SEED_PAIRS
 from infraray.tune.episodes import measure_agent
 from infraray.tune.objective import Measurement, Objective, SearchRequest, joined
 from infraray.tune.values import Configuration

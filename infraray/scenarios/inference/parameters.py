@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from infraray.engines.spec import Flags
 from infraray.errors import did_you_mean
+from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 from infraray.parameters import Parameters, parameter
 from infraray.scenarios.inference.launching import LAUNCH_SPACES
 from infraray.scenarios.inference.setting import Setting
-from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 
 
 def _read_workload(value: Any) -> Any:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from infraray.load.responses import Response
 from infraray.scenarios.inference.quality import Answer, Answers
-from infraray.scenarios.inference.responses import Response
 
 
 @dataclass(frozen=True)

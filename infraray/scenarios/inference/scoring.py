@@ -16,8 +16,8 @@ from enum import StrEnum
 from statistics import fmean, geometric_mean, stdev
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.metrics import higher_is_better
-from infraray.scenarios.inference.workloads import Objective
+from infraray.load.metrics import higher_is_better
+from infraray.load.workloads import Objective
 
 BASELINE = 1.0
 """What a run is worth that does not count."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from infraray.engines.spec import EngineSpec, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
-from infraray.scenarios.inference.workloads import Workload
 from infraray.tune.space import SearchSpace, chosen_part, joint_space
 from infraray.tune.values import Configuration
 

@@ -6,11 +6,11 @@ import json
 import math
 from collections.abc import Sequence
 
+from infraray.hardware.machine import this_machine
+from infraray.load.metrics import higher_is_better
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.bench import Trial
-from infraray.scenarios.inference.hardware import this_machine
-from infraray.scenarios.inference.metrics import higher_is_better
 from infraray.scenarios.inference.setting import Setting
-from infraray.scenarios.inference.workloads import Workload
 from infraray.tune.hyperparameters import Float, Int
 from infraray.tune.space import SearchSpace
 from infraray.tune.values import Configuration

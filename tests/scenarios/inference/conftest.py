@@ -1,19 +1,18 @@
 """A bench whose engines are a small streaming server, and the scenario's parameters for it."""
 
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infraray.engines import process
 from infraray.engines.launcher import Launcher
-from infraray.scenarios.inference import device_lock, hardware
+from infraray.hardware import device_lock
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.launching import installed_flags
 from infraray.scenarios.inference.parameters import InferenceParameters
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+from tests.load.tokenizers_on_the_spot import make_words
 
 ROOT = Path(__file__).parents[3]
 COMMAND = ("{python}", "-P", str(Path(__file__).with_name("streaming_engine.py")), "--port", "{port}")
@@ -48,25 +47,6 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferencePara
         "ready_timeout_s": 60.0,
     }
     return InferenceParameters.parse("inference", given)
-
-
-@pytest.fixture
-def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Puts a stand-in in the place of nvidia-smi, which prints a text and ends with a status."""
-
-    def forget() -> None:
-        hardware.listed_gpus.cache_clear()
-        hardware.this_machine.cache_clear()
-
-    def put(printed: str, status: int = 0) -> None:
-        program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!{sys.executable}\nprint({printed!r}, end='')\nraise SystemExit({status})")
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        forget()
-
-    yield put
-    forget()
 
 
 @pytest.fixture

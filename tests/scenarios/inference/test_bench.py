@@ -17,9 +17,9 @@ import pytest
 
 from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
+from infraray.hardware.device_lock import DeviceLock
 from infraray.scenarios.inference import bench as bench_module
 from infraray.scenarios.inference.bench import Bench
-from infraray.scenarios.inference.device_lock import DeviceLock
 from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.parameters import InferenceParameters
 from tests.engines.fakes import eventually, exists

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from infraray.hardware.roofline import Device, ModelSize, Roofline
+from infraray.load.requests import Request, RequestSet
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.bound import best_score
-from infraray.scenarios.inference.requests import Request, RequestSet
-from infraray.scenarios.inference.roofline import Device, ModelSize, Roofline
-from infraray.scenarios.inference.workloads import Workload
 from infraray.tune.hyperparameters import Categorical, Ordinal
 from infraray.tune.space import SearchSpace, joint_space
 

@@ -13,7 +13,7 @@ from infraray.tune import study_file
 from infraray.tune.objective import SearchRequest
 from infraray.tune.ray_search import Resources
 from infraray.tune.study_file import parse_study
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+from tests.load.tokenizers_on_the_spot import make_words
 
 
 def request(

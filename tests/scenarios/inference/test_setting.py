@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
+from infraray.load.workloads import PRESETS, Workload
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.setting import Setting
-from infraray.scenarios.inference.workloads import PRESETS, Workload
 
 UNCUT = {2048, 4096, 8192, 16384, 32768}
 """The batches of the space ``vllm``."""

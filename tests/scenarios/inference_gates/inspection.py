@@ -6,7 +6,13 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from infraray.scenarios.inference.hardware import this_machine
+from infraray.hardware.machine import this_machine
+from infraray.hardware.roofline import Roofline, model_size
+from infraray.load.measurement import measure
+from infraray.load.requests import RequestSet, make_requests
+from infraray.load.responses import Response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Traffic, Workload
 from infraray.scenarios.inference.integrity import (
     ConnectionWatch,
     Evidence,
@@ -16,13 +22,7 @@ from infraray.scenarios.inference.integrity import (
     check_integrity,
     plan_probes,
 )
-from infraray.scenarios.inference.measurement import measure
 from infraray.scenarios.inference.quality import Answers, QualityResult, Quiz, read_mmlu_pro
-from infraray.scenarios.inference.requests import RequestSet, make_requests
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.roofline import Roofline, model_size
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Traffic, Workload
 
 WORKLOAD = Workload(
     input_tokens=320, output_tokens=40, num_requests=16, traffic=(Traffic(concurrency=2),), request_timeout_s=120.0

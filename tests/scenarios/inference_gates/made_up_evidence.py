@@ -6,6 +6,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from infraray.hardware.roofline import ModelSize, Roofline, find_device
+from infraray.load.requests import Request
+from infraray.load.responses import Response
+from infraray.load.workloads import Traffic, Workload
 from infraray.scenarios.inference.integrity import (
     PHASES,
     ConnectionLog,
@@ -18,10 +22,6 @@ from infraray.scenarios.inference.integrity import (
 from infraray.scenarios.inference.integrity.connection_watch import OutsideConnection
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood
 from infraray.scenarios.inference.integrity.probes import Canary, Probe, Told
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.roofline import ModelSize, Roofline, find_device
-from infraray.scenarios.inference.workloads import Traffic, Workload
 
 MISTRAL_7B = ModelSize(
     parameters=7_248_000_000,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from infraray.hardware.roofline import Device, Roofline
 from infraray.scenarios.inference.integrity import CHECKS, PHASES, Finding, check_integrity
 from infraray.scenarios.inference.integrity.finding import NotChecked
 from infraray.scenarios.inference.integrity.probes import Told
-from infraray.scenarios.inference.roofline import Device, Roofline
 from tests.scenarios.inference_gates.made_up_evidence import (
     MISTRAL_7B,
     REQUESTS,

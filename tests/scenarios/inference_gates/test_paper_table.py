@@ -15,6 +15,7 @@ from rich.console import Console
 from infraray.environment import Measures
 from infraray.episodes import Step, Trajectory
 from infraray.errors import InfrarayError
+from infraray.load.workloads import Workload
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
 from infraray.scenarios.inference.bench import Trial, to_plain
@@ -27,7 +28,6 @@ from infraray.scenarios.inference.quality import QualityResult
 from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.submission import Submission
-from infraray.scenarios.inference.workloads import Workload
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
 from infraray.version import __version__

@@ -9,6 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from infraray.errors import InfrarayError
+from infraray.load.requests import Request
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity import (
     ProbeAnswers,
     ProbePlan,
@@ -19,11 +22,8 @@ from infraray.scenarios.inference.integrity import (
     plan_probes,
 )
 from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs, told_likelihood
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
+from tests.load.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
 from tests.scenarios.inference.sse_server import Server
-from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
 from tests.scenarios.inference_gates.chat_server import chat_server
 from tests.scenarios.inference_gates.made_up_evidence import response, token
 

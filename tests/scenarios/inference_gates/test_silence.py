@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from infraray.load.requests import Request
+from infraray.load.responses import Response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity import (
     CHECKS,
     Evidence,
@@ -21,12 +25,8 @@ from infraray.scenarios.inference.integrity import (
     plan_probes,
 )
 from infraray.scenarios.inference.integrity.probes import ROUNDS, TIMED
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
+from tests.load.tokenizers_on_the_spot import make_byte_level_bpe
 from tests.scenarios.inference.sse_server import Script, Server
-from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe
 from tests.scenarios.inference_gates import made_up_evidence as made_up
 from tests.scenarios.inference_gates.made_up_evidence import PLAN, measured, noisy, response, token
 

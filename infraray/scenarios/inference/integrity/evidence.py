@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from infraray.hardware.roofline import Roofline
+from infraray.load.requests import Request
+from infraray.load.responses import Response
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionLog
 from infraray.scenarios.inference.integrity.opinion import Opinion
 from infraray.scenarios.inference.integrity.probes import ProbeAnswers
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.roofline import Roofline
-from infraray.scenarios.inference.workloads import Workload
 
 Phase = Literal["measured", "probed"]
 """What a server is watched during: the workload's requests, and what only the gates ask."""

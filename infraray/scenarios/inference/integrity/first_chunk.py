@@ -21,9 +21,9 @@ import math
 from collections.abc import Callable
 from statistics import median
 
+from infraray.load.responses import Response
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
-from infraray.scenarios.inference.responses import Response
 
 LEAST_S = 2e-3
 """Below this, the clock, the network and the scheduler of the operating system decide."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infraray.load.requests import Request
+from infraray.load.responses import Response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Endpoint
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, likelihood
 from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask, ask_canaries
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Endpoint
 
 TIMED_TEXTS = 16
 """Measured answers that are looked at, spread evenly over those of all traffics."""

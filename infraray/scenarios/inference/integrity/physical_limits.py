@@ -1,6 +1,6 @@
 """Answers that came faster than the model can be computed on the device.
 
-The bounds are those of the roofline (`infraray.scenarios.inference.roofline`), each for one phase:
+The bounds are those of the roofline (`infraray.hardware.roofline`), each for one phase:
 
 - up to the first chunk, the prompt is read, but for what an earlier prompt may have left in a cache;
 - from there to the last chunk, the output is decoded, one step for every `TOKENS_A_STEP` tokens;
@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from infraray.hardware.roofline import Roofline
+from infraray.load.responses import Response
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.roofline import Roofline
 
 WEIGHT_BITS = 4.0
 """The smallest weights that keep the quality."""

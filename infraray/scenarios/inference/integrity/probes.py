@@ -15,13 +15,13 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.documents import write_document
+from infraray.load.documents import write_document
+from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.requests import Request, fit_to_length
+from infraray.load.responses import Response, read_response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, told_likelihood
-from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
-from infraray.scenarios.inference.requests import Request, fit_to_length
-from infraray.scenarios.inference.responses import Response, read_response
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
 
 TIMED = 10
 """Prompts of each of two lengths."""

@@ -9,9 +9,9 @@ the time of the first. A prefix cache shortens the wait for the first chunk, not
 
 from __future__ import annotations
 
+from infraray.load.responses import Response
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
-from infraray.scenarios.inference.responses import Response
 
 LOG_PROBABILITY = -15.0
 FASTER = 0.5

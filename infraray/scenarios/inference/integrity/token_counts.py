@@ -30,9 +30,9 @@ import math
 from collections.abc import Iterable
 from statistics import fmean, stdev
 
+from infraray.load.responses import Response
 from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
-from infraray.scenarios.inference.responses import Response
 
 SHORTFALL = 0.1
 """Tokens of text per claimed token, by which an honest server's mean stays within the reference's."""

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
+from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.requests import Request
+from infraray.load.responses import Response, read_response
 from infraray.scenarios.inference.quality.answers import Answer, Answers
 from infraray.scenarios.inference.quality.extraction import extract_answer
 from infraray.scenarios.inference.quality.prompt import messages
 from infraray.scenarios.inference.quality.question import Question
 from infraray.scenarios.inference.quality.subset import stratified_subset
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response, read_response
 
 DEFAULT_SIZE = 500
 """Questions, as in InferenceBench (section 3.3)."""

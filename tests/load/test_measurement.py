@@ -8,13 +8,13 @@ import pytest
 import ray
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.load_clients import clients_needed
-from infraray.scenarios.inference.measurement import Measurement, measure
-from infraray.scenarios.inference.requests import RequestSet, make_requests
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import PRESETS, Workload
+from infraray.load.clients import clients_needed
+from infraray.load.measurement import Measurement, measure
+from infraray.load.requests import RequestSet, make_requests
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import PRESETS, Workload
+from tests.load.tokenizers_on_the_spot import make_words
 from tests.scenarios.inference.sse_server import Script, Server
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +85,14 @@ def test_what_puts_the_figures_in_doubt_is_told(script: Script, said: str, token
 def test_a_client_that_is_late_says_so(tokenizer: ModelTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    from infraray.scenarios.inference import load_generator
+    from infraray.load import generator
 
-    class Slow(load_generator.Connection):
+    class Slow(generator.Connection):
         def read(self, started: float) -> bool:
             time.sleep(0.02)
             return super().read(started)
 
-    monkeypatch.setattr(load_generator, "Connection", Slow)
+    monkeypatch.setattr(generator, "Connection", Slow)
     asked = workload(num_requests=8, traffic=[{"arrivals": "constant", "rate": 100.0}])
     with Server(lambda number, body: Script(first_s=0.05)) as server:
         result, _ = run(server, asked, tokenizer)

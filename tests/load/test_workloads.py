@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.workloads import PRESETS, SEED_PAIRS, Workload
+from infraray.load.workloads import PRESETS, SEED_PAIRS, Workload
 
 
 def load(name: str, **changes: Any) -> Workload:

@@ -44,8 +44,8 @@ from typing import Any, Literal
 import numpy as np
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.workloads import Objective, ServiceLevel
+from infraray.load.responses import Response
+from infraray.load.workloads import Objective, ServiceLevel
 
 Convention = Literal["infraray", "paper"]
 """What is counted from when, and averaged how: see the module."""

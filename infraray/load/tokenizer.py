@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.workloads import Endpoint
+from infraray.load.workloads import Endpoint
 
 _FILES = (
     *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),

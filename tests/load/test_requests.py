@@ -12,12 +12,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.documents import write_document
-from infraray.scenarios.inference.longbench import FIELDS, load_longbench
-from infraray.scenarios.inference.requests import RequestSet, fit_to_length, make_requests, stored_requests
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import PRESETS, Workload
-from tests.scenarios.inference.tokenizers_on_the_spot import (
+from infraray.load.documents import write_document
+from infraray.load.longbench import FIELDS, load_longbench
+from infraray.load.requests import RequestSet, fit_to_length, make_requests, stored_requests
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import PRESETS, Workload
+from tests.load.tokenizers_on_the_spot import (
     make_byte_level_bpe,
     make_metaspace_bpe,
     make_word_piece,

@@ -10,7 +10,7 @@ import struct
 import time
 from contextlib import suppress
 
-from infraray.scenarios.inference.exchange import Exchange, Failure
+from infraray.load.exchange import Exchange, Failure
 
 _READ_BYTES = 65536
 _SO_TIMESTAMPNS = 35

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.exchange import Exchange
-from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response, read_response
+from infraray.load.exchange import Exchange
+from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.requests import Request
+from infraray.load.responses import Response, read_response
 from tests.scenarios.inference.sse_server import WORD, Script, Server
 
 TOLERANCE_S = 0.05
@@ -159,14 +159,14 @@ def test_the_lag_of_reading_is_measured_and_small_on_an_idle_client() -> None:
 
 
 def test_the_lag_of_reading_shows_a_client_that_is_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    from infraray.scenarios.inference import load_generator
+    from infraray.load import generator
 
-    class Slow(load_generator.Connection):
+    class Slow(generator.Connection):
         def read(self, started: float) -> bool:
             time.sleep(0.2)
             return super().read(started)
 
-    monkeypatch.setattr(load_generator, "Connection", Slow)
+    monkeypatch.setattr(generator, "Connection", Slow)
     requests = [request(1) for _ in range(3)]
     with Server() as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from infraray.deadline import TimeLimit, time_limit
-from infraray.scenarios.inference import device_lock
-from infraray.scenarios.inference.device_lock import DeviceLock
+from infraray.hardware import device_lock
+from infraray.hardware.device_lock import DeviceLock
 
 TWO_H200 = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
 TWO_KINDS = "NVIDIA L4, 23034, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"

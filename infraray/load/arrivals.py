@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.scenarios.inference.workloads import Traffic
+from infraray.load.workloads import Traffic
 
 
 def arrival_times(traffic: Traffic, count: int, seed: int) -> NDArray[np.float64]:

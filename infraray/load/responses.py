@@ -10,13 +10,13 @@ from itertools import accumulate
 from typing import Any
 
 from infraray.characters import whole_characters
+from infraray.load.connection import chunk_size
+from infraray.load.exchange import Exchange, Failure
+from infraray.load.requests import Request
 from infraray.protocol.answers import finish_reason, first_choice, message_of, reasoning_of, spoken, token_count
 from infraray.protocol.documents import Documents, NoJSON
 from infraray.protocol.ends import end_of
 from infraray.protocol.errors import stated_error, stated_status
-from infraray.scenarios.inference.connection import chunk_size
-from infraray.scenarios.inference.exchange import Exchange, Failure
-from infraray.scenarios.inference.requests import Request
 
 _REASON_LENGTH = 300
 

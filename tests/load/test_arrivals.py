@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from infraray.scenarios.inference.arrivals import arrival_times
-from infraray.scenarios.inference.workloads import Traffic
+from infraray.load.arrivals import arrival_times
+from infraray.load.workloads import Traffic
 
 POISSON = Traffic(arrivals="poisson", rate=32.0)
 

@@ -28,9 +28,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.connection import Connection, WireError
-from infraray.scenarios.inference.exchange import Exchange, Failure
-from infraray.scenarios.inference.workloads import Endpoint
+from infraray.load.connection import Connection, WireError
+from infraray.load.exchange import Exchange, Failure
+from infraray.load.workloads import Endpoint
 
 _SPARE_FILES = 128
 _PROBE_S = 2.0

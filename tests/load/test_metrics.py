@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.metrics import Metrics, compute_metrics, distribution, higher_is_better, score
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.workloads import ServiceLevel
+from infraray.load.metrics import Metrics, compute_metrics, distribution, higher_is_better, score
+from infraray.load.responses import Response
+from infraray.load.workloads import ServiceLevel
 
 
 def response(**changes: Any) -> Response:

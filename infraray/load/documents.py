@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from infraray.scenarios.inference.vocabulary import (
+from infraray.load.vocabulary import (
     ADJECTIVES,
     ADVERBS,
     CONNECTIVES,

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from infraray.errors import InfrarayError
+from infraray.load import documents
+from infraray.load.longbench import load_longbench
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Endpoint, Workload
 from infraray.parameters import file_sha256
-from infraray.scenarios.inference import documents
-from infraray.scenarios.inference.longbench import load_longbench
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Endpoint, Workload
 
 _ATTEMPTS = 100
 """Documents beyond twice those needed that are tried where no beginning has the drawn length."""

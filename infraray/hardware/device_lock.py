@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.hardware import device_names
+from infraray.hardware.machine import device_names
 
 _FOLDER = Path("/tmp")
 """The same for every user, wherever their temporary files are."""

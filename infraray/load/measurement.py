@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.arrivals import arrival_times
-from infraray.scenarios.inference.load_clients import clients_needed, load_clients
-from infraray.scenarios.inference.load_generator import Load, Target, find_target
-from infraray.scenarios.inference.metrics import (
+from infraray.load.arrivals import arrival_times
+from infraray.load.clients import clients_needed, load_clients
+from infraray.load.generator import Load, Target, find_target
+from infraray.load.metrics import (
     Distribution,
     Metrics,
     compute_metrics,
@@ -21,10 +21,10 @@ from infraray.scenarios.inference.metrics import (
     plain,
     score,
 )
-from infraray.scenarios.inference.requests import Request, RequestSet
-from infraray.scenarios.inference.responses import Response
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Traffic, Workload
+from infraray.load.requests import Request, RequestSet
+from infraray.load.responses import Response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Traffic, Workload
 
 LAG_THAT_MATTERS = 0.05
 """The client's p99 delay over the median time to first token above which the figures are in doubt."""

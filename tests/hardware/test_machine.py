@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.hardware import Hardware, this_machine
+from infraray.hardware.machine import Hardware, this_machine
 
 TWO_H200 = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
 

@@ -9,11 +9,11 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference import load_clients as module
-from infraray.scenarios.inference.load_generator import Load, Target
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
-from tests.scenarios.inference.tokenizers_on_the_spot import make_words
+from infraray.load import clients as module
+from infraray.load.generator import Load, Target
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
+from tests.load.tokenizers_on_the_spot import make_words
 
 NOWHERE = Target(socket.AF_INET, ("127.0.0.1", 1), "nowhere", "/")
 

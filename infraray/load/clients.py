@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.load_generator import Load, Target, generate_load
-from infraray.scenarios.inference.requests import Request
-from infraray.scenarios.inference.responses import Response, read_response
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from infraray.scenarios.inference.workloads import Workload
+from infraray.load.generator import Load, Target, generate_load
+from infraray.load.requests import Request
+from infraray.load.responses import Response, read_response
+from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.workloads import Workload
 
 STREAMS_PER_CLIENT = 256
 """Concurrent answers that one core reads on time (`benchmarks/load_generator.py`)."""

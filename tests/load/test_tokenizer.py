@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from infraray.scenarios.inference.tokenizer import ModelTokenizer
-from tests.scenarios.inference.tokenizers_on_the_spot import make_byte_level_bpe
+from infraray.load.tokenizer import ModelTokenizer
+from tests.load.tokenizers_on_the_spot import make_byte_level_bpe
 
 
 def test_loading_a_tokenizer_leaves_the_environment_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from infraray.scenarios.inference.exchange import Exchange
-from infraray.scenarios.inference.load_generator import Load, find_target, generate_load
-from infraray.scenarios.inference.metrics import compute_metrics
-from infraray.scenarios.inference.responses import read_response
+from infraray.load.exchange import Exchange
+from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.metrics import compute_metrics
+from infraray.load.responses import read_response
 from tests.scenarios.inference.sse_server import Script, Server
 from tests.scenarios.inference.test_load_generator import play, read, request
 

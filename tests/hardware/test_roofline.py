@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.roofline import DEVICES, Roofline, find_device, measure_cpu, model_size
+from infraray.hardware.roofline import DEVICES, Roofline, find_device, measure_cpu, model_size
 
 MISTRAL: dict[str, Any] = {
     "hidden_size": 4096,

@@ -1,0 +1,1 @@
+"""Load on an OpenAI-compatible server: what is sent and when, what came back, and the figures."""
