@@ -1,8 +1,7 @@
 """Networks prepared ahead: the next one is built while an agent thinks about this one.
 
 What an environment uses, also in a rollout worker on Ray: each worker then has its own networks on its own
-node, asks them over a socket in some 0.1 ms, and they end with it. `infraray.actors.emulator` is for processes
-that cannot have networks themselves, because their machine is no Linux or forbids namespaces.
+node, asks them over a socket in some 0.1 ms, and they end with it.
 """
 
 from __future__ import annotations

@@ -10,12 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import ray
 
-from infraray.actors.emulator import RemoteNetwork, start_emulator
-from infraray.emulators.network import Topology
-from infraray.errors import InfrarayError
-from tests.emulators.live import Traces, descendants, first_processes, needs_networks, wait_until
+from tests.emulators.live import Traces, first_processes, needs_networks, wait_until
 
 pytestmark = needs_networks
 
@@ -125,47 +121,3 @@ def test_sixteen_networks_at_once_are_right_for_an_ordinary_user() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert result.stdout == f"user {os.getuid() or NOBODY}: 16 of 16 right\n", result.stderr
     assert traces.left() == []
-
-
-def test_an_emulator_actor_has_the_next_network_ready_and_takes_the_last_one_back(ray_session: None) -> None:
-    emulator = start_emulator(Topology(2, 2))
-    first = RemoteNetwork(emulator, Topology(2, 2))
-    assert first.pingmesh().all()
-    assert "192.168.1.101/24" in first.run("h1", "ip addr").output
-    first.apply("r0", ["sysctl -w net.ipv4.ip_forward=0"])
-    broken = first.snapshot()
-    time.sleep(1.0)
-    began = time.perf_counter()
-    second = RemoteNetwork(emulator, Topology(2, 2))
-    assert time.perf_counter() - began < 0.5
-    assert second.pingmesh().all() and second.snapshot() != broken
-    with pytest.raises(InfrarayError, match="network 1 of this emulator is closed; take another one"):
-        first.pingmesh()
-    second.close()
-    ray.kill(emulator)
-
-
-def test_a_killed_actor_leaves_nothing_and_its_user_is_told(ray_session: None) -> None:
-    emulator = start_emulator(Topology(2, 2))
-    network = RemoteNetwork(emulator, Topology(2, 2))
-    pid = ray.get(emulator.__ray_call__.remote(lambda actor: os.getpid()))
-    traces = Traces()
-    assert wait_until(lambda: len(first_processes(pid)) == 2)
-    traces.note(pid)
-    kill(pid)
-    with pytest.raises(InfrarayError, match="the emulator's actor is lost"):
-        network.pingmesh()
-    network.close()
-    assert wait_until(lambda: not traces.left()), traces.left()
-
-
-def test_an_actor_that_nobody_holds_leaves_nothing(ray_session: None) -> None:
-    emulator = start_emulator(Topology(2, 1))
-    network = RemoteNetwork(emulator, Topology(2, 1))
-    pid = ray.get(emulator.__ray_call__.remote(lambda actor: os.getpid()))
-    traces = Traces()
-    assert wait_until(lambda: len(first_processes(pid)) == 2)
-    assert descendants(pid)
-    traces.note(pid)
-    del network, emulator
-    assert wait_until(lambda: not traces.left()), traces.left()
