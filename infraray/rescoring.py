@@ -37,18 +37,13 @@ from infraray.folders import named_path
 from infraray.observation import Observation
 from infraray.registration import find
 from infraray.trajectories.encoding import encode, to_batch, to_json
-from infraray.trajectories.exporters.stored import (
-    Selection,
-    Steps,
-    StoredEpisode,
-    count_episodes,
-    read_episodes,
-    read_json,
-)
+from infraray.trajectories.episode_reader import Steps, count_episodes, read_episodes
+from infraray.trajectories.episode_selection import Selection
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.schema import SEGMENT
 from infraray.trajectories.store import RunStore, write_manifest
+from infraray.trajectories.stored_episode import StoredEpisode, read_json
 
 STORED_ANSWERS = "stored answers"
 """Stands in for the agent's spec while an episode is played again; no spec that can be written."""

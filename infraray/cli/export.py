@@ -51,8 +51,8 @@ def export(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Write a run's trajectories as chats or ATIF, or send them as OpenTelemetry spans."""
+    from infraray.trajectories.episode_selection import Selection
     from infraray.trajectories.exporters.export import export as export_run
-    from infraray.trajectories.exporters.stored import Selection
 
     headers = {}
     for given in header or ():

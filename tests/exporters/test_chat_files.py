@@ -11,7 +11,7 @@ import pytest
 from infraray.errors import InfrarayError
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.export import export
-from infraray.trajectories.exporters.stored import METADATA
+from infraray.trajectories.exporters.metadata import METADATA
 from infraray.trajectories.schema import EPISODES
 from tests.exporters.runs import BREAKS_OFF, TALKER, play_scenarios
 from tests.exporters.test_product_agents import SIMULATED

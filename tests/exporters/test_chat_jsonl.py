@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from infraray.errors import InfrarayError
+from infraray.trajectories.episode_selection import Selection
 from infraray.trajectories.exporters.export import export
-from infraray.trajectories.exporters.stored import Selection
 from tests.exporters.runs import BREAKS_OFF, SCRIPTED, TALKER, play_run
 from tests.exporters.talker import EXAMPLE
 

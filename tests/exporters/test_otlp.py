@@ -13,11 +13,12 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from infraray.errors import InfrarayError
+from infraray.trajectories.episode_reader import read_episodes
 from infraray.trajectories.exporters import otlp, otlp_receiver
 from infraray.trajectories.exporters.export import export
 from infraray.trajectories.exporters.otlp import Otlp
-from infraray.trajectories.exporters.stored import StoredEpisode, read_episodes
 from infraray.trajectories.reader import Run
+from infraray.trajectories.stored_episode import StoredEpisode
 from tests.exporters.receiver import Answer, partial_success, receiving, values
 from tests.exporters.runs import BREAKS_OFF, SCRIPTED, TALKER, play_run
 

@@ -25,8 +25,8 @@ from infraray.trajectories.exporters.conversation import (
     has_model,
     system_message,
 )
-from infraray.trajectories.exporters.stored import Span, StoredEpisode, read_json
 from infraray.trajectories.exporters.targets import writing
+from infraray.trajectories.stored_episode import Span, StoredEpisode, read_json
 
 SCHEMA_VERSION = "ATIF-v1.7"
 

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.conversation import Message, can_be_told, exchanges, without_complaint
-from infraray.trajectories.exporters.stored import METADATA, StoredEpisode
+from infraray.trajectories.exporters.metadata import METADATA
+from infraray.trajectories.stored_episode import StoredEpisode
 
 
 class Chat:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.trajectories.exporters.stored import StoredEpisode
+from infraray.trajectories.stored_episode import StoredEpisode
 
 Message = dict[str, Any]
 """A chat message: ``role``, ``content``, and where there are any ``tool_calls``, ``tool_call_id``, ``name``."""

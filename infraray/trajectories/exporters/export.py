@@ -13,12 +13,14 @@ from rich.progress import track
 
 from infraray.errors import InfrarayError, did_you_mean
 from infraray.folders import named_path
+from infraray.trajectories.episode_reader import count_episodes, read_episodes
+from infraray.trajectories.episode_selection import Selection
 from infraray.trajectories.exporters.atif import Atif
 from infraray.trajectories.exporters.chat import Chat
 from infraray.trajectories.exporters.otlp import Otlp
-from infraray.trajectories.exporters.stored import Selection, StoredEpisode, count_episodes, read_episodes
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
+from infraray.trajectories.stored_episode import StoredEpisode
 
 Format = Literal["chat", "atif", "otlp"]
 

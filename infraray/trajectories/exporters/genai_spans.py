@@ -22,7 +22,8 @@ from infraray.trajectories.exporters.conversation import (
     plain_message,
     system_message,
 )
-from infraray.trajectories.exporters.stored import METADATA, Span, StoredEpisode
+from infraray.trajectories.exporters.metadata import METADATA
+from infraray.trajectories.stored_episode import Span, StoredEpisode
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

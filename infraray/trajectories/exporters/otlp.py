@@ -15,7 +15,7 @@ from infraray.trajectories.exporters.otlp_receiver import (
     find_endpoint,
     wants_gzip,
 )
-from infraray.trajectories.exporters.stored import StoredEpisode
+from infraray.trajectories.stored_episode import StoredEpisode
 
 SPANS_AT_ONCE = 512
 BYTES_AT_ONCE = 2 * 2**20

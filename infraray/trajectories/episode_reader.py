@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,116 +17,8 @@ from infraray.trajectories.reader import Run
 from infraray.trajectories.schema import STEPS
 from infraray.trajectories.segments import read_messages
 
-METADATA = (
-    "episode_id",
-    "run",
-    "scenario",
-    "scenario_label",
-    "version",
-    "parameters",
-    "level",
-    "seed",
-    "agent",
-    "repetition",
-    "status",
-    "score",
-    "floor",
-    "bound",
-    "normalized_score",
-    "higher_is_better",
-    "correct",
-    "safe",
-    "steps",
-    "return",
-    "metrics",
-)
-"""Columns of an episode that chats and spans tell, always all of them."""
-
 STEPS_AT_ONCE = 256
 """Rows of steps that are decoded together: with its prompts a step of an LLM can take 100 KB."""
-
-
-class Span(NamedTuple):
-    """From when to when something lasted, in seconds since the epoch."""
-
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class StoredEpisode:
-    """An episode as it lies in the run.
-
-    Args:
-        row: the columns of `schema.EPISODES` by name.
-        steps: for each step the columns of `schema.STEPS` by name.
-    """
-
-    row: Mapping[str, Any]
-    steps: Sequence[Mapping[str, Any]]
-
-    @cached_property
-    def extras(self) -> list[dict[str, Any]]:
-        """For each step its ``extra`` column; empty where there is none."""
-        return [read_json(step["extra"]) for step in self.steps]
-
-    @property
-    def agent_records(self) -> list[dict[str, Any]]:
-        """For each step what the agent recorded: messages, completion, ...; empty for agents without a model."""
-        return [extra.get("agent") or {} for extra in self.extras]
-
-    @property
-    def times(self) -> list[Span]:
-        """For each step, when the agent thought about it.
-
-        The latencies are measured. What is left of the episode's duration, the environment's time,
-        is not measured by step and spread evenly.
-        """
-        latencies = [float(step["latency_s"] or 0.0) for step in self.steps]
-        rest = max(0.0, float(self.row["wall_s"] or 0.0) - sum(latencies)) / max(1, len(latencies))
-        at = self.row["started_at"].timestamp()
-        spans = []
-        for latency in latencies:
-            spans.append(Span(at, at + latency))
-            at += latency + rest
-        return spans
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which episodes are wanted.
-
-    Args:
-        agent: a pattern with ``*`` and ``?`` that the agent's spec must match; None for all.
-        scenario: the run's label of the scenario; None for all.
-    """
-
-    agent: str | None = None
-    scenario: str | None = None
-
-    def wants(self, row: Mapping[str, Any]) -> bool:
-        """Whether an episode is wanted."""
-        if self.scenario is not None and row["scenario_label"] != self.scenario:
-            return False
-        return self.agent is None or row["agent"] == self.agent or fnmatchcase(row["agent"], self.agent)
-
-    def check(self, run: Run) -> None:
-        """Refuses a selection that no episode of the run can meet.
-
-        Raises:
-            InfrarayError: one line with what the run holds.
-        """
-        scenarios: dict[str, Any] = run.manifest.get("scenarios", {})
-        if self.scenario is not None and self.scenario not in scenarios:
-            raise InfrarayError(f"{run.path}: has no scenario {self.scenario!r}; it has {', '.join(scenarios)}")
-        agents = sorted({agent for found in scenarios.values() for agent in found["agents"]})
-        labels = [self.scenario] if self.scenario is not None else list(scenarios)
-        if not any(
-            self.wants({"agent": agent, "scenario_label": label})
-            for label in labels
-            for agent in scenarios[label]["agents"]
-        ):
-            raise InfrarayError(f"{run.path}: no agent matches {self.agent!r}; the run has {', '.join(agents)}")
 
 
 def count_episodes(run: Run) -> int:
@@ -246,13 +134,3 @@ def _read_segment(path: Path) -> Iterator[tuple[Mapping[str, Any], Steps]]:
             for position, row in enumerate(batch.drop_columns(["steps_taken"]).to_pylist()):
                 taken = pa.RecordBatch.from_struct_array(nested[position].values)
                 yield row, Steps([taken])
-
-
-def read_json(text: str | None) -> dict[str, Any]:
-    """A JSON column's object, empty for null; halves of surrogate pairs, which no file can hold, become ``?``."""
-    if text is None:
-        return {}
-    found: dict[str, Any] = json.loads(text)
-    if "\\ud" in text:
-        found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode())
-    return found
