@@ -45,9 +45,10 @@ WARM_UP = "to warm up"
 
 def ours(url: str, rate: float, count: int) -> list[float]:
     """Our load generator."""
-    from infraray.load.generator import Load, find_target, generate_load
+    from infraray.load.generator import Load, generate_load
     from infraray.load.requests import Request
     from infraray.load.responses import read_response
+    from infraray.load.target import find_target
 
     target = find_target(url, "completions")
     body = {"model": "m", "max_tokens": TOKENS, "stream": True}

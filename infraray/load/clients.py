@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from infraray.errors import InfrarayError
-from infraray.load.generator import Load, Target, generate_load
+from infraray.load.generator import Ended, Load, generate_load
 from infraray.load.requests import Request
 from infraray.load.responses import Response, read_response
-from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.target import Target
+from infraray.load.tokenizer import TokenCounter
 from infraray.load.workloads import Workload
 
 STREAMS_PER_CLIENT = 256
@@ -44,8 +45,17 @@ def clients_needed(workload: Workload) -> int:
 
 
 @contextmanager
-def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_eos: bool) -> Iterator[Play]:
+def load_clients(
+    count: int, target: Target, tokenizer: TokenCounter, ignore_eos: bool, ended: Ended | None = None
+) -> Iterator[Play]:
     """Makes ``count`` clients ready; one is this process, more are actors that end with the context.
+
+    Args:
+        count: how many.
+        target: where they send to.
+        tokenizer: counts the tokens of answers.
+        ignore_eos: whether every output must have its full length.
+        ended: see `generate_load`; of this process alone, actors do not call it.
 
     Raises:
         InfrarayError: Ray is needed and not connected, or starts no clients.
@@ -53,7 +63,7 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
     if count == 1:
 
         def play_here(load: Load, requests: Sequence[Request]) -> list[Response]:
-            exchanges = generate_load(target, load)
+            exchanges = generate_load(target, load, ended=ended)
             return [
                 read_response(exchange, request, tokenizer.count_text, ignore_eos)
                 for exchange, request in zip(exchanges, requests, strict=True)
@@ -70,7 +80,7 @@ def load_clients(count: int, target: Target, tokenizer: ModelTokenizer, ignore_e
     # Ray counts, since a run or a trial may hold all of it: whether there are enough is told by their lag.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(_LoadClient)
-    clients = [actor.remote(target, str(tokenizer.folder), ignore_eos) for _ in range(count)]
+    clients = [actor.remote(target, tokenizer, ignore_eos) for _ in range(count)]
 
     def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
         start_at = time.time() + _LEAD_S
@@ -110,9 +120,9 @@ def _share(load: Load, part: range) -> Load:
 class _LoadClient:
     """The actor."""
 
-    def __init__(self, target: Target, tokenizer_folder: str, ignore_eos: bool) -> None:
+    def __init__(self, target: Target, tokenizer: TokenCounter, ignore_eos: bool) -> None:
         self.target = target
-        self.tokenizer = ModelTokenizer(tokenizer_folder)
+        self.tokenizer = tokenizer
         self.ignore_eos = ignore_eos
 
     def ready(self) -> None:

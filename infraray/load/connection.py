@@ -10,6 +10,7 @@ import struct
 import time
 from contextlib import suppress
 
+from infraray.load.encryption import Encryption
 from infraray.load.exchange import Exchange, Failure
 
 _READ_BYTES = 65536
@@ -42,14 +43,18 @@ class Connection:
     Args:
         family: `socket.AF_INET` or `socket.AF_INET6`.
         address: what `socket.connect` takes.
+        encryption: its TLS; None for none.
 
     Raises:
         OSError: it cannot be opened.
     """
 
-    __slots__ = ("_exchange", "_length", "_message", "_next", "_reusable", "_sent", "_timed", "socket", "used")
+    __slots__ = (
+        *("_encryption", "_exchange", "_length", "_message", "_next", "_reusable", "_sent", "_timed"),
+        *("socket", "used"),
+    )
 
-    def __init__(self, family: int, address: tuple[object, ...]) -> None:
+    def __init__(self, family: int, address: tuple[object, ...], encryption: Encryption | None = None) -> None:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,12 +64,21 @@ class Connection:
         if refused not in (0, errno.EINPROGRESS):
             self.socket.close()
             raise OSError(refused, os.strerror(refused))
+        self._encryption = encryption
         self.used = False
         """Whether an exchange ended well on it before: the server may have closed it since."""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something waits until the socket takes more."""
+        return self._sent < len(self._message)
 
     def begin(self, exchange: Exchange, message: bytes) -> bool:
         """Sends a request; whether all of it went out. Call `write` when the socket takes more."""
         self._exchange = exchange
+        if self._encryption is not None:
+            self._encryption.say(message)
+            message = self._encryption.for_wire()
         self._message = message
         self._sent = 0
         self._next = self._length = -1
@@ -91,27 +105,26 @@ class Connection:
             started: `time.perf_counter` at the start of the measurement.
 
         Raises:
-            OSError: the connection failed.
+            OSError: the connection failed, or TLS refused what came.
             WireError: what came is no HTTP, or the server closed in the middle.
         """
         exchange = self._exchange
         received = exchange.received
-        if not self._timed:
-            data, ancillary, _, _ = self.socket.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
-            exchange.read_times.append(time.perf_counter() - started)
-            received += data
-            if not exchange.body_start:
-                self._read_head(exchange)
-            if exchange.body_start and len(received) > exchange.body_start and ancillary:
-                # Of the newest of the bytes: those before it may have waited longer.
-                seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-                waited_s = (time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
-                exchange.receive_lag_s = max(exchange.receive_lag_s, waited_s)
-                self._timed = True
-        else:
+        ancillary = None
+        if self._timed:
             data = self.socket.recv(_READ_BYTES)
-            exchange.read_times.append(time.perf_counter() - started)
-            received += data
+        else:
+            data, ancillary, _, _ = self.socket.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
+        exchange.read_times.append(time.perf_counter() - started)
+        received += self._decrypt(data) if self._encryption is not None else data
+        if not exchange.body_start:
+            self._read_head(exchange)
+        if ancillary and exchange.body_start and len(received) > exchange.body_start:
+            # Of the newest of the bytes: those before it may have waited longer.
+            seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+            waited_s = (time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
+            exchange.receive_lag_s = max(exchange.receive_lag_s, waited_s)
+            self._timed = True
         end = len(received)
         exchange.read_ends.append(end)
         if not data:
@@ -121,6 +134,16 @@ class Connection:
         if exchange.chunked:
             return self._skip_chunks(received, end)
         return 0 <= self._length <= end - exchange.body_start
+
+    def _decrypt(self, data: bytes) -> bytes:
+        """What bytes of the wire say; what TLS itself has to answer them goes out."""
+        assert self._encryption is not None
+        said = self._encryption.heard(data)
+        self._message = self._message[self._sent :] + self._encryption.for_wire()
+        self._sent = 0
+        if self._message:
+            self.write()
+        return said
 
     def finish(self) -> bool:
         """Ends the exchange; whether the connection can carry another one."""

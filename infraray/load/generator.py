@@ -13,91 +13,28 @@ Latency", 2013).
 from __future__ import annotations
 
 import gc
-import json
 import math
 import os
 import resource
 import select
-import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
-from infraray.errors import InfrarayError
 from infraray.load.connection import Connection, WireError
+from infraray.load.encryption import encrypting
 from infraray.load.exchange import Exchange, Failure
-from infraray.load.workloads import Endpoint
+from infraray.load.target import Target
 
 _SPARE_FILES = 128
-_PROBE_S = 2.0
 _EVENTS_AT_ONCE = 64
 """Reads between two looks at what is due: half a millisecond of them."""
 
 _BEAT_S = 0.002
 """Longest sleep. One that took longer shows that the thread was held up, by a core, a lock or a signal: the kernel
 only tells when the newest bytes came that a read returns."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a server's endpoint is.
-
-    Args:
-        family: of the address.
-        address: what `socket.connect` takes.
-        host: for the Host header.
-        path: of the endpoint.
-    """
-
-    family: int
-    address: tuple[Any, ...]
-    host: str
-    path: str
-
-    def message(self, body: dict[str, Any]) -> bytes:
-        """A request as it goes over the wire."""
-        content = json.dumps(body).encode()
-        head = (
-            f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
-            f"Accept: text/event-stream\r\nContent-Length: {len(content)}\r\n\r\n"
-        )
-        return head.encode() + content
-
-
-def find_target(base_url: str, endpoint: Endpoint) -> Target:
-    """Resolves a base URL such as ``http://host:8000/v1``.
-
-    Raises:
-        InfrarayError: it is no http:// URL, or the host is not known.
-    """
-    parts = urlsplit(base_url)
-    try:
-        port = parts.port or 80
-    except ValueError:
-        port = 0
-    if parts.scheme != "http" or not parts.hostname or not port:
-        raise InfrarayError(f"url={base_url!r}: must be http://host:port/v1; encryption is not measured")
-    try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise InfrarayError(f"url={base_url!r}: the host is not known ({error.strerror})") from None
-    # A name such as localhost stands for several addresses, of which a server often has but one.
-    family, _, _, _, address = found[0] if len(found) == 1 else next(filter(_accepts, found), found[0])
-    path = {"chat": "/chat/completions", "completions": "/completions"}[endpoint]
-    return Target(family, address, parts.netloc.rpartition("@")[2], parts.path.rstrip("/") + path)
-
-
-def _accepts(found: tuple[Any, ...]) -> bool:
-    family, kind, protocol, _, address = found
-    with suppress(OSError), socket.socket(family, kind, protocol) as probe:
-        probe.settimeout(_PROBE_S)
-        probe.connect(address)
-        return True
-    return False
 
 
 @dataclass(frozen=True)
@@ -121,16 +58,23 @@ class Load:
     time_limit_s: float = math.inf
 
 
-def generate_load(target: Target, load: Load, started: float | None = None) -> list[Exchange]:
+Ended = Callable[[Exchange], None]
+"""Told of each exchange that ended, between two looks at the sockets: what it takes stands in the client's lag."""
+
+
+def generate_load(
+    target: Target, load: Load, started: float | None = None, ended: Ended | None = None
+) -> list[Exchange]:
     """Sends everything and waits for every end; returns the exchanges in the order of the messages.
 
     Args:
         target: the server.
         load: what is sent, and when.
         started: `time.perf_counter` at which the measurement starts; now, if it is not given.
+        ended: told of each exchange that ended.
     """
     _allow_open_files(min(len(load.messages), load.concurrency or len(load.messages)))
-    run = _Run(target, load, time.perf_counter() if started is None else started)
+    run = _Run(target, load, time.perf_counter() if started is None else started, ended)
     collects = gc.isenabled()
     # A pause of the garbage collector would stand in the latencies.
     gc.disable()
@@ -168,6 +112,7 @@ class _Run:
     target: Target
     load: Load
     started: float
+    tell_ended: Ended | None = None
     exchanges: list[Exchange] = field(default_factory=list)
     in_flight: dict[int, Connection] = field(default_factory=dict)
     """Connections by the index of what they carry, the oldest first."""
@@ -181,6 +126,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.epoll = select.epoll()
+        self.encryption = encrypting(self.target.host_name) if self.target.is_encrypted else None
         places = self.load.concurrency or len(self.load.messages)
         self.free_since = deque([0.0] * min(places, len(self.load.messages)))
         """When each free place became free."""
@@ -249,7 +195,7 @@ class _Run:
             if self.idle:
                 connection = self.idle.pop()
             else:
-                connection = Connection(self.target.family, self.target.address)
+                connection = Connection(self.target.family, self.target.address, self.encryption and self.encryption())
                 self.epoll.register(connection.socket, 0)
             self.by_file[connection.socket.fileno()] = connection, exchange
             self.in_flight[exchange.index] = connection
@@ -281,6 +227,8 @@ class _Run:
             if error.failure == "closed":
                 return self._lost(connection, exchange, error)
             return self._fail(exchange, error.failure, error.reason)
+        if connection.unsent:
+            self.epoll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
         if complete:
             self._end(exchange, exchange.read_times[-1])
             if connection.finish():
@@ -321,6 +269,8 @@ class _Run:
         self.in_flight.pop(exchange.index, None)
         self.free_since.append(at)
         self.ended += 1
+        if self.tell_ended is not None:
+            self.tell_ended(exchange)
 
     def _end_late(self, now: float) -> None:
         """Ends what takes too long; as all have the same time, only the oldest can."""

@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from infraray.errors import InfrarayError
 from infraray.load.arrivals import arrival_times
 from infraray.load.clients import clients_needed, load_clients
-from infraray.load.generator import Load, Target, find_target
+from infraray.load.generator import Ended, Load
 from infraray.load.metrics import (
     Distribution,
     Metrics,
@@ -23,8 +23,12 @@ from infraray.load.metrics import (
 )
 from infraray.load.requests import Request, RequestSet
 from infraray.load.responses import Response
-from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.target import Target, find_target
+from infraray.load.tokenizer import TokenCounter
 from infraray.load.workloads import Traffic, Workload
+
+OutputLimit = Literal["max_tokens", "max_completion_tokens"]
+"""OpenAI's newer models know only the second, many servers only the first."""
 
 LAG_THAT_MATTERS = 0.05
 """The client's p99 delay over the median time to first token above which the figures are in doubt."""
@@ -52,9 +56,9 @@ class UsageCheck:
 
     Args:
         missing: successes without usage; their output is counted by us.
-        wrong_prompt: successes whose prompt the server counts otherwise than we do.
+        wrong_prompt: successes whose prompt the server counts otherwise than the model's tokenizer does.
         text_ratio: tokens that the texts encode to, over output tokens that the server claims;
-            NaN where it claims none.
+            NaN where it claims none, or ours are estimates.
     """
 
     missing: int
@@ -69,6 +73,7 @@ class TrafficMeasurement:
     Args:
         traffic: how the requests arrived.
         metrics: the figures.
+        input_throughput: prompt tokens/s of all successes together, by the server's count or else ours.
         client_lag: the client's own delays.
         usage: the check of the token counts.
         warnings: what puts the figures in doubt, one line each.
@@ -77,6 +82,7 @@ class TrafficMeasurement:
 
     traffic: Traffic
     metrics: Metrics
+    input_throughput: float
     client_lag: ClientLag
     usage: UsageCheck
     warnings: tuple[str, ...]
@@ -124,10 +130,14 @@ def measure(
     model: str,
     workload: Workload,
     requests: RequestSet,
-    tokenizer: ModelTokenizer,
+    tokenizer: TokenCounter,
     seed: int,
     clients: int | None = None,
     time_limit_s: float = math.inf,
+    *,
+    api_key: str | None = None,
+    output_limit: OutputLimit = "max_tokens",
+    ended: Ended | None = None,
 ) -> Measurement:
     """Measures a server that runs.
 
@@ -136,11 +146,14 @@ def measure(
         model: the name under which the server serves the model.
         workload: traffic, temperature, timeouts and objective.
         requests: what is sent; their endpoint is used.
-        tokenizer: the model's own.
+        tokenizer: counts what the server does not.
         seed: of the arrival times.
         clients: processes that send and read; None takes as many as the concurrency needs. More
             than one run as Ray actors on this node, which needs a cluster that is connected; without one it is one.
         time_limit_s: for everything, the warm-up included; what is not finished then, failed.
+        api_key: what the server knows its user by.
+        output_limit: the server's name for the most tokens of an answer.
+        ended: see `generate_load`; told of each request, those of the warm-up too, where one client sends them.
 
     Raises:
         InfrarayError: the URL is none, or several clients are asked for without Ray.
@@ -149,12 +162,12 @@ def measure(
         raise InfrarayError(f"measure: clients={clients!r}: must be at least 1")
     clients = min(clients or clients_needed(workload), workload.peak_concurrency)
     deadline = time.monotonic() + time_limit_s
-    target = find_target(base_url, requests.endpoint)
-    messages = [_message(target, model, workload, request) for request in requests.requests]
-    warmup = [_message(target, model, workload, request) for request in requests.warmup]
+    target = find_target(base_url, requests.endpoint, api_key)
+    messages = [message(target, model, workload, request, output_limit) for request in requests.requests]
+    warmup = [message(target, model, workload, request, output_limit) for request in requests.warmup]
     measured = []
     with ExitStack() as stack:
-        play = stack.enter_context(load_clients(clients, target, tokenizer, workload.ignore_eos))
+        play = stack.enter_context(load_clients(clients, target, tokenizer, workload.ignore_eos, ended))
         timeout_s = workload.request_timeout_s
         play(
             Load(warmup, [0.0] * len(warmup), None, False, timeout_s, deadline - time.monotonic()),
@@ -171,7 +184,7 @@ def measure(
                 deadline - time.monotonic(),
             )
             responses = play(load, requests.requests)
-            measured.append(_assess(traffic, workload, requests.requests, responses))
+            measured.append(_assess(traffic, workload, requests.requests, responses, tokenizer.is_exact))
     paper = [compute_metrics(one.responses, convention="paper") for one in measured]
     return Measurement(
         score=score(workload.objective, [one.metrics for one in measured]),
@@ -183,7 +196,10 @@ def measure(
     )
 
 
-def _message(target: Target, model: str, workload: Workload, request: Request) -> bytes:
+def message(
+    target: Target, model: str, workload: Workload, request: Request, output_limit: OutputLimit = "max_tokens"
+) -> bytes:
+    """A request as it goes over the wire."""
     said: dict[str, Any]
     if target.path.endswith("/chat/completions"):
         said = {"messages": [{"role": "user", "content": request.prompt}]}
@@ -193,7 +209,7 @@ def _message(target: Target, model: str, workload: Workload, request: Request) -
         {
             "model": model,
             **said,
-            "max_tokens": request.output_tokens,
+            output_limit: request.output_tokens,
             "temperature": workload.temperature,
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -207,25 +223,39 @@ def _assess(
     workload: Workload,
     requests: Sequence[Request],
     responses: Sequence[Response],
+    is_exact: bool,
 ) -> TrafficMeasurement:
     metrics = compute_metrics(responses, workload.service_level)
     lag = ClientLag(
         distribution([one.send_lag_s for one in responses if one.sent_s is not None]),
         distribution([one.receive_lag_s for one in responses if one.sent_s is not None]),
     )
-    usage = _check_usage(requests, responses)
+    usage = _check_usage(requests, responses, is_exact)
     doubts = _doubts(metrics, lag, usage, next((one.reason for one in responses if one.failure is not None), ""))
-    return TrafficMeasurement(traffic, metrics, lag, usage, tuple(doubts), tuple(responses))
+    prompts = sum(
+        requests[one.request].prompt_tokens if one.prompt_tokens is None else one.prompt_tokens
+        for one in responses
+        if one.failure is None
+    )
+    return TrafficMeasurement(
+        traffic,
+        metrics,
+        prompts / metrics.wall_s if metrics.wall_s > 0 else 0.0,
+        lag,
+        usage,
+        tuple(doubts),
+        tuple(responses),
+    )
 
 
-def _check_usage(requests: Sequence[Request], responses: Sequence[Response]) -> UsageCheck:
+def _check_usage(requests: Sequence[Request], responses: Sequence[Response], is_exact: bool) -> UsageCheck:
     done = [one for one in responses if one.failure is None]
     counted = [one for one in done if one.output_tokens is not None]
     claimed = sum(one.tokens for one in counted)
     return UsageCheck(
         missing=len(done) - len(counted),
-        wrong_prompt=sum(one.prompt_tokens != requests[one.request].prompt_tokens for one in counted),
-        text_ratio=sum(one.text_tokens for one in counted) / claimed if claimed else math.nan,
+        wrong_prompt=sum(is_exact and one.prompt_tokens != requests[one.request].prompt_tokens for one in counted),
+        text_ratio=sum(one.text_tokens for one in counted) / claimed if claimed and is_exact else math.nan,
     )
 
 

@@ -114,6 +114,39 @@ class Metrics:
         return written
 
 
+@dataclass(frozen=True)
+class Latencies:
+    """The latencies of a traffic's successes, in s; see the module for the formulas.
+
+    Args:
+        ttft_s: one a request.
+        tpot_s: one a request of more than one token.
+        itl_s: one a gap between two texts.
+        e2e_s: one a request.
+        ttft_from_send_s: one a request.
+        e2e_from_send_s: one a request.
+    """
+
+    ttft_s: list[float]
+    tpot_s: list[float]
+    itl_s: list[float]
+    e2e_s: list[float]
+    ttft_from_send_s: list[float]
+    e2e_from_send_s: list[float]
+
+
+def latencies(done: Sequence[Response]) -> Latencies:
+    """Applies the formulas of this module to successes."""
+    return Latencies(
+        ttft_s=[_first(one) - one.due_s for one in done],
+        tpot_s=[(_last(one) - _first(one)) / (one.tokens - 1) for one in done if one.tokens > 1],
+        itl_s=[gap for one in done for gap in np.diff(one.text_times_s).tolist()],
+        e2e_s=[_last(one) - one.due_s for one in done],
+        ttft_from_send_s=[_first(one) - _sent(one) for one in done],
+        e2e_from_send_s=[_last(one) - _sent(one) for one in done],
+    )
+
+
 def compute_metrics(
     responses: Sequence[Response], service_level: ServiceLevel | None = None, convention: Convention = "infraray"
 ) -> Metrics:
@@ -133,8 +166,6 @@ def compute_metrics(
     done = [one for one in responses if one.failure is None or (paper and _succeeds_in_the_paper(one))]
     start = min((one.sent_s for one in responses if one.sent_s is not None), default=0.0) if paper else 0.0
     wall = max((one.finished_s for one in responses), default=start) - start
-    ttft = [_first(one) - one.due_s for one in done]
-    tpot = [(_last(one) - _first(one)) / (one.tokens - 1) for one in done if one.tokens > 1]
     tokens = sum(one.tokens for one in done)
     decoded = tokens if paper else sum(max(0, one.tokens - 1) for one in done)
     counted = len(responses) if paper else len(done)
@@ -144,12 +175,7 @@ def compute_metrics(
         completed=len(done),
         failures=dict(sorted(Counter(one.failure for one in responses if one.failure is not None).items())),
         wall_s=wall,
-        ttft_s=distribution(ttft),
-        tpot_s=distribution(tpot),
-        itl_s=distribution([gap for one in done for gap in np.diff(one.text_times_s).tolist()]),
-        e2e_s=distribution([_last(one) - one.due_s for one in done]),
-        ttft_from_send_s=distribution([_first(one) - _sent(one) for one in done]),
-        e2e_from_send_s=distribution([_last(one) - _sent(one) for one in done]),
+        **{name: distribution(values) for name, values in vars(latencies(done)).items()},
         request_throughput=_rate(counted, wall),
         output_throughput=_rate(tokens, wall),
         generation_throughput=_rate(decoded, sum(_last(one) - _first(one) for one in done)),

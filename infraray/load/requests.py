@@ -18,7 +18,7 @@ import numpy as np
 from infraray.errors import InfrarayError
 from infraray.load import documents
 from infraray.load.longbench import load_longbench
-from infraray.load.tokenizer import ModelTokenizer
+from infraray.load.tokenizer import TokenCounter
 from infraray.load.workloads import Endpoint, Workload
 from infraray.parameters import file_sha256
 
@@ -99,7 +99,7 @@ def load_requests(path: Path) -> RequestSet:
 
 
 def stored_requests(
-    folder: Path, workload: Workload, seed: int, tokenizer: ModelTokenizer, longbench: str | Path | None = None
+    folder: Path, workload: Workload, seed: int, tokenizer: TokenCounter, longbench: str | Path | None = None
 ) -> RequestSet:
     """The requests from ``folder``, where they were made before, or made now and kept there.
 
@@ -121,7 +121,7 @@ def stored_requests(
 
 
 def make_requests(
-    workload: Workload, seed: int, tokenizer: ModelTokenizer, longbench: str | Path | None = None
+    workload: Workload, seed: int, tokenizer: TokenCounter, longbench: str | Path | None = None
 ) -> RequestSet:
     """Draws lengths and documents from the seed, and cuts each document to its length.
 
@@ -133,7 +133,7 @@ def make_requests(
     Args:
         workload: lengths, counts and endpoint.
         seed: one of a `SeedPair`.
-        tokenizer: the model's own.
+        tokenizer: counts the prompts' tokens.
         longbench: a local copy of LongBench v2; None takes documents that are made up (`documents`).
 
     Raises:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from infraray.errors import InfrarayError
 from infraray.load.workloads import Endpoint
@@ -20,6 +20,23 @@ _FILES = (
 """The files of a model's folder that decide how text becomes tokens."""
 
 
+class TokenCounter(Protocol):
+    """Counts the tokens of texts and prompts."""
+
+    is_exact: bool
+    """Whether it counts as the server does."""
+
+    @property
+    def sha256(self) -> str:
+        """Equal digests count equally."""
+
+    def count_text(self, text: str) -> int:
+        """Tokens of a plain text, such as an answer: no special ones are added."""
+
+    def count_prompt(self, text: str, endpoint: Endpoint) -> int:
+        """Tokens that a server makes of a prompt, special ones and the chat template's included."""
+
+
 class ModelTokenizer:
     """The tokenizer in a model's folder.
 
@@ -29,6 +46,8 @@ class ModelTokenizer:
     Raises:
         InfrarayError: transformers is not installed, or the folder holds no tokenizer.
     """
+
+    is_exact = True
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -48,6 +67,10 @@ class ModelTokenizer:
             raise InfrarayError(
                 f"tokenizer: folder={str(folder)!r}: cannot be loaded ({' '.join(str(error).split())[:200]})"
             ) from None
+
+    def __reduce__(self) -> tuple[type[ModelTokenizer], tuple[Path]]:
+        """Another process loads it from its folder."""
+        return ModelTokenizer, (self.folder,)
 
     @cached_property
     def sha256(self) -> str:
@@ -87,6 +110,43 @@ class ModelTokenizer:
         messages = [{"role": "user", "content": text}]
         rendered: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return rendered
+
+
+def find_tokenizer(name: str) -> ModelTokenizer:
+    """The tokenizer of a model's folder, or of its name on the Hugging Face hub: from there only its own files.
+
+    Raises:
+        InfrarayError: it is not there, or transformers is not installed.
+    """
+    if Path(name).is_dir():
+        return ModelTokenizer(name)
+    found = _from_hub(name, local_files_only=True) or _from_hub(name, local_files_only=False)
+    if found is None:
+        raise InfrarayError(f"tokenizer={name!r}: neither a folder nor a model that can be had from the hub")
+    return ModelTokenizer(found)
+
+
+def local_tokenizer(name: str) -> ModelTokenizer | None:
+    """The same, where this machine has it already; None where it does not, or where it cannot be used."""
+    folder = name if Path(name).is_dir() else _from_hub(name, local_files_only=True)
+    if folder is None:
+        return None
+    with suppress(InfrarayError):
+        return ModelTokenizer(folder)
+    return None
+
+
+def _from_hub(name: str, local_files_only: bool) -> str | None:
+    """The folder that holds a hub's model as far as its tokenizer needs it; None where there is none."""
+    try:
+        from huggingface_hub import snapshot_download
+
+        folder: str = snapshot_download(
+            name, allow_patterns=[*_FILES, "config.json"], local_files_only=local_files_only
+        )
+    except (ImportError, OSError, ValueError):
+        return None
+    return folder
 
 
 @contextmanager

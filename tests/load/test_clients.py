@@ -10,7 +10,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from infraray.errors import InfrarayError
 from infraray.load import clients as module
-from infraray.load.generator import Load, Target
+from infraray.load.generator import Load
+from infraray.load.target import Target
 from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import Workload
 from tests.load.tokenizers_on_the_spot import make_words

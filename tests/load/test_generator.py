@@ -12,9 +12,10 @@ import pytest
 
 from infraray.errors import InfrarayError
 from infraray.load.exchange import Exchange
-from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.generator import Load, generate_load
 from infraray.load.requests import Request
 from infraray.load.responses import Response, read_response
+from infraray.load.target import find_target
 from tests.scenarios.inference.sse_server import WORD, Script, Server
 
 TOLERANCE_S = 0.05
@@ -228,7 +229,7 @@ def test_a_request_has_the_fields_of_openai_in_its_body() -> None:
     assert server.seen[0].body["stream_options"] == {"include_usage": True}
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1:1/v1", "127.0.0.1:8000", "http:///v1", "http://h:99999/v1", ""])
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1/v1", "127.0.0.1:8000", "http:///v1", "http://h:99999/v1", ""])
 def test_what_is_no_http_url_is_one_line(url: str) -> None:
     with pytest.raises(InfrarayError, match="must be http://host:port/v1"):
         find_target(url, "chat")

@@ -6,11 +6,12 @@ import socket
 import pytest
 
 from infraray.load.exchange import Exchange
-from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.generator import Load, generate_load
 from infraray.load.metrics import compute_metrics
 from infraray.load.responses import read_response
+from infraray.load.target import find_target
+from tests.load.test_generator import play, read, request
 from tests.scenarios.inference.sse_server import Script, Server
-from tests.scenarios.inference.test_load_generator import play, read, request
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, ServedModel
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
-from infraray.agents.chat.keys import key_fault
 from infraray.agents.chat.memory import make_memory
 from infraray.agents.chat.messages import Message, assistant, system, user
 from infraray.agents.chat.options import ChatOptions, tool_names
@@ -32,6 +31,7 @@ from infraray.engines.spec import check_url
 from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.observation import Observation
+from infraray.protocol.keys import key_fault
 
 FULL_AFTER_FORGETTING = 0.75
 """How full a prompt is after turns were forgotten: several at once, so that its beginning stays for some steps."""

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from infraray.errors import InfrarayError
 from infraray.load.documents import write_document
-from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.generator import Load, generate_load
 from infraray.load.requests import Request, fit_to_length
 from infraray.load.responses import Response, read_response
+from infraray.load.target import find_target
 from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, told_likelihood

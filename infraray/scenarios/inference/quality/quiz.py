@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.load.generator import Load, find_target, generate_load
+from infraray.load.generator import Load, generate_load
 from infraray.load.requests import Request
 from infraray.load.responses import Response, read_response
+from infraray.load.target import find_target
 from infraray.scenarios.inference.quality.answers import Answer, Answers
 from infraray.scenarios.inference.quality.extraction import extract_answer
 from infraray.scenarios.inference.quality.prompt import messages
