@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from infraray.cli.bench import bench
 from infraray.cli.completion import complete_in_bash, is_asked_by_bash
 from infraray.cli.doctor import doctor
 from infraray.cli.exit_status import USER_ERROR
@@ -33,6 +34,7 @@ app.command("list")(list_scenarios)
 app.command()(play)
 app.command()(run)
 app.command()(search)
+app.command()(bench)
 app.command()(report)
 app.command()(export)
 app.command()(rescore)

@@ -56,6 +56,25 @@ def complete_format(incomplete: str) -> list[str]:
     return _beginning(incomplete, get_args(Format))
 
 
+def complete_workload(incomplete: str) -> list[str]:
+    """The presets of workloads."""
+    from infraray.load.workloads import PRESETS
+
+    return _beginning(incomplete, PRESETS)
+
+
+def complete_arrivals(incomplete: str) -> list[str]:
+    """How requests arrive at a rate."""
+    return _beginning(incomplete, ("poisson", "constant"))
+
+
+def complete_endpoint(incomplete: str) -> list[str]:
+    """What a load is sent to."""
+    from infraray.load.workloads import Endpoint
+
+    return _beginning(incomplete, get_args(Endpoint))
+
+
 def _given(context: typer.Context) -> list[Registration]:
     """The scenarios of the arguments so far."""
     given = context.params.get("scenario") or ()

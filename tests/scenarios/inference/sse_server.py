@@ -30,6 +30,7 @@ class Script:
         pieces: into how many writes each event is cut.
         framing: chunked, length or close.
         role_first: whether an event without text comes at once.
+        refusal: why the request is refused, with status 400.
     """
 
     first_s: float = 0.0
@@ -40,6 +41,7 @@ class Script:
     pieces: int = 1
     framing: str = "chunked"
     role_first: bool = False
+    refusal: str = ""
 
 
 @dataclass
@@ -57,6 +59,10 @@ class Server:
 
     def __init__(self, script: Callable[[int, dict[str, Any]], Script] | None = None) -> None:
         self.script = script or (lambda number, body: Script())
+        self.models: list[dict[str, str]] | None = [{"id": "m"}]
+        """What it says that it serves; None where it has no such list."""
+        self.key: str | None = None
+        """What it asks of everybody."""
         self.seen: list[Seen] = []
         self.connections = 0
         self.in_flight = 0
@@ -93,6 +99,14 @@ class Server:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
+                if self.key is not None and f"Authorization: Bearer {self.key}\r\n".encode() not in head:
+                    await self._say(writer, b"401 Unauthorized", {"error": {"message": "no such key"}})
+                    break
+                if head.startswith(b"GET"):
+                    known = head.startswith(b"GET /v1/models ") and self.models is not None
+                    status = b"200 OK" if known else b"404 Not Found"
+                    await self._say(writer, status, {"data": self.models} if known else {"detail": "Not Found"})
+                    continue
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
                 body = json.loads(await reader.readexactly(length))
                 seen = Seen(body, time.perf_counter())
@@ -112,12 +126,17 @@ class Server:
         finally:
             writer.close()
 
+    async def _say(self, writer: asyncio.StreamWriter, status: bytes, document: object) -> None:
+        content = json.dumps(document).encode()
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(content), content))
+        await writer.drain()
+
     async def _answer(self, script: Script, body: dict[str, Any], seen: Seen, writer: asyncio.StreamWriter) -> None:
         trouble = script.trouble
+        if script.refusal:
+            return await self._say(writer, b"400 Bad Request", {"error": {"message": script.refusal}})
         if trouble == "429":
-            error = b'{"error": {"message": "slow down"}}'
-            writer.write(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: %d\r\n\r\n%s" % (len(error), error))
-            return await writer.drain()
+            return await self._say(writer, b"429 Too Many Requests", {"error": {"message": "slow down"}})
         if trouble == "no_http":
             writer.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
             return await writer.drain()
@@ -127,12 +146,13 @@ class Server:
             writer.transport.abort()
             return
         chat = "messages" in body
-        tokens = body["max_tokens"] if script.tokens is None else script.tokens
+        asked = body["max_tokens" if "max_tokens" in body else "max_completion_tokens"]
+        tokens = asked if script.tokens is None else script.tokens
         prompt = body["messages"][0]["content"] if chat else body["prompt"]
         usage = script.usage or {"prompt_tokens": len(prompt.split()), "completion_tokens": tokens}
         events = [event(chat, None if trouble == "no_text" else WORD, None) for _ in range(tokens)]
         if trouble != "no_reason":
-            events.append(event(chat, None, "length" if tokens == body["max_tokens"] else "stop"))
+            events.append(event(chat, None, "length" if tokens == asked else "stop"))
         if trouble != "no_usage" and body["stream_options"]["include_usage"]:
             events.append(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n")
         events.append(b"data: [DONE]\n\n")
