@@ -1,9 +1,9 @@
 """Every figure of the README that needs no engine: `python -m benchmarks`, some twenty minutes."""
 
-from benchmarks import abr, caching, chat, collector, emulator, load_balance, routing, scheduler
+from benchmarks import abr, caching, chat, collector, emulator, load_balance, report, routing, scheduler
 from benchmarks.table import print_table
 
-MEASURED = (load_balance, caching, abr, scheduler, collector, chat, emulator, routing)
+MEASURED = (load_balance, caching, abr, scheduler, report, collector, chat, emulator, routing)
 
 if __name__ == "__main__":
     print_table([row for module in MEASURED for row in module.main()])

@@ -75,11 +75,12 @@ class Spending:
         spending = cls(limits)
         if limits.are_on_spending:
             columns = ["agent", "input_tokens", "output_tokens", "extra"]
-            for row in Run(run_dir).episodes().select(columns).to_pylist():
-                cost = json.loads(row["extra"] or "{}").get("cost") or 0.0
-                tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
-                spending.run.add(tokens, cost)
-                spending.agents[row["agent"]].add(tokens, cost)
+            for batch in Run(run_dir).episode_batches(columns):
+                for row in batch.to_pylist():
+                    cost = json.loads(row["extra"] or "{}").get("cost") or 0.0
+                    tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
+                    spending.run.add(tokens, cost)
+                    spending.agents[row["agent"]].add(tokens, cost)
         return spending
 
     def account(self, spec: EpisodeSpec) -> Account:

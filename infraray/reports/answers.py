@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from infraray.reports.selection import Results
 from infraray.trajectories.answer_counts import ANSWER_FAULTS
 
 
@@ -37,19 +37,38 @@ class AnswerShares:
         return not (self.invalid or self.cut or self.empty or self.refused)
 
 
-def answer_shares(results: Results) -> list[AnswerShares | None]:
-    """The shares per agent; None where nothing was counted, as by an earlier version, or nothing was answered."""
-    extra = results.table["extra"].combine_chunks()
-    distinct = pc.unique(extra)
-    which = pc.index_in(extra, distinct).to_numpy(zero_copy_only=False).astype(np.int64)
-    faults, is_counted = _faults(distinct)
-    counted = is_counted[which]
-    steps = results.sum(np.where(counted, results.column("steps"), 0.0))
-    totals = [results.sum(np.where(counted, faults[which, column], 0.0)) for column in range(len(ANSWER_FAULTS))]
-    return [
-        AnswerShares(round(answers), *(float(total[agent] / answers) for total in totals)) if answers else None
-        for agent, answers in enumerate(steps.tolist())
-    ]
+class AnswerTally:
+    """Counts of agents' answers, in all their episodes.
+
+    Args:
+        agents: how many there are.
+    """
+
+    def __init__(self, agents: int) -> None:
+        self._answers = np.zeros(agents)
+        self._faults = np.zeros((agents, len(ANSWER_FAULTS)))
+
+    def add(self, agent: NDArray[np.int32], extra: pa.Array, steps: NDArray[np.float64]) -> None:
+        """Adds episodes.
+
+        Args:
+            agent: for each, the agent's number.
+            extra: the column with that name, which holds the counts.
+            steps: how many each has; NaN where that is unknown.
+        """
+        distinct = pc.unique(extra)
+        which = pc.index_in(extra, distinct).to_numpy(zero_copy_only=False).astype(np.int64)
+        faults, is_counted = _faults(distinct)
+        counted = is_counted[which] & ~np.isnan(steps)
+        np.add.at(self._answers, agent[counted], steps[counted])
+        np.add.at(self._faults, agent[counted], faults[which[counted]])
+
+    def shares(self) -> list[AnswerShares | None]:
+        """Per agent; None where nothing was counted or nothing was answered."""
+        return [
+            AnswerShares(round(answers), *(total / answers for total in totals)) if answers else None
+            for answers, totals in zip(self._answers.tolist(), self._faults.tolist(), strict=True)
+        ]
 
 
 def _faults(distinct: pa.Array) -> tuple[np.ndarray, np.ndarray]:

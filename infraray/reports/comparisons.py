@@ -26,7 +26,7 @@ from infraray.statistics.verdict import OPPOSITE, Verdict, judge
 
 ALL_PAIRS_UP_TO = 100
 """Agents from the best on that meet everyone; further ones meet the best and the one above them."""
-_CELLS_AT_ONCE = 4_000_000
+_CELLS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
+from collections import Counter
 
-from infraray.reports.selection import Results
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+KEPT = 1000
+"""Different reasons that are remembered of an agent: the most frequent ones, should there be more."""
+
+UNSAID = "no reason was recorded"
 
 
-def most_frequent_failures(results: Results, status: str) -> dict[str, tuple[int, str]]:
-    """For each agent with any: how many of its episodes have this status and a failure, and the commonest one.
+class ReasonTally:
+    """How often an agent's episodes went wrong, and most often why.
 
     Args:
-        results: the scenario's episodes.
-        status: "failed" for episodes that were given up, "finished" for those that have a score all
-            the same, such as one that the step limit ended.
+        agents: how many there are.
     """
-    table = results.table.filter(pc.equal(results.table["status"], status)).select(["agent", "failure"])
-    if status == "finished":
-        table = table.filter(pc.is_valid(table["failure"]))
-    counted = table.group_by(["agent", "failure"]).aggregate([([], "count_all")])
-    found: dict[str, tuple[int, str]] = {}
-    order = [("count_all", "descending"), ("failure", "ascending")]
-    for row in counted.take(pc.sort_indices(counted, order)).to_pylist():
-        count, reason = found.get(row["agent"], (0, row["failure"] or "no reason was recorded"))
-        found[row["agent"]] = count + row["count_all"], reason
-    return found
+
+    def __init__(self, agents: int) -> None:
+        self.counts = np.zeros(agents, np.int64)
+        self._reasons = [Counter[str]() for _ in range(agents)]
+
+    def add(self, agent: NDArray[np.int32], reasons: pa.Array) -> None:
+        """Counts episodes with the reasons that they have; ``agent`` is whose each is."""
+        np.add.at(self.counts, agent, 1)
+        for who, reason in zip(agent.tolist(), reasons.to_pylist(), strict=True):
+            self._reasons[who][reason or UNSAID] += 1
+        for who, found in enumerate(self._reasons):
+            if len(found) > KEPT:
+                self._reasons[who] = Counter(dict(found.most_common(KEPT)))
+
+    def commonest(self, agent: int) -> str | None:
+        """The most frequent reason, of equals the first by letters; None where nothing went wrong."""
+        found = self._reasons[agent]
+        return min(found, key=lambda reason: (-found[reason], reason), default=None)

@@ -26,8 +26,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from infraray.reports.selection import Booleans, Floats, Results
 
@@ -49,28 +47,30 @@ class Counted:
 
 def count_forfeits(results: Results) -> Counted:
     """Fills in what forfeited episodes count for."""
-    ended = results.where(pc.equal(results.table["failure"], "invalid_action"))
-    unscored = np.isnan(results.scores) & results.where(pc.equal(results.table["status"], "finished")) & ~ended
-    forfeited = np.isnan(results.scores) | ended
+    unscored = np.isnan(results.scores) & results.finished & ~results.ended
+    forfeited = np.isnan(results.scores) | results.ended
     if not forfeited.any():
         return Counted(results, forfeited, unscored)
     worst, best = (np.fmin, np.fmax) if results.score.higher_is_better else (np.fmax, np.fmin)
-    floors, bounds = results.column("floor"), results.column("bound")
     # A floor that belongs to the beginning of a task counts only where nothing else is known of it.
-    floor = _of_tasks(results, worst, np.where(ended, np.nan, floors), floors)
-    bound = _of_tasks(results, best, np.where(ended, np.nan, bounds), bounds)
+    floor = _of_tasks(results, worst, np.where(results.ended, np.nan, results.floors), results.floors)
+    bound = _of_tasks(results, best, np.where(results.ended, np.nan, results.bounds), results.bounds)
     played = _of_tasks(results, worst, np.where(forfeited, np.nan, results.scores))
     counted = worst(floor, played)
     filled = replace(
         results,
-        scores=np.where(forfeited, counted[results.task], results.scores),
-        table=_with_column(
-            _with_column(results.table, "floor", np.where(forfeited, floor[results.task], floors)),
-            "bound",
-            np.where(forfeited, bound[results.task], bounds),
-        ),
+        scores=_filled(results, forfeited, counted, results.scores),
+        floors=_filled(results, forfeited, floor, results.floors),
+        bounds=_filled(results, forfeited, bound, results.bounds),
     )
     return Counted(filled, forfeited, unscored)
+
+
+def _filled(results: Results, forfeited: Booleans, by_task: Floats, values: Floats) -> Floats:
+    """The values, with that of the task where an episode was forfeited."""
+    filled = values.copy()
+    filled[forfeited] = by_task[results.task[forfeited]]
+    return filled
 
 
 def _of_tasks(results: Results, pick: np.ufunc, *values: Floats) -> Floats:
@@ -81,8 +81,3 @@ def _of_tasks(results: Results, pick: np.ufunc, *values: Floats) -> Floats:
         pick.at(picked, results.task, column)
         found = np.where(np.isnan(found), picked, found)
     return found
-
-
-def _with_column(table: pa.Table, name: str, values: Floats) -> pa.Table:
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, table.schema.field(place), pa.array(values, pa.float64(), mask=np.isnan(values)))

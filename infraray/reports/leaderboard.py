@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
-from infraray.reports.answers import AnswerShares, answer_shares
+from infraray.reports.answers import AnswerShares
 from infraray.reports.comparisons import Comparison, Comparisons, compare
-from infraray.reports.failures import most_frequent_failures
 from infraray.reports.forfeits import Counted
-from infraray.reports.metrics import mean_metrics
 from infraray.reports.ranking import order, ranks
-from infraray.reports.selection import Floats, Results
+from infraray.reports.selection import UNDEFINED, Floats, Results, Verdicts
+from infraray.reports.sums import AgentSums
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.magnitude import scale_of
 from infraray.statistics.pass_at_k import Passes, passes
@@ -113,7 +111,7 @@ def make_leaderboard(counted: Counted) -> Leaderboard:
     results = counted.results
     bootstrap = TaskBootstrap(results.tasks)
     scores = bootstrap.means(results.task_means(results.scores), results.score.range)
-    floor, bound = _shared(results, "floor"), _shared(results, "bound")
+    floor, bound = _shared(results, results.floors), _shared(results, results.bounds)
     places = _places(results, bootstrap)
     forfeits = dict(zip(results.agents, results.count(counted.forfeited).tolist(), strict=True))
     ordered = order(results, scores, forfeits)
@@ -145,11 +143,10 @@ def make_leaderboard(counted: Counted) -> Leaderboard:
     return Leaderboard(tuple(rows), comparisons, floor, bound)
 
 
-def _shared(results: Results, column: str) -> float:
+def _shared(results: Results, values: Floats) -> float:
     """Mean over tasks of a figure that belongs to the task, such as its floor."""
-    values = results.column(column)
-    scale = scale_of(values)
     known = ~np.isnan(values) & ~np.isnan(results.scores)
+    scale = scale_of(values)
     sums = np.bincount(results.task[known], values[known] / scale, minlength=results.tasks)
     counts = np.bincount(results.task[known], minlength=results.tasks)
     return float((sums[counts > 0] / counts[counts > 0]).mean() * scale) if known.any() else math.nan
@@ -157,11 +154,10 @@ def _shared(results: Results, column: str) -> float:
 
 def _places(results: Results, bootstrap: TaskBootstrap) -> list[Estimate]:
     # Halves, so that a difference of large scores is a number; halving is exact, and the ratio the same.
-    scores, floors, bounds = results.scores / 2, results.column("floor") / 2, results.column("bound") / 2
-    gained, span = scores - floors, bounds - floors
+    gained, span = results.scores / 2 - results.floors / 2, results.bounds / 2 - results.floors / 2
     # A task counts only with all three, so that numerator and denominator are over the same tasks.
-    span = np.where(np.isnan(gained), np.nan, span)
-    gained = np.where(np.isnan(span), np.nan, gained)
+    unknown = np.isnan(gained) | np.isnan(span)
+    gained[unknown], span[unknown] = np.nan, np.nan
     return bootstrap.ratios(results.task_means(gained), results.task_means(span))
 
 
@@ -170,62 +166,53 @@ class _Facts:
 
     def __init__(self, counted: Counted) -> None:
         results = counted.results
-        status = results.table["status"]
-        finished = results.where(pc.equal(status, "finished"))
-        only_finished = np.where(finished, 0.0, np.nan)
-        self.agents = results.agents
-        self.episodes = results.count(np.ones_like(finished))
-        self.finished = results.count(finished)
-        self.failures = most_frequent_failures(results, "failed")
-        self.flaws = most_frequent_failures(results, "finished")
+        self.tallies = results.tallies
+        self.episodes = results.count(np.ones_like(results.finished))
+        self.finished = results.count(results.finished)
         self.forfeited = results.count(counted.forfeited)
         self.unscored = results.count(counted.unscored)
-        self.correct = _rates(counted, "correct")
-        self.safe = _rates(counted, "safe")
+        self.correct = _rates(counted, results.correct)
+        self.safe = _rates(counted, results.safe)
         self.passes = _passes(counted)
-        self.steps = results.mean(results.column("steps") + only_finished)
-        self.wall_s = results.mean(results.column("wall_s") + only_finished)
-        self.total_wall_s = results.sum(results.column("wall_s"))
-        self.tokens = {name: _totals(results, name) for name in ("input_tokens", "output_tokens")}
-        self.answers = answer_shares(results)
-        self.metrics = mean_metrics(results)
+        self.answers = self.tallies.answers.shares()
+        self.metrics = self.tallies.metrics.means()
 
     def of(self, index: int) -> dict[str, Any]:
         """The fields of `Row` for one agent."""
-        agent = self.agents[index]
-        failed, failure = self.failures.get(agent, (0, None))
-        flawed, flaw = self.flaws.get(agent, (0, None))
+        tallies = self.tallies
         return {
             "episodes": int(self.episodes[index]),
             "finished": int(self.finished[index]),
-            "failed": failed,
-            "failure": failure,
+            "failed": int(tallies.failures.counts[index]),
+            "failure": tallies.failures.commonest(index),
             "forfeited": int(self.forfeited[index]),
             "unscored": int(self.unscored[index]),
-            "flawed": flawed,
-            "flaw": flaw,
+            "flawed": int(tallies.flaws.counts[index]),
+            "flaw": tallies.flaws.commonest(index),
             "correct": self.correct[index],
             "safe": self.safe[index],
             "passes": self.passes[index],
-            "steps": float(self.steps[index]),
-            "wall_s": float(self.wall_s[index]),
-            "total_wall_s": float(self.total_wall_s[index]),
-            "input_tokens": self.tokens["input_tokens"][index],
-            "output_tokens": self.tokens["output_tokens"][index],
+            "steps": float(tallies.steps.means[index]),
+            "wall_s": float(tallies.wall_s.means[index]),
+            "total_wall_s": float(tallies.total_wall_s.totals[index]),
+            "input_tokens": _total(tallies.input_tokens, index),
+            "output_tokens": _total(tallies.output_tokens, index),
             "answers": self.answers[index],
             "metrics": {name: means[index] for name, means in self.metrics.items() if not math.isnan(means[index])},
         }
 
 
-def _judged(counted: Counted, column: str) -> Floats:
-    """A column of verdicts; what the scenario judges, a forfeited episode has not shown."""
-    values = counted.results.column(column)
-    return values if np.isnan(values).all() else np.where(counted.forfeited & np.isnan(values), 0.0, values)
+def _judged(counted: Counted, verdicts: Verdicts) -> Floats:
+    """Verdicts as numbers, NaN where undefined; what the scenario judges, a forfeited episode has not shown."""
+    values = np.where(verdicts == UNDEFINED, np.nan, verdicts)
+    if (verdicts != UNDEFINED).any():
+        values[counted.forfeited & (verdicts == UNDEFINED)] = 0.0
+    return values
 
 
-def _rates(counted: Counted, column: str) -> list[Estimate | None]:
-    """The rate per agent; None for an agent for which the column is never defined."""
-    by_task = counted.results.task_means(_judged(counted, column))
+def _rates(counted: Counted, verdicts: Verdicts) -> list[Estimate | None]:
+    """The rate per agent; None for an agent for which it is never defined."""
+    by_task = counted.results.task_means(_judged(counted, verdicts))
     tasks = (~np.isnan(by_task)).sum(axis=1)
     sums = np.nan_to_num(by_task).sum(axis=1)
     return [estimate_rate(total / n, int(n)) if n else None for total, n in zip(sums, tasks, strict=True)]
@@ -233,19 +220,18 @@ def _rates(counted: Counted, column: str) -> list[Estimate | None]:
 
 def _passes(counted: Counted) -> list[Passes | None]:
     """Of each agent, over the tasks that it has verdicts on."""
-    results, values = counted.results, _judged(counted, "correct")
-    there = ~np.isnan(values)
-    cells = (results.agent * results.tasks + results.task)[there]
+    results, values = counted.results, _judged(counted, counted.results.correct)
     shape = len(results.agents), results.tasks
-    attempts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-    successes = np.bincount(cells, values[there] > 0, minlength=shape[0] * shape[1]).reshape(shape)
-    return [
-        passes((int(n), int(c)) for n, c in zip(*pair, strict=True)) for pair in zip(attempts, successes, strict=True)
-    ]
+    attempts = np.bincount(results.cells(~np.isnan(values)), minlength=shape[0] * shape[1]).reshape(shape)
+    successes = np.bincount(results.cells(values > 0), minlength=shape[0] * shape[1]).reshape(shape)
+    # Few different pairs (attempts, successes), however many tasks.
+    base = int(attempts.max(initial=0)) + 1
+    found = []
+    for mine, solved in zip(attempts, successes, strict=True):
+        pairs, tasks = np.unique(mine * base + solved, return_counts=True)
+        found.append(passes({divmod(int(pair), base): int(n) for pair, n in zip(pairs, tasks, strict=True)}))
+    return found
 
 
-def _totals(results: Results, column: str) -> list[int | None]:
-    values = results.column(column)
-    defined = results.count(~np.isnan(values))
-    totals = results.sum(values)
-    return [round(total) if n else None for total, n in zip(totals, defined, strict=True)]
+def _total(sums: AgentSums, index: int) -> int | None:
+    return round(float(sums.totals[index])) if sums.counts[index] else None

@@ -8,47 +8,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
+from numpy.typing import NDArray
 
-from infraray.reports.selection import Results
-from infraray.statistics.magnitude import scale_of
-
-_ROWS_AT_ONCE = 4096
+from infraray.reports.sums import AgentSums
 
 
-def mean_metrics(results: Results) -> dict[str, list[float]]:
-    """Means over finished episodes, one list entry an agent, NaN for an agent without the metric."""
-    found: dict[str, list[np.ndarray]] = {}
-    owners: dict[str, list[np.ndarray]] = {}
-    finished = results.where(pc.equal(results.table["status"], "finished"))
-    texts, agents = results.table["metrics"].filter(pa.array(finished)), results.agent[finished]
-    size = len(results.agents)
-    for start in range(0, len(texts), _ROWS_AT_ONCE):
-        parsed = _parse(texts.slice(start, _ROWS_AT_ONCE))
-        agent = agents[start : start + _ROWS_AT_ONCE]
+class MetricTally:
+    """Sums of a scenario's metrics over finished episodes, by name.
+
+    Args:
+        agents: how many there are.
+    """
+
+    def __init__(self, agents: int) -> None:
+        self._agents = agents
+        self._sums: dict[str, AgentSums] = {}
+
+    def add(self, agent: NDArray[np.int32], texts: pa.Array) -> None:
+        """Adds episodes; ``texts`` are JSON objects, ``agent`` is whose each is."""
+        if not len(texts):
+            return
+        parsed = _parse(texts)
         for name in parsed.column_names:
             column = parsed[name]
-            if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-                continue
-            values = pc.fill_null(pc.cast(column, pa.float64()), np.nan).to_numpy()
-            there = ~np.isnan(values)
-            found.setdefault(name, []).append(values[there])
-            owners.setdefault(name, []).append(agent[there])
-    return {
-        name: _means(np.concatenate(found[name]), np.concatenate(owners[name]), size)
-        for name in sorted(found)
-        if any(map(len, found[name]))
-    }
+            if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+                values = pc.fill_null(pc.cast(column, pa.float64()), np.nan).to_numpy()
+                self._sums.setdefault(name, AgentSums(self._agents)).add(agent, values)
+
+    def means(self) -> dict[str, list[float]]:
+        """By name, one list entry an agent, NaN for an agent without the metric."""
+        return {name: sums.means.tolist() for name, sums in sorted(self._sums.items()) if sums.counts.any()}
 
 
-def _means(values: np.ndarray, agent: np.ndarray, size: int) -> list[float]:
-    """The mean of each agent's values; NaN without any."""
-    scale = scale_of(values)
-    sums, counts = np.bincount(agent, values / scale, minlength=size), np.bincount(agent, minlength=size)
-    means: list[float] = (np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0) * scale).tolist()
-    return means
-
-
-def _parse(texts: pa.ChunkedArray) -> pa.Table:
+def _parse(texts: pa.Array) -> pa.Table:
     """JSON objects as a table, one row each."""
     lines = "\n".join(texts.to_pylist()).encode()
     options = pyarrow.json.ReadOptions(block_size=max(len(lines), 1))

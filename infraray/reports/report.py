@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from infraray.reports.distributions import Distribution, score_distributions
 from infraray.reports.forfeits import count_forfeits
 from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
-from infraray.reports.selection import REPORTED, Results, select
+from infraray.reports.selection import REPORTED, Results, Selection, select
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import read_repairs
 
@@ -141,24 +141,27 @@ def report(run_dir: str | Path) -> Report:
         InfrarayError: the folder holds no run, or one without any episode.
     """
     run = Run(run_dir)
-    episodes = run.episodes(REPORTED)
+    selection = select(run.episode_batches(REPORTED), run.manifest)
     try:
-        return replace(evaluate(episodes, run.manifest), repairs=tuple(read_repairs(run.path)))
+        return replace(_evaluate(selection, run.manifest), repairs=tuple(read_repairs(run.path)))
     except InfrarayError as error:
         raise InfrarayError(f"{run_dir}: {error}") from None
 
 
-def evaluate(episodes: pa.Table, manifest: Mapping[str, Any]) -> Report:
+def evaluate(episodes: Iterable[pa.RecordBatch], manifest: Mapping[str, Any]) -> Report:
     """Evaluates the episodes of a run.
 
     Args:
-        episodes: schema `infraray.trajectories.schema.EPISODES`.
+        episodes: schema `infraray.trajectories.schema.EPISODES`, each episode once.
         manifest: what ``run.json`` holds.
 
     Raises:
         InfrarayError: none of the planned episodes is among them.
     """
-    selection = select(episodes, manifest)
+    return _evaluate(select(episodes, manifest), manifest)
+
+
+def _evaluate(selection: Selection, manifest: Mapping[str, Any]) -> Report:
     made = Report(
         name=manifest["name"],
         infraray_version=manifest["infraray_version"],

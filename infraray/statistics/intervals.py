@@ -26,6 +26,7 @@ Teachers Should Know About the Bootstrap, The American Statistician 69 (4), 2015
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -49,6 +50,7 @@ RESAMPLES = 5000
 BOOTSTRAP_SEED = 20_150_815
 """Fixed, so that the same run always gives the same report."""
 _ROWS_AT_ONCE = 512
+_CELLS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,10 @@ class TaskBootstrap:
             values: shape (rows, tasks), NaN where a row has no value on a task.
             within: lowest and highest value that there can be.
         """
-        return self.ratios(values, np.ones_like(values), within)
+        estimates: list[Estimate] = []
+        for rows in self._blocks(len(values)):
+            estimates += self._ratios(values[rows], np.ones_like(values[rows]), within)
+        return estimates
 
     def ratios(
         self, numerators: Floats, denominators: Floats, within: tuple[float, float] = EVERYTHING
@@ -123,25 +128,35 @@ class TaskBootstrap:
             within: lowest and highest value that a ratio can have.
         """
         estimates: list[Estimate] = []
-        for start in range(0, len(numerators), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
+        for rows in self._blocks(len(numerators)):
             estimates += self._ratios(numerators[rows], denominators[rows], within)
         return estimates
+
+    def _blocks(self, rows: int) -> Iterator[slice]:
+        """Rows that are worked on at once: memory is bounded, whatever the tasks are."""
+        at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // max(self.tasks, 1)))
+        return (slice(start, start + at_once) for start in range(0, rows, at_once))
 
     def _ratios(self, numerators: Floats, denominators: Floats, within: tuple[float, float]) -> list[Estimate]:
         known = np.isfinite(numerators) & np.isfinite(denominators)
         n = known.sum(axis=1)
         x, y = np.where(known, numerators, 0.0), np.where(known, denominators, 0.0)
         x_scale, y_scale = scale_of(x, axis=1), scale_of(y, axis=1)
-        x, y = x / x_scale, y / y_scale
+        x /= x_scale
+        y /= y_scale
         # A row without a value, and one whose denominators add up to 0, have no ratio.
         with np.errstate(invalid="ignore", divide="ignore"):
             y_sum = y.sum(axis=1)
             value = x.sum(axis=1) / y_sum
             value[y_sum == 0] = np.nan
-            residuals = np.where(known, x - value[:, None] * y, 0.0)
+            residuals = x
+            residuals -= value[:, None] * y
+            residuals[~known] = 0.0
             centre = residuals.sum(axis=1) / n  # 0 but for rounding
-            variance = (np.where(known, residuals - centre[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(n - 1, 1)
+            squares = residuals - centre[:, None]
+            squares[~known] = 0.0
+            squares *= squares
+            variance = squares.sum(axis=1) / np.maximum(n - 1, 1)
             sem = np.sqrt(variance / n) / np.abs(y_sum / n)
         sem[n < 2] = np.nan
         t = np.array([t_quantile(0.975, int(count) - 1) if count > 1 else np.nan for count in n])

@@ -6,9 +6,9 @@ Language Models Trained on Code", 2021) and C(c, k) / C(n, k) (Yao et al., "tau-
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import comb
+from math import comb, fsum
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,22 @@ class Passes:
     tasks: int
 
 
-def passes(tasks: Iterable[tuple[int, int]]) -> Passes | None:
+def passes(tasks: Mapping[tuple[int, int], int]) -> Passes | None:
     """The estimates for the largest k that every task allows; None where it is 1, which is the plain rate.
 
     Args:
-        tasks: for each task that was attempted, (attempts, successes).
+        tasks: how many have so many (attempts, successes); those without an attempt do not count.
     """
-    attempted = [(n, c) for n, c in tasks if n > 0]
+    attempted = {(n, c): count for (n, c), count in tasks.items() if n > 0}
     k = min((n for n, _ in attempted), default=0)
     if k < 2:
         return None
+    total = sum(attempted.values())
     return Passes(
         k,
-        sum(pass_at_k(n, c, k) for n, c in attempted) / len(attempted),
-        sum(pass_hat_k(n, c, k) for n, c in attempted) / len(attempted),
-        len(attempted),
+        fsum(count * pass_at_k(n, c, k) for (n, c), count in attempted.items()) / total,
+        fsum(count * pass_hat_k(n, c, k) for (n, c), count in attempted.items()) / total,
+        total,
     )
 
 

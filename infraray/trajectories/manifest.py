@@ -42,7 +42,7 @@ class _Scenario(_Part):
     level: StrictInt
     score: _Score
     agents: list[StrictStr]
-    digests: dict[str, Digest] | None = None
+    digests: dict[str, Digest]
     seeds: _SeedRange | list[StrictInt]
     repetitions: StrictInt
     owed_total: StrictInt

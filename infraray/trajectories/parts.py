@@ -8,7 +8,7 @@ planned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ from infraray.errors import InfrarayError
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.schema import EPISODES, SCHEMA_VERSION, STEPS
 
-IDS_AT_ONCE = 16_384
-"""Identities that are Python objects at the same time."""
+ROWS_AT_ONCE = 4096
+"""Episodes that are read at the same time."""
+
+ID_BYTES = 16
 
 
 class BrokenPart(InfrarayError):
@@ -50,10 +52,13 @@ class Part:
     steps: Path
     new: NDArray[np.bool_]
 
-    def read_episodes(self, columns: Sequence[str]) -> pa.Table:
-        """The episodes that no part before holds, these columns of schema `EPISODES`."""
-        table = read_parquet(self.episodes, list(columns))
-        return table if self.new.all() else table.filter(pa.array(self.new))
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The episodes that no part before holds, these columns of schema `EPISODES`, `ROWS_AT_ONCE` at a time."""
+        start = 0
+        for batch in _batches(self.episodes, columns):
+            new = self.new[start : start + batch.num_rows]
+            start += batch.num_rows
+            yield batch if new.all() else batch.filter(pa.array(new))
 
     def read_steps(self) -> pa.Table:
         """Their steps, schema `STEPS`."""
@@ -76,7 +81,7 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
         InfrarayError: a file may not be read.
     """
     parts: list[Part] = []
-    broken: list[tuple[BrokenPart, Sequence[bytes]]] = []
+    broken: list[tuple[BrokenPart, bytes]] = []
     index = EpisodeIndex()
     for path in sorted(run_dir.glob("episodes/*.parquet")):
         steps = run_dir / "steps" / path.name
@@ -85,11 +90,11 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
         except BrokenPart as error:
             broken.append((error, _ids_if_readable(path)))
             continue
-        new = [first_of(_ids(some), index) for some in identities]
+        new = [first_of(some, index) for some in _unpacked(identities)]
         parts.append(Part(path, steps, np.concatenate(new) if new else np.empty(0, np.bool_)))
     # A copy of a part that counts takes nothing away.
     for problem, held in broken:
-        if not held or any(index.missing(held)):
+        if not held or any(any(index.missing(some)) for some in _unpacked(held)):
             raise problem
     return parts, index
 
@@ -104,45 +109,52 @@ def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
     return new
 
 
-def _check(path: Path, steps_path: Path | None) -> list[pa.Array]:
-    """The identities of a part's episodes as they are written, `IDS_AT_ONCE` at a time.
+def _check(path: Path, steps_path: Path | None) -> bytes:
+    """The identities of a part's episodes as they are written, `ID_BYTES` each.
 
     Raises:
         BrokenPart: the part does not count.
         InfrarayError: it may not be read.
     """
     _open(path, EPISODES)
-    table = read_parquet(path, ["episode_id", "steps"])
-    column = table["episode_id"]
-    identified = pc.fill_null(pc.match_substring_regex(column, r"\A[0-9a-fA-F]{32}\z"), False)
-    if not pc.all(identified, min_count=0).as_py():
-        raise BrokenPart(path, "has an episode_id that is none")
+    identities, total, ends = bytearray(), 0, []
+    for batch in _batches(path, ["episode_id", "steps"]):
+        texts, counts = batch.column("episode_id"), batch.column("steps").to_numpy(zero_copy_only=False)
+        identified = pc.fill_null(pc.match_substring_regex(texts, r"\A[0-9a-fA-F]{32}\z"), False)
+        if not pc.all(identified, min_count=0).as_py():
+            raise BrokenPart(path, "has an episode_id that is none")
+        identities += bytes.fromhex("".join(texts.to_pylist()))
+        total += counts.sum()
+        ends += [texts[int(place)].as_py() for place in np.flatnonzero(counts)[[0, -1]]] if counts.any() else []
+        del ends[1:-1]
     if steps_path is not None:
         try:
-            _check_steps(steps_path, column, table["steps"].to_numpy())
+            _check_steps(steps_path, total, ends)
         except BrokenPart as error:
             # To have the episodes again, it is they that have to go.
             raise BrokenPart(path, f"its steps cannot be used: {steps_path} {error.reason}") from None
-    return [batch.column(0) for batch in table.select(["episode_id"]).to_batches(max_chunksize=IDS_AT_ONCE)]
+    return bytes(identities)
 
 
-def _ids(texts: pa.Array) -> list[bytes]:
-    return [bytes.fromhex(text) for text in texts.to_pylist()]
+def _unpacked(identities: bytes) -> Iterator[list[bytes]]:
+    """`ROWS_AT_ONCE` of them at a time."""
+    for start in range(0, len(identities), ROWS_AT_ONCE * ID_BYTES):
+        some = identities[start : start + ROWS_AT_ONCE * ID_BYTES]
+        yield [some[place : place + ID_BYTES] for place in range(0, len(some), ID_BYTES)]
 
 
-def _check_steps(steps_path: Path, ids: pa.ChunkedArray, counts: NDArray[np.int32]) -> None:
-    """Whether the steps are those of the episodes: as many, and of the same first and last episode."""
+def _check_steps(steps_path: Path, total: int, ends: Sequence[str]) -> None:
+    """Whether the steps are those of the episodes: as many, and of the same first and last episode that has any."""
     if not steps_path.exists():
         raise BrokenPart(steps_path, "is missing")
     steps = _open(steps_path, STEPS)
-    if steps.metadata.num_rows != counts.sum():
-        raise BrokenPart(steps_path, f"has {steps.metadata.num_rows} steps where its episodes have {counts.sum()}")
-    played = np.flatnonzero(counts)
-    if not len(played):
+    if steps.metadata.num_rows != total:
+        raise BrokenPart(steps_path, f"has {steps.metadata.num_rows} steps where its episodes have {total}")
+    if not ends:
         return
     first = _reading(steps_path, lambda: steps.read_row_group(0, columns=["episode_id"]))["episode_id"][0]
     last = _reading(steps_path, lambda: steps.read_row_group(steps.num_row_groups - 1, columns=["episode_id"]))
-    if [first.as_py(), last["episode_id"][-1].as_py()] != [ids[int(played[0])].as_py(), ids[int(played[-1])].as_py()]:
+    if [first.as_py(), last["episode_id"][-1].as_py()] != [ends[0], ends[-1]]:
         raise BrokenPart(steps_path, "has the steps of other episodes")
 
 
@@ -165,11 +177,24 @@ def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     return file
 
 
-def _ids_if_readable(path: Path) -> list[bytes]:
+def _ids_if_readable(path: Path) -> bytes:
     try:
-        return [bytes.fromhex(text) for text in read_parquet(path, ["episode_id"])["episode_id"].to_pylist()]
+        return b"".join(bytes.fromhex("".join(batch.column(0).to_pylist())) for batch in _batches(path, ["episode_id"]))
     except (InfrarayError, TypeError, ValueError):
-        return []
+        return b""
+
+
+def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Columns of one of our Parquet files, `ROWS_AT_ONCE` rows at a time.
+
+    Raises:
+        BrokenPart: the file is damaged.
+        InfrarayError: it may not be read.
+    """
+    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+    batches = _reading(path, lambda: file.iter_batches(ROWS_AT_ONCE, columns=list(columns)))
+    while (batch := _reading(path, lambda: next(batches, None))) is not None:
+        yield batch.select(columns)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:

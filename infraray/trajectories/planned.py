@@ -8,8 +8,10 @@ keeps for each agent the digest from which they follow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from infraray.episodes import episode_id
 
@@ -32,14 +34,23 @@ class PlannedEpisodes:
 
     def __init__(self, scenarios: Mapping[str, Any]) -> None:
         self._parts: defaultdict[tuple[str, str], list[_Part]] = defaultdict(list)
-        # Folders that an earlier version wrote keep no digests; there the label decides.
-        self._by_label = {label for label, entry in scenarios.items() if "digests" not in entry}
         for label, entry in scenarios.items():
             seeds = entry["seeds"]
             among = range(seeds["start"], seeds["stop"]) if isinstance(seeds, Mapping) else frozenset(seeds)
-            for agent, digest in entry.get("digests", {}).items():
+            for agent, digest in entry["digests"].items():
                 part = _Part(label, bytes.fromhex(digest), among, entry["repetitions"])
                 self._parts[entry["scenario"], agent].append(part)
+
+    def by_label(self, batch: pa.RecordBatch) -> Iterator[tuple[str | None, pa.RecordBatch]]:
+        """Stored episodes, sorted by what the plan calls their scenario; None: it does not ask for them.
+
+        Args:
+            batch: with `COLUMNS`.
+        """
+        labels = [self.label(row) for row in batch.select(COLUMNS).to_pylist()]
+        distinct = dict.fromkeys(labels)
+        for label in distinct:
+            yield label, batch if len(distinct) == 1 else batch.filter(pa.array([one == label for one in labels]))
 
     def label(self, row: Mapping[str, Any]) -> str | None:
         """What the plan calls a stored episode's scenario; None where it does not ask for the episode.
@@ -47,8 +58,6 @@ class PlannedEpisodes:
         Args:
             row: columns of `schema.EPISODES` by name.
         """
-        if row["scenario_label"] in self._by_label:
-            return str(row["scenario_label"])
         seed, repetition = row["seed"], row["repetition"]
         for part in self._parts.get((row["scenario"], row["agent"]), ()):
             if repetition < part.repetitions and seed in part.seeds:
@@ -57,5 +66,5 @@ class PlannedEpisodes:
         return None
 
 
-COLUMNS = ("episode_id", "scenario", "scenario_label", "agent", "seed", "repetition")
+COLUMNS = ("episode_id", "scenario", "agent", "seed", "repetition")
 """The columns that `PlannedEpisodes.label` reads."""

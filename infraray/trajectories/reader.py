@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,6 @@ class Run:
     def episodes(self, columns: Sequence[str] = tuple(EPISODES.names)) -> pa.Table:
         """All collected episodes, each once, schema `EPISODES`.
 
-        A folder without any ``steps`` is a copy that was made for its episodes alone.
-
         Args:
             columns: those that are read.
 
@@ -50,7 +48,28 @@ class Run:
             InfrarayError: a file cannot be believed; the line names it.
         """
         schema = pa.schema([EPISODES.field(name) for name in columns], metadata=EPISODES.metadata)
-        return self._read(schema, with_steps=(self.path / "steps").exists())
+        return pa.Table.from_batches(self.episode_batches(columns), schema=schema)
+
+    def episode_batches(self, columns: Sequence[str] = tuple(EPISODES.names)) -> Iterator[pa.RecordBatch]:
+        """The same, some thousands at a time.
+
+        A folder without any ``steps`` is a copy that was made for its episodes alone.
+        """
+        with_steps = (self.path / "steps").exists()
+        parts, segments, index = self.parts(with_steps=with_steps)
+        for part in parts:
+            yield from part.batches(columns)
+        wanted = tuple(dict.fromkeys(("episode_id", *columns)))
+        for path in segments:
+            batches = self._segment_batches(path, wanted)
+            try:
+                for batch in batches:
+                    yield _new(batch, index).select(columns)
+            except FileNotFoundError:  # compacted since it was listed: what was not read of it is in its Parquet
+                for part in self.parts(with_steps=with_steps)[0]:
+                    if part.episodes.stem == f"part-{path.stem}":
+                        for batch in part.batches(wanted):
+                            yield _new(batch, index).select(columns)
 
     def steps(self) -> pa.Table:
         """All steps of the collected episodes, schema `STEPS`.
@@ -58,7 +77,14 @@ class Run:
         Raises:
             InfrarayError: see `episodes`.
         """
-        return self._read(STEPS, with_steps=True)
+        while True:
+            parts, segments, index = self.parts()
+            try:
+                new = [_new(batch, index) for path in segments for batch in self._segment_batches(path, SEGMENT.names)]
+            except FileNotFoundError:  # compacted since it was listed
+                continue
+            tables = [part.read_steps().select(STEPS.names) for part in parts]
+            return pa.concat_tables([*tables, flatten_steps(pa.Table.from_batches(new, schema=SEGMENT))])
 
     def parts(self, *, with_steps: bool = True) -> tuple[list[Part], list[Path], EpisodeIndex]:
         """The Parquet files that can be believed, the segments that are not Parquet yet, and what the former hold.
@@ -67,30 +93,28 @@ class Run:
             InfrarayError: a file cannot be believed.
         """
         # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
-        segments = sorted(self.path.glob("segments/*.arrows"))
+        segments = [path for path in sorted(self.path.glob("segments/*.arrows")) if path.exists()]
         parts, index = find_parts(self.path, with_steps=with_steps)
         done = {part.episodes.stem.removeprefix("part-") for part in parts}
         return parts, [segment for segment in segments if segment.stem not in done], index
 
-    def _read(self, schema: pa.Schema, with_steps: bool) -> pa.Table:
-        # What a segment holds is read before the Parquet is looked for, which may take its place meanwhile.
-        early = {path: self._read_segment(path) for path in sorted(self.path.glob("segments/*.arrows"))}
-        parts, segments, index = self.parts(with_steps=with_steps)
-        of_episodes = schema is not STEPS
-        tables = [part.read_episodes(schema.names) if of_episodes else part.read_steps() for part in parts]
-        for path in segments:
-            table = early[path] if path in early else self._read_segment(path)
-            new = first_of([bytes.fromhex(text) for text in table["episode_id"].to_pylist()], index)
-            table = table.filter(pa.array(new))
-            if table.num_rows:
-                tables.append(table.select(schema.names) if of_episodes else flatten_steps(table))
-        return pa.concat_tables([table.select(schema.names) for table in tables]) if tables else schema.empty_table()
+    def _segment_batches(self, path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """A segment's episodes, a message at a time.
 
-    def _read_segment(self, path: Path) -> pa.Table:
+        Raises:
+            FileNotFoundError: it is not there any more.
+            BrokenPart: it is no segment, or cannot be read.
+        """
         try:
-            return pa.Table.from_batches(list(decode(list(read_messages(path)))), schema=SEGMENT)
-        except FileNotFoundError:  # compacted since it was listed
-            return SEGMENT.empty_table()
+            for body in read_messages(path):
+                yield from decode([body], columns)
+        except FileNotFoundError:
+            raise
         except (pa.ArrowException, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise BrokenPart(path, f"is damaged ({reason})") from None
+
+
+def _new(batch: pa.RecordBatch, index: EpisodeIndex) -> pa.RecordBatch:
+    """The episodes that the index does not hold yet; from then on it does."""
+    return batch.filter(pa.array(first_of([bytes.fromhex(text) for text in batch["episode_id"].to_pylist()], index)))

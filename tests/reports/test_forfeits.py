@@ -18,7 +18,7 @@ NAN = math.nan
 
 def report_of(scores, **columns):
     table = episodes(scores, **columns)
-    return evaluate(table, manifest(table))
+    return evaluate(table.to_batches(), manifest(table))
 
 
 def board_of(scores, **columns):
@@ -68,7 +68,7 @@ def test_an_agent_that_fails_where_its_twin_plays_never_stands_above_it(number):
     twin = scores[:1].copy()
     twin[:, hard] = NAN
     table = episodes(np.concatenate([scores, twin]), floor=np.concatenate([floor, floor[:1]]), higher=higher)
-    board = evaluate(table, manifest(table)).scenarios[0].leaderboard
+    board = evaluate(table.to_batches(), manifest(table)).scenarios[0].leaderboard
     rows = rows_of(board)
     player, quitter = rows["agent:0"], rows[f"agent:{len(scores)}"]
     assert quitter.rank >= player.rank
@@ -245,6 +245,6 @@ def test_an_agent_that_lacks_tasks_stands_below_those_that_lack_none():
         not (agent == "agent:1" and seed > 7)
         for agent, seed in zip(table["agent"].to_pylist(), table["seed"].to_pylist(), strict=True)
     ]
-    board = evaluate(table.filter(keep), manifest(table)).scenarios[0].leaderboard
+    board = evaluate(table.filter(keep).to_batches(), manifest(table)).scenarios[0].leaderboard
     assert [(row.agent, row.rank) for row in board.rows] == [("agent:0", 1), ("agent:1", 2)]
     assert board.rows[1].versus_best.verdict == "n/a"

@@ -9,6 +9,7 @@ from scipy import stats
 from infraray.errors import InfrarayError
 from infraray.reports import evaluate
 from infraray.reports.comparisons import ALL_PAIRS_UP_TO
+from infraray.reports.failures import KEPT
 from infraray.statistics.intervals import BOOTSTRAP_FROM
 from tests.reports.synthetic import episodes, manifest
 
@@ -16,7 +17,7 @@ NAN = math.nan
 
 
 def board_of(table, **arguments):
-    (scenario,) = evaluate(table, manifest(table, **arguments)).scenarios
+    (scenario,) = evaluate(table.to_batches(), manifest(table, **arguments)).scenarios
     return scenario.leaderboard
 
 
@@ -129,7 +130,7 @@ def test_agent_without_a_score_stands_last_without_a_rank():
 
 def test_agent_whose_episodes_are_all_owed_is_listed():
     table = episodes(noisy(agents=1, tasks=3))
-    (scenario,) = evaluate(table, manifest(table, owed=3, agents=["agent:0", "scripted:slow"])).scenarios
+    (scenario,) = evaluate(table.to_batches(), manifest(table, owed=3, agents=["agent:0", "scripted:slow"])).scenarios
     assert (scenario.owed, scenario.collected) == (3, 3)
     last = scenario.leaderboard.rows[-1]
     assert (last.agent, last.episodes, last.score.n) == ("scripted:slow", 0, 0)
@@ -165,7 +166,7 @@ def test_metric_that_is_sometimes_whole_missing_or_unknown_is_still_averaged():
 
 def test_episodes_of_an_earlier_plan_are_left_out_and_counted():
     table = episodes(noisy(agents=2, tasks=4), parameters=['{"servers":3}'] * 6 + ['{"servers":9}'] * 2)
-    report = evaluate(table, manifest(table, agents=["agent:0", "agent:1"]))
+    report = evaluate(table.to_batches(), manifest(table, agents=["agent:0", "agent:1"]))
     assert report.left_out == 2 and report.owed == 2
     assert {row.agent: row.episodes for row in report.scenarios[0].leaderboard.rows} == {"agent:0": 4, "agent:1": 2}
     assert any("left out" in warning for warning in report.warnings)
@@ -173,7 +174,7 @@ def test_episodes_of_an_earlier_plan_are_left_out_and_counted():
 
 def test_episodes_of_another_level_are_left_out():
     table = episodes([[1.0, 2.0, 9.0]], level=[1, 1, 2])
-    report = evaluate(table, manifest(table))
+    report = evaluate(table.to_batches(), manifest(table))
     assert report.left_out == 1 and report.scenarios[0].leaderboard.rows[0].score.value == 1.5
 
 
@@ -182,39 +183,24 @@ def test_agents_and_seeds_that_the_plan_no_longer_holds_are_left_out():
     plan = manifest(table, agents=["agent:0", "agent:1"])
     plan["scenarios"]["costs"]["seeds"] = [0, 2]
     plan["scenarios"]["costs"]["owed_total"] = 4
-    report = evaluate(table, plan)
+    report = evaluate(table.to_batches(), plan)
     assert (report.collected, report.owed, report.left_out) == (4, 0, 11)
-
-
-def test_episode_that_is_there_twice_counts_once_with_its_latest_score():
-    table = episodes([[1.0, 2.0, 7.0]], seed=[0, 1, 1], started_at=[0, 1, 2])
-    report = evaluate(table, manifest(table))
-    assert report.left_out == 1
-    assert report.scenarios[0].leaderboard.rows[0].score.value == 4
-
-
-def test_run_of_an_earlier_version_without_digests_is_told_by_its_columns():
-    table = episodes(noisy(agents=3, tasks=5), level=[1] * 14 + [2])
-    plan = manifest(table, agents=["agent:0", "agent:2"], owed=-5)
-    del plan["scenarios"]["costs"]["digests"]
-    report = evaluate(table, plan)
-    assert (report.collected, report.owed, report.left_out) == (9, 1, 6)
 
 
 def test_scenarios_keep_the_plans_order():
     tables = [episodes([[1.0, 2.0]], label=label) for label in ("zebra", "ape")]
-    report = evaluate(pa.concat_tables(tables), manifest(*tables))
+    report = evaluate(pa.concat_tables(tables).to_batches(), manifest(*tables))
     assert [scenario.label for scenario in report.scenarios] == ["zebra", "ape"]
 
 
 def test_run_without_episodes_is_one_clear_line():
     table = episodes([[1.0, 2.0]])
     with pytest.raises(InfrarayError, match=r"^nothing to report: none of the 2 planned episodes is collected"):
-        evaluate(table.slice(0, 0), manifest(table))
+        evaluate(table.slice(0, 0).to_batches(), manifest(table))
 
 
 def test_run_of_failures_alone_is_reported():
-    report = evaluate(table := episodes([[NAN, NAN]]), manifest(table))
+    report = evaluate((table := episodes([[NAN, NAN]])).to_batches(), manifest(table))
     assert report.failed == 2
     assert "2 episodes of 2 failed" in report.warnings[0]
 
@@ -224,3 +210,29 @@ def test_beyond_a_hundred_agents_everyone_still_meets_the_best_and_their_neighbo
     board = board_of(episodes(noisy(agents=agents, tasks=3)))
     assert len(list(board.comparisons)) == ALL_PAIRS_UP_TO * (ALL_PAIRS_UP_TO - 1) // 2 + 2 * 5
     assert board.rows[-1].versus_best is not None
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_a_report_does_not_depend_on_how_many_episodes_are_read_at_a_time(rows):
+    generator = np.random.default_rng(rows)
+    scores = generator.lognormal(0, 3, size=(3, 20, 2))
+    scores[generator.random(scores.shape) < 0.1] = NAN
+    table = episodes(
+        scores,
+        wall_s=generator.lognormal(0, 9, size=scores.shape).ravel(),
+        metrics=[json.dumps({"a": float(value)}) for value in generator.lognormal(0, 200, size=scores.size)],
+        failure=generator.choice(["x", "y", None], size=scores.size),
+        correct=generator.random(scores.shape) < 0.5,
+    )
+    whole, by_parts = (
+        evaluate(table.to_batches(max_chunksize=size), manifest(table)) for size in (table.num_rows, rows)
+    )
+    assert repr(by_parts) == repr(whole)
+
+
+def test_of_very_many_different_failures_the_frequent_one_is_named():
+    reasons = np.array([f"at 0x{place:x}" for place in range(6 * KEPT)], dtype=object)
+    reasons[::50] = "TimeLimit: 300 s"
+    table = episodes(np.full((1, len(reasons)), NAN), failure=reasons)
+    (row,) = evaluate(table.to_batches(max_chunksize=500), manifest(table)).scenarios[0].leaderboard.rows
+    assert (row.failed, row.failure) == (len(reasons), "TimeLimit: 300 s")

@@ -18,7 +18,13 @@ def test_they_are_the_shares_of_all_choices_of_attempts(n: int) -> None:
 
 
 def test_the_largest_k_that_all_tasks_allow_is_taken() -> None:
-    found = passes([(4, 4), (3, 0), (5, 2), (0, 0)])
+    found = passes({(4, 4): 1, (3, 0): 1, (5, 2): 1, (0, 0): 7})
     assert found is not None and (found.k, found.tasks) == (3, 3)
     assert found.any == pytest.approx((1 + 0 + 0.9) / 3) and found.all == pytest.approx(1 / 3)
-    assert passes([]) is passes([(1, 1), (7, 3)]) is None
+    assert passes({}) is passes({(1, 1): 1, (7, 3): 1}) is None
+
+
+def test_equal_tasks_count_as_often_as_they_are_there() -> None:
+    found = passes({(3, 1): 2, (3, 3): 1})
+    assert found is not None and found.tasks == 3
+    assert (found.any, found.all) == pytest.approx(((2 * 1 + 1) / 3, 1 / 3))

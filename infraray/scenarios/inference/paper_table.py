@@ -14,7 +14,7 @@ import argparse
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,13 @@ from rich.text import Text
 
 from infraray.errors import InfrarayError
 from infraray.reports.notation import printable
-from infraray.reports.selection import Results, select
 from infraray.reports.table_lines import print_table
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
 from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
+from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.tune.values import Configuration
 
@@ -66,20 +66,17 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
         InfrarayError: the folder holds no run, or one that does not play this scenario.
     """
     run = Run(run_dir)
-    selected = select(run.episodes(), run.manifest, ("episode_id", "seed", "repetition")).results
-    found = [one for one in selected if one.entry["scenario"] == SCENARIO]
+    found = {label: entry for label, entry in run.manifest["scenarios"].items() if entry["scenario"] == SCENARIO}
     if not found:
         raise InfrarayError(f"{run_dir}: does not play the scenario {SCENARIO}")
-    steps = run.steps()
-    scored: dict[str, list[ScoredRun]] = {agent: [] for results in found for agent in results.agents}
+    scored: dict[str, list[ScoredRun]] = {agent: [] for entry in found.values() for agent in entry["agents"]}
     modes: dict[str, Counter[FailureMode]] = {agent: Counter() for agent in scored}
-    for results in found:
-        setting = InferenceParameters.parse(SCENARIO, results.entry["parameters"]).setting()
-        for episode, extras in _episodes(results, steps):
-            one, trace = read_episode(results.label, setting, episode, extras)
-            scored[episode["agent"]].append(one)
-            modes[episode["agent"]].update(failure_modes(trace))
-    rows = [_row(agent, runs, modes[agent], found) for agent, runs in scored.items()]
+    for label, episode, extras in _episodes(run, found):
+        setting = InferenceParameters.parse(SCENARIO, found[label]["parameters"]).setting()
+        one, trace = read_episode(label, setting, episode, extras)
+        scored[episode["agent"]].append(one)
+        modes[episode["agent"]].update(failure_modes(trace))
+    rows = [_row(agent, runs, modes[agent], found.values()) for agent, runs in scored.items()]
     ranking = ranking_scores({row.agent: scored[row.agent] for row in rows if row.score is not None})
     rows = [replace(row, ranked_by=ranking.get(row.agent, math.nan)) for row in rows]
     return sorted(
@@ -128,20 +125,29 @@ def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, di
     return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
 
 
-def _episodes(results: Results, steps: pa.Table) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Each episode with the facts of its steps."""
-    mine = steps.filter(pc.is_in(steps["episode_id"], results.table["episode_id"])).select(
-        ["episode_id", "index", "extra"]
-    )
+def _episodes(run: Run, scenarios: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+    """Each planned episode of the scenarios with its label and the facts of its steps, label by label."""
+    found: dict[str, list[dict[str, Any]]] = {label: [] for label in scenarios}
+    planned = PlannedEpisodes(scenarios)
+    for batch in run.episode_batches((*COLUMNS, "metrics")):
+        for label, part in planned.by_label(batch):
+            if label is not None:
+                found[label] += part.to_pylist()
+    ids = pa.array([episode["episode_id"] for episodes in found.values() for episode in episodes], pa.string())
+    steps = run.steps().select(["episode_id", "index", "extra"])
     extras: dict[str, list[dict[str, Any]]] = {}
-    for step in mine.sort_by("index").to_pylist():
+    for step in steps.filter(pc.is_in(steps["episode_id"], ids)).sort_by("index").to_pylist():
         extras.setdefault(step["episode_id"], []).append(json.loads(step["extra"] or "{}"))
-    for episode in results.table.select(["episode_id", "agent", "seed", "repetition", "metrics"]).to_pylist():
-        yield episode, extras.get(episode["episode_id"], [])
+    for label, episodes in found.items():
+        for episode in episodes:
+            yield label, episode, extras.get(episode["episode_id"], [])
 
 
-def _row(agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], found: Sequence[Results]) -> AgentRow:
-    owed = sum(results.planned // len(results.agents) for results in found if agent in results.agents) - len(runs)
+def _row(
+    agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], scenarios: Iterable[Mapping[str, Any]]
+) -> AgentRow:
+    planned = sum(entry["owed_total"] // len(entry["agents"]) for entry in scenarios if agent in entry["agents"])
+    owed = planned - len(runs)
     if owed:
         return AgentRow(agent, None, f"{owed} of its episodes are owed; give the same command again", modes)
     try:
