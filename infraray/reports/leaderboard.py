@@ -101,6 +101,11 @@ class Leaderboard:
     floor: float
     bound: float
 
+    @property
+    def ranked(self) -> tuple[Row, ...]:
+        """Those of the agents that have a score."""
+        return tuple(row for row in self.rows if row.rank is not None)
+
 
 def make_leaderboard(counted: Counted) -> Leaderboard:
     """Ranks the agents of a scenario.

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from infraray.reports.columns.column import Table, View, lay_out
+from infraray.reports.columns.leaderboard import COLUMNS
+from infraray.reports.columns.leaderboard_line import LeaderboardTable
+from infraray.reports.columns.places import place_columns
 from infraray.reports.explanation import EXPLANATION
-from infraray.reports.notation import (
-    count_of,
-    decimals_for,
-    duration,
-    interval,
-    number,
-    pass_headings,
-    pass_texts,
-    percent,
-    plain,
-    printable,
-    rank,
-    verdict,
-)
+from infraray.reports.notation import count_of, printable
 from infraray.reports.places import Places, places_of
-from infraray.reports.remarks import below_the_table, remarks
+from infraray.reports.remarks import above_the_table, below_the_table, remarks
 from infraray.reports.report import Report, ScenarioReport
-from infraray.statistics.power import about
 
 
 def make_markdown(report: Report) -> str:
@@ -38,7 +27,7 @@ def make_markdown(report: Report) -> str:
         *(f"> **Note:** {warning}" for warning in report.warnings),
     ]
     places = places_of(report)
-    if places.worth_showing:
+    if places.is_worth_showing:
         parts += _overview(report, places)
     for scenario in report.scenarios:
         parts += _scenario(scenario)
@@ -47,60 +36,30 @@ def make_markdown(report: Report) -> str:
 
 
 def _overview(report: Report, places: Places) -> list[str]:
-    header = ["agent", "mean", *(_escape(scenario.label) for scenario in report.scenarios)]
-    rows = [[_escape(agent), percent(places.mean(agent)), *map(percent, places.of(agent))] for agent in places.agents]
-    return ["## Across scenarios", "Place between the floor (0 %) and the bound (100 %).", _table(header, rows, 1)]
+    table = lay_out(place_columns(report, places), places.agents, View.MARKDOWN)
+    return ["## Across scenarios", "Place between the floor (0 %) and the bound (100 %).", _table(table)]
 
 
 def _scenario(scenario: ScenarioReport) -> list[str]:
-    board, score = scenario.leaderboard, scenario.score
-    rows = board.rows
-    decimals = decimals_for(row.score for row in rows)
-    difference_decimals = decimals_for(row.versus_best.difference for row in rows if row.versus_best is not None)
-    correct, safe = any(row.correct for row in rows), any(row.safe for row in rows)
-    header = ["rank", "agent", "score", "SEM", "95 % interval", "against the best", "seeds", "place"]
-    header += [name for name, defined in (("correct", correct), ("safe", safe)) if defined]
-    passes = pass_headings(rows)
-    header += [*passes, "episodes", "failed", "steps", "invalid", "time"]
-    lines = [
-        [
-            rank(row),
-            _escape(row.agent),
-            number(row.score.value, decimals),
-            number(row.score.sem, decimals),
-            interval(row.score, decimals),
-            verdict(row.versus_best, row, difference_decimals),
-            about(row.seeds_to_separate) if row.seeds_to_separate else "",
-            percent(row.place.value),
-            *([percent(row.correct.value if row.correct else math.nan)] if correct else []),
-            *([percent(row.safe.value if row.safe else math.nan)] if safe else []),
-            *pass_texts(row, passes),
-            f"{row.episodes:,}",
-            f"{row.failed:,}",
-            number(row.steps, 1),
-            percent(row.answers.invalid if row.answers else math.nan),
-            duration(row.wall_s),
-        ]
-        for row in rows
-    ]
-    unit = f", {score.unit}" if score.unit not in ("", "1") else ""
-    better = "higher" if score.higher_is_better else "lower"
     lines_below = [f"- {_escape(agent)}: {_escape(remark)}" for agent, remark in remarks(scenario)]
     return [
         f"## {_escape(scenario.label)}",
-        f"Score: {_escape(score.name)}{_escape(unit)}, {better} is better; {count_of(scenario.tasks, 'task')}, "
-        f"{count_of(scenario.collected, 'episode')}, {scenario.owed:,} owed; "
-        f"floor {plain(board.floor)}, bound {plain(board.bound)}.",
-        _table(header, lines, 2),
+        _escape(f"{above_the_table(scenario)}."),
+        _table(lay_out(COLUMNS, LeaderboardTable(scenario).lines, View.MARKDOWN)),
         *map(_escape, below_the_table(scenario)),
         *(["Failures and remarks:", "\n".join(lines_below)] if lines_below else []),
     ]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:
-    """A table whose columns up to the ``texts``-th are aligned left if they are text, the others right."""
+def _table(table: Table) -> str:
+    """Names and words are aligned left, figures right."""
+    left = [heading.kind != "figure" for heading in table.headings]
+    header = [_escape(heading.text) for heading in table.headings]
+    rows = [
+        [_escape(cell.words) if is_text else cell.words for cell, is_text in zip(row, left, strict=True)]
+        for row in table.rows
+    ]
     widths = [max(cell_len(line[column]) for line in [header, *rows]) for column in range(len(header))]
-    left = [column == texts - 1 for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
         padded = (

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import median_high
 
-from infraray.reports.comparisons import Comparison
-from infraray.reports.leaderboard import Row
 from infraray.statistics.intervals import Estimate
 
 UNKNOWN = "n/a"
@@ -72,22 +70,6 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def rank(row: Row) -> str:
-    """The rank; with ``=`` before it where several share it."""
-    if row.rank is None:
-        return "-"
-    return f"={row.rank}" if row.shares_rank else str(row.rank)
-
-
-def verdict(comparison: Comparison | None, row: Row, decimals: int) -> str:
-    """What the paired comparison with the best says."""
-    if row.rank is None:
-        return UNKNOWN
-    if comparison is None:
-        return "best"
-    return f"{comparison.verdict} {number(comparison.difference.value, decimals, sign=True)}"
-
-
 def printable(text: str) -> str:
     """Text in one line without control characters, which it may hold when an agent or an error wrote it."""
     line = " ".join(text.split())
@@ -101,17 +83,3 @@ def shortened(text: str, length: int) -> str:
         return text
     head = (length - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
-
-
-def pass_headings(rows: Sequence[Row]) -> list[str]:
-    """The columns of pass@k and pass^k, k being the repetitions of most rows; none where no row has them."""
-    most = max((row.passes.k for row in rows if row.passes is not None), default=0)
-    return [f"pass@{most}", f"pass^{most}"] if most else []
-
-
-def pass_texts(row: Row, headings: Sequence[str]) -> list[str]:
-    """A row's cells under them; one that has fewer repetitions says how many."""
-    if row.passes is None or not headings:
-        return [UNKNOWN for _ in headings]
-    fewer = "" if headings[0] == f"pass@{row.passes.k}" else f" (k = {row.passes.k})"
-    return [f"{percent(share)}{fewer}" for share in (row.passes.any, row.passes.all)]

@@ -24,7 +24,7 @@ class Places:
     by_scenario: tuple[Mapping[str, float], ...]
 
     @property
-    def worth_showing(self) -> bool:
+    def is_worth_showing(self) -> bool:
         """Whether at least two agents meet in more than one scenario."""
         return len(self.agents) > 1
 

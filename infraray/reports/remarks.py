@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from infraray.reports.explanation import uncorrected
 from infraray.reports.leaderboard import Row
-from infraray.reports.notation import count_of, percent, printable
+from infraray.reports.notation import count_of, percent, plain, printable
 from infraray.reports.report import ScenarioReport
 from infraray.statistics.power import POWER, about
 
@@ -19,6 +19,18 @@ def remarks(scenario: ScenarioReport) -> list[tuple[str, str]]:
         (printable(row.agent), "; ".join(map(printable, _about(row, scenario)))) for row in scenario.leaderboard.rows
     ]
     return [(agent, text) for agent, text in found if text]
+
+
+def above_the_table(scenario: ScenarioReport) -> str:
+    """What the scores are, of how much, and between which figures they stand; plain text."""
+    score, board = scenario.score, scenario.leaderboard
+    unit = f" ({score.unit})" if score.unit not in ("", "1") else ""
+    better = "higher" if score.higher_is_better else "lower"
+    owed = f", {scenario.owed:,} of {scenario.planned:,} owed" if scenario.owed else ""
+    return printable(
+        f"score: {score.name}{unit}, {better} is better; {count_of(scenario.tasks, 'task')}, "
+        f"{count_of(scenario.collected, 'episode')}{owed}; floor {plain(board.floor)}, bound {plain(board.bound)}"
+    )
 
 
 def below_the_table(scenario: ScenarioReport) -> list[str]:

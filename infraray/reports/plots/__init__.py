@@ -1,8 +1,6 @@
-"""Plots of a report as SVG that stands inside its page."""
+"""Plots of a report as SVG that stands inside its page. A new one is a file and an entry here."""
 
-from infraray.reports.plots.across_scenarios import plot_places
-from infraray.reports.plots.differences import MATRIX_AGENTS, plot_differences
-from infraray.reports.plots.distributions import plot_distributions
-from infraray.reports.plots.standings import plot_standings
+from infraray.reports.plots import across_scenarios, differences, distributions, standings
 
-__all__ = ["MATRIX_AGENTS", "plot_differences", "plot_distributions", "plot_places", "plot_standings"]
+OF_A_SCENARIO = (standings.PLOT, distributions.PLOT, differences.PLOT)
+OF_A_RUN = (across_scenarios.PLOT,)

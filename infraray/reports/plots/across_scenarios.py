@@ -7,7 +7,9 @@ import math
 from matplotlib.figure import Figure
 
 from infraray.reports.notation import shortened
-from infraray.reports.plots.canvas import BOUND, FLOOR, SERIES, draw_svg, label_rows
+from infraray.reports.places import places_of
+from infraray.reports.plots.canvas import BOUND, FLOOR, MOST_AGENTS, SERIES, draw_svg, label_rows
+from infraray.reports.plots.plot import Plot
 from infraray.reports.report import Report
 
 MAX_SCENARIOS = len(SERIES)
@@ -15,14 +17,14 @@ _LEFTMOST = -0.5
 _MARKERS = "osD^vP"
 
 
-def plot_places(report: Report, agents: list[str], name: str) -> str:
+def plot_places(report: Report, name: str) -> str:
     """Dots with 95 % intervals, a colour and a shape for each of the first `MAX_SCENARIOS` scenarios.
 
     Args:
         report: of several scenarios.
-        agents: the rows, top to bottom.
         name: unique in the page.
     """
+    agents = places_of(report).agents[:MOST_AGENTS]
     scenarios = report.scenarios[:MAX_SCENARIOS]
     places = [{row.agent: row.place for row in scenario.leaderboard.rows} for scenario in scenarios]
 
@@ -56,3 +58,13 @@ def plot_places(report: Report, agents: list[str], name: str) -> str:
 
     height = 1.5 + (0.18 + 0.12 * len(scenarios)) * max(len(agents), 2)
     return draw_svg(name, "Place of each agent between floor and bound in every scenario", 9.5, height, draw)
+
+
+PLOT = Plot(
+    "places",
+    "Places.",
+    "Dots with 95 % intervals over tasks; an arrow is off the axis.",
+    plot_places,
+    lambda report: places_of(report).is_worth_showing,
+    is_wide=True,
+)

@@ -41,6 +41,8 @@ _VARIABLES = {
 
 LARGEST = 1e300
 """The largest figure that is drawn at its place; an axis needs room for differences and margins."""
+MOST_AGENTS = 30
+"""The best ones that are shown where all meet all; more could not be read."""
 LABEL_LENGTH = 34
 _CSS_PIXELS = 96
 """To the inch."""

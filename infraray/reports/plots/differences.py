@@ -9,11 +9,10 @@ from matplotlib.patches import Rectangle
 
 from infraray.reports.comparisons import Comparison
 from infraray.reports.notation import decimals_for, number, shortened
-from infraray.reports.plots.canvas import BETTER, GRID, INK, MUTED, WORSE, draw_svg
+from infraray.reports.plots.canvas import BETTER, GRID, INK, MOST_AGENTS, MUTED, WORSE, draw_svg
+from infraray.reports.plots.plot import Plot
 from infraray.reports.report import ScenarioReport
 
-MATRIX_AGENTS = 30
-"""The best ones that the matrix shows; more could not be read."""
 _TEXT_UP_TO = 14
 _STRENGTH = 0.10, 0.55
 """Opacity of the smallest and the largest difference, so that text on it keeps its contrast."""
@@ -21,7 +20,7 @@ _STRENGTH = 0.10, 0.55
 
 def plot_differences(scenario: ScenarioReport, name: str) -> str:
     """A cell says what the row's agent scores more or less than the column's; blue is better, orange worse."""
-    agents = [row.agent for row in scenario.leaderboard.rows if row.rank is not None][:MATRIX_AGENTS]
+    agents = [row.agent for row in scenario.leaderboard.ranked[:MOST_AGENTS]]
     comparisons = scenario.leaderboard.comparisons
     cells = {
         (row, column): comparisons.of(agents[row], agents[column])
@@ -67,3 +66,14 @@ def _shade(cell: Comparison, largest: float) -> tuple[str, float]:
     share = math.sqrt(abs(cell.difference.value) / largest) if 0 < largest < math.inf else 1.0
     low, high = _STRENGTH
     return (BETTER if cell.verdict == "better" else WORSE), low + share * (high - low)
+
+
+PLOT = Plot(
+    "differences",
+    "Row minus column,",
+    "paired by task, not corrected for their number. Blue: the row is better; orange: worse; grey: tied. "
+    f"Of more than {MOST_AGENTS} agents the best.",
+    plot_differences,
+    lambda scenario: len(scenario.leaderboard.ranked) > 1,
+    is_wide=True,
+)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from infraray.reports.distributions import MAX_POINTS
 from infraray.reports.plots.canvas import BETTER, INK, MUTED, draw_svg, drawable, height_of, label_rows, scale_for
+from infraray.reports.plots.plot import Plot
 from infraray.reports.plots.standings import axis_label
 from infraray.reports.report import ScenarioReport
 
@@ -56,3 +57,12 @@ def plot_distributions(scenario: ScenarioReport, name: str) -> str:
 
     title = f"Distribution of the scores of each agent in {scenario.label}"
     return draw_svg(name, title, 7.2, height_of(len(spreads)), draw)
+
+
+PLOT = Plot(
+    "distributions",
+    "Distribution of scores.",
+    "Box: quartiles and median; line: 5 to 95 %; points: episodes, failed ones at what they count for.",
+    plot_distributions,
+    lambda scenario: bool(scenario.distributions),
+)

@@ -18,6 +18,7 @@ from infraray.reports.plots.canvas import (
     label_rows,
     scale_for,
 )
+from infraray.reports.plots.plot import Plot
 from infraray.reports.report import ScenarioReport
 
 
@@ -62,3 +63,12 @@ def axis_label(scenario: ScenarioReport) -> str:
     """The score's name with its unit."""
     unit = scenario.score.unit
     return f"{scenario.score.name}, {unit}" if unit not in ("", "1") else scenario.score.name
+
+
+PLOT = Plot(
+    "standings",
+    "Mean scores",
+    "with 95 % intervals; filled dots are the best and those tied with it.",
+    plot_standings,
+    lambda scenario: bool(scenario.leaderboard.ranked),
+)

@@ -42,7 +42,9 @@ EXPLANATION = {
 
 def make_study_page(report: StudyReport) -> str:
     """The whole page."""
-    style, script = (resources.files("infraray.reports").joinpath(name).read_text() for name in ("page.css", "page.js"))
+    style, script = (
+        resources.files("infraray.reports").joinpath("templates", name).read_text() for name in ("page.css", "page.js")
+    )
     # The page holds texts that engines wrote. They are escaped; should one slip through, this forbids it to run.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

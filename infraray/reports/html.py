@@ -1,0 +1,64 @@
+"""Pages from templates. Whatever is shown is escaped; only plots, our styles and our script are HTML already."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from infraray.reports.notation import count_of, printable
+
+
+def render(package: str, template: str, **values: Any) -> str:
+    """A whole page.
+
+    Args:
+        package: whose folder ``templates`` holds the template, which extends ``page.html``.
+        template: its name.
+        values: what it shows.
+    """
+    style, script = (
+        resources.files(__package__).joinpath("templates", name).read_text() for name in ("page.css", "page.js")
+    )
+    # Pages hold texts that agents wrote. They are escaped; should one slip through, this forbids it to run.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    page = _environment(package).get_template(template)
+    return page.render(policy=Markup(policy), style=Markup(style), script=Markup(script), **values)
+
+
+@cache
+def _environment(package: str) -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(__package__)]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    environment.filters.update(minus=_minus, sortable=_sortable, json=_json)
+    environment.globals["count_of"] = count_of
+    return environment
+
+
+def _minus(text: str) -> str:
+    """A number's text for the eye, with U+2212."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _sortable(value: float | str) -> str:
+    """What a table is sorted by; empty where it is unknown."""
+    return value if isinstance(value, str) else "" if math.isnan(value) else repr(float(value))
+
+
+def _json(value: Any) -> Markup:
+    """JSON in several lines; it is ASCII."""
+    return escape(json.dumps(value, indent=2, sort_keys=True))
