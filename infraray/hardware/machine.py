@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from infraray.hardware.roofline import Device, find_device, measure_cpu
+from infraray.hardware.devices import Device, find_device, measure_cpu
 
 _QUERY = "--query-gpu=name,memory.total,uuid"
 

@@ -53,6 +53,8 @@ class ModelTokenizer:
         self.folder = Path(folder)
         try:
             with _environment_kept():
+                # That PyTorch is not there is no news: counting does without.
+                os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
                 from transformers import AutoTokenizer
         except ImportError:
             raise InfrarayError(

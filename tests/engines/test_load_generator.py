@@ -10,6 +10,7 @@ import pytest
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
+from infraray.load.benchmark import bench
 from infraray.load.measurement import measure
 from infraray.load.requests import RequestSet, make_requests
 from infraray.load.tokenizer import ModelTokenizer
@@ -99,3 +100,13 @@ def test_both_agree_on_vllm(vllm: str, model: str) -> None:
         ours = measure_ours(relay.url, model, asked, requests)
         theirs = waiting.result()
     assert_agree(ours, theirs)
+
+
+def test_the_front_door_needs_no_more_than_the_url(vllm: str, model: str) -> None:
+    asked = Workload(num_requests=8, input_tokens=200, output_tokens=16, traffic=({"concurrency": 4},))
+    found = bench(vllm, asked)
+    (one,) = found.traffics
+    # The server names the folder of its model, which is on this machine.
+    assert found.tokenizer == model and found.failed == 0, one.warnings
+    assert one.usage.wrong_prompt == one.usage.missing == 0
+    assert {response.tokens for response in one.responses} <= set(range(13, 17))

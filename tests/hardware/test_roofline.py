@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.hardware.roofline import DEVICES, Roofline, find_device, measure_cpu, model_size
+from infraray.hardware.devices import DEVICES, find_device, measure_cpu
+from infraray.hardware.model_size import model_size
+from infraray.hardware.roofline import Roofline
 
 MISTRAL: dict[str, Any] = {
     "hidden_size": 4096,

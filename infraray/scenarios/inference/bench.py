@@ -31,7 +31,8 @@ from infraray.engines.transformers import SERVER
 from infraray.errors import InfrarayError
 from infraray.hardware.device_lock import DeviceLock
 from infraray.hardware.machine import this_machine
-from infraray.hardware.roofline import Roofline, model_size
+from infraray.hardware.model_size import model_size
+from infraray.hardware.roofline import Roofline
 from infraray.load.measurement import Measurement, measure
 from infraray.load.requests import RequestSet, stored_requests
 from infraray.load.tokenizer import ModelTokenizer

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from infraray.hardware.roofline import Device, ModelSize, Roofline
+from infraray.hardware.devices import Device
+from infraray.hardware.model_size import ModelSize
+from infraray.hardware.roofline import Roofline
 from infraray.load.requests import Request, RequestSet
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.bound import best_score

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infraray.hardware.machine import this_machine
-from infraray.hardware.roofline import Roofline, model_size
+from infraray.hardware.model_size import model_size
+from infraray.hardware.roofline import Roofline
 from infraray.load.measurement import measure
 from infraray.load.requests import RequestSet, make_requests
 from infraray.load.responses import Response

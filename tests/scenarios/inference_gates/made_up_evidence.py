@@ -6,7 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from infraray.hardware.roofline import ModelSize, Roofline, find_device
+from infraray.hardware.devices import find_device
+from infraray.hardware.model_size import ModelSize
+from infraray.hardware.roofline import Roofline
 from infraray.load.requests import Request
 from infraray.load.responses import Response
 from infraray.load.workloads import Traffic, Workload

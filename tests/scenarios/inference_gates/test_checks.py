@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from infraray.hardware.roofline import Device, Roofline
+from infraray.hardware.devices import Device
+from infraray.hardware.roofline import Roofline
 from infraray.scenarios.inference.integrity import CHECKS, PHASES, Finding, check_integrity
 from infraray.scenarios.inference.integrity.finding import NotChecked
 from infraray.scenarios.inference.integrity.probes import Told
