@@ -13,6 +13,7 @@ from infraray.errors import InfrarayError, InvalidAction
 from infraray.observation import Observation, ObservedField
 from infraray.parameters import Parameters, parameter
 from infraray.registration import make, make_vector, register
+from infraray.simple_scenario import SimpleScenario
 from infraray.version import __version__
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "Parameters",
     "Score",
     "ScriptedAgent",
+    "SimpleScenario",
     "Task",
     "Turn",
     "__version__",

@@ -153,6 +153,9 @@ class Environment(gymnasium.Env[Any, Any]):
     """The spec of an agent that plays well; its answers are the examples that language models are shown."""
     without_constant: ClassVar[str | None] = None
     """Why no agent ``constant`` gives the best answer that never looks; None where there is one."""
+    lookahead: ClassVar[int] = 0
+    """Steps whose chance an observation shows before they are played: 0 where an agent sees what was, 1 where it sees
+    what is decided now, such as the job to place, more where a forecast is a part of the problem."""
     measured: ClassVar[bool] = False
     """Whether outcomes are measured on this machine: equal seeds are equal tasks, no two plays are equal, and two
     at a time would measure each other: see `turn`."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from infraray.agents import load_file
 from infraray.launch import run
 from infraray.testing import AgentConformance, ScenarioConformance
 from infraray.trajectories.reader import Run
@@ -9,6 +10,8 @@ from infraray.trajectories.reader import Run
 ROOT = Path(__file__).parents[1]
 OWN_SCENARIO = str(ROOT / "examples" / "own_scenario.py")
 OWN_AGENT = f"python:{ROOT / 'examples' / 'own_agent.py'}:Patient"
+
+load_file(OWN_SCENARIO)  # its tests below begin with its name
 
 
 def test_own_scenario_and_own_agent_play_on_ray(ray_session: None, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from infraray.cli.doctor import doctor
 from infraray.cli.exit_status import USER_ERROR
 from infraray.cli.export import export
 from infraray.cli.list import list_scenarios
+from infraray.cli.new import new
 from infraray.cli.play import play
 from infraray.cli.report import report
 from infraray.cli.rescore import rescore
@@ -39,6 +40,7 @@ app.command()(report)
 app.command()(export)
 app.command()(rescore)
 app.command()(doctor)
+app.add_typer(new, name="new")
 
 
 def _version(wanted: bool) -> None:

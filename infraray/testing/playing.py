@@ -15,6 +15,9 @@ from infraray.environment import Environment
 from infraray.observation import Observation
 from infraray.step_info import StepInfo
 
+AGENT_SEEDS = 2**40
+"""What an agent's seed is above that of its task: with the task's own it would draw the task."""
+
 Steps = list[Any]
 """What `reset` and every `step` returned, as plain data that ``==`` compares."""
 
@@ -37,9 +40,9 @@ def play_on(environment: Environment, act: Callable[[Observation], Any], observa
 
 
 def play_agent(environment: Environment, agent: Agent, seed: int) -> Steps:
-    """Plays one episode with an agent, whose own random numbers have the same seed."""
+    """Plays one episode with an agent, whose own random numbers follow from the seed and are not the task's."""
     observation, info = environment.reset(seed=seed)
-    agent.reset(Briefing.of(environment, seed))
+    agent.reset(Briefing.of(environment, seed + AGENT_SEEDS))
     return [plain((observation, info)), *play_on(environment, agent.act, observation)]
 
 

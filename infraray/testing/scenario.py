@@ -4,6 +4,7 @@ from infraray.testing.actions import ActionConformance
 from infraray.testing.answers import AnswerConformance
 from infraray.testing.bounds import BoundConformance
 from infraray.testing.determinism import DeterminismConformance
+from infraray.testing.information import InformationConformance
 from infraray.testing.interface import InterfaceConformance
 from infraray.testing.scores import ScoreConformance
 from infraray.testing.vector_equality import VectorConformance
@@ -15,6 +16,7 @@ class ScenarioConformance(
     ActionConformance,
     AnswerConformance,
     VectorConformance,
+    InformationConformance,
     ScoreConformance,
     BoundConformance,
 ):

@@ -30,6 +30,7 @@ class Played(NamedTuple):
     bound: float
     failure: str | None
     correct: bool | None
+    earned: float
 
 
 BROKEN_OFF = ("invalid_action", "step_limit")
@@ -64,15 +65,28 @@ class ScoreConformance(ScenarioCase):
 
     def test_best_agent_is_better_than_chance_in_the_mean(self) -> None:
         """A scenario in which random actions do best measures nothing."""
-        means: dict[str, float] = {}
-        for agent in {played.agent for played in self.all_played()}:
-            means[agent] = float(np.mean([played.score for played in self.all_played() if played.agent == agent]))
+        means = self._means("score")
         chance = means.pop("random")
         means.pop("constant", None)
         if not means:
             pytest.skip(f"{self.scenario} has no agent that looks")
         best = max(means.values()) if self._higher_is_better() else min(means.values())
         assert self._at_most(chance, best)
+
+    def test_best_agent_earns_more_than_chance(self) -> None:
+        """A learner follows the rewards, so that they must lead where the score does."""
+        scores, earned = self._means("score"), self._means("earned")
+        best = (max if self._higher_is_better() else min)(scores, key=lambda agent: scores[agent])
+        if self._at_most(scores[best], scores["random"]):
+            return
+        assert earned[best] > earned["random"], f"{best} scores better than random and earns less: are rewards negated?"
+
+    def _means(self, of: str) -> dict[str, float]:
+        """The mean of a field of `Played`, by agent."""
+        values: dict[str, list[float]] = {}
+        for played in self.all_played():
+            values.setdefault(played.agent, []).append(getattr(played, of))
+        return {agent: float(np.mean(found)) for agent, found in values.items()}
 
     def test_expert_beats_the_best_constant_answer(self) -> None:
         """On episodes of full length, by a paired interval without zero: deciding pays."""
@@ -139,10 +153,11 @@ class ScoreConformance(ScenarioCase):
         for name in registered_agents(cls.registration().name):
             agent = load_agent(f"scripted:{name}", cls.scenario)
             for seed in seeds:
-                play_agent(environment, agent, seed)
+                steps = play_agent(environment, agent, seed)
+                earned = math.fsum(reward for _, reward, *_ in steps[1:])
                 verdict = environment.verdict()
                 bound = cls._bound(environment, seed, bounds)
-                episodes.append(Played(name, seed, verdict.score, bound, verdict.failure, verdict.correct))
+                episodes.append(Played(name, seed, verdict.score, bound, verdict.failure, verdict.correct, earned))
         return episodes
 
     @staticmethod

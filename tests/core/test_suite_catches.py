@@ -181,6 +181,45 @@ class Overwriting(Lamp):
         return self.shared
 
 
+class Punishing(Lamp):
+    """Rewards have the wrong sign."""
+
+    def advance(self, action):
+        outcome = super().advance(action)
+        return outcome._replace(reward=-outcome.reward)
+
+
+class SaysLittle(Lamp):
+    """Words that are always the same."""
+
+    def words(self):
+        return "A lamp shows a number."
+
+
+class SaysTheSeed(Lamp):
+    """The seed stands in the words."""
+
+    def words(self):
+        return f"{super().words()} Task {self.task.seed}."
+
+
+class ShowsTheSeed(Lamp):
+    """The seed is one of the numbers."""
+
+    def observed_fields(self):
+        return (*super().observed_fields(), infraray.ObservedField("number", 1, "1", "number of the task"))
+
+    def numbers(self):
+        return np.array([*super().numbers(), self.task.seed], float)
+
+
+class SeesFurther(Lamp):
+    """The lamp after the next one can be read."""
+
+    def words(self):
+        return f"{super().words()} Then comes {self.lamps[min(self.played + 1, len(self.lamps) - 1)]}."
+
+
 class Undocumented(Lamp):
     """No manual."""
 
@@ -208,6 +247,11 @@ class Undocumented(Lamp):
         (Unpicklable, "test_pickled_environment_goes_on_as_the_original"),
         (BeyondItsSpace, "test_observations_stay_within_their_space"),
         (Overwriting, "test_observations_are_not_written_to_later"),
+        (Punishing, "test_best_agent_earns_more_than_chance"),
+        (SaysLittle, "test_words_tell_of_the_state"),
+        (SaysTheSeed, "test_observations_do_not_hold_the_seed"),
+        (ShowsTheSeed, "test_observations_do_not_hold_the_seed"),
+        (SeesFurther, "test_observations_do_not_show_the_future"),
         (Undocumented, "test_manual_has_every_section_and_names_every_parameter_and_agent"),
     ],
 )

@@ -40,6 +40,7 @@ class Lamp(Environment):
     """
 
     scenario = "lamp"
+    lookahead = 1
     score = Score("share", "1", higher_is_better=True, low=0.0, high=1.0)
     Parameters = LampParameters
     parameters: LampParameters

@@ -81,6 +81,7 @@ class AdaptiveBitrate(Environment):
     """
 
     scenario = "abr"
+    lookahead = 5
     score = Score("mean_qoe", "1", higher_is_better=True)
     expert = "scripted:robust_mpc"
     Parameters = AdaptiveBitrateParameters

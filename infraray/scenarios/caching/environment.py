@@ -101,6 +101,7 @@ class Caching(Environment):
     """
 
     scenario = "caching"
+    lookahead = 1
     score = Score("object_hit_rate", "1", higher_is_better=True, low=0.0, high=1.0)
     expert = "scripted:s3_fifo"
     Parameters = CachingParameters

@@ -69,6 +69,7 @@ class LoadBalance(Environment):
     """
 
     scenario = "load_balance"
+    lookahead = 1
     score = Score("mean_completion_time", "s", higher_is_better=False, low=0.0)
     expert = "scripted:earliest_completion"
     Parameters = LoadBalanceParameters
