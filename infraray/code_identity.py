@@ -53,8 +53,9 @@ APPARATUS = frozenset(
         "strict",
         "isolation",  # what an agent's commands may not reach
         "registration",
+        "space",  # what a search may set: the values stand in the agent's spec
         "trajectories",
-        "tune",  # what a search may set: the values stand in the agent's spec
+        "tune",
         "version",
         "yaml_file",
     )

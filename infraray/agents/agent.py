@@ -18,7 +18,7 @@ from infraray.parameters import Parameters
 from infraray.registration import registrations
 
 if TYPE_CHECKING:
-    from infraray.tune import SearchSpace
+    from infraray.space import SearchSpace
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import math
 
-from infraray.tune import (
-    Categorical,
-    Configuration,
-    Float,
-    Forbidden,
-    ForbiddenAbove,
-    Int,
-    Ordinal,
-    SearchSpace,
-)
+from infraray.space import Categorical, Configuration, Float, Forbidden, ForbiddenAbove, Int, Ordinal, SearchSpace
 
 ENGINE = SearchSpace(
     "toy-engine",

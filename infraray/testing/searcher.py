@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from infraray.space import Configuration, SearchSpace
+from infraray.space.values import canonical_text
 from infraray.testing.search_problems import BOWL, ENGINE, SWITCHES, bowl
-from infraray.tune import Configuration, SearchSpace
 from infraray.tune.searchers import Proposal, Searcher, make_searcher
-from infraray.tune.values import canonical_text
 
 BUDGETS = (1, 3, 9)
 PENALTY = 1000.0

@@ -19,10 +19,10 @@ from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
 from infraray.parameters import file_sha256
 from infraray.registration import find
+from infraray.space.search_space import SearchSpace, chosen_part, joint_space
+from infraray.space.values import Configuration, Value, written
 from infraray.statistics.magnitude import mean
 from infraray.tune.objective import Measurement, Objective, SearchRequest
-from infraray.tune.space import SearchSpace, chosen_part, joint_space
-from infraray.tune.values import Configuration, Value, written
 
 AGENT = "agent"
 """The hyperparameter that chooses between several agents."""

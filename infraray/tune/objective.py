@@ -26,9 +26,9 @@ from typing import Any, ClassVar
 from infraray.agents import parse_agent
 from infraray.environment import Score
 from infraray.errors import InfrarayError
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 from infraray.statistics.magnitude import mean
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
 
 
 @dataclass(frozen=True)

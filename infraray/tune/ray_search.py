@@ -24,10 +24,10 @@ from ray.tune.search import Searcher as TuneSearcher
 from infraray.actors.pulse import check_pulse
 from infraray.errors import InfrarayError
 from infraray.scratch import scratch_folder
+from infraray.space.values import Configuration
 from infraray.tune.objective import Measurement
 from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
 from infraray.tune.trial_actor import Order, TrialActor, workplace_of
-from infraray.tune.values import Configuration
 from infraray.user_code import guarded, passes
 
 

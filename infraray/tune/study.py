@@ -18,13 +18,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from infraray.space.sampling import sample_untried
+from infraray.space.values import Configuration, canonical_text
 from infraray.tune.candidates import CANDIDATES, holds, judge_candidates
 from infraray.tune.journal import Event, Journal
 from infraray.tune.objective import Measurement, Objective, joined
-from infraray.tune.sampling import sample_untried
 from infraray.tune.searchers import Proposal, find_searcher
 from infraray.tune.searchers.brackets import budget_ladder
-from infraray.tune.values import Configuration, canonical_text
 from infraray.user_code import guarded
 
 Source = Literal["defaults", "searcher", "random"]

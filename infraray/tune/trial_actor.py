@@ -17,9 +17,9 @@ from ray import cloudpickle, tune
 
 from infraray.actors.rollout import enter_folder, import_sources
 from infraray.deadline import TimeLimit, time_limit
+from infraray.space.values import Configuration
 from infraray.tune.objective import Measurement, Objective
 from infraray.tune.study import DEADLINE
-from infraray.tune.values import Configuration
 from infraray.user_code import class_name, describe_failure, passes
 
 GRACE_S = 1.0

@@ -9,8 +9,9 @@ from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.registration import register
 from infraray.scenarios.load_balance.environment import LoadBalance
+from infraray.space import Categorical, Float, SearchSpace
 from infraray.testing.search_problems import bowl
-from infraray.tune import Categorical, Float, Measurement, Objective, SearchSpace
+from infraray.tune import Measurement, Objective
 
 SPACE = SearchSpace(
     "bowls",

@@ -136,8 +136,8 @@ def test_trials_on_smaller_budgets_cost_their_share_and_are_no_best(tmp_path):
 
 def test_importance_is_the_share_of_the_variance_of_a_function_that_is_known():
     """Sobol's indices of 3a + b over independent uniform a and b are 0.9 and 0.1, and c does nothing."""
-    from infraray.tune import Float, SearchSpace
-    from infraray.tune.sampling import sample
+    from infraray.space import Float, SearchSpace
+    from infraray.space.sampling import sample
 
     space = SearchSpace("sum", 1, tuple(Float(name, 0.0, 1.0, default=0.5) for name in "abc"))
     random = np.random.default_rng(1)
@@ -153,8 +153,8 @@ def test_importance_of_what_is_not_always_active_is_that_of_its_own_draws():
 
     The switch's is 1/12: in half of the draws it turns, between 0 and a new x.
     """
-    from infraray.tune import Categorical, Float, SearchSpace
-    from infraray.tune.sampling import sample
+    from infraray.space import Categorical, Float, SearchSpace
+    from infraray.space.sampling import sample
 
     switch = Categorical("switch", (False, True), default=False)
     space = SearchSpace("switched", 1, (switch, Float("x", 0.0, 1.0, default=0.5, when={"switch": (True,)})))

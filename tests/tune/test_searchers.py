@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from infraray.errors import InfrarayError, UnknownName
+from infraray.space import Float, SearchSpace
+from infraray.space.sampling import sample
 from infraray.testing import SearcherConformance
-from infraray.tune import Float, SearchSpace
-from infraray.tune.sampling import sample
 from infraray.tune.searchers import (
     Proposal,
     find_searcher,

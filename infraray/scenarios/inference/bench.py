@@ -46,7 +46,7 @@ from infraray.scenarios.inference.quality import Question, Quiz, read_mmlu_pro
 from infraray.scenarios.inference.reference import Reference, load_reference
 from infraray.scenarios.inference.scoring import speedup
 from infraray.scenarios.inference.setting import ENGINE, Setting
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 Start = Literal["preloaded", "plain", "clean"]
 """How a server is started: from a process that has imported the engine, as anybody would, or that and with

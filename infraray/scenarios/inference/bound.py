@@ -9,8 +9,8 @@ from infraray.hardware.roofline import Roofline
 from infraray.load.arrivals import arrival_times
 from infraray.load.requests import RequestSet
 from infraray.load.workloads import Traffic, Workload
-from infraray.tune.hyperparameters import Hyperparameter
-from infraray.tune.space import SearchSpace
+from infraray.space.hyperparameters import Hyperparameter
+from infraray.space.search_space import SearchSpace
 
 QUANTISED_BITS = {"fp8": 8, "eetq": 8, "bitsandbytes": 8, "gptq": 4, "awq": 4}
 """Bits of a weight, at the least, by what the engines' flags for quantisation say."""

@@ -26,7 +26,7 @@ from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, VERBS, Prop
 from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 SAID = 4000
 """Characters of an agent's answer that stand in the transcript."""

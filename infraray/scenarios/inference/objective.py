@@ -23,9 +23,9 @@ from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
 from infraray.scenarios.inference.submission import Submission, submit
+from infraray.space.values import Configuration
 from infraray.tune.episodes import measure_agent
 from infraray.tune.objective import Measurement, Objective, SearchRequest, joined
-from infraray.tune.values import Configuration
 
 SCENARIO = "inference"
 

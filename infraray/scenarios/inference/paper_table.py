@@ -33,9 +33,9 @@ from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
+from infraray.space.values import Configuration
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 from infraray.trajectories.reader import Run
-from infraray.tune.values import Configuration
 
 SCENARIO = "inference"
 

@@ -11,8 +11,8 @@ from infraray.answers import AnswerForm
 from infraray.answers.form import own_values, shown, wrapped
 from infraray.answers.json_objects import JsonObject
 from infraray.errors import InfrarayError, InvalidAction
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 
 EVALUATE, SUBMIT = "evaluate", "submit"
 VERBS = (EVALUATE, SUBMIT)

@@ -16,8 +16,8 @@ from infraray.errors import InfrarayError, without_secrets
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
-from infraray.tune.space import SearchSpace, chosen_part, joint_space
-from infraray.tune.values import Configuration
+from infraray.space.search_space import SearchSpace, chosen_part, joint_space
+from infraray.space.values import Configuration
 
 ENGINE = "engine"
 """The hyperparameter that chooses between several engines."""

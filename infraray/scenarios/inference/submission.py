@@ -25,7 +25,7 @@ from infraray.scenarios.inference.integrity.opinion import ask_opinion
 from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
 from infraray.scenarios.inference.quality import QualityResult
 from infraray.scenarios.inference.scoring import RunOutcome, outcome, speedup
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 
 @dataclass(frozen=True)

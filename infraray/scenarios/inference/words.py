@@ -11,9 +11,9 @@ from infraray.load.metrics import higher_is_better
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.bench import Trial
 from infraray.scenarios.inference.setting import Setting
-from infraray.tune.hyperparameters import Float, Int
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.hyperparameters import Float, Int
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 
 OBJECTIVES = {
     "ttft": "mean time to first token in s (less is better)",

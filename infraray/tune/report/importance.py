@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from infraray.space.sampling import redraw, sample
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 from infraray.statistics.magnitude import scale_of
-from infraray.tune.sampling import redraw, sample
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
 
 LEAST_TRIALS = 10
 TREES = 200

@@ -14,6 +14,9 @@ import numpy as np
 
 from infraray.environment import Score
 from infraray.errors import InfrarayError
+from infraray.space.sampling import size
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration, canonical_text
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.power import about, seeds_to_separate
 from infraray.statistics.verdict import Verdict
@@ -21,10 +24,7 @@ from infraray.tune.candidates import compare_seeds, holds, judge_candidates
 from infraray.tune.journal import read_journal
 from infraray.tune.objective import Measurement
 from infraray.tune.report.importance import Importance, find_importance
-from infraray.tune.sampling import size
-from infraray.tune.space import SearchSpace
 from infraray.tune.study import DEADLINE
-from infraray.tune.values import Configuration, canonical_text
 
 
 @dataclass(frozen=True)

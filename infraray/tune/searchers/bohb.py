@@ -17,12 +17,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from hpbandster.optimizers.config_generators.bohb import BOHB as Model
 
-from infraray.tune.sampling import sample
+from infraray.space.sampling import sample
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 from infraray.tune.searchers.brackets import Bracket, bracket_sizes
 from infraray.tune.searchers.configspace import decode, to_configspace, to_values
 from infraray.tune.searchers.searcher import Proposal, Searcher
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
 
 _FORBIDDEN = 100
 """Forbidden suggestions in a row after which a configuration is drawn at random."""

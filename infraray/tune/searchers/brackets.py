@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 ETA = 3
 """One in so many is kept, for a budget so many times as large."""

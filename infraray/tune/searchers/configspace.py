@@ -11,9 +11,9 @@ from typing import Any
 
 import ConfigSpace as cs
 
-from infraray.tune.hyperparameters import Categorical, Float, Hyperparameter, Int, Ordinal
-from infraray.tune.space import Forbidden, ForbiddenAbove, SearchSpace
-from infraray.tune.values import Configuration, Value, find_value, written
+from infraray.space.hyperparameters import Categorical, Float, Hyperparameter, Int, Ordinal
+from infraray.space.search_space import Forbidden, ForbiddenAbove, SearchSpace
+from infraray.space.values import Configuration, Value, find_value, written
 
 _LISTED = 10_000
 """Pairs of values up to which a rule about two hyperparameters is written out pair by pair."""

@@ -12,8 +12,8 @@ from typing import Any
 from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from infraray.tune.hyperparameters import Categorical, Float, Hyperparameter, Int, Ordinal
-from infraray.tune.values import Value, find_value, written
+from infraray.space.hyperparameters import Categorical, Float, Hyperparameter, Int, Ordinal
+from infraray.space.values import Value, find_value, written
 
 
 def distribution(dimension: Hyperparameter) -> BaseDistribution:

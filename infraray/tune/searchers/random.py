@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infraray.tune.sampling import sample_untried
+from infraray.space.sampling import sample_untried
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 from infraray.tune.searchers.searcher import Proposal, Searcher
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
 
 
 class RandomSearch(Searcher):

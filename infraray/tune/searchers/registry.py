@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.ownership import check_owner
+from infraray.space.search_space import SearchSpace
 from infraray.tune.searchers.searcher import Searcher
-from infraray.tune.space import SearchSpace
 
 _searchers: dict[str, str | type[Searcher]] = {}
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 
 
 @dataclass(frozen=True)

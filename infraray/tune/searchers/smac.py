@@ -23,11 +23,11 @@ from smac.model.random_forest import RandomForest
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from infraray.scratch import scratch_folder
-from infraray.tune.sampling import sample, sample_untried
+from infraray.space.sampling import sample, sample_untried
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 from infraray.tune.searchers.configspace import decode, to_configspace, to_values
 from infraray.tune.searchers.searcher import Proposal, Searcher
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
 
 INITIAL_PER_DIMENSION, MOST_INITIAL = 4, 16
 """Configurations of the Sobol design; SMAC's own ten a dimension would use up a study of thirty trials."""

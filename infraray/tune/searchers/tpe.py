@@ -16,11 +16,11 @@ import numpy as np
 import optuna
 from optuna.samplers import TPESampler
 
-from infraray.tune.sampling import sample
+from infraray.space.sampling import sample
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration, Value
 from infraray.tune.searchers.optuna_space import distribution, suggest, to_optuna
 from infraray.tune.searchers.searcher import Proposal, Searcher
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration, Value
 
 _FORBIDDEN = 100
 """Forbidden suggestions in a row after which a configuration is drawn at random."""

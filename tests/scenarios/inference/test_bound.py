@@ -17,8 +17,8 @@ from infraray.hardware.roofline import Roofline
 from infraray.load.requests import Request, RequestSet
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.bound import best_score
-from infraray.tune.hyperparameters import Categorical, Ordinal
-from infraray.tune.space import SearchSpace, joint_space
+from infraray.space.hyperparameters import Categorical, Ordinal
+from infraray.space.search_space import SearchSpace, joint_space
 
 ROOFLINE = Roofline(
     ModelSize(

@@ -15,7 +15,7 @@ from infraray.engines import EngineSpec, launchers
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.launching import LAUNCH_SPACES, find_launch_space, installed_flags
 from infraray.scenarios.inference.launching.installed_flags import read_help
-from infraray.tune.space import SearchSpace
+from infraray.space.search_space import SearchSpace
 from tests.engines.fakes import eventually, exists
 
 PRINTS_ITS_HELP = """

@@ -13,7 +13,7 @@ from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
-from infraray.tune import Float, SearchSpace
+from infraray.space import Float, SearchSpace
 
 
 @register_agent("bola", scenario="abr")

@@ -16,7 +16,7 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.baselines.throughput_prediction import check_window, harmonic_mean
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
-from infraray.tune import Float, Int, SearchSpace
+from infraray.space import Float, Int, SearchSpace
 
 MOST_PLANS = 2_000_000
 

@@ -9,7 +9,7 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.abr.baselines.throughput_prediction import check_window, harmonic_mean
 from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
-from infraray.tune import Float, Int, SearchSpace
+from infraray.space import Float, Int, SearchSpace
 
 
 @register_agent("rate_based", scenario="abr")

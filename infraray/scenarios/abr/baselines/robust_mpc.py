@@ -9,7 +9,7 @@ from collections import deque
 
 from infraray.agents.agent import Briefing, register_agent
 from infraray.scenarios.abr.baselines.mpc import Mpc
-from infraray.tune import Int, SearchSpace
+from infraray.space import Int, SearchSpace
 
 
 @register_agent("robust_mpc", scenario="abr")

@@ -3,7 +3,7 @@
 from infraray.agents.agent import Briefing, register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent
 from infraray.scenarios.caching.policies.adaptsize import AdaptSize
-from infraray.tune import Int, SearchSpace
+from infraray.space import Int, SearchSpace
 
 
 @register_agent("adaptsize", scenario="caching")

@@ -3,7 +3,7 @@
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent
 from infraray.scenarios.caching.policies.w_tiny_lfu import WTinyLfu
-from infraray.tune import Float, SearchSpace
+from infraray.space import Float, SearchSpace
 
 
 @register_agent("w_tiny_lfu", scenario="caching")

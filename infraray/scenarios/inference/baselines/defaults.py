@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 
 @register_agent("defaults", scenario="inference")

@@ -17,8 +17,8 @@ from infraray.errors import InvalidAction
 from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.setting import ENGINE
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 
 FIRST_TOKEN: tuple[Mapping[str, Any], ...] = (
     {"max_num_batched_tokens": 16384},

@@ -9,7 +9,7 @@ from typing import Any
 from infraray.agents.agent import Briefing, ScriptedAgent
 from infraray.observation import Observation
 from infraray.scenarios.inference.parameters import InferenceParameters
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 RESERVE = 1.2
 """Longest measurements so far that must still fit into the budget before another is begun."""

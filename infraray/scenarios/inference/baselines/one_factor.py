@@ -10,7 +10,7 @@ from infraray.agents.agent import register_agent
 from infraray.errors import InvalidAction
 from infraray.scenarios.inference.baselines.measuring import MeasuringAgent
 from infraray.scenarios.inference.proposals import complete
-from infraray.tune.values import Configuration
+from infraray.space.values import Configuration
 
 
 @register_agent("one_factor", scenario="inference")

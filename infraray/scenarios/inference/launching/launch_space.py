@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from infraray.engines import EngineSpec, read_engine_spec
-from infraray.tune.space import SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.search_space import SearchSpace
+from infraray.space.values import Configuration
 
 
 def plain_flags(configuration: Configuration) -> dict[str, Any]:

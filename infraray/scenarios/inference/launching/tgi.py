@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from infraray.scenarios.inference.launching.launch_space import LaunchSpace, plain_flags
-from infraray.tune.hyperparameters import Categorical, Ordinal
-from infraray.tune.space import ForbiddenAbove, SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.hyperparameters import Categorical, Ordinal
+from infraray.space.search_space import ForbiddenAbove, SearchSpace
+from infraray.space.values import Configuration
 
 
 def _flags(configuration: Configuration) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infraray.scenarios.inference.launching.launch_space import LaunchSpace
-from infraray.tune.hyperparameters import Categorical
-from infraray.tune.space import SearchSpace
+from infraray.space.hyperparameters import Categorical
+from infraray.space.search_space import SearchSpace
 
 
 def _space(max_tokens: int) -> SearchSpace:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from infraray.scenarios.inference.launching.launch_space import LaunchSpace, plain_flags
-from infraray.tune.hyperparameters import Categorical, Ordinal
-from infraray.tune.space import Forbidden, SearchSpace
-from infraray.tune.values import Configuration
+from infraray.space.hyperparameters import Categorical, Ordinal
+from infraray.space.search_space import Forbidden, SearchSpace
+from infraray.space.values import Configuration
 
 _SPECULATED = (0, 2, 3, 5, 7, 10)
 _NOT_ASYNCHRONOUS = Forbidden(

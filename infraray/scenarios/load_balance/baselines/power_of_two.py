@@ -7,7 +7,7 @@ doubly exponentially shorter than with one choice (Mitzenmacher, 2001).
 from infraray.agents.agent import ScriptedAgent, register_agent
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
-from infraray.tune import Int, SearchSpace
+from infraray.space import Int, SearchSpace
 
 
 @register_agent("power_of_two", scenario="load_balance")

@@ -9,9 +9,9 @@ from matplotlib.figure import FigureBase
 
 from infraray.reports.notation import plain, shortened
 from infraray.reports.plots.canvas import BETTER, GRID, MUTED, SURFACE, WORSE
-from infraray.tune.hyperparameters import Categorical, Hyperparameter
+from infraray.space.hyperparameters import Categorical, Hyperparameter
+from infraray.space.values import written
 from infraray.tune.report.study_report import StudyReport, TrialRow
-from infraray.tune.values import written
 
 AXES = 12
 """The most important hyperparameters, or the first ones; more could not be read."""

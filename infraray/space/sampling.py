@@ -7,8 +7,8 @@ from collections.abc import Container, Iterator
 import numpy as np
 
 from infraray.errors import InfrarayError
-from infraray.tune.space import Forbidden, SearchSpace
-from infraray.tune.values import Configuration, Value
+from infraray.space.search_space import Forbidden, SearchSpace
+from infraray.space.values import Configuration, Value
 
 _ATTEMPTS = 10_000
 _BEFORE_LISTING = 1000

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from infraray.errors import InfrarayError
-from infraray.tune.values import Value, find_value, is_number, same, written
+from infraray.space.values import Value, find_value, is_number, same, written
 
 When = Mapping[str, tuple[Value, ...]]
 """Names of other hyperparameters, each with the values (one of them) that it must have."""

@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any
 
 from infraray.errors import InfrarayError, did_you_mean
-from infraray.tune.hyperparameters import Categorical, Float, Hyperparameter, Int, When, hyperparameter_from_json
-from infraray.tune.values import Configuration, Value, canonical_text, find_value, is_number, written
+from infraray.space.hyperparameters import Categorical, Float, Hyperparameter, Int, When, hyperparameter_from_json
+from infraray.space.values import Configuration, Value, canonical_text, find_value, is_number, written
 
 
 @dataclass(frozen=True)

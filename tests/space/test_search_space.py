@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraray.errors import InfrarayError
-from infraray.testing.search_problems import BOWL, ENGINE, SWITCHES
-from infraray.tune import (
+from infraray.space import (
     Categorical,
     Float,
     Forbidden,
@@ -21,7 +20,8 @@ from infraray.tune import (
     chosen_part,
     joint_space,
 )
-from infraray.tune.sampling import configurations, redraw, sample, size
+from infraray.space.sampling import configurations, redraw, sample, size
+from infraray.testing.search_problems import BOWL, ENGINE, SWITCHES
 
 GOOD = {
     "max_num_seqs": 16,
