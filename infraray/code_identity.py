@@ -46,7 +46,7 @@ APPARATUS = frozenset(
         "agents.spec",  # what finds an agent by its name
         "code_identity",
         "deadline",
-        "episodes",  # see `infraray.episodes.RULES_VERSION`
+        "episodes",  # see `infraray.episodes.identity.RULES_VERSION`
         "errors",
         "ownership",
         "provenance",

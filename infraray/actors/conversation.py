@@ -10,9 +10,7 @@ from typing import Any
 
 from infraray.actors.rollout import BatchReport, import_sources, pack
 from infraray.agents.chat import ServedModel, Share, listeners, take_share
-from infraray.episodes import EpisodePlayer, EpisodeSpec
-from infraray.runs.limits import Limits
-from infraray.spending import LimitReached, Spending
+from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Spending
 from infraray.user_code import contained_task
 
 

@@ -14,9 +14,7 @@ from typing import Any
 import ray
 
 from infraray.agents import load_file
-from infraray.episodes import EpisodePlayer, EpisodeSpec, Trajectory
-from infraray.runs.limits import Limits
-from infraray.spending import LimitReached
+from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Trajectory
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
 

@@ -32,10 +32,10 @@ from infraray.actors.rollout import BatchReport, RolloutWorker, enter_folder
 from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
 from infraray.agents.chat import Share
-from infraray.episodes import EpisodeSpec, failed_trajectory
+from infraray.episodes import EpisodeSpec, LimitReached, Spending, failed_trajectory
+from infraray.episodes.spending import COLUMNS
 from infraray.errors import InfrarayError
 from infraray.runs.plan import Plan
-from infraray.spending import LimitReached, Spending
 from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
@@ -365,7 +365,7 @@ class Scheduler:
         if lane.conversational:
             # Beside its conversations it answers `ready` and `notices`.
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
-            arguments: tuple[Any, ...] = (self.engines.served, share, Spending.of_collected(self.limits, self.run_dir))
+            arguments: tuple[Any, ...] = (self.engines.served, share, self._spent_before())
         else:
             # Where the engines hold every CPU, one worker plays beside them all the same.
             room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
@@ -379,6 +379,14 @@ class Scheduler:
         worker = _Worker(actor, share, failed_starts=failed_starts)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker
+
+    def _spent_before(self) -> Spending:
+        """What the folder's episodes cost, where that counts towards a limit."""
+        spending = Spending(self.limits)
+        if self.limits.are_on_spending:
+            for batch in Run(self.run_dir).episode_batches(COLUMNS):
+                spending.add_collected(batch.to_pylist())
+        return spending
 
     def _greet(self, reference: Any) -> None:
         lane, worker = self.starting.pop(reference)

@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from infraray.engines import EngineSpec
 from infraray.environment import InvalidActionPolicy
+from infraray.episodes import Limits
 from infraray.errors import InfrarayError, explain_validation
-from infraray.runs.limits import Limits
 from infraray.runs.seeds import SeedRange, Seeds
 from infraray.strict import StrictModel
 from infraray.yaml_file import Where, nowhere, read_yaml

@@ -121,7 +121,7 @@ def test_conversations_have_the_machine_one_after_the_other(
         return outcome
 
     monkeypatch.setattr(Inference, "advance", noted)
-    monkeypatch.setattr("infraray.episodes.load_agent", lambda *_: Thinks())
+    monkeypatch.setattr("infraray.episodes.player.load_agent", lambda *_: Thinks())
     options = Inference(**given).options()
     entry = Entry("infraray/Inference-v0", given, options, 1, "scripted:thinks", {}, "inference", True)
     player = EpisodePlayer(60.0, with_bounds=False)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
-from infraray.agents.agent import Turn
+from infraray.agents import Turn
+from infraray.episodes.identity import EpisodeSpec
+from infraray.episodes.limits import Limits
 from infraray.errors import Unavailable
-from infraray.trajectories.reader import Run
-
-if TYPE_CHECKING:
-    from infraray.episodes import EpisodeSpec
-    from infraray.runs.limits import Limits
 
 Scope = Literal["run", "agent", "episode"]
+
+COLUMNS = ("agent", "input_tokens", "output_tokens", "extra")
+"""What tells of a collected episode what it cost."""
 
 
 class LimitReached(Unavailable):
@@ -69,19 +68,17 @@ class Spending:
     run: Spent = field(default_factory=Spent)
     agents: defaultdict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
 
-    @classmethod
-    def of_collected(cls, limits: Limits, run_dir: Path) -> Spending:
-        """What the episodes in a run's folder cost."""
-        spending = cls(limits)
-        if limits.are_on_spending:
-            columns = ["agent", "input_tokens", "output_tokens", "extra"]
-            for batch in Run(run_dir).episode_batches(columns):
-                for row in batch.to_pylist():
-                    cost = json.loads(row["extra"] or "{}").get("cost") or 0.0
-                    tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
-                    spending.run.add(tokens, cost)
-                    spending.agents[row["agent"]].add(tokens, cost)
-        return spending
+    def add_collected(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Counts episodes that were collected before.
+
+        Args:
+            rows: `COLUMNS` of the table of episodes, by name.
+        """
+        for row in rows:
+            cost = json.loads(row["extra"] or "{}").get("cost") or 0.0
+            tokens = (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
+            self.run.add(tokens, cost)
+            self.agents[row["agent"]].add(tokens, cost)
 
     def account(self, spec: EpisodeSpec) -> Account:
         """An episode's account."""

@@ -1,4 +1,4 @@
-"""What a run and its episodes may take."""
+"""What a run, an agent and an episode may take: seconds, attempts, tokens, cost."""
 
 from __future__ import annotations
 

@@ -1,0 +1,23 @@
+"""Episodes: what identifies one, what one may take, the loop that plays one, and what is left of it."""
+
+from infraray.episodes.identity import Entry, EpisodeSpec, agent_code, episode_id, scenario_code
+from infraray.episodes.limits import Limits
+from infraray.episodes.player import EpisodePlayer, play_steps
+from infraray.episodes.spending import LimitReached, Spending
+from infraray.episodes.trajectory import Step, Trajectory, failed_trajectory
+
+__all__ = [
+    "Entry",
+    "EpisodePlayer",
+    "EpisodeSpec",
+    "LimitReached",
+    "Limits",
+    "Spending",
+    "Step",
+    "Trajectory",
+    "agent_code",
+    "episode_id",
+    "failed_trajectory",
+    "play_steps",
+    "scenario_code",
+]

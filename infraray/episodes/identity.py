@@ -1,0 +1,157 @@
+"""What identifies an episode: its entry, its seed, its repetition, by the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from infraray.agents import Agent, parse_agent
+from infraray.agents.random import Random
+from infraray.code_identity import code_sha256
+from infraray.environment import Environment
+from infraray.errors import without_secrets
+from infraray.registration import find
+
+RULES_VERSION = 1
+"""Rises when `infraray.episodes` would record or score the same answers on the same task otherwise.
+
+It stands for that code in an episode's identity: how episodes are retried and handed about changes more often than
+what they are worth.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One agent entered in one scenario: all that its episodes have in common.
+
+    Args:
+        scenario: the registered id, which contains the version.
+        parameters: the scenario's parameters as plain data, defaults filled in.
+        options: the environment's options (see `Environment.options`).
+        level: the difficulty.
+        agent: the agent's spec.
+        files: the user's files that the entry depends on, as {path: SHA-256}.
+        label: what the run calls the scenario with these parameters; not part of the identity.
+        conversational: whether the agent's ``act`` is a coroutine function; not part of the identity.
+        engine: what the engine that serves the agent's model is, None for an agent without one.
+        code: hashes of the code of ``scenario`` and ``agent``, see `infraray.code_identity`.
+    """
+
+    scenario: str
+    parameters: Mapping[str, Any]
+    options: Mapping[str, Any]
+    level: int
+    agent: str
+    files: Mapping[str, str]
+    label: str = field(compare=False)
+    conversational: bool = field(default=False, compare=False)
+    engine: Mapping[str, Any] | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        environment: Environment,
+        scenario: str,
+        agent: str,
+        made: Agent,
+        files: Mapping[str, str],
+        label: str,
+        engine: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """The entry of an agent that is to play in an environment.
+
+        Args:
+            environment: made with the entry's parameters.
+            scenario: see above.
+            agent: see above.
+            made: the agent.
+            files: the user's files that the scenario depends on; the agent's are added.
+            label: see above.
+            engine: see above.
+        """
+        return cls(
+            scenario,
+            environment.parameters.model_dump(mode="json"),
+            environment.options(),
+            environment.level,
+            agent,
+            {**files, **parse_agent(agent).files(), **made.files()},
+            label,
+            made.is_conversational,
+            engine,
+            {"scenario": scenario_code(environment), "agent": agent_code(environment, agent, made)},
+        )
+
+    @cached_property
+    def canonical(self) -> str:
+        """The identity as canonical JSON: keys sorted, no blanks."""
+        identity = {**asdict(self), "parameters": self.shown_parameters, "rules": RULES_VERSION}
+        del identity["label"], identity["conversational"]
+        if self.engine is None:
+            del identity["engine"]
+        return json.dumps(identity, sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def shown_parameters(self) -> dict[str, Any]:
+        """The parameters as they may be written down: without an engine's tokens and passwords."""
+        shown: dict[str, Any] = without_secrets(dict(self.parameters))
+        return shown
+
+    @cached_property
+    def task_key(self) -> str:
+        """Equal for entries whose equal seeds are equal tasks."""
+        return json.dumps([self.scenario, self.parameters, self.options, self.level], sort_keys=True)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.canonical.encode()).digest()
+
+    def make_environment(self) -> Environment:
+        """The environment that plays this entry's tasks."""
+        environment_class = find(self.scenario).environment_class()
+        return environment_class(**self.parameters, **self.options, level=self.level)
+
+
+def scenario_code(environment: Environment) -> str:
+    """SHA-256 of a scenario's own code: what tasks it makes, and what comes of the answers.
+
+    The floor is stored with each episode; where it is the random agent's score, that agent is a part too.
+    """
+    random = () if type(environment).floor is not Environment.floor else (Random,)
+    return code_sha256(type(environment), *environment.parts(), *random)
+
+
+def agent_code(environment: Environment, agent: str, made: Agent) -> str:
+    """SHA-256 of an agent's own code, for the environment that it is to play in."""
+    module = parse_agent(agent).module
+    return code_sha256(type(made), *made.parts(environment), *(() if module is None else (module,)))
+
+
+def episode_id(digest: bytes, seed: int, repetition: int) -> bytes:
+    """16 bytes that identify an episode by its content; ``digest`` is its entry's."""
+    return hashlib.sha256(b"%s,%d,%d" % (digest, seed, repetition)).digest()[:16]
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """One agent on one task, once."""
+
+    entry: Entry
+    seed: int
+    repetition: int
+
+    @cached_property
+    def id(self) -> bytes:
+        """16 bytes that identify the episode by its content."""
+        return episode_id(self.entry.digest, self.seed, self.repetition)
+
+    @property
+    def agent_seed(self) -> int:
+        """Seed of the agent's own random numbers."""
+        return int.from_bytes(self.id[:8])

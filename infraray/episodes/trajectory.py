@@ -1,0 +1,65 @@
+"""What an episode leaves: its steps, and what came of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from infraray.environment import Measures
+from infraray.episodes.identity import EpisodeSpec
+from infraray.observation import Observation
+from infraray.registration import find
+
+
+class Step(NamedTuple):
+    """One observation, the action taken on it, and what came of it.
+
+    ``action`` is text: what the agent said, or where it gave a native action that action in the scenario's words
+    (`Environment.say_action`). A native action that is invalid is as the agent gave it.
+    """
+
+    observation: Observation
+    action: Any
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: Mapping[str, Any]
+    latency_s: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    agent_extra: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A played episode. ``failure`` with ``measures=None`` means that it broke off."""
+
+    spec: EpisodeSpec
+    steps: list[Step]
+    measures: Measures | None
+    floor: float
+    bound: float
+    higher_is_better: bool
+    attempts: int
+    started_at: datetime
+    wall_s: float
+    failure: str | None
+
+    @property
+    def normalized_score(self) -> float:
+        """0 at the floor, 1 at the bound; NaN where both are equal or a score is missing."""
+        span = self.bound - self.floor
+        if self.measures is None or not math.isfinite(span) or span == 0:
+            return math.nan
+        return (self.measures.score - self.floor) / span
+
+
+def failed_trajectory(
+    spec: EpisodeSpec, failure: str, attempts: int, started_at: datetime, wall_s: float, steps: list[Step]
+) -> Trajectory:
+    """The record of an episode that was given up."""
+    better = find(spec.entry.scenario).environment_class().score.higher_is_better
+    return Trajectory(spec, steps, None, math.nan, math.nan, better, attempts, started_at, wall_s, failure)
