@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import string
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import gymnasium
 import numpy as np
@@ -27,9 +27,6 @@ from infraray.observation import NumericObservation, Observation, ObservationLay
 from infraray.parameters import Parameters
 from infraray.seeds import checked_seed, is_whole
 from infraray.step_info import StepInfo
-
-if TYPE_CHECKING:
-    from infraray.tune import Objective, SearchRequest
 
 InvalidActionPolicy = Literal["retry", "default", "penalty", "end"]
 MAX_RETRIES = 3
@@ -161,11 +158,6 @@ class Environment(gymnasium.Env[Any, Any]):
     at a time would measure each other: see `turn`."""
     blocking: ClassVar[bool] = False
     """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
-
-    search_objective: ClassVar[str | Callable[[SearchRequest], Objective]] = "infraray.tune.episodes:EpisodeObjective"
-    """What makes the objective of a study from what its file asks for, or ``module:name`` of it."""
-    search_seeds: ClassVar[tuple[Sequence[int], Sequence[int]]] = (range(20), range(1000, 1020))
-    """Development and evaluation seeds of a study that names none."""
 
     def __init__(
         self,

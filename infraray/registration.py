@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Registration:
         version: the number in the id; it rises when equal seeds no longer give equal tasks.
         entry_point: the `Environment` subclass, or ``module:Class``.
         vector_entry_point: the `gymnasium.vector.VectorEnv` that plays many tasks at once, if any.
+        objective: the `infraray.tune.Objective` subclass that measures what a study of the scenario searches, or
+            ``module:Class``; None where studies search the parameters of the agents that play it.
         baselines: the module whose import registers the scenario's scripted agents, if any.
         file: path of the user's file that registered it; None for installed packages.
     """
@@ -38,6 +41,7 @@ class Registration:
     version: int
     entry_point: str | type[Environment]
     vector_entry_point: str | Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]] | None
+    objective: str | type[Any] | None
     baselines: str | None
     file: str | None
 
@@ -45,8 +49,7 @@ class Registration:
         """Imports and returns the environment's class."""
         if isinstance(self.entry_point, type):
             return self.entry_point
-        module, _, name = self.entry_point.partition(":")
-        found: type[Environment] = getattr(importlib.import_module(module), name)
+        found: type[Environment] = pkgutil.resolve_name(self.entry_point)
         return found
 
     def import_baselines(self) -> None:
@@ -65,6 +68,7 @@ def register(
     name: str,
     entry_point: str | type[Environment],
     vector_entry_point: str | Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]] | None = None,
+    objective: str | type[Any] | None = None,
     baselines: str | None = None,
 ) -> None:
     """Registers a scenario with infraray and its environment with Gymnasium.
@@ -81,7 +85,7 @@ def register(
     version = int(match["version"])
     _check_free(id, name, entry_point)
     _registrations[id] = Registration(
-        id, name, version, entry_point, vector_entry_point, baselines, _file_being_imported
+        id, name, version, entry_point, vector_entry_point, objective, baselines, _file_being_imported
     )
     gymnasium.registry.pop(id, None)
     gymnasium.register(id, entry_point=entry_point, vector_entry_point=vector_entry_point)

@@ -37,5 +37,6 @@ register(
     "infraray/Inference-v0",
     name="inference",
     entry_point="infraray.scenarios.inference.environment:Inference",
+    objective="infraray.scenarios.inference.objective:InferenceObjective",
     baselines="infraray.scenarios.inference.baselines",
 )

@@ -85,7 +85,7 @@ class EpisodeObjective(Objective):
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
         """Its file and its code."""
-        return {**super().agent_identity(agent), "code": self._entry(agent).code["agent"]}
+        return {**parse_agent(agent).files(), "code": self._entry(agent).code["agent"]}
 
     def spell(self, configuration: Configuration) -> str:
         """The agent's spec."""

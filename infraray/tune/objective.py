@@ -1,8 +1,8 @@
 """What is searched for: an objective measures configurations.
 
-Where it comes from: `infraray.environment.Environment.search_objective` of the scenario that a study
-names makes an `Objective` from a `SearchRequest`. The one that every scenario has unless it names its
-own plays episodes with agents that have parameters (`infraray.tune.episodes`).
+Where it comes from: the scenario that a study names is registered with a subclass of `Objective`, which
+is made from a `SearchRequest`. The one that every scenario has unless it names its own plays
+episodes with agents that have parameters (`infraray.tune.episodes`).
 
 What becomes of it: a study sends the objective to the actors that run its trials, one objective an
 actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a
@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from infraray.agents import parse_agent
 from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.space.search_space import SearchSpace
@@ -90,7 +89,16 @@ class Objective(ABC):
 
     A measurement depends on the configuration, the budget and `identity` alone (but for noise): a
     configuration that was measured is not measured again.
+
+    Args:
+        request: what the study asks for.
+
+    Raises:
+        InfrarayError: a parameter is wrong, or there is nothing to search.
     """
+
+    search_seeds: ClassVar[tuple[Sequence[int], Sequence[int]]] = (range(20), range(1000, 1020))
+    """Development and evaluation seeds of a study that names none."""
 
     space: SearchSpace
     """What may be set."""
@@ -109,6 +117,9 @@ class Objective(ABC):
 
     max_budget: int
     """The budget of a full measurement."""
+
+    @abstractmethod
+    def __init__(self, request: SearchRequest) -> None: ...
 
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
@@ -171,7 +182,7 @@ class Objective(ABC):
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
         """What an agent's measurement depends on and `identity` does not hold, as plain data: its file by hash."""
-        return parse_agent(agent).files()
+        return {}
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Measures an agent as `confirm` measures a configuration, for the table that both stand in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +13,10 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from infraray.agents import load_file, parse_agent, read_source
 from infraray.errors import InfrarayError, explain_validation, without_secrets
-from infraray.registration import find
+from infraray.registration import Registration, find
 from infraray.runs.seeds import SeedRange, Seeds
 from infraray.strict import StrictModel
+from infraray.tune.episodes import EpisodeObjective
 from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher
 from infraray.user_code import guarded
@@ -142,6 +143,13 @@ def parse_study(data: Mapping[str, Any], where: Where = nowhere) -> StudySpec:
     return spec
 
 
+def find_objective(registration: Registration) -> type[Objective]:
+    """The class that a scenario is registered with, without one `EpisodeObjective`."""
+    found = registration.objective or EpisodeObjective
+    objective_class: type[Objective] = pkgutil.resolve_name(found) if isinstance(found, str) else found
+    return objective_class
+
+
 def make_objective(spec: StudySpec) -> Objective:
     """Resolves a study: imports the user's files, finds the searcher, makes the objective.
 
@@ -158,8 +166,8 @@ def make_objective(spec: StudySpec) -> Objective:
             raise InfrarayError("says neither trials nor seconds; without either the search has no end")
     with spec.explaining("scenario"), guarded(f"scenario {spec.scenario}"):
         registration = find(spec.scenario)
-        environment_class = registration.environment_class()
-        development, evaluation = map(tuple, environment_class.search_seeds)
+        objective_class = find_objective(registration)
+        development, evaluation = map(tuple, objective_class.search_seeds)
     for name in ("preset", "level"):
         if name in spec.parameters:
             with spec.explaining("parameters", name):
@@ -181,11 +189,7 @@ def make_objective(spec: StudySpec) -> Objective:
             evaluation_seeds,
             spec.budget.seconds,
         )
-        make = environment_class.search_objective
-        if isinstance(make, str):
-            module, _, attribute = make.partition(":")
-            make = getattr(importlib.import_module(module), attribute)
-        objective: Objective = make(request)
+        objective = objective_class(request)
     with spec.explaining("min_budget"):
         if spec.min_budget is not None and not objective.min_budget <= spec.min_budget <= objective.max_budget:
             allowed = f"from {objective.min_budget} to {objective.max_budget} {objective.budget_unit}"

@@ -218,6 +218,7 @@ def test_whatever_a_record_raises_costs_its_episode_alone(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_an_objective_raises_fails_its_trial_alone(kind: str) -> None:
     class Troubled(Objective):
+        __init__ = object.__init__
         identity = spell = raising(kind)
         evaluate = confirm = confirm_agent = prepare = raising(kind)
 

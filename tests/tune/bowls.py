@@ -158,7 +158,6 @@ class Bowls(LoadBalance):
     """Bowls."""
 
     scenario = "bowls"
-    search_objective = Bowl
 
 
-register("tests/Bowls-v0", name="bowls", entry_point=Bowls)
+register("tests/Bowls-v0", name="bowls", entry_point=Bowls, objective=Bowl)

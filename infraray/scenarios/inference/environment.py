@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.load.metrics import higher_is_better
-from infraray.load.workloads import PRESETS, SEED_PAIRS
+from infraray.load.workloads import PRESETS
 from infraray.observation import ObservedField
 from infraray.scenarios.inference.bench import Bench, Trial, to_plain
 from infraray.scenarios.inference.bound import best_score
@@ -94,8 +94,6 @@ class Inference(Environment):
     expert = "scripted:expert"
     blocking: ClassVar[bool] = True
     measured: ClassVar[bool] = True
-    search_objective = "infraray.scenarios.inference.objective:make_objective"
-    search_seeds = tuple(zip(*SEED_PAIRS, strict=True))  # type: ignore[assignment]
     _bench: Bench | None = None
 
     @property

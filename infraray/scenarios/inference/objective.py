@@ -34,22 +34,25 @@ AGENT_S = 86_400.0
 
 
 class InferenceObjective(Objective):
-    """The speedup over the reference server, on the same requests.
+    """The speedup over the reference server, on the same requests: on those of each seed all of them.
 
     Args:
-        parameters: the scenario's.
-        seeds: of the requests on which trials are measured, each on all of them.
-        evaluation_seeds: of those on which the result is confirmed.
+        request: what the study asks for.
+
+    Raises:
+        InfrarayError: a parameter is wrong, there is no model, or agents are given.
     """
+
+    search_seeds = tuple(zip(*SEED_PAIRS, strict=True))  # type: ignore[assignment]
 
     score = Score("speedup", "1", higher_is_better=True, low=0.0)
     budget_unit = "requests"
     alone_on_devices = True
 
-    def __init__(self, parameters: InferenceParameters, seeds: Sequence[int], evaluation_seeds: Sequence[int]) -> None:
-        self.parameters = parameters
-        self.seeds = tuple(seeds)
-        self.evaluation_seeds = self.confirmed_apart = tuple(evaluation_seeds)
+    def __init__(self, request: SearchRequest) -> None:
+        self.parameters = parameters = _parameters(request)
+        self.seeds = request.seeds
+        self.evaluation_seeds = self.confirmed_apart = request.evaluation_seeds
         self.setting = parameters.setting()
         self.space = self.setting.space
         self.warming = f"{', '.join(self.setting.engines)}: imports and a first start"
@@ -150,7 +153,7 @@ class InferenceObjective(Objective):
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
         """Its file, its code, and the time that it has."""
         code = agent_code(self._environment(), agent, load_agent(agent, SCENARIO))
-        return {**super().agent_identity(agent), "code": code, "budget_s": self.parameters.budget_s}
+        return {**parse_agent(agent).files(), "code": code, "budget_s": self.parameters.budget_s}
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
@@ -187,12 +190,8 @@ class InferenceObjective(Objective):
             self._bench.close()
 
 
-def make_objective(request: SearchRequest) -> InferenceObjective:
-    """The objective of a study that names this scenario.
-
-    Raises:
-        InfrarayError: a parameter is wrong, there is no model, or agents are given.
-    """
+def _parameters(request: SearchRequest) -> InferenceParameters:
+    """The scenario's parameters of a study, its seconds as the agents' budget."""
     if request.agents:
         raise InfrarayError(f"agent {request.agents[0]}: launch configurations are searched, not agents; leave it out")
     environment = Inference(preset=request.preset, level=request.level, **request.parameters)
@@ -206,7 +205,7 @@ def make_objective(request: SearchRequest) -> InferenceObjective:
                 "leave it out"
             )
         parameters = parameters.model_copy(update={"budget_s": request.seconds})
-    return InferenceObjective(parameters, request.seeds, request.evaluation_seeds)
+    return parameters
 
 
 def _failed(trial: Trial) -> Measurement:

@@ -22,6 +22,7 @@ from infraray.scenarios.inference import bench as bench_module
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.tune.objective import SearchRequest
 from tests.engines.fakes import eventually, exists
 
 SMALL = {"mem_fraction_static": 0.8}
@@ -229,7 +230,9 @@ def test_after_the_close_nothing_is_left(parameters: InferenceParameters, owner:
         measured(bench, SMALL)
         close = bench.close
     else:
-        objective = InferenceObjective(parameters, (21,), (1337,))
+        objective = InferenceObjective(
+            SearchRequest("inference", None, parameters.model_dump(mode="json"), 1, (), (21,), (1337,))
+        )
         assert objective.evaluate({**objective.space.default, **SMALL}, 4).failure is None
         close = objective.close
     assert len(set(descendants(os.getpid())) - others) >= 5

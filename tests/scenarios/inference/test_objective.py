@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.objective import InferenceObjective, make_objective
+from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
 from infraray.tune import study_file
 from infraray.tune.objective import SearchRequest
@@ -34,20 +34,20 @@ def test_the_task_of_an_evaluation_seed(task: int) -> None:
 
 
 def test_agents_are_compared_on_the_tasks_that_have_the_studys_seeds(tmp_path: Path) -> None:
-    make_objective(request(tmp_path, (21, 999), (1337, 777))).check_agent("scripted:defaults")
+    InferenceObjective(request(tmp_path, (21, 999), (1337, 777))).check_agent("scripted:defaults")
     with pytest.raises(InfrarayError, match="unknown agent scripted:default"):
-        make_objective(request(tmp_path, (21,), (1337,))).check_agent("scripted:default")
+        InferenceObjective(request(tmp_path, (21,), (1337,))).check_agent("scripted:default")
     for seeds, evaluation_seeds in (((21,), (428,)), ((21,), (5,))):
         with pytest.raises(InfrarayError, match=r"evaluation seed \d+ and a development seed are not those of a task"):
-            make_objective(request(tmp_path, seeds, evaluation_seeds)).check_agent("scripted:defaults")
+            InferenceObjective(request(tmp_path, seeds, evaluation_seeds)).check_agent("scripted:defaults")
 
 
 def test_agents_have_the_studys_wall_clock_time(tmp_path: Path) -> None:
-    assert make_objective(request(tmp_path, seconds=120.0)).parameters.budget_s == 120
-    assert make_objective(request(tmp_path, budget_s=90.0)).parameters.budget_s == 90
-    assert make_objective(request(tmp_path, seconds=90.0, budget_s=90.0)).parameters.budget_s == 90
+    assert InferenceObjective(request(tmp_path, seconds=120.0)).parameters.budget_s == 120
+    assert InferenceObjective(request(tmp_path, budget_s=90.0)).parameters.budget_s == 90
+    assert InferenceObjective(request(tmp_path, seconds=90.0, budget_s=90.0)).parameters.budget_s == 90
     with pytest.raises(InfrarayError, match="budget_s=90: agents have the study's 120 s; leave it out"):
-        make_objective(request(tmp_path, seconds=120.0, budget_s=90.0))
+        InferenceObjective(request(tmp_path, seconds=120.0, budget_s=90.0))
 
 
 def test_a_study_that_names_no_seeds_has_the_papers(tmp_path: Path) -> None:
@@ -69,7 +69,9 @@ def test_without_gpus_trials_run_one_at_a_time_unless_asked_otherwise(monkeypatc
 
 
 def test_preparation_says_which_gate_nothing_can_pass(parameters: InferenceParameters) -> None:
-    objective = InferenceObjective(parameters, (21,), (1337,))
+    objective = InferenceObjective(
+        SearchRequest("inference", None, parameters.model_dump(mode="json"), 1, (), (21,), (1337,))
+    )
     try:
         said = objective.prepare(objective.preparations()[0])
     finally:
