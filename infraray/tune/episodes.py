@@ -84,8 +84,8 @@ class EpisodeObjective(Objective):
         }
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """Its file and its code."""
-        return {**parse_agent(agent).files(), "code": self._entry(agent).code["agent"]}
+        """Its code."""
+        return {"code": self._entry(agent).code["agent"]}
 
     def spell(self, configuration: Configuration) -> str:
         """The agent's spec."""

@@ -181,7 +181,7 @@ class Objective(ABC):
         raise InfrarayError(f"{agent}: {self.space.id} cannot be compared with agents; leave it out")
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """What an agent's measurement depends on and `identity` does not hold, as plain data: its file by hash."""
+        """What an agent's measurement depends on and `identity` does not hold, as plain data; its file is known."""
         return {}
 
     def confirm_agent(self, agent: str) -> Measurement:

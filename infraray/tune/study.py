@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from infraray.agents import parse_agent
 from infraray.space.sampling import sample_untried
 from infraray.space.values import Configuration, canonical_text
 from infraray.tune.candidates import CANDIDATES, holds, judge_candidates
@@ -272,8 +273,12 @@ class Study:
                 break
         due = [Confirmation(self._spell(configuration), configuration) for configuration in wanted]
         with guarded("the objective"):
-            due += [Confirmation(agent, depends_on=self.objective.agent_identity(agent)) for agent in self.against]
+            due += [Confirmation(agent, depends_on=self._identity_of(agent)) for agent in self.against]
         return list({one.key: one for one in due if not self._is_confirmed(one)}.values())
+
+    def _identity_of(self, agent: str) -> dict[str, Any]:
+        """What an agent's measurement depends on: its file by hash, and what the objective says."""
+        return {**parse_agent(agent).files(), **self.objective.agent_identity(agent)}
 
     def owed_seeds(self, due: Confirmation) -> Sequence[int | None]:
         """The evaluation seeds on which it is still to be measured, one at a time; None stands for all together."""

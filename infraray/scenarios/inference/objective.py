@@ -151,9 +151,9 @@ class InferenceObjective(Objective):
             raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """Its file, its code, and the time that it has."""
+        """Its code, and the time that it has."""
         code = agent_code(self._environment(), agent, load_agent(agent, SCENARIO))
-        return {**parse_agent(agent).files(), "code": code, "budget_s": self.parameters.budget_s}
+        return {"code": code, "budget_s": self.parameters.budget_s}
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
