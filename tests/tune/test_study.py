@@ -353,7 +353,7 @@ def test_exception_is_a_failure_with_its_class():
     objective: Objective = Bowl(request(cracked="raises"))
     cracked = {**SPACE.default, "glaze": "cracked"}
     found = carry_out(objective, Order("evaluate", cracked, 9))
-    reason = "MemoryError: no more clay (tests/tune/bowls.py:120)"
+    reason = "MemoryError: no more clay (tests/tune/bowls.py:121)"
     assert (found.score, found.failure, found.reason) == (None, "MemoryError", reason)
 
 
