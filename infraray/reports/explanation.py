@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infraray.reports.columns.leaderboard import COLUMNS
-from infraray.reports.comparisons import ALL_PAIRS_UP_TO
+from infraray.statistics.comparisons import ALL_PAIRS_UP_TO
 from infraray.statistics.intervals import BOOTSTRAP_FROM
 
 EXPLANATION = {

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from infraray.reports.answers import AnswerShares
-from infraray.reports.comparisons import Comparison, Comparisons, compare
-from infraray.reports.forfeits import Counted
-from infraray.reports.ranking import order, ranks
-from infraray.reports.selection import UNDEFINED, Floats, Results, Verdicts
-from infraray.reports.sums import AgentSums
+from infraray.reports.selection import UNDEFINED, Results, Verdicts
+from infraray.statistics.comparisons import Comparison, Comparisons, compare
+from infraray.statistics.forfeits import Counted
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.magnitude import scale_of
 from infraray.statistics.pass_at_k import Passes, passes
 from infraray.statistics.power import seeds_to_separate
+from infraray.statistics.ranking import order, ranks
 from infraray.statistics.rates import estimate_rate
+from infraray.statistics.sums import AgentSums
+from infraray.statistics.task_scores import Floats
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Row:
     """One agent's line.
 
     Args:
-        rank: from 1, by `infraray.reports.ranking`; None for an agent without a score, which stands last.
+        rank: from 1, by `infraray.statistics.ranking`; None for an agent without a score, which stands last.
         shares_rank: whether another agent has the same.
         agent: its spec.
         score: mean over tasks, forfeited ones included, in score units.
@@ -40,7 +41,7 @@ class Row:
         finished: how many of them finished.
         failed: how many were given up.
         failure: the most frequent reason why; None where none failed.
-        forfeited: of all, those that count as forfeited (`infraray.reports.forfeits`).
+        forfeited: of all, those that count as forfeited (`infraray.statistics.forfeits`).
         unscored: finished episodes without a finite score; they count as forfeited.
         flawed: finished episodes that ended in a way worth a word, such as at the step limit.
         flaw: the most frequent one; None where there is none.
@@ -107,7 +108,7 @@ class Leaderboard:
         return tuple(row for row in self.rows if row.rank is not None)
 
 
-def make_leaderboard(counted: Counted) -> Leaderboard:
+def make_leaderboard(counted: Counted[Results]) -> Leaderboard:
     """Ranks the agents of a scenario.
 
     Args:
@@ -169,7 +170,7 @@ def _places(results: Results, bootstrap: TaskBootstrap) -> list[Estimate]:
 class _Facts:
     """The parts of a row that are counts and plain means."""
 
-    def __init__(self, counted: Counted) -> None:
+    def __init__(self, counted: Counted[Results]) -> None:
         results = counted.results
         self.tallies = results.tallies
         self.episodes = results.count(np.ones_like(results.finished))
@@ -207,7 +208,7 @@ class _Facts:
         }
 
 
-def _judged(counted: Counted, verdicts: Verdicts) -> Floats:
+def _judged(counted: Counted[Results], verdicts: Verdicts) -> Floats:
     """Verdicts as numbers, NaN where undefined; what the scenario judges, a forfeited episode has not shown."""
     values = np.where(verdicts == UNDEFINED, np.nan, verdicts)
     if (verdicts != UNDEFINED).any():
@@ -215,7 +216,7 @@ def _judged(counted: Counted, verdicts: Verdicts) -> Floats:
     return values
 
 
-def _rates(counted: Counted, verdicts: Verdicts) -> list[Estimate | None]:
+def _rates(counted: Counted[Results], verdicts: Verdicts) -> list[Estimate | None]:
     """The rate per agent; None for an agent for which it is never defined."""
     by_task = counted.results.task_means(_judged(counted, verdicts))
     tasks = (~np.isnan(by_task)).sum(axis=1)
@@ -223,7 +224,7 @@ def _rates(counted: Counted, verdicts: Verdicts) -> list[Estimate | None]:
     return [estimate_rate(total / n, int(n)) if n else None for total, n in zip(sums, tasks, strict=True)]
 
 
-def _passes(counted: Counted) -> list[Passes | None]:
+def _passes(counted: Counted[Results]) -> list[Passes | None]:
     """Of each agent, over the tasks that it has verdicts on."""
     results, values = counted.results, _judged(counted, counted.results.correct)
     shape = len(results.agents), results.tasks

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 from numpy.typing import NDArray
 
-from infraray.reports.sums import AgentSums
+from infraray.statistics.sums import AgentSums
 
 
 class MetricTally:

@@ -14,11 +14,11 @@ import pyarrow as pa
 from infraray.environment import Score
 from infraray.errors import InfrarayError
 from infraray.provenance import describe
-from infraray.reports.distributions import Distribution, score_distributions
-from infraray.reports.forfeits import count_forfeits
 from infraray.reports.leaderboard import Leaderboard, make_leaderboard
 from infraray.reports.notation import count_of
 from infraray.reports.selection import REPORTED, Results, Selection, select
+from infraray.statistics.distributions import Distribution, score_distributions
+from infraray.statistics.forfeits import count_forfeits
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import read_repairs
 

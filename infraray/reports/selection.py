@@ -20,13 +20,9 @@ from numpy.typing import NDArray
 
 from infraray.environment import Score
 from infraray.reports.tallies import Tallies, numbers
-from infraray.statistics.magnitude import scale_of
+from infraray.statistics.task_scores import Booleans, TaskScores
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int32]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 Verdicts = NDArray[np.int8]
 """1 for true, 0 for false, `UNDEFINED` where a scenario does not say."""
 
@@ -50,41 +46,23 @@ BYTES_PER_EPISODE = sum(np.dtype(kind).itemsize for kind in _KEPT.values())
 
 
 @dataclass(frozen=True)
-class Results:
-    """The planned episodes of one scenario that are collected, in arrays with an entry each.
+class Results(TaskScores):
+    """The planned episodes of one scenario that are collected.
 
     Args:
         label: what the run calls the scenario with these parameters.
         entry: the scenario's part of ``run.json``.
         score: what the score is called, its unit, and which way is better.
-        agents: every planned agent, in the plan's order.
-        tasks: how many tasks have at least one episode.
         planned: how many episodes are planned.
-        agent: an index into ``agents``.
-        task: the number of the task.
-        scores: the score; NaN where the episode failed or has none.
-        floors: the random agent's score on the task; NaN where unknown.
-        bounds: the best score known or provable; NaN where unknown.
-        finished: whether it was played to its end, not given up.
-        ended: whether an invalid answer ended it.
-        correct: whether the task was solved.
-        safe: whether every step was safe.
+        correct: for each episode whether the task was solved.
+        safe: for each episode whether every step was safe.
         tallies: what is counted and summed up per agent.
     """
 
     label: str
     entry: Mapping[str, Any]
     score: Score
-    agents: tuple[str, ...]
-    tasks: int
     planned: int
-    agent: Indices
-    task: Indices
-    scores: Floats
-    floors: Floats
-    bounds: Floats
-    finished: Booleans
-    ended: Booleans
     correct: Verdicts
     safe: Verdicts
     tallies: Tallies
@@ -98,26 +76,6 @@ class Results:
     def failed(self) -> int:
         """Episodes that were given up."""
         return int(np.count_nonzero(~self.finished))
-
-    def count(self, episodes: Booleans) -> Integers:
-        """How many of these episodes each agent has."""
-        return np.bincount(self.agent[episodes], minlength=len(self.agents))
-
-    def task_means(self, values: Floats) -> Floats:
-        """The mean over repetitions, shape (agents, tasks); NaN where an agent has no value on a task."""
-        there = ~np.isnan(values)
-        cell = self.cells(there)
-        shape = len(self.agents), self.tasks
-        scale = scale_of(values)
-        sums = np.bincount(cell, values[there] / scale, minlength=shape[0] * shape[1]).astype(np.float64, copy=False)
-        counts = np.bincount(cell, minlength=shape[0] * shape[1])
-        means: Floats = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-        means *= scale
-        return means.reshape(shape)
-
-    def cells(self, episodes: Booleans) -> Integers:
-        """For each of these episodes the place of its agent and task in an array of shape (agents, tasks)."""
-        return self.agent[episodes].astype(np.int64) * self.tasks + self.task[episodes]
 
 
 @dataclass(frozen=True)

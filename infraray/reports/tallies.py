@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from infraray.reports.answers import AnswerTally
 from infraray.reports.failures import ReasonTally
 from infraray.reports.metrics import MetricTally
-from infraray.reports.sums import AgentSums
+from infraray.statistics.sums import AgentSums
 
 
 class Tallies:

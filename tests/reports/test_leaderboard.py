@@ -8,8 +8,8 @@ from scipy import stats
 
 from infraray.errors import InfrarayError
 from infraray.reports import evaluate
-from infraray.reports.comparisons import ALL_PAIRS_UP_TO
 from infraray.reports.failures import KEPT
+from infraray.statistics.comparisons import ALL_PAIRS_UP_TO
 from infraray.statistics.intervals import BOOTSTRAP_FROM
 from tests.reports.synthetic import episodes, manifest
 

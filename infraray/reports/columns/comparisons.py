@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from infraray.reports.columns.cells import name
 from infraray.reports.columns.column import Cell, Column
 from infraray.reports.columns.leaderboard import NONE
-from infraray.reports.comparisons import Comparison
 from infraray.reports.notation import interval, number
+from infraray.statistics.comparisons import Comparison
 
 
 @dataclass(frozen=True)

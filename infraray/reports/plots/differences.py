@@ -7,11 +7,11 @@ import math
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from infraray.reports.comparisons import Comparison
 from infraray.reports.notation import decimals_for, number, shortened
 from infraray.reports.plots.canvas import BETTER, GRID, INK, MOST_AGENTS, MUTED, WORSE, draw_svg
 from infraray.reports.plots.plot import Plot
 from infraray.reports.report import ScenarioReport
+from infraray.statistics.comparisons import Comparison
 
 _TEXT_UP_TO = 14
 _STRENGTH = 0.10, 0.55

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from infraray.reports.distributions import MAX_POINTS
 from infraray.reports.plots.canvas import BETTER, INK, MUTED, draw_svg, drawable, height_of, label_rows, scale_for
 from infraray.reports.plots.plot import Plot
 from infraray.reports.plots.standings import axis_label
 from infraray.reports.report import ScenarioReport
+from infraray.statistics.distributions import MAX_POINTS
 
 _MAX_POINTS_IN_PLOT = 40 * MAX_POINTS
 

@@ -2,7 +2,7 @@
 
 Every agent plays the same tasks (common random numbers), so a difference is taken task by task,
 after averaging repetitions, over the tasks that both have a score on; a forfeited one has one
-(`infraray.reports.forfeits`). Its interval is that of `infraray.statistics.intervals`. A difference whose 95 %
+(`infraray.statistics.forfeits`). Its interval is that of `infraray.statistics.intervals`. A difference whose 95 %
 interval contains zero is called tied.
 
 The intervals hold one by one; they are not widened for the number of pairs, and every table says so. A
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infraray.reports.selection import Booleans, Results
 from infraray.statistics.intervals import BOOTSTRAP_FROM, Estimate, TaskBootstrap
+from infraray.statistics.task_scores import Booleans, TaskScores
 from infraray.statistics.verdict import OPPOSITE, Verdict, judge
 
 ALL_PAIRS_UP_TO = 100
@@ -74,7 +74,7 @@ class Comparisons:
         return self.pairs[other, agent].reversed()
 
 
-def compare(results: Results, ranking: Sequence[int], bootstrap: TaskBootstrap, forfeited: Booleans) -> Comparisons:
+def compare(results: TaskScores, ranking: Sequence[int], bootstrap: TaskBootstrap, forfeited: Booleans) -> Comparisons:
     """Compares the agents of a scenario.
 
     Args:

@@ -24,15 +24,18 @@ none of it is here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from infraray.reports.selection import Booleans, Floats, Results
+from infraray.statistics.task_scores import Booleans, Floats, TaskScores
+
+Results = TypeVar("Results", bound=TaskScores)
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A scenario's results with forfeits counted.
+class Counted(Generic[Results]):
+    """Results with forfeits counted.
 
     Args:
         results: their scores, floors and bounds are filled in where an episode was forfeited.
@@ -45,7 +48,7 @@ class Counted:
     unscored: Booleans
 
 
-def count_forfeits(results: Results) -> Counted:
+def count_forfeits(results: Results) -> Counted[Results]:
     """Fills in what forfeited episodes count for."""
     unscored = np.isnan(results.scores) & results.finished & ~results.ended
     forfeited = np.isnan(results.scores) | results.ended
@@ -66,14 +69,14 @@ def count_forfeits(results: Results) -> Counted:
     return Counted(filled, forfeited, unscored)
 
 
-def _filled(results: Results, forfeited: Booleans, by_task: Floats, values: Floats) -> Floats:
+def _filled(results: TaskScores, forfeited: Booleans, by_task: Floats, values: Floats) -> Floats:
     """The values, with that of the task where an episode was forfeited."""
     filled = values.copy()
     filled[forfeited] = by_task[results.task[forfeited]]
     return filled
 
 
-def _of_tasks(results: Results, pick: np.ufunc, *values: Floats) -> Floats:
+def _of_tasks(results: TaskScores, pick: np.ufunc, *values: Floats) -> Floats:
     """One figure a task, picked from the first of ``values`` that has any; NaN where none has."""
     found = np.full(results.tasks, np.nan)
     for column in values:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infraray.reports.selection import Floats, Results
 from infraray.statistics.magnitude import mean, scale_of
+from infraray.statistics.task_scores import Floats, TaskScores
 
 LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """The quantiles' levels: minimum, 5 %, quartiles and median, 95 %, maximum."""
@@ -35,7 +35,7 @@ class Distribution:
 MAX_POINTS = 60
 
 
-def score_distributions(results: Results) -> dict[str, Distribution]:
+def score_distributions(results: TaskScores) -> dict[str, Distribution]:
     """One for each agent that has a score."""
     known = ~np.isnan(results.scores)
     order = np.lexsort((results.scores[known], results.agent[known]))

@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from infraray.reports.comparisons import Comparisons
-from infraray.reports.selection import Results
+from infraray.statistics.comparisons import Comparisons
 from infraray.statistics.intervals import Estimate
+from infraray.statistics.task_scores import TaskScores
 
 
-def order(results: Results, scores: Sequence[Estimate], forfeits: Mapping[str, int]) -> list[int]:
+def order(results: TaskScores, scores: Sequence[Estimate], forfeits: Mapping[str, int]) -> list[int]:
     """Indices of the agents that have a score, the best first; of equals, who forfeited less.
 
     Args:
@@ -56,5 +56,5 @@ def _is_apart(above: str, below: str, comparisons: Comparisons, forfeits: Mappin
         return found.verdict == "better"
     if found.difference.value == 0:
         return False
-    # The means are all there is, and forfeits must not pay: see `infraray.reports.comparisons`.
+    # The means are all there is, and forfeits must not pay: see `infraray.statistics.comparisons`.
     return math.isnan(found.difference.value) or forfeits.get(above, 0) <= forfeits.get(below, 0)
