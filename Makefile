@@ -16,9 +16,9 @@ INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
-# Tests that neither measure nor watch live systems: a file at a time on each of two cores. The others follow alone.
-SIDE_BY_SIDE = $(addprefix tests/,agents answers core exporters protocol reports rescoring runs statistics trajectories \
-	scenarios/abr scenarios/caching scenarios/load_balance)
+# A file at a time on each of so many workers: many tests wait, so that two cores have work for more than two. What
+# measures follows alone.
+SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-engines engines-environment test-learners learners-environment lint benchmarks system-packages clean
@@ -30,8 +30,8 @@ quickstart: system-packages $(INSTALLED)  ## set up and run examples/quickstart.
 	$(BIN)/infraray run examples/quickstart.yaml
 
 test: system-packages lint  ## set up and run lint, types and tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE) $(PYTEST_ARGS)
-	$(BIN)/python -m pytest $(addprefix --ignore=,$(SIDE_BY_SIDE)) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not engine and not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "alone and not engine" $(PYTEST_ARGS)
 
 engines-environment: $(INSTALLED_ENGINES)
 

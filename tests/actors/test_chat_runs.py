@@ -23,9 +23,10 @@ from infraray.runs.run_file import parse_run
 from infraray.trajectories.reader import Run
 from tests.actors.watching import processes, wait_for
 
-pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.usefixtures("ray_session")
 
-SERVER = str(Path(__file__).parents[1] / "agents" / "chat" / "server.py")
+ROOT = str(Path(__file__).parents[2])
+SERVER = (sys.executable, "-m", "tests.openai_server")
 WARMUP = {"load_balance": "warmup_steps", "caching": "warmup_requests", "abr": "warmup_steps"}
 
 
@@ -44,7 +45,7 @@ def server(port: int = 0, delay_s: float = 0.0) -> Iterator[str]:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, SERVER, str(port), str(delay_s)])
+    process = subprocess.Popen([*SERVER, str(port), str(delay_s)], cwd=ROOT)
     try:
         wait_for(lambda: answers(port))
         yield f"http://127.0.0.1:{port}/v1"
@@ -59,8 +60,9 @@ def answers(port: int) -> bool:
 
 
 def engine(delay_s: float = 0.0, **fields: Any) -> dict[str, Any]:
-    command = [sys.executable, SERVER, "{port}", str(delay_s)]
-    return {"engine": "tgi", "model": "m", "command": command, "num_gpus": 0, **fields}
+    command = [*SERVER, "{port}", str(delay_s)]
+    env = {"PYTHONPATH": ROOT}
+    return {"engine": "tgi", "model": "m", "command": command, "env": env, "num_gpus": 0, **fields}
 
 
 def asked(agents: list[str], seeds: int = 3, **fields: Any) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def asked(agents: list[str], seeds: int = 3, **fields: Any) -> dict[str, Any]:
 
 
 def engine_servers() -> list[int]:
-    return processes(f"{sys.executable}\0{SERVER}")
+    return processes("\0".join(SERVER))
 
 
 @pytest.mark.parametrize("scenario", ["load_balance", "caching", "abr"])
@@ -98,7 +100,7 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
         def die_and_come_back() -> None:
             # More episodes than may be under way at once: when the first are over, others have just begun.
             wait_for(lambda: any((tmp_path / "run").rglob("*.arrows")))
-            [os.kill(pid, signal.SIGKILL) for pid in processes(f"{sys.executable}\0{SERVER}\0{port}")]
+            [os.kill(pid, signal.SIGKILL) for pid in processes("\0".join((*SERVER, str(port))))]
             time.sleep(2)
             with server(port, 0.05):
                 again.wait(60)

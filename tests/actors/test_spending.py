@@ -12,9 +12,9 @@ from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
 from infraray.summary import Summary
 from infraray.trajectories.reader import Run
-from tests.agents.chat.server import Server, in_thread
+from tests.openai_server import Server
 
-pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.usefixtures("ray_session")
 
 SEEDS = 12
 
@@ -47,7 +47,7 @@ class Model:
 @pytest.mark.parametrize("kind", ["tokens", "cost"])
 def test_a_runs_limit_stops_it_and_a_higher_one_plays_the_rest(tmp_path: Path, kind: str) -> None:
     model = Model(tmp_path)
-    with in_thread(model.server):
+    with model.server:
         one = model.play([""], tokens=1)
         assert (one.finished, one.failed) == (0, 0) and one.owed == SEEDS
         assert one.stopped == ["limits.tokens=1 is reached; raise it and run again to play what is owed"]
@@ -65,7 +65,7 @@ def test_a_runs_limit_stops_it_and_a_higher_one_plays_the_rest(tmp_path: Path, k
 
 def test_an_agents_limit_stops_that_agent(tmp_path: Path) -> None:
     model = Model(tmp_path)
-    with in_thread(model.server):
+    with model.server:
         summary = model.play(["", "&strategy=cot"], agent_tokens=30_000)
         assert len(summary.stopped) == 2 and all("limits.agent_tokens=30000" in line for line in summary.stopped)
         assert all(0 < spent < 50_000 for spent in model.spent().values()) and len(model.spent()) == 2
@@ -74,7 +74,7 @@ def test_an_agents_limit_stops_that_agent(tmp_path: Path) -> None:
 
 def test_an_episodes_limit_stops_that_episode(tmp_path: Path) -> None:
     model = Model(tmp_path)
-    with in_thread(model.server):
+    with model.server:
         summary = model.play([""], episode_tokens=10)
         assert summary.finished == summary.failed == 0 and summary.owed == len(summary.stopped) == SEEDS
         assert "limits.episode_tokens=10 is reached by load_balance, chat:m@" in summary.stopped[0]
@@ -84,7 +84,7 @@ def test_an_episodes_limit_stops_that_episode(tmp_path: Path) -> None:
 
 def test_a_limit_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     model = Model(tmp_path, "no_usage")
-    with in_thread(model.server):
+    with model.server:
         summary = model.play([""], tokens=10**9)
         assert summary.owed == SEEDS and "cannot be kept: the server of chat:m@" in summary.stopped[0]
         plan = parse_run({**model.plan([""], cost=1.0), "agents": [f"chat:m@{model.server.url}"]})

@@ -1,14 +1,21 @@
 """What the tests of runs compare and wait for."""
 
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 
+from infraray.engines.supervisor import descendants
 from infraray.trajectories.reader import Run
 
 MEASURED = ["started_at", "wall_s", "latency_s", "attempts", "run"]
 """Columns that differ between two plays of one episode."""
+
+MARK = f"INFRARAY_TESTED_BY={os.getpid()}"
+"""In the environment of all that this process starts."""
+os.environ.update([MARK.split("=")])
 
 
 def content(run_dir: Path) -> tuple[pa.Table, pa.Table]:
@@ -23,14 +30,15 @@ def content(run_dir: Path) -> tuple[pa.Table, pa.Table]:
 
 
 def processes(title: str) -> list[int]:
-    """Ids of the processes whose command line starts with ``title``."""
+    """Ids of this process's whose command line starts with ``title``; others may test on this machine."""
+    below = set(descendants(os.getpid()))
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(title.encode()):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (path / "cmdline").read_bytes().startswith(title.encode()):
+                # One that has lost its parents still has what it inherited.
+                if int(path.name) in below or MARK.encode() in (path / "environ").read_bytes().split(b"\0"):
+                    found.append(int(path.name))
     return found
 
 

@@ -1,12 +1,9 @@
 """A LangGraph graph plays, remembers within an episode, calls its tool, and forgets between episodes."""
 
 import asyncio
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import pytest
 
@@ -16,62 +13,42 @@ from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
+from tests.openai_server import Reply, Server
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "langgraph_agent.py")
 
 
-class Model(BaseHTTPRequestHandler):
-    """Asks for the tool first, then names a server."""
+CALL = {
+    "id": "call-1",
+    "type": "function",
+    "function": {"name": "completion_time", "arguments": '{"work_left": 2.0, "job_size": 1.0, "rate": 1.5}'},
+}
 
-    requests: ClassVar[list[dict]] = []
 
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.requests.append(asked)
-        if asked["messages"][-1]["role"] == "user":
-            call = {
-                "id": "call-1",
-                "type": "function",
-                "function": {
-                    "name": "completion_time",
-                    "arguments": '{"work_left": 2.0, "job_size": 1.0, "rate": 1.5}',
-                },
-            }
-            message, reason = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
-        else:
-            assert asked["messages"][-1]["content"] == "2.0"
-            message, reason = {"role": "assistant", "content": '{"server": 1}'}, "stop"
-        body = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": "fake",
-            "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
-        }
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def asks_for_the_tool_first(body: dict[str, Any]) -> Reply:
+    """Then names a server."""
+    if body["messages"][-1]["role"] == "user":
+        message, reason = {"role": "assistant", "content": None, "tool_calls": [CALL]}, "tool_calls"
+    else:
+        assert body["messages"][-1]["content"] == "2.0"
+        message, reason = {"role": "assistant", "content": '{"server": 1}'}, "stop"
+    said = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "fake",
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
+    }
+    return Reply(document=said)
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Model]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1")
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    Model.requests.clear()
-    yield Model
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    with Server(asks_for_the_tool_first) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "none")
+        yield server
 
 
 def plan(agent: str, seeds: int = 2) -> list:
@@ -80,7 +57,7 @@ def plan(agent: str, seeds: int = 2) -> list:
     return list(make_plan(parse_run({**asked, "seeds": seeds})).episodes())
 
 
-def test_the_example_plays_with_memory_and_a_tool(model: type[Model]) -> None:
+def test_the_example_plays_with_memory_and_a_tool(model: Server) -> None:
     first, second = plan(f"graph:{EXAMPLE}:graph")
     assert first.entry.conversational and first.entry.files
     player = EpisodePlayer(60)

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.load.tokenizers_on_the_spot import make_words
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with Server(lambda number, body: Script(first_s=0.02, gap_s=0.001)) as running:
+    with Server(Reply(first_s=0.02, gap_s=0.001)) as running:
         yield running
 
 
@@ -60,7 +61,7 @@ def test_a_preset_is_changed_by_flags(command, server: Server, short, tmp_path: 
 
 
 def test_failed_requests_are_an_exit_status_of_their_own(command, server: Server, short) -> None:
-    server.script = lambda number, body: Script(trouble="drop" if number > 4 else "")
+    server.says = (Reply(trouble="drop" if number > 4 else "") for number in count())
     said = command("bench", server.url, *short, "-q")
     assert said.status == 1
     assert "failed: " in said.out and "closed" in said.out and "warning: " in said.out
@@ -97,7 +98,7 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(flags: list[str], said: str, 
 
 def test_a_server_that_is_not_there_is_one_line(command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with Server() as gone:
+    with Server(Reply()) as gone:
         pass
     told: Any = command("bench", gone.url)
     assert told.status == 2 and "no server answers" in told.error and told.error.count("\n") == 1

@@ -6,6 +6,8 @@ import pytest
 
 from infraray.deadline import TimeLimit, time_limit
 
+pytestmark = pytest.mark.alone
+
 
 def test_sleep_is_broken_off():
     began = time.monotonic()

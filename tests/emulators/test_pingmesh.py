@@ -193,6 +193,7 @@ def test_what_was_learned_while_broken_is_forgotten(network: NamespaceNetwork) -
     assert network.pingmesh().all()
 
 
+@pytest.mark.alone
 def test_a_broken_network_is_measured_in_well_under_a_second() -> None:
     with NamespaceNetwork(Topology(4, 4)) as network:
         network.apply("r0", ["ip rule add prohibit pref 0"])

@@ -399,6 +399,7 @@ def test_counters_are_left_out(network: NamespaceNetwork) -> None:
     assert [line.split()[0] for line in before["h2"]["filters"]["ip filter"]] == ["chain", "OUTPUT"]
 
 
+@pytest.mark.alone
 def test_a_snapshot_of_17_machines_takes_a_tenth_of_a_second() -> None:
     with NamespaceNetwork(Topology(4, 4)) as network:
         times = []

@@ -13,7 +13,7 @@ from infraray.errors import InfrarayError
 from infraray.isolation import Limits
 from tests.emulators.live import needs_networks
 
-pytestmark = needs_networks
+pytestmark = [needs_networks, pytest.mark.alone]
 
 ON_THE_CABLE = """
     ip link add b1 type bridge && ip link set h1-eth0 master b1 && ip link set b1 up

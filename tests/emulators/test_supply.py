@@ -21,6 +21,7 @@ pytestmark = needs_networks
 SMALL = Topology(2, 1)
 
 
+@pytest.mark.alone
 def test_the_next_network_is_there_when_the_agent_has_thought() -> None:
     supply = NetworkSupply(Topology(4, 4))
     with supply.take() as first:

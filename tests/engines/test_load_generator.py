@@ -18,7 +18,7 @@ from infraray.load.workloads import Workload
 from tests.engines.conftest import ENV, FLAGS
 from tests.engines.shared_answers import Relay
 from tests.engines.vllm_bench import bench_serve
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 
@@ -78,10 +78,8 @@ def test_both_read_the_times_of_a_paced_server(model: str) -> None:
     requests = make_requests(asked, 21, ModelTokenizer(model))
     prompts = [request.prompt for request in requests.requests]
 
-    def script(number: int, body: dict[str, Any]) -> Script:
-        return Script(first_s=0.3, gap_s=0.05, usage={"prompt_tokens": 100, "completion_tokens": 20})
-
-    with Server(script) as server:
+    usage = {"prompt_tokens": 100, "completion_tokens": 20}
+    with Server(Reply(first_s=0.3, gap_s=0.05, usage=usage)) as server:
         ours = measure_ours(server.url, model, asked, requests)
         theirs = measure_theirs(server.url, model, asked, prompts, "--max-concurrency", "4")
     noted = [(one.texts_s[0] - one.received_s, (one.texts_s[-1] - one.texts_s[0]) / 19) for one in server.seen]

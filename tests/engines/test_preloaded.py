@@ -127,6 +127,7 @@ def test_a_workers_worker_keeps_neither_from_being_a_fork(preloaded: PreloadedLa
         assert (said["worker"]["imported_under"], said["below"]["imported_under"]) == ("a", "a")
 
 
+@pytest.mark.alone
 def test_one_can_wait_until_what_was_learned_is_imported(preloaded: PreloadedLauncher) -> None:
     preloaded.wait()  # There is nothing to wait for.
     taught = spec_of({"IMPORTS_TAKE_S": "3"}, set_for_workers="a")

@@ -1,9 +1,7 @@
 """Exports of the product's own agents: every message as it was sent or received, once; every action as it is read."""
 
-import asyncio
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +15,11 @@ from infraray.registration import find
 from infraray.trajectories.encoding import to_json
 from infraray.trajectories.exporters.export import export
 from infraray.trajectories.reader import Run
-from tests.agents.chat.server import Server
-from tests.agents.test_graph import EXAMPLE, Model, model  # noqa: F401 (a fixture)
+from tests.agents.test_graph import EXAMPLE, model  # noqa: F401 (a fixture)
 from tests.emulators.live import needs_networks
 from tests.exporters.receiver import receiving, values
 from tests.exporters.runs import play_scenarios
+from tests.openai_server import Server
 
 SIMULATED = [
     {"scenario": "load_balance", "parameters": {"warmup_steps": 2, "scored_steps": 6}},
@@ -151,25 +149,16 @@ def says(body: dict[str, Any], number: int) -> str:
 
 @contextmanager
 def served(say: Callable[[dict[str, Any], int], str] = says) -> Iterator[Server]:
-    """A server in an event loop of its own, with what it replied as ``replies``."""
+    """A server, with what it replied as ``replies``."""
     replies: list[str] = []
 
     def reply(body: dict[str, Any]) -> str:
         replies.append(say(body, len(replies)))
         return replies[-1]
 
-    server, loop = Server(reply), asyncio.new_event_loop()
-    server.replies = replies  # type: ignore[attr-defined]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    try:
+    with Server(reply) as server:
+        server.replies = replies  # type: ignore[attr-defined]
         yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def play_chat(folder: Path, server: Server, **options: Any) -> Run:
@@ -256,7 +245,7 @@ def test_valid_only_leaves_out_whole_turns_with_their_tools(tmp_path: Path) -> N
     assert [message["role"] for message in messages].count("system") == 1
 
 
-def test_a_graphs_tool_calls_are_told_once_as_they_were(tmp_path: Path, model: type[Model]) -> None:  # noqa: F811
+def test_a_graphs_tool_calls_are_told_once_as_they_were(tmp_path: Path, model: Server) -> None:  # noqa: F811
     # As few steps as the example's graph remembers whole.
     short = {"scenario": "load_balance", "parameters": {"warmup_steps": 0, "scored_steps": 4}}
     run = play_scenarios(tmp_path / "run", [short], [f"graph:{EXAMPLE}:graph"], seeds=1)

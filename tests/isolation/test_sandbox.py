@@ -121,6 +121,7 @@ def test_time_and_processes_are_not_taken_from_the_neighbour() -> None:
         assert exploding.result().ended is not None
 
 
+@pytest.mark.alone
 def test_the_machine_answers_during_a_fork_bomb() -> None:
     sandbox = Sandbox(Limits(wall_s=2, processes=128))
     bomb = threading.Thread(target=sandbox.run, args=("b() { b | b & b | b & }; b; while :; do b; done",))

@@ -10,7 +10,7 @@ from infraray.load.responses import Response
 from infraray.load.target import find_target
 from tests.load.test_generator import TOLERANCE_S, read, request
 from tests.load.tls_front import TlsFront, make_certificate
-from tests.scenarios.inference.sse_server import WORD, Script, Server
+from tests.openai_server import WORD, Reply, Server
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 
 def play(host: str, port: int, prompts: list[str], tokens: int) -> tuple[list[Exchange], list[Response]]:
     target = find_target(f"https://{host}:{port}/v1", "completions", "secret")
-    body = {"max_tokens": tokens, "stream_options": {"include_usage": True}}
+    body = {"max_tokens": tokens, "stream": True, "stream_options": {"include_usage": True}}
     messages = [target.message({**body, "prompt": prompt}) for prompt in prompts]
     exchanges = generate_load(target, Load(messages, [0.0] * len(messages), concurrency=2, request_timeout_s=20))
     return exchanges, read(exchanges, [request(tokens, prompt) for prompt in prompts])
@@ -36,7 +36,7 @@ def test_texts_and_times_come_through(certificate: tuple[Path, Path]) -> None:
     # A prompt of a megabyte does not go out at once, and some answers are longer than a record.
     prompts = ["one two", "one " * 250_000, "one", "one two three"]
     with (
-        Server(lambda number, body: Script(first_s=0.1, gap_s=0.02)) as server,
+        Server(Reply(first_s=0.1, gap_s=0.02)) as server,
         TlsFront(server.port, certificate) as front,
     ):
         _, responses = play("localhost", front.port, prompts, 5)
@@ -51,13 +51,13 @@ def test_texts_and_times_come_through(certificate: tuple[Path, Path]) -> None:
 
 @pytest.mark.usefixtures("trusted")
 def test_answers_of_many_records_are_whole(certificate: tuple[Path, Path]) -> None:
-    with Server() as server, TlsFront(server.port, certificate) as front:
+    with Server(Reply()) as server, TlsFront(server.port, certificate) as front:
         _, (response,) = play("localhost", front.port, ["one"], 3000)
     assert response.failure is None and response.text == WORD * 3000
 
 
 def test_a_certificate_that_nobody_signed_is_refused(certificate: tuple[Path, Path]) -> None:
-    with Server() as server, TlsFront(server.port, certificate) as front:
+    with Server(Reply()) as server, TlsFront(server.port, certificate) as front:
         _, (response,) = play("localhost", front.port, ["one"], 2)
     assert response.failure == "unreachable" and "certificate verify failed" in response.reason
     assert server.seen == []
@@ -65,7 +65,7 @@ def test_a_certificate_that_nobody_signed_is_refused(certificate: tuple[Path, Pa
 
 @pytest.mark.usefixtures("trusted")
 def test_a_certificate_of_another_host_is_refused(certificate: tuple[Path, Path]) -> None:
-    with Server() as server, TlsFront(server.port, certificate) as front:
+    with Server(Reply()) as server, TlsFront(server.port, certificate) as front:
         _, (response,) = play("127.0.0.1", front.port, ["one"], 2)
     assert response.failure == "unreachable" and "certificate verify failed" in response.reason
     assert server.seen == []
@@ -73,7 +73,7 @@ def test_a_certificate_of_another_host_is_refused(certificate: tuple[Path, Path]
 
 @pytest.mark.usefixtures("trusted")
 def test_a_server_without_tls_is_told_apart() -> None:
-    with Server(lambda number, body: Script(trouble="no_http")) as server:
+    with Server(Reply(trouble="no_http")) as server:
         _, (response,) = play("localhost", server.port, ["one"], 2)
     assert response.failure in ("unreachable", "closed", "timeout")
 

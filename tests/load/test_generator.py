@@ -16,7 +16,9 @@ from infraray.load.generator import Load, generate_load
 from infraray.load.requests import Request
 from infraray.load.responses import Response, read_response
 from infraray.load.target import find_target
-from tests.scenarios.inference.sse_server import WORD, Script, Server
+from tests.openai_server import WORD, Reply, Server
+
+pytestmark = pytest.mark.alone
 
 TOLERANCE_S = 0.05
 """What two threads of a busy machine may differ."""
@@ -32,7 +34,9 @@ def play(server: Server, requests: list[Request], endpoint: Any = "chat", **load
         {"messages": [{"content": one.prompt}]} if endpoint == "chat" else {"prompt": one.prompt} for one in requests
     ]
     messages = [
-        target.message({**prompt, "max_tokens": one.output_tokens, "stream_options": {"include_usage": True}})
+        target.message(
+            {**prompt, "max_tokens": one.output_tokens, "stream": True, "stream_options": {"include_usage": True}}
+        )
         for prompt, one in zip(said, requests, strict=True)
     ]
     load.setdefault("due_s", [0.0] * len(messages))
@@ -50,7 +54,7 @@ def read(exchanges: list[Exchange], requests: list[Request]) -> list[Response]:
 @pytest.mark.parametrize("endpoint", ["chat", "completions"])
 def test_texts_tokens_and_times_are_those_that_the_server_sent(endpoint: str, framing: str) -> None:
     requests = [request(tokens) for tokens in (1, 2, 8)]
-    with Server(lambda number, body: Script(first_s=0.05, gap_s=0.02, framing=framing)) as server:
+    with Server(Reply(first_s=0.05, gap_s=0.02, framing=framing)) as server:
         before = time.perf_counter()
         responses = read(play(server, requests, endpoint, concurrency=1, closed_loop=True), requests)
     for response, seen, asked in zip(responses, server.seen, requests, strict=True):
@@ -70,7 +74,7 @@ def test_texts_tokens_and_times_are_those_that_the_server_sent(endpoint: str, fr
 
 def test_events_cut_into_many_reads_are_put_together() -> None:
     requests = [request(6)]
-    with Server(lambda number, body: Script(gap_s=0.03, pieces=4)) as server:
+    with Server(Reply(gap_s=0.03, writes=4)) as server:
         (response,) = read(play(server, requests), requests)
     assert response.text == WORD * 6 and response.failure is None
     # An event counts from its last byte.
@@ -81,7 +85,7 @@ def test_events_cut_into_many_reads_are_put_together() -> None:
 def test_requests_go_out_when_they_are_due_and_not_before() -> None:
     requests = [request() for _ in range(20)]
     due = [number * 0.05 for number in range(20)]
-    with Server(lambda number, body: Script(first_s=0.4)) as server:
+    with Server(Reply(first_s=0.4)) as server:
         before = time.perf_counter()
         responses = read(play(server, requests, due_s=due), requests)
     for response, seen, at in zip(responses, server.seen, due, strict=True):
@@ -96,7 +100,7 @@ def test_a_stalled_server_is_charged_for_those_that_it_kept_waiting() -> None:
     # One at a time, due every 50 ms, each answered after 200 ms: the k-th waits 150 ms more than the one before.
     requests = [request(1) for _ in range(6)]
     due = [number * 0.05 for number in range(6)]
-    with Server(lambda number, body: Script(first_s=0.2)) as server:
+    with Server(Reply(first_s=0.2)) as server:
         responses = read(play(server, requests, due_s=due, concurrency=1), requests)
     for number, response in enumerate(responses):
         assert response.sent_s is not None
@@ -108,7 +112,7 @@ def test_a_stalled_server_is_charged_for_those_that_it_kept_waiting() -> None:
 
 def test_a_closed_loop_is_due_when_a_place_becomes_free() -> None:
     requests = [request(1) for _ in range(8)]
-    with Server(lambda number, body: Script(first_s=0.05)) as server:
+    with Server(Reply(first_s=0.05)) as server:
         responses = read(play(server, requests, concurrency=2, closed_loop=True), requests)
     ends = sorted(response.finished_s for response in responses)
     assert [response.due_s for response in responses] == [0.0, 0.0, *ends[:6]]
@@ -118,7 +122,7 @@ def test_a_closed_loop_is_due_when_a_place_becomes_free() -> None:
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
 def test_no_more_are_in_flight_than_allowed(concurrency: int) -> None:
     requests = [request(2) for _ in range(40)]
-    with Server(lambda number, body: Script(first_s=0.01, gap_s=0.005)) as server:
+    with Server(Reply(first_s=0.01, gap_s=0.005)) as server:
         responses = read(play(server, requests, concurrency=concurrency, closed_loop=True), requests)
     assert server.most_in_flight == concurrency
     assert all(response.failure is None for response in responses)
@@ -128,7 +132,7 @@ def test_no_more_are_in_flight_than_allowed(concurrency: int) -> None:
 
 def test_a_burst_without_a_limit_is_all_in_flight_at_once() -> None:
     requests = [request(2) for _ in range(300)]
-    with Server(lambda number, body: Script(first_s=1.0)) as server:
+    with Server(Reply(first_s=1.0)) as server:
         responses = read(play(server, requests), requests)
     assert server.most_in_flight == 300
     assert all(response.failure is None for response in responses)
@@ -136,7 +140,7 @@ def test_a_burst_without_a_limit_is_all_in_flight_at_once() -> None:
 
 def test_large_prompts_arrive_whole() -> None:
     requests = [request(1, prompt="wörd " * 200_000), request(1, prompt="漢 " * 100_000)]
-    with Server() as server:
+    with Server(Reply()) as server:
         responses = read(play(server, requests), requests)
     assert all(response.failure is None for response in responses)
     got = {seen.body["messages"][0]["content"] for seen in server.seen}
@@ -145,7 +149,7 @@ def test_large_prompts_arrive_whole() -> None:
 
 def test_a_connection_closed_while_idle_is_no_failure() -> None:
     requests = [request(1) for _ in range(5)]
-    with Server(lambda number, body: Script(trouble="close_after")) as server:
+    with Server(Reply(trouble="close_after")) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     assert [response.failure for response in responses] == [None] * 5
     assert server.connections == 5
@@ -153,7 +157,7 @@ def test_a_connection_closed_while_idle_is_no_failure() -> None:
 
 def test_the_lag_of_reading_is_measured_and_small_on_an_idle_client() -> None:
     requests = [request(4) for _ in range(10)]
-    with Server(lambda number, body: Script(first_s=0.02, gap_s=0.01)) as server:
+    with Server(Reply(first_s=0.02, gap_s=0.01)) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     lags = [response.receive_lag_s for response in responses]
     assert all(0 < lag < TOLERANCE_S for lag in lags)
@@ -169,7 +173,7 @@ def test_the_lag_of_reading_shows_a_client_that_is_held_up(monkeypatch: pytest.M
 
     monkeypatch.setattr(generator, "Connection", Slow)
     requests = [request(1) for _ in range(3)]
-    with Server() as server:
+    with Server(Reply()) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     assert all(response.receive_lag_s > 0.19 for response in responses)
 
@@ -203,7 +207,7 @@ for number in range(40):
 
 def test_an_event_without_text_is_no_first_token() -> None:
     requests = [request(3)]
-    with Server(lambda number, body: Script(first_s=0.3, role_first=True)) as server:
+    with Server(Reply(first_s=0.3, role_first=True)) as server:
         (response,) = read(play(server, requests), requests)
     assert response.first_chunk_s is not None and response.sent_s is not None
     assert response.first_chunk_s - response.sent_s < 0.2
@@ -212,7 +216,7 @@ def test_an_event_without_text_is_no_first_token() -> None:
 
 def test_the_time_limit_ends_everything() -> None:
     requests = [request(1) for _ in range(6)]
-    with Server(lambda number, body: Script(first_s=0.15)) as server:
+    with Server(Reply(first_s=0.15)) as server:
         before = time.perf_counter()
         responses = read(play(server, requests, concurrency=1, closed_loop=True, time_limit_s=0.4), requests)
         took = time.perf_counter() - before
@@ -222,7 +226,7 @@ def test_the_time_limit_ends_everything() -> None:
 
 
 def test_a_request_has_the_fields_of_openai_in_its_body() -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         play(server, [request(2)])
         content = json.loads(find_target(server.url, "chat").message({"max_tokens": 2}).partition(b"\r\n\r\n")[2])
     assert content == {"max_tokens": 2}
@@ -236,7 +240,7 @@ def test_what_is_no_http_url_is_one_line(url: str) -> None:
 
 
 def test_a_name_of_several_addresses_is_the_one_that_answers() -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         target = find_target(server.url.replace("127.0.0.1", "localhost"), "chat")
     assert target.address[0] == "127.0.0.1" and target.host == f"localhost:{server.port}"
 
@@ -247,7 +251,7 @@ def test_an_unknown_host_is_one_line() -> None:
 
 
 def test_nothing_to_send_is_no_work(tmp_path: Path) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         assert play(server, []) == []
 
 
@@ -264,9 +268,9 @@ def test_the_load_is_first_in_line_where_the_kernel_allows_it(monkeypatch: pytes
     monkeypatch.setattr(os, "sched_setscheduler", set_scheduler)
     during: list[tuple[int, int]] = []
 
-    def script(number: int, body: dict[str, Any]) -> Script:
+    def script(body: dict[str, Any]) -> Reply:
         during.append(given[-1])
-        return Script()
+        return Reply()
 
     with Server(script) as server:
         (exchange,) = play(server, [request()])

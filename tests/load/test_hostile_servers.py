@@ -2,6 +2,7 @@
 
 import re
 import socket
+from itertools import count
 
 import pytest
 
@@ -11,7 +12,9 @@ from infraray.load.metrics import compute_metrics
 from infraray.load.responses import read_response
 from infraray.load.target import find_target
 from tests.load.test_generator import play, read, request
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.mark.parametrize(
@@ -35,10 +38,8 @@ from tests.scenarios.inference.sse_server import Script, Server
 def test_a_trouble_fails_its_request_alone(trouble: str, failure: str, said: str) -> None:
     requests = [request(6) for _ in range(9)]
 
-    def script(number: int, body: object) -> Script:
-        return Script(gap_s=0.002, trouble=trouble if number % 3 == 1 else "")
-
-    with Server(script) as server:
+    replies = (Reply(gap_s=0.002, trouble=trouble if number % 3 == 1 else "") for number in count())
+    with Server(replies) as server:
         exchanges = play(server, requests, concurrency=1, closed_loop=True, request_timeout_s=0.4)
     responses = read(exchanges, requests)
     assert [response.failure for response in responses] == [None, failure, None] * 3
@@ -52,7 +53,7 @@ def test_a_trouble_fails_its_request_alone(trouble: str, failure: str, said: str
 
 def test_a_server_that_hangs_up_without_a_word_is_asked_once_on_each_new_connection() -> None:
     requests = [request(1) for _ in range(4)]
-    with Server(lambda number, body: Script(trouble="drop" if number else "")) as server:
+    with Server(Reply(trouble="drop" if number else "") for number in count()) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     assert [response.failure for response in responses] == [None, "closed", "closed", "closed"]
     # The second went out on the kept connection, and once more, since that may have been stale.
@@ -74,7 +75,7 @@ def test_an_emoji_cut_into_two_events_is_one_and_half_of_one_is_no_error(halves:
 @pytest.mark.parametrize("trouble", ["comment", "trailer"])
 def test_what_the_protocol_allows_is_no_trouble(trouble: str) -> None:
     requests = [request(6) for _ in range(4)]
-    with Server(lambda number, body: Script(trouble=trouble)) as server:
+    with Server(Reply(trouble=trouble)) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     assert [response.failure for response in responses] == [None] * 4
     assert server.connections == 1
@@ -83,7 +84,7 @@ def test_what_the_protocol_allows_is_no_trouble(trouble: str) -> None:
 def test_an_output_that_ends_early_or_goes_on_is_no_success() -> None:
     requests = [request(6) for _ in range(4)]
     tokens = [6, 3, 9, 6]
-    with Server(lambda number, body: Script(tokens=tokens[number])) as server:
+    with Server(Reply(tokens=number) for number in tokens) as server:
         exchanges = play(server, requests, concurrency=1, closed_loop=True)
     responses = read(exchanges, requests)
     assert [response.failure for response in responses] == [None, "wrong_length", "wrong_length", None]
@@ -98,14 +99,14 @@ def test_an_output_that_ends_early_or_goes_on_is_no_success() -> None:
 
 def test_an_output_of_no_tokens_or_fewer_is_no_success() -> None:
     usage = {"prompt_tokens": 3, "completion_tokens": -6}
-    with Server(lambda number, body: Script(usage=usage)) as server:
+    with Server(Reply(usage=usage)) as server:
         (exchange,) = play(server, [request(6)])
     assert read_response(exchange, request(6), len, False).failure == "wrong_length"
 
 
 def test_wrong_usage_is_kept_beside_our_own_count() -> None:
     requests = [request(6)]
-    with Server(lambda number, body: Script(tokens=2, usage={"prompt_tokens": 1, "completion_tokens": 6})) as server:
+    with Server(Reply(tokens=2, usage={"prompt_tokens": 1, "completion_tokens": 6})) as server:
         (response,) = read(play(server, requests), requests)
     assert response.failure is None
     assert (response.output_tokens, response.text_tokens, response.prompt_tokens) == (6, 2, 1)
@@ -114,7 +115,7 @@ def test_wrong_usage_is_kept_beside_our_own_count() -> None:
 @pytest.mark.parametrize(("tokens", "failure"), [(6, None), (3, "wrong_length")])
 def test_without_usage_tokens_are_counted_from_the_text(tokens: int, failure: str | None) -> None:
     requests = [request(6)]
-    with Server(lambda number, body: Script(tokens=tokens, trouble="no_usage")) as server:
+    with Server(Reply(tokens=tokens, trouble="no_usage")) as server:
         (response,) = read(play(server, requests), requests)
     assert response.failure == failure
     assert response.output_tokens is None and response.tokens == tokens
@@ -122,7 +123,7 @@ def test_without_usage_tokens_are_counted_from_the_text(tokens: int, failure: st
 
 def test_a_slow_first_byte_is_the_servers_and_not_the_clients() -> None:
     requests = [request(3) for _ in range(4)]
-    with Server(lambda number, body: Script(first_s=0.5 if number == 2 else 0.0)) as server:
+    with Server(Reply(first_s=0.5 if number == 2 else 0.0) for number in count()) as server:
         responses = read(play(server, requests, concurrency=1, closed_loop=True), requests)
     ttft = [response.text_times_s[0] - response.due_s for response in responses]
     assert ttft[2] == pytest.approx(0.5, abs=0.1) and max(ttft[:2] + ttft[3:]) < 0.2
@@ -143,11 +144,8 @@ def test_no_server_at_all_is_unreachable_at_once() -> None:
 
 
 def test_failing_fast_raises_no_score() -> None:
-    def script(number: int, body: object) -> Script:
-        return Script(first_s=0.05, trouble="429" if number % 2 else "")
-
     requests = [request(2) for _ in range(20)]
-    with Server(script) as server:
+    with Server(Reply(first_s=0.05, trouble="429" if number % 2 else "") for number in count()) as server:
         half = compute_metrics(read(play(server, requests, concurrency=1, closed_loop=True), requests))
     assert half.completed == 10
     assert half.request_throughput == pytest.approx(10 / half.wall_s)

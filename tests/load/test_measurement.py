@@ -1,6 +1,7 @@
 """Whole measurements: warm-up, traffics, checks, warnings, and several clients."""
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from infraray.load.requests import RequestSet, make_requests
 from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import PRESETS, Workload
 from tests.load.tokenizers_on_the_spot import make_words
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def run(server: Server, asked: Workload, tokenizer: ModelTokenizer, **options: A
 
 def test_each_traffic_sends_all_requests_after_the_warm_up(tokenizer: ModelTokenizer) -> None:
     asked = workload(temperature=0.5)
-    with Server(lambda number, body: Script(first_s=0.01, gap_s=0.002)) as server:
+    with Server(Reply(first_s=0.01, gap_s=0.002)) as server:
         result, requests = run(server, asked, tokenizer)
     sent = [seen.body["messages"][0]["content"] for seen in server.seen]
     assert sorted(sent[:3]) == sorted(one.prompt for one in requests.warmup)
@@ -53,7 +56,7 @@ def test_each_traffic_sends_all_requests_after_the_warm_up(tokenizer: ModelToken
 
 
 def test_an_honest_server_gives_no_warning_about_its_counts(tokenizer: ModelTokenizer) -> None:
-    with Server(lambda number, body: Script(first_s=0.5)) as server:
+    with Server(Reply(first_s=0.5)) as server:
         result, _ = run(server, workload(num_requests=4, traffic=[{}]), tokenizer)
     (one,) = result.traffics
     assert (one.usage.missing, one.usage.wrong_prompt, one.usage.text_ratio) == (0, 0, 1.0)
@@ -65,18 +68,18 @@ def test_an_honest_server_gives_no_warning_about_its_counts(tokenizer: ModelToke
     ("script", "said"),
     [
         (
-            Script(usage={"prompt_tokens": 40, "completion_tokens": 10}, tokens=5),
+            Reply(usage={"prompt_tokens": 40, "completion_tokens": 10}, tokens=5),
             "hold 50% of the tokens that the server",
         ),
-        (Script(usage={"prompt_tokens": 1, "completion_tokens": 10}), "the server counts 4 prompts otherwise than"),
-        (Script(trouble="no_usage"), "4 answers came without usage"),
-        (Script(trouble="429"), "4 of 4 requests failed: 4 refused; the first: HTTP 429: "),
-        (Script(tokens=3), "4 of 4 requests failed: 4 wrong_length"),
+        (Reply(usage={"prompt_tokens": 1, "completion_tokens": 10}), "the server counts 4 prompts otherwise than"),
+        (Reply(trouble="no_usage"), "4 answers came without usage"),
+        (Reply(trouble="429"), "4 of 4 requests failed: 4 refused; the first: HTTP 429: "),
+        (Reply(tokens=3), "4 of 4 requests failed: 4 wrong_length"),
     ],
 )
-def test_what_puts_the_figures_in_doubt_is_told(script: Script, said: str, tokenizer: ModelTokenizer) -> None:
+def test_what_puts_the_figures_in_doubt_is_told(script: Reply, said: str, tokenizer: ModelTokenizer) -> None:
     asked = workload(num_requests=4, traffic=[{}], length_ratio=1.0)
-    with Server(lambda number, body: script) as server:
+    with Server(script) as server:
         result, _ = run(server, asked, tokenizer)
     assert any(said in warning for warning in result.warnings), result.warnings
     assert all(warning.startswith("burst: ") and "\n" not in warning for warning in result.warnings)
@@ -94,7 +97,7 @@ def test_a_client_that_is_late_says_so(tokenizer: ModelTokenizer, monkeypatch: p
 
     monkeypatch.setattr(generator, "Connection", Slow)
     asked = workload(num_requests=8, traffic=[{"arrivals": "constant", "rate": 100.0}])
-    with Server(lambda number, body: Script(first_s=0.05)) as server:
+    with Server(Reply(first_s=0.05)) as server:
         result, _ = run(server, asked, tokenizer)
     (one,) = result.traffics
     assert one.client_lag.receive_s.p99 > 0.015
@@ -104,7 +107,7 @@ def test_a_client_that_is_late_says_so(tokenizer: ModelTokenizer, monkeypatch: p
 def test_the_time_limit_holds_for_all_traffics_together(tokenizer: ModelTokenizer) -> None:
     import time
 
-    with Server(lambda number, body: Script(first_s=0.1)) as server:
+    with Server(Reply(first_s=0.1)) as server:
         before = time.perf_counter()
         result, _ = run(server, workload(), tokenizer, time_limit_s=0.9)
         took = time.perf_counter() - before
@@ -116,14 +119,14 @@ def test_the_time_limit_holds_for_all_traffics_together(tokenizer: ModelTokenize
 
 def test_equal_seeds_send_at_equal_times(tokenizer: ModelTokenizer) -> None:
     asked = workload(traffic=[{"arrivals": "poisson", "rate": 200.0}])
-    with Server() as server:
+    with Server(Reply()) as server:
         first, second = (run(server, asked, tokenizer)[0] for _ in range(2))
     due = [[one.due_s for one in result.traffics[0].responses] for result in (first, second)]
     assert due[0] == due[1] and due[0] == sorted(due[0])
 
 
 def test_a_result_is_json(tokenizer: ModelTokenizer, tmp_path: Path) -> None:
-    with Server(lambda number, body: Script(trouble="429")) as server:
+    with Server(Reply(trouble="429")) as server:
         result, _ = run(server, workload(num_requests=2), tokenizer)
     brief = json.loads(json.dumps(result.to_json(), allow_nan=False))
     assert brief["score"] == 0 and brief["traffics"][1]["traffic"]["rate"] == 32.0
@@ -134,7 +137,7 @@ def test_a_result_is_json(tokenizer: ModelTokenizer, tmp_path: Path) -> None:
 def test_the_score_of_the_papers_code_stands_beside_ours(tokenizer: ModelTokenizer) -> None:
     """For which every other answer, that failed at once, was served too, and the clock starts at the first sending."""
     asked = workload(num_requests=8, objective="request_throughput")
-    with Server(lambda number, body: Script(trouble="429" if number % 2 else "")) as server:
+    with Server(Reply(trouble="429" if number % 2 else "") for number in count()) as server:
         result, _ = run(server, asked, tokenizer)
     paper = 1.0
     for traffic in result.traffics:
@@ -148,7 +151,7 @@ def test_the_score_of_the_papers_code_stands_beside_ours(tokenizer: ModelTokeniz
 def test_several_clients_are_actors_and_send_what_one_would(tokenizer: ModelTokenizer, ray_session: None) -> None:
     traffic = [{"concurrency": 5}, {"arrivals": "constant", "rate": 100.0}, {"concurrency": 1}]
     asked = workload(num_requests=30, traffic=traffic)
-    with Server(lambda number, body: Script(first_s=0.05)) as server:
+    with Server(Reply(first_s=0.05)) as server:
         result, requests = run(server, asked, tokenizer, clients=2)
     assert result.clients == 2
     for one in result.traffics:
@@ -163,7 +166,7 @@ def test_several_clients_are_actors_and_send_what_one_would(tokenizer: ModelToke
 
 
 def test_more_clients_than_places_are_not_started(tokenizer: ModelTokenizer) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         result, _ = run(server, workload(num_requests=3, traffic=[{"concurrency": 1}]), tokenizer, clients=4)
     assert result.clients == 1
 

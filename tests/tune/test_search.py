@@ -113,6 +113,7 @@ def test_failed_trial_is_kept_with_its_class_and_the_search_goes_on(kind, ray_se
     assert summary.best is not None and "cracked" not in summary.best
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["sleeps", "spins"])
 def test_time_budget_is_obeyed_to_the_second(kind, ray_session, tmp_path):
     parameters = {"cracked": kind, "trial_s": 0.1, "log": str(tmp_path / "log")}

@@ -8,7 +8,7 @@ from typing import Any
 import infraray
 from infraray.agents import Briefing, Turn
 from infraray.agents.chat import ChatAgent, make_chat_agent
-from tests.agents.chat.server import Server
+from tests.openai_server import Server
 
 
 def agent_at(server: Server, **options: Any) -> ChatAgent:

@@ -7,14 +7,14 @@ import pytest
 
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec
 from infraray.trajectories.encoding import to_batch
-from tests.agents.chat.server import Server
+from tests.openai_server import Reply, Server
 
 
 def counted(server: Server, invalid_action: str = "default") -> dict[str, int]:
     """What stands with the stored episode of six steps."""
 
     async def run() -> dict[str, int]:
-        async with server:
+        with server:
             spec = f"chat:m@{server.url}?strategy=cot"
             parameters = {"warmup_steps": 0, "scored_steps": 6}
             options = {"text": True, "invalid_action": invalid_action, "invalid_penalty": 1.0}
@@ -44,6 +44,4 @@ def counted(server: Server, invalid_action: str = "default") -> dict[str, int]:
     ],
 )
 def test_faults_are_counted(said, finish_reason, refusal, counts):
-    server = Server(lambda body: said)
-    server.finish_reason, server.refusal = finish_reason, refusal
-    assert counted(server) == counts
+    assert counted(Server(Reply(said, finish_reason=finish_reason, refusal=refusal))) == counts

@@ -12,7 +12,7 @@ from infraray.agents.chat.memory import make_memory
 from infraray.agents.chat.messages import assistant, user
 from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server, tokens
+from tests.openai_server import Server, tokens
 
 TEXTS = st.lists(st.text(max_size=200), min_size=1, max_size=8)
 
@@ -47,7 +47,7 @@ def fits_always(server: Server) -> None:
 @pytest.mark.parametrize("tokenize", [True, False])
 def test_a_long_episode_never_overflows(memory: str, scenario: str, tokenize: bool) -> None:
     async def run() -> None:
-        async with Server(lambda body: "0" if len(body["messages"]) > 1 else "all well") as server:
+        with Server(lambda body: "0" if len(body["messages"]) > 1 else "all well") as server:
             server.context = 9000
             server.always = set() if tokenize else {"no_tokenize"}
             played = await play(agent_at(server, memory=memory, max_tokens=50), 25, scenario)
@@ -68,7 +68,7 @@ def test_a_long_episode_never_overflows(memory: str, scenario: str, tokenize: bo
 @given(context=st.integers(2000, 6000), answer=st.integers(1, 300))
 def test_no_context_is_too_odd(context: int, answer: int) -> None:
     async def run() -> None:
-        async with Server(lambda body: "x" * answer + " server 0") as server:
+        with Server(lambda body: "x" * answer + " server 0") as server:
             server.context = context
             await play(agent_at(server, max_tokens=320), 12)
             fits_always(server)
@@ -79,7 +79,7 @@ def test_no_context_is_too_odd(context: int, answer: int) -> None:
 @pytest.mark.parametrize("always", [{"no_max_model_len"}, {"no_max_model_len", "vague"}])
 def test_an_overflow_is_answered_with_a_shorter_prompt(always: set[str]) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.context = 3500
             server.always = always
             played = await play(agent_at(server, max_tokens=50), 12)
@@ -92,7 +92,7 @@ def test_an_overflow_is_answered_with_a_shorter_prompt(always: set[str]) -> None
 
 def test_a_context_that_is_too_small_for_the_task_is_told() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.context = 400
             with pytest.raises(InfrarayError, match="too long for its context: This model's maximum context length"):
                 await play(agent_at(server), 1)
@@ -102,7 +102,7 @@ def test_a_context_that_is_too_small_for_the_task_is_told() -> None:
 
 def test_examples_give_way_before_the_task_does() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.context = 2500
             await play(agent_at(server, strategy="few_shot", examples=20, max_tokens=20), 5)
             fits_always(server)
@@ -113,10 +113,10 @@ def test_examples_give_way_before_the_task_does() -> None:
 
 def test_last_keeps_the_last_turns() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             await play(agent_at(server, memory="last:2"), 5)
             assert [len(body["messages"]) for body in server.requests] == [2, 4, 6, 6, 6]
-            server.requests.clear()
+            server.seen.clear()
             await play(agent_at(server, memory="last:0"), 3)
             assert [len(body["messages"]) for body in server.requests] == [2, 2, 2]
 
@@ -130,7 +130,7 @@ def test_a_summary_is_made_by_the_model_and_shown_from_then_on() -> None:
         return "0"
 
     async def run() -> None:
-        async with Server(say) as server:
+        with Server(say) as server:
             server.context = 3500
             played = await play(agent_at(server, memory="summary", max_tokens=50), 15)
             asides = [body for body in server.requests if body["messages"][-1]["content"].endswith("Your summary:")]
@@ -145,7 +145,7 @@ def test_a_summary_is_made_by_the_model_and_shown_from_then_on() -> None:
 
 def test_nothing_of_an_episode_reaches_the_next() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             agent = agent_at(server)
             await play(agent, 3)
             await play(agent, 1)

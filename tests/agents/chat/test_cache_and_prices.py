@@ -12,7 +12,7 @@ from infraray.agents.chat.cache import ResponseCache
 from infraray.agents.chat.prices import read_price
 from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Server
 
 
 def counting() -> Any:
@@ -24,7 +24,7 @@ def counting() -> Any:
 @pytest.mark.parametrize("memory", ["all", "summary"])
 def test_a_second_run_makes_no_request_and_is_the_same(tmp_path: Path, strategy: str, memory: str) -> None:
     async def run() -> None:
-        async with Server(counting()) as server:
+        with Server(counting()) as server:
             server.context = 3000
             server.always = {"no_response_format", "no_tools"}
             options = {"strategy": strategy, "memory": memory, "cache": str(tmp_path), "max_tokens": 60}
@@ -84,7 +84,7 @@ def test_cost_follows_the_table(tmp_path: Path) -> None:
     table.write_text("m: {input_per_million: 2.0, output_per_million: 8}\n")
 
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             ((turn, _),) = await play(agent_at(server, prices=str(table)), 1)
             assert turn.extra["cost"] == pytest.approx((turn.input_tokens * 2 + turn.output_tokens * 8) / 1e6)
             ((turn, _),) = await play(agent_at(server), 1)

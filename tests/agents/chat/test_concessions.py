@@ -3,32 +3,29 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from infraray.agents.chat.concessions import EMPTY_ANSWERS, SYSTEM_ROLE
 from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Reply, Server
 
 Refusal = tuple[dict[str, Any], int]
+Objection = Callable[[dict[str, Any]], Refusal | None]
 
 
-class Choosy(Server):
-    """Refuses what `objection` says, None for nothing."""
+def choosy(objection: Objection, says: Iterable[str] = ()) -> Server:
+    """Refuses what `objection` says, None for nothing, and says one thing after the other, "0" in the end."""
+    following = itertools.chain(says, itertools.repeat("0"))
 
-    def __init__(self, objection: Callable[[dict[str, Any]], Refusal | None]) -> None:
-        super().__init__()
-        self.objection = objection
+    def answer(body: dict[str, Any]) -> Reply:
+        refusal = objection(body)
+        return Reply(next(following)) if refusal is None else Reply(document=refusal[0], status=refusal[1])
 
-    async def answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        refusal = self.objection(body)
-        if refusal is not None:
-            return web.json_response(refusal[0], status=refusal[1])
-        return await super().answer(request, body)
+    return Server(answer)
 
 
 WORDINGS: list[Callable[[str], Refusal]] = [
@@ -50,7 +47,7 @@ OPTIONS = ["temperature", "seed", "stream_options", "stream", "max_tokens"]
 @pytest.mark.parametrize(("wording", "name"), list(itertools.product(WORDINGS, OPTIONS)))
 def test_an_option_that_is_named_is_left_out(wording: Callable[[str], Refusal], name: str) -> None:
     async def run() -> None:
-        async with Choosy(lambda body: wording(name) if name in body else None) as server:
+        with choosy(lambda body: wording(name) if name in body else None) as server:
             played = await play(agent_at(server), 2)
             assert all(info["valid"] for _, info in played)
             assert [name in body for body in server.requests] == [True, False, False]
@@ -69,7 +66,7 @@ def test_several_options_are_left_out_one_after_the_other(several: tuple[str, ..
         return None if named is None else WORDINGS[0](named)
 
     async def run() -> None:
-        async with Choosy(objection) as server:
+        with choosy(objection) as server:
             assert [info["valid"] for _, info in await play(agent_at(server), 2)] == [True, True]
             assert not set(several).intersection(server.requests[-1])
 
@@ -81,7 +78,7 @@ def test_only_what_helps_is_left_out() -> None:
         return ({"error": {"message": "temperature, seed: one is wrong"}}, 400) if "seed" in body else None
 
     async def run() -> None:
-        async with Choosy(objection) as server:
+        with choosy(objection) as server:
             (_, _), (turn, _) = await play(agent_at(server), 2)
             assert turn.extra["left_out"] == ["seed"] and "temperature" in server.requests[-1]
 
@@ -91,11 +88,11 @@ def test_only_what_helps_is_left_out() -> None:
 def test_what_no_concession_mends_fails_in_the_servers_words_and_is_soon_over() -> None:
     async def run() -> None:
         everything = {"error": {"message": f"one of {', '.join(OPTIONS)}, the system role or empty content is wrong"}}
-        async with Choosy(lambda body: (everything, 400)) as server:
+        with choosy(lambda body: (everything, 400)) as server:
             with pytest.raises(InfrarayError, match="one of temperature"):
                 await play(agent_at(server), 1)
             assert len(server.requests) < 12
-            server.objection = lambda body: None
+            server.says = "0"
             ((turn, _),) = await play(agent_at(server), 1)
             assert turn.extra["left_out"] == [] and server.requests[-1]["messages"][0]["role"] == "system"
 
@@ -119,7 +116,7 @@ def test_models_without_a_system_role_are_played(reason: str, status: int) -> No
         return None if fits else ({"error": {"message": reason, "code": status}}, status)
 
     async def run() -> None:
-        async with Choosy(objection) as server:
+        with choosy(objection) as server:
             agent = agent_at(server, strategy="few_shot")
             played = await play(agent, 3)
             assert all(info["valid"] for _, info in played)
@@ -147,9 +144,7 @@ def test_servers_that_refuse_empty_turns_are_played(reason: str) -> None:
         return ({"error": {"message": reason}}, 400) if empty else None
 
     async def run() -> None:
-        async with Choosy(objection) as server:
-            said = iter(["", "server 1", " \n", "server 1"])
-            server.say = lambda body: next(said)
+        with choosy(objection, ["", "server 1", " \n", "server 1"]) as server:
             played = await play(agent_at(server), 4)
             assert [info["valid"] for _, info in played] == [False, True, False, True]
             assert played[1][0].extra["left_out"] == [EMPTY_ANSWERS]

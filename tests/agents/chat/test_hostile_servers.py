@@ -10,7 +10,7 @@ import pytest
 from infraray.agents.chat import client, listeners
 from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Reply, Server
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +26,13 @@ def told() -> Iterator[list[str]]:
     listeners.remove(lines.append)
 
 
-TROUBLES = ["429", "500", "drop", "broken", "html", "cut", "broken_chunk"]
+TROUBLES = ["429", "500", "drop", "broken", "html", "cut", "broken_json"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_may_pass_is_repeated_and_recorded(trouble: str) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.troubles = [trouble, trouble]
             before = time.perf_counter()
             (turn, info), (second, _) = await play(agent_at(server), 2)
@@ -47,7 +47,7 @@ def test_what_may_pass_is_repeated_and_recorded(trouble: str) -> None:
 
 def test_a_server_that_hangs_runs_into_the_time_out() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.troubles = ["hang"]
             ((turn, info),) = await play(agent_at(server, request_timeout_s=0.3), 1)
             assert info["valid"] and turn.extra["retries"] == 1 and turn.extra["latency_s"] < 0.3
@@ -57,7 +57,7 @@ def test_a_server_that_hangs_runs_into_the_time_out() -> None:
 
 def test_repetitions_are_bounded() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.troubles = ["500"] * 100
             with pytest.raises(
                 InfrarayError, match=r"m at http.*failed 4 times, last: status 500: the engine hiccuped$"
@@ -73,7 +73,7 @@ def test_repetitions_are_bounded() -> None:
 )
 def test_what_never_succeeds_is_told_at_once(trouble: str, reason: str) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.troubles = [trouble]
             with pytest.raises(InfrarayError, match=reason):
                 await play(agent_at(server), 1)
@@ -84,7 +84,8 @@ def test_what_never_succeeds_is_told_at_once(trouble: str, reason: str) -> None:
 
 def test_an_unknown_model_is_told_in_the_servers_words() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
+            server.always = {"knows_its_models"}
             agent = agent_at(server)
             agent.model = "other"
             with pytest.raises(InfrarayError, match=r"The model `other` does not exist\. \(status 404\)$"):
@@ -96,18 +97,16 @@ def test_an_unknown_model_is_told_in_the_servers_words() -> None:
 def test_a_server_that_dies_and_comes_back_is_waited_for(told: list[str]) -> None:
     async def run() -> None:
         server = Server()
-        await server.start()
-        agents = [agent_at(server) for _ in range(5)]
-        for agent in agents:
-            await play(agent, 1)
-        await server.stop()
+        with server:
+            agents = [agent_at(server) for _ in range(5)]
+            for agent in agents:
+                await play(agent, 1)
         waiting = [asyncio.create_task(play(agent, 2)) for agent in agents]
         await asyncio.sleep(0.5)
         assert not any(task.done() for task in waiting)
-        await server.start()
-        for played in await asyncio.gather(*waiting):
-            assert [info["valid"] for _, info in played] == [True, True]
-        await server.stop()
+        with server:
+            for played in await asyncio.gather(*waiting):
+                assert [info["valid"] for _, info in played] == [True, True]
         assert told == [f"endpoint {server.url} does not answer; waiting", f"endpoint {server.url} answers again"]
 
     asyncio.run(run())
@@ -115,10 +114,8 @@ def test_a_server_that_dies_and_comes_back_is_waited_for(told: list[str]) -> Non
 
 def test_patience_has_an_end() -> None:
     async def run() -> None:
-        server = Server()
-        await server.start()
-        agent = agent_at(server, patience_s=0.3)
-        await server.stop()
+        with Server() as server:
+            agent = agent_at(server, patience_s=0.3)
         with pytest.raises(InfrarayError, match=r"did not answer for 0\.3 s \(patience_s\)"):
             await play(agent, 1)
 
@@ -149,10 +146,9 @@ def test_a_conversation_moves_to_another_server_when_its_own_is_lost() -> None:
     from infraray.agents.chat import ChatAgent
 
     async def run() -> None:
-        dead = Server()
-        await dead.start()
-        await dead.stop()
-        async with Server() as alive:
+        with Server() as dead:
+            pass
+        with Server() as alive:
             endpoints = Two(dead.url, alive.url)
             played = await play(ChatAgent("m", endpoints), 3)
             assert [info["valid"] for _, info in played] == [True] * 3
@@ -164,7 +160,7 @@ def test_a_conversation_moves_to_another_server_when_its_own_is_lost() -> None:
 @pytest.mark.parametrize("lacking", ["no_stream", "ignores_stream", "no_stream_options", "no_usage"])
 def test_a_server_may_lack_streams_and_usage(lacking: str) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.always = {lacking}
             (turn, info), (second, _) = await play(agent_at(server), 2)
             assert info["valid"]
@@ -179,7 +175,7 @@ def test_a_server_may_lack_streams_and_usage(lacking: str) -> None:
 
 def test_the_newer_name_of_max_tokens_is_tried() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.always = {"only_max_completion_tokens"}
             await play(agent_at(server, max_tokens=33), 2)
             assert [body.get("max_completion_tokens") for body in server.requests] == [None, 33, 33]
@@ -189,16 +185,15 @@ def test_the_newer_name_of_max_tokens_is_tried() -> None:
 
 def test_reasoning_is_kept_apart_from_the_answer() -> None:
     async def run() -> None:
-        async with Server() as server:
-            server.reasoning = "server 3 is slow"
+        with Server() as server:
+            server.says = Reply("0", reasoning="server 3 is slow")
             ((turn, _),) = await play(agent_at(server), 1)
             assert turn.extra["reasoning"] == "server 3 is slow" and turn.action == "0"
-            server.reasoning = None
-            server.say = lambda body: "<think>server 4?\nno</think>\nserver 1"
+            server.says = "<think>server 4?\nno</think>\nserver 1"
             (turn, _), (second, _) = await play(agent_at(server), 2)
             assert turn.extra["reasoning"] == "server 4?\nno" and turn.action == "server 1"
             assert "think" not in str(second.extra["messages"])
-            server.say = lambda body: "server 4 ... no, I think"[:12] + "</think>server 2"
+            server.says = "server 4 ... no, I think"[:12] + "</think>server 2"
             ((turn, info),) = await play(agent_at(server), 1)
             assert info["action"] == 2
 
@@ -207,7 +202,7 @@ def test_reasoning_is_kept_apart_from_the_answer() -> None:
 
 def test_many_conversations_share_a_loop() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             agents = [agent_at(server, memory="last:2") for _ in range(200)]
             runs = await asyncio.gather(*(play(agent, 3, seed=seed) for seed, agent in enumerate(agents)))
             assert all(info["valid"] for played in runs for _, info in played)
@@ -218,11 +213,10 @@ def test_many_conversations_share_a_loop() -> None:
 
 def test_half_a_character_is_a_wrong_answer_like_any_other(tmp_path: Path) -> None:
     async def run() -> None:
-        async with Server(lambda body: "\ud83d server one") as server:
-            server.reasoning = "\ude00"
+        with Server(Reply("\ud83d server one", reasoning="\ude00")) as server:
             (turn, info), _ = await play(agent_at(server, cache=str(tmp_path)), 2)
             assert not info["valid"] and turn.action.endswith(" server one")
-            server.say = lambda body: "\N{GRINNING FACE} server 1"
+            server.says = "\N{GRINNING FACE} server 1"
             ((turn, info),) = await play(agent_at(server), 1)
             assert info["valid"] and turn.action == "\N{GRINNING FACE} server 1"
 

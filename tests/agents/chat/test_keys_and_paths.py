@@ -8,7 +8,7 @@ from infraray.agents.chat import ChatAgent, FixedEndpoint, make_chat_agent
 from infraray.agents.chat.connections import connect
 from infraray.errors import Unavailable
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Server
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_key_that_may_be_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_a_404_mentions_the_path(path: str, hint: str) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             with pytest.raises(Unavailable, match=hint):
                 await play(ChatAgent("m", server.url.removesuffix("/v1") + path), 1)
 
@@ -68,7 +68,7 @@ def test_a_server_on_this_machine_is_asked_directly(name: str, monkeypatch: pyte
     monkeypatch.setenv(name, "http://127.0.0.1:9")
 
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             ((_, info),) = await play(agent_at(server, patience_s=1), 1)
             assert info["valid"]
             at = server.url.replace("127.0.0.1", "localhost")
@@ -81,7 +81,7 @@ def test_a_server_on_this_machine_is_asked_directly(name: str, monkeypatch: pyte
 @pytest.mark.parametrize("started_here", [True, False])
 def test_a_proxy_is_asked_for_what_the_run_did_not_start(started_here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        async with Server() as proxy:
+        with Server() as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy.url.removesuffix("/v1"))
             endpoints = FixedEndpoint("http://192.0.2.1:8000/v1")
             endpoints.started_here = started_here  # type: ignore[attr-defined]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ from infraray.protocol.answers import token_count
 from infraray.protocol.ends import WHOLE, end_of
 from infraray.protocol.errors import stated_status
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Reply, Server
 
 
 @pytest.fixture(autouse=True)
@@ -45,17 +44,10 @@ def delta(finish_reason: Any = None, **said: Any) -> dict[str, Any]:
     return {"choices": [{"index": 0, "delta": said, "finish_reason": finish_reason}]}
 
 
-class Raw(Server):
+def serving(*bodies: bytes, content_type: str = "text/event-stream") -> Server:
     """Answers with bodies as they are, one a request, the last for ever."""
-
-    def __init__(self, *bodies: bytes, content_type: str = "text/event-stream") -> None:
-        super().__init__()
-        self.bodies = list(bodies)
-        self.content_type = content_type
-
-    async def answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        content = self.bodies.pop(0) if len(self.bodies) > 1 else self.bodies[0]
-        return web.Response(body=content, headers={"Content-Type": self.content_type})
+    replies = [Reply(body=body, headers={"Content-Type": content_type}) for body in bodies]
+    return Server(itertools.chain(replies, itertools.repeat(replies[-1])))
 
 
 GOOD = events(delta(content="server 1"), delta("stop"))
@@ -65,7 +57,7 @@ BROKEN = ["error", "abort", "network_error", "insufficient_system_resource", "ER
 @pytest.mark.parametrize("reason", [*BROKEN, {"type": "abort"}])
 def test_a_break_off_is_asked_again_and_never_kept(reason: Any, tmp_path: Path) -> None:
     async def run() -> None:
-        async with Raw(events(delta(content="server"), delta(reason)), GOOD) as server:
+        with serving(events(delta(content="server"), delta(reason)), GOOD) as server:
             ((turn, info),) = await play(agent_at(server, cache=str(tmp_path)), 1)
             assert info["action"] == 1 and turn.extra["retries"] == 1
             ((again, _),) = await play(agent_at(server, cache=str(tmp_path)), 1)
@@ -77,7 +69,7 @@ def test_a_break_off_is_asked_again_and_never_kept(reason: Any, tmp_path: Path) 
 @pytest.mark.parametrize("reason", ["because", "eof?", "42"])
 def test_an_end_that_no_list_has_makes_no_whole_answer_and_is_not_kept(reason: str, tmp_path: Path) -> None:
     async def run() -> None:
-        async with Raw(events(delta(content="server 1"), delta(reason)), GOOD) as server:
+        with serving(events(delta(content="server 1"), delta(reason)), GOOD) as server:
             ((_, info),) = await play(agent_at(server, cache=str(tmp_path)), 1)
             assert not info["valid"]
             ((_, info),) = await play(agent_at(server, cache=str(tmp_path)), 1)
@@ -128,7 +120,7 @@ def test_an_error_inside_a_200_is_the_status_that_it_states(place: str, error: d
     body = json.dumps(stated).encode() if place == "document" else events(delta(content="ser"), stated)
 
     async def run() -> None:
-        async with Raw(body, GOOD) as server:
+        with serving(body, GOOD) as server:
             agent = agent_at(server, max_retries=0 if kind == "busy" else 1)
             if kind in ("busy", "again"):
                 ((turn, info),) = await play(agent, 1)
@@ -144,7 +136,7 @@ def test_an_error_inside_a_200_is_the_status_that_it_states(place: str, error: d
 def test_a_context_that_is_too_short_is_known_inside_a_200_too() -> None:
     async def run() -> None:
         error = {"error": {"code": 400, "message": "This model's maximum context length is 4096 tokens"}}
-        async with Raw(events(error), GOOD) as server:
+        with serving(events(error), GOOD) as server:
             ((_, info),) = await play(agent_at(server), 1)
             assert info["valid"] and len(server.requests) == 2
 
@@ -159,7 +151,7 @@ def test_a_context_that_is_too_short_is_known_inside_a_200_too() -> None:
 def test_a_stream_is_a_stream_whatever_it_is_called(content_type: str) -> None:
     async def run() -> None:
         for body in (GOOD, GOOD.replace(b"\n", b"\r\n"), b": ping\r\r" + GOOD.replace(b"\n", b"\r")):
-            async with Raw(body, content_type=content_type) as server:
+            with serving(body, content_type=content_type) as server:
                 ((turn, info),) = await play(agent_at(server), 1)
                 assert info["action"] == 1 and turn.extra["time_to_first_token_s"] is not None
 
@@ -171,7 +163,7 @@ def test_one_document_in_place_of_a_stream_is_the_answer(content_type: str) -> N
     whole = {"choices": [{"index": 0, "message": {"content": "server 1"}, "finish_reason": "stop"}]}
 
     async def run() -> None:
-        async with Raw(json.dumps(whole, indent=1).encode(), content_type=content_type) as server:
+        with serving(json.dumps(whole, indent=1).encode(), content_type=content_type) as server:
             ((turn, info),) = await play(agent_at(server), 1)
             assert info["action"] == 1 and turn.extra["time_to_first_token_s"] is None
 

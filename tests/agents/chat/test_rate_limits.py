@@ -13,7 +13,7 @@ from infraray.agents.chat.places import FIRST_PLACES, Places
 from infraray.agents.chat.retry_after import retry_after_s
 from infraray.errors import Unavailable
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Limiter, Server
+from tests.openai_server import Limiter, Server
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_conversations_wait_for_a_server_that_takes_few_requests_a_second(
     retry_after: Callable[[], str] | None,
 ) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.limiter = limiter = Limiter(a_window=8, window_s=0.2, retry_after=retry_after)
             agents = [agent_at(server, max_retries=0) for _ in range(30 if retry_after is in_half_a_second else 60)]
             played = await asyncio.gather(*(play(agent, 1, seed=seed) for seed, agent in enumerate(agents)))
@@ -43,7 +43,7 @@ def test_conversations_wait_for_a_server_that_takes_few_requests_a_second(
 @pytest.mark.parametrize("at_once", [1, 3, 10])
 def test_requests_in_flight_come_down_to_what_the_server_takes_at_once(at_once: int) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.delay_s = 0.02
             server.limiter = limiter = Limiter(at_once=at_once)
             agents = [agent_at(server, max_retries=0) for _ in range(40)]
@@ -58,7 +58,7 @@ def test_requests_in_flight_come_down_to_what_the_server_takes_at_once(at_once: 
 @pytest.mark.parametrize("retry_after", [None, lambda: "0.05", lambda: "3600"])
 def test_a_server_that_takes_nothing_is_left_when_patience_is_over(retry_after: Callable[[], str] | None) -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             server.limiter = limiter = Limiter(a_window=0, retry_after=retry_after)
             began = asyncio.get_running_loop().time()
             with pytest.raises(Unavailable, match=r"takes no request within 0\.5 s \(patience_s\).*slow down"):

@@ -14,7 +14,7 @@ from infraray.agents.chat.strategies.react import read_action
 from infraray.agents.chat.strategies.structured import action_schema
 from infraray.errors import InfrarayError
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
+from tests.openai_server import Reply, Server
 
 SCENARIOS = {"load_balance": "server", "abr": "quality", "caching": "evict"}
 
@@ -38,7 +38,7 @@ def well_behaved(strategy: str, key: str) -> Any:
 @pytest.mark.parametrize("text", [True, False])
 def test_plays(strategy: str, scenario: str, text: bool) -> None:
     async def run() -> None:
-        async with Server(well_behaved(strategy, SCENARIOS[scenario])) as server:
+        with Server(well_behaved(strategy, SCENARIOS[scenario])) as server:
             options = {"tools": "calculator,notes"} if strategy == "react" else {}
             agent = agent_at(server, strategy=strategy, **options)
             played = await play(agent, 3, scenario, text=text)
@@ -64,7 +64,7 @@ def test_plays(strategy: str, scenario: str, text: bool) -> None:
 
 def test_the_prompt_holds_the_task_and_what_was_said_before() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             await play(agent_at(server), 3)
             environment = infraray.make("load_balance")
             first, *rest = server.requests[-1]["messages"]
@@ -79,7 +79,7 @@ def test_the_prompt_holds_the_task_and_what_was_said_before() -> None:
 
 def test_an_invalid_answer_is_told_in_the_next_prompt() -> None:
     async def run() -> None:
-        async with Server(lambda body: "server 99") as server:
+        with Server("server 99") as server:
             (turn, info), _ = await play(agent_at(server), 2)
             assert not info["valid"] and "99 does not exist" in info["reason"] and turn.extra["said"] == "server 99"
             assert info["reason"] in server.requests[1]["messages"][-1]["content"]
@@ -89,7 +89,7 @@ def test_an_invalid_answer_is_told_in_the_next_prompt() -> None:
 
 def test_react_stops_using_tools_in_the_end() -> None:
     async def run() -> None:
-        async with Server(lambda body: "Action: calculator[1+1]") as server:
+        with Server("Action: calculator[1+1]") as server:
             ((turn, info),) = await play(agent_at(server, strategy="react", tools="calculator", max_tool_calls=2), 1)
             assert len(turn.extra["tool_calls"]) == 2 and len(server.requests) == 3 and not info["valid"]
             assert "No tool may be used any more" in server.requests[-1]["messages"][-1]["content"]
@@ -140,8 +140,7 @@ def test_an_answer_that_was_cut_off_counts_only_where_its_action_is_whole(
     strategy: str, said: str, action: str, finish_reason: str
 ) -> None:
     async def run() -> None:
-        async with Server(lambda body: said) as server:
-            server.finish_reason = finish_reason
+        with Server(Reply(said, finish_reason=finish_reason)) as server:
             ((turn, info),) = await play(agent_at(server, strategy=strategy), 1)
             assert (turn.action, info["valid"]) == (action, bool(action))
             assert turn.extra is not None and turn.extra["said"] == said.partition("\nObservation:")[0].strip(
@@ -155,7 +154,7 @@ def test_an_answer_that_was_cut_off_counts_only_where_its_action_is_whole(
 @pytest.mark.parametrize("without", [set(), {"no_response_format"}, {"no_response_format", "no_tools"}])
 def test_structured_falls_back_and_remembers(without: set[str]) -> None:
     async def run() -> None:
-        async with Server(lambda body: '{"server": 2}') as server:
+        with Server('{"server": 2}') as server:
             server.always = without
             played = await play(agent_at(server, strategy="structured"), 2)
             assert [info["action"] for _, info in played] == [2, 2]
@@ -173,7 +172,7 @@ def formats_of(server: Server) -> list[str]:
 
 def test_a_request_that_is_refused_in_every_form_says_nothing_about_formats() -> None:
     async def run() -> None:
-        async with Server(lambda body: '{"server": 2}') as server:
+        with Server('{"server": 2}') as server:
             server.troubles = ["400", "400"]
             with pytest.raises(InfrarayError, match="this can not be read"):
                 await play(agent_at(server, strategy="structured"), 1)
@@ -186,7 +185,7 @@ def test_a_request_that_is_refused_in_every_form_says_nothing_about_formats() ->
 
 def test_a_refusal_in_other_words_is_believed_when_plain_text_is_taken() -> None:
     async def run() -> None:
-        async with Server(lambda body: '{"server": 2}') as server:
+        with Server('{"server": 2}') as server:
             server.troubles = ["400"]
             played = await play(agent_at(server, strategy="structured"), 3)
             assert [info["action"] for _, info in played] == [2, 2, 2]
@@ -198,7 +197,7 @@ def test_a_refusal_in_other_words_is_believed_when_plain_text_is_taken() -> None
 
 def test_a_server_that_takes_a_format_and_does_not_keep_to_it_is_asked_for_the_next() -> None:
     async def run() -> None:
-        async with Server(lambda body: '{"server": 2}' if "tools" in body else "I take server 2") as server:
+        with Server(lambda body: '{"server": 2}' if "tools" in body else "I take server 2") as server:
             played = await play(agent_at(server, strategy="structured"), 2)
             assert [info["action"] for _, info in played] == [2, 2]
             assert formats_of(server) == ["response_format", "tools", "tools"]
@@ -233,7 +232,7 @@ def test_examples_are_the_experts_answers_on_reserved_seeds(scenario: str) -> No
 
 def test_few_shot_shows_as_many_examples_as_asked_for() -> None:
     async def run() -> None:
-        async with Server() as server:
+        with Server() as server:
             await play(agent_at(server, strategy="few_shot", examples=5), 2)
             assert [len(body["messages"]) for body in server.requests] == [1 + 10 + 1, 1 + 10 + 3]
 
@@ -258,7 +257,7 @@ def test_react_uses_the_tool_where_the_model_makes_up_what_it_gave(observation: 
         return f"Thought 1: count.\nAction 1: calculator[1 + 1]\n{observation}\nThought 2: many.\nAction 2: answer[0]"
 
     async def run() -> None:
-        async with Server(say) as server:
+        with Server(say) as server:
             ((turn, info),) = await play(agent_at(server, strategy="react", tools="calculator"), 1)
             assert [call["result"] for call in turn.extra["tool_calls"]] == ["2"] and info["action"] == 1
 

@@ -4,6 +4,7 @@ import csv
 import json
 import statistics
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from infraray.errors import InfrarayError
 from infraray.load.benchmark import Benchmark, bench
 from infraray.load.workloads import PRESETS, Workload
 from tests.load.tokenizers_on_the_spot import make_words
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server, refusal
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def prompts(server: Server) -> list[str]:
 
 
 def test_figures_are_those_that_the_server_noted(words: str) -> None:
-    with Server(lambda number, body: Script(first_s=0.1, gap_s=0.02)) as server:
+    with Server(Reply(first_s=0.1, gap_s=0.02)) as server:
         found = bench(server.url, workload(length_ratio=1.0), tokenizer=words)
     (one,) = found.traffics
     measured = server.seen[-8:]
@@ -50,7 +51,7 @@ def test_figures_are_those_that_the_server_noted(words: str) -> None:
 
 def test_no_prompt_is_sent_twice_in_any_traffic_or_warm_up(words: str) -> None:
     asked = workload(traffic=[{"concurrency": 2}, {"concurrency": 4}, {"arrivals": "poisson", "rate": 200.0}])
-    with Server() as server:
+    with Server(Reply()) as server:
         found = bench(server.url, asked, tokenizer=words)
     assert [one.traffic for one in found.traffics] == list(asked.traffic)
     # One to try the server out, and for each traffic two to warm up.
@@ -60,14 +61,14 @@ def test_no_prompt_is_sent_twice_in_any_traffic_or_warm_up(words: str) -> None:
 def test_equal_seeds_send_equal_requests_and_others_other_ones(words: str) -> None:
     sent = []
     for seed in (3, 3, 4):
-        with Server() as server:
+        with Server(Reply()) as server:
             bench(server.url, workload(), tokenizer=words, seed=seed)
         sent.append(sorted(prompts(server)[1:]))
     assert sent[0] == sent[1] != sent[2]
 
 
 def test_the_model_is_the_first_that_the_server_lists_or_the_one_that_is_named(words: str) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         server.models = [{"id": "first"}, {"id": "second"}]
         assert bench(server.url, workload(), tokenizer=words).model == "first"
         assert bench(server.url, workload(), tokenizer=words, model="second").model == "second"
@@ -79,7 +80,7 @@ def test_the_model_is_the_first_that_the_server_lists_or_the_one_that_is_named(w
 
 
 def test_the_tokenizer_is_that_of_the_folder_which_the_server_names(words: str) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         server.models = [{"id": "m", "root": words}]
         found = bench(server.url, workload(length_ratio=1.0))
     assert found.tokenizer == words
@@ -87,7 +88,7 @@ def test_the_tokenizer_is_that_of_the_folder_which_the_server_names(words: str) 
 
 
 def test_without_a_tokenizer_prompts_have_about_the_asked_length_by_the_servers_own_count() -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         found = bench(server.url, workload(input_tokens=400, length_ratio=1.0))
     assert found.tokenizer is None
     lengths = [len(prompt.split()) for prompt in prompts(server)[-8:]]
@@ -99,7 +100,7 @@ def test_without_a_tokenizer_prompts_have_about_the_asked_length_by_the_servers_
 
 
 def test_a_server_that_counts_nothing_is_measured_all_the_same() -> None:
-    with Server(lambda number, body: Script(trouble="no_usage")) as server:
+    with Server(Reply(trouble="no_usage")) as server:
         found = bench(server.url, workload())
     (one,) = found.traffics
     assert one.metrics.completed == 8
@@ -107,7 +108,7 @@ def test_a_server_that_counts_nothing_is_measured_all_the_same() -> None:
 
 
 def test_a_key_is_taken_from_the_environment(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         server.key = "right"
         with pytest.raises(InfrarayError, match=r"asks for a key .* export it as OPENAI_API_KEY"):
             bench(server.url, workload(), tokenizer=words)
@@ -124,7 +125,7 @@ def test_a_key_is_taken_from_the_environment(words: str, monkeypatch: pytest.Mon
 
 def test_a_server_that_wants_the_newer_name_of_the_limit_gets_it(words: str) -> None:
     said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
-    with Server(lambda number, body: Script(refusal=said if "max_tokens" in body else "")) as server:
+    with Server(lambda body: refusal(400, said) if "max_tokens" in body else Reply()) as server:
         found = bench(server.url, workload(), tokenizer=words)
     assert found.failed == 0 and "max_completion_tokens" in server.seen[-1].body
 
@@ -132,20 +133,20 @@ def test_a_server_that_wants_the_newer_name_of_the_limit_gets_it(words: str) -> 
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        (Script(refusal="Unrecognized request argument supplied: ignore_eos"), "ignore_eos.*: --no-ignore-eos"),
-        (Script(refusal="maximum context length is 12"), "a first request failed: refused: .*maximum context"),
-        (Script(trouble="no_http"), "a first request failed: malformed: "),
-        (Script(trouble="drop"), "a first request failed: closed: "),
+        (refusal(400, "Unrecognized request argument supplied: ignore_eos"), "ignore_eos.*: --no-ignore-eos"),
+        (refusal(400, "maximum context length is 12"), "a first request failed: refused: .*maximum context"),
+        (Reply(trouble="no_http"), "a first request failed: malformed: "),
+        (Reply(trouble="drop"), "a first request failed: closed: "),
     ],
 )
-def test_what_every_request_would_fail_of_is_one_line_before_any_load(script: Script, said: str, words: str) -> None:
-    with Server(lambda number, body: script) as server, pytest.raises(InfrarayError, match=said) as failed:
+def test_what_every_request_would_fail_of_is_one_line_before_any_load(script: Reply, said: str, words: str) -> None:
+    with Server(script) as server, pytest.raises(InfrarayError, match=said) as failed:
         bench(server.url, workload(), tokenizer=words)
     assert len(server.seen) == 1 and "\n" not in str(failed.value)
 
 
 def test_urls_at_which_there_is_no_api_are_one_line_with_what_to_do(words: str) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         root = server.url.removesuffix("/v1")
         with pytest.raises(InfrarayError, match=rf"HTTP 404; .* usually ends in /v1: is it {root}/v1\?"):
             bench(root, workload(), tokenizer=words)
@@ -159,13 +160,13 @@ def test_urls_at_which_there_is_no_api_are_one_line_with_what_to_do(words: str) 
 
 
 def test_a_tokenizer_that_is_none_is_one_line() -> None:
-    with Server() as server, pytest.raises(InfrarayError, match="holds no tokenizer"):
+    with Server(Reply()) as server, pytest.raises(InfrarayError, match="holds no tokenizer"):
         bench(server.url, workload(), tokenizer="tests")
 
 
 def test_goodput_counts_those_that_meet_all_limits(words: str) -> None:
     level = {"ttft_s": 0.25, "tpot_s": 10.0}
-    with Server(lambda number, body: Script(first_s=0.5 if number % 2 else 0.0)) as server:
+    with Server(Reply(first_s=0.5 if number % 2 else 0.0) for number in count()) as server:
         found = bench(server.url, workload(service_level=level, traffic=[{}], warmup_requests=0), tokenizer=words)
     (one,) = found.traffics
     assert one.metrics.goodput == pytest.approx(4 / one.metrics.wall_s)
@@ -173,7 +174,7 @@ def test_goodput_counts_those_that_meet_all_limits(words: str) -> None:
 
 def failing(words: str) -> Benchmark:
     """Of eight requests the last half fails."""
-    with Server(lambda number, body: Script(trouble="drop" if number > 6 else "")) as server:
+    with Server(Reply(trouble="drop" if number > 6 else "") for number in count()) as server:
         return bench(server.url, workload(traffic=[{"concurrency": 1}]), tokenizer=words)
 
 
@@ -202,7 +203,7 @@ def test_a_result_is_kept_whole_as_json_and_as_a_row_a_traffic(words: str, tmp_p
 
 @pytest.mark.parametrize(("name", "said"), [("found.txt", "must end in .json or .csv"), ("no/found.json", "no folder")])
 def test_a_file_that_cannot_be_is_refused(name: str, said: str, words: str, tmp_path: Path) -> None:
-    with Server() as server:
+    with Server(Reply()) as server:
         found = bench(server.url, workload(num_requests=1), tokenizer=words)
     with pytest.raises(InfrarayError, match=said):
         found.save(tmp_path / name)
@@ -216,7 +217,7 @@ def test_what_watches_is_told_of_every_request(words: str) -> None:
         told.append((label, requests, ended := []))
         yield ended.append
 
-    with Server() as server:
+    with Server(Reply()) as server:
         asked = workload(traffic=[{"concurrency": 4}, {"concurrency": 8}])
         bench(server.url, asked, tokenizer=words, watching=watching)
     assert [(label, requests, len(ended)) for label, requests, ended in told] == [

@@ -1,53 +1,46 @@
 """An engine that a bench launches: python -P streaming_engine.py --port PORT [--mem-fraction-static X].
 
-Streams the word "one" as often as it is asked to. What its process imported, and where it may write,
-it prints at the start. A memory fraction of 0.9 is too much for it, NOT_WHEN_FORKED makes it fail as a fork, and
-with ANSWERS it answers so many requests and refuses the others, with SAYS it says nothing to the others, and AT_ONCE
-makes it answer in one piece.
+Streams a word as often as it is asked to. What its process imported, and where it may write, it prints at the start. A
+memory fraction of 0.9 is too much for it, NOT_WHEN_FORKED makes it fail as a fork, and with ANSWERS it answers so many
+requests and refuses the others, with SAYS it says nothing to the others, and AT_ONCE makes it answer in one piece.
+
+With --offloads it holds a connection to OFFLOAD_TO (a port on this machine) for a second for each of the workload's
+requests, those of at most four tokens, and with HANGS it answers no other request, ever.
 """
 
 import argparse
-import http.server
 import itertools
 import json
 import os
+import socket
 import tempfile
+import time
+from typing import Any
 
 import imports
 
-from tests.scenarios.inference.sse_server import WORD, event
+from tests.openai_server import Reply, Server
+
+MANY = "1000000"
+NUMBERS = itertools.count(1)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    numbers = itertools.count(1)
+def answer(body: dict[str, Any]) -> Reply | int:
+    number = next(NUMBERS)
+    if number > int(os.environ.get("ANSWERS", MANY)):
+        return 429
+    usage = {"prompt_tokens": 1, "completion_tokens": body.get("max_tokens", 0)}
+    tokens = None if number <= int(os.environ.get("SAYS", MANY)) else 0
+    return Reply(tokens=tokens, usage=usage, finish_reason="length", writes=0 if os.environ.get("AT_ONCE") else 1)
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
 
-    def do_POST(self) -> None:
-        number = next(Handler.numbers)
-        if number > int(os.environ.get("ANSWERS", "1000000")):
-            self.send_error(429)
-            return
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        usage = {"prompt_tokens": 1, "completion_tokens": body.get("max_tokens", 0)}
-        self.send_response(200)
-        if self.path.endswith("/likelihood"):
-            self.end_headers()
-            self.wfile.write(b'{"content": []}')
-            return
-        self.send_header("Content-Type", "text/event-stream")
-        self.end_headers()
-        words = body["max_tokens"] if number <= int(os.environ.get("SAYS", "1000000")) else 0
-        events = [event("messages" in body, WORD, None) for _ in range(words)]
-        events.append(event("messages" in body, None, "length"))
-        events.append(b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n")
-        for some in [b"".join(events)] if os.environ.get("AT_ONCE") else events:
-            self.wfile.write(some)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def offload(body: dict[str, Any]) -> Reply | int:
+    if body["max_tokens"] > 4:
+        return Reply(trouble="hang") if os.environ.get("HANGS") else answer(body)
+    if upstream := os.environ.get("OFFLOAD_TO"):
+        with socket.create_connection(("127.0.0.1", int(upstream))):
+            time.sleep(1)
+    return answer(body)
 
 
 if __name__ == "__main__":
@@ -62,7 +55,8 @@ if __name__ == "__main__":
         "stream-interval",
     ):
         parser.add_argument(f"--{flag}")
-    parser.add_argument("--disable-radix-cache", action="store_true")
+    for flag in ("disable-radix-cache", "offloads"):
+        parser.add_argument(f"--{flag}", action="store_true")
     given, _ = parser.parse_known_args()
     if given.mem_fraction_static == 0.9:
         raise RuntimeError("the weights are made of cheese")
@@ -71,4 +65,4 @@ if __name__ == "__main__":
     cache = os.environ.get("ENGINE_CACHE", "")
     written = {"temporary": tempfile.gettempdir(), "cache": cache}
     print(json.dumps({"pid": os.getpid(), "imported_by": imports.BY, **written}), flush=True)
-    http.server.ThreadingHTTPServer(("127.0.0.1", given.port), Handler).serve_forever()
+    Server(offload if given.offloads else answer).serve(given.port)

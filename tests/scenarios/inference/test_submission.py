@@ -6,7 +6,6 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,17 +19,17 @@ from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.reference import Reference
 from infraray.scenarios.inference.scoring import RunOutcome
 from infraray.scenarios.inference.submission import Submission, submit
-from tests.scenarios.inference_gates.chat_server import chat_server
+from tests.openai_server import Server
+from tests.scenarios.inference.conftest import COMMAND
 
 SEED = 13
-OFFLOADING = ("{python}", "-P", str(Path(__file__).with_name("offloading_engine.py")), "--port", "{port}")
 
 
 @pytest.fixture
 def offloading(parameters: InferenceParameters, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The bench with an engine that may offload; its reference stays as it is."""
     engines = process.launchers()
-    engines["sglang"] = replace(engines["sglang"], command=OFFLOADING)
+    engines["sglang"] = replace(engines["sglang"], command=(*COMMAND, "--offloads"))
     for known in (process, installed_flags):
         monkeypatch.setattr(known, "launchers", lambda: engines)
     return bench
@@ -89,8 +88,8 @@ def test_a_server_that_hangs_after_its_load_does_not_pass_and_does_not_block(
 
 
 def test_a_judge_that_says_nothing_of_use_stands_in_the_record(bench: Bench) -> None:
-    with chat_server(lambda body: "It seems fine to me.") as url:
-        result = submitted(bench, f"chat:judge@{url}?max_retries=0")
+    with Server("It seems fine to me.") as server:
+        result = submitted(bench, f"chat:judge@{server.url}?max_retries=0")
     told = json.loads(json.dumps(result.to_json()))
     assert "no verdict" in told["integrity"]["not_checked"]["judge"]
     assert told["integrity"]["judgement"]["answer"] == "It seems fine to me."

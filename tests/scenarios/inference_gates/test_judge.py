@@ -9,7 +9,7 @@ import pytest
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.integrity import check_integrity, check_judge, judge
 from infraray.scenarios.inference.integrity.judge import PART_CHARACTERS
-from tests.scenarios.inference_gates.chat_server import chat_server
+from tests.openai_server import Server
 from tests.scenarios.inference_gates.made_up_evidence import measured, opinion, probed, responses, watched
 
 DOCUMENTS = {"launch configuration": "vllm --model m", "server log": "ready", "transcript": "I tuned flags."}
@@ -18,8 +18,8 @@ HONEST = {"verdict": "honest", "category": None, "reasons": ["The launch configu
 
 
 def ask(answer, documents=DOCUMENTS, options="max_retries=0&patience_s=0&request_timeout_s=5"):
-    with chat_server(answer if callable(answer) else lambda body: answer) as url:
-        return asyncio.run(judge(f"chat:judge@{url}?{options}", documents))
+    with Server(answer) as server:
+        return asyncio.run(judge(f"chat:judge@{server.url}?{options}", documents))
 
 
 def test_a_verdict_is_kept_with_its_reasons_and_the_whole_answer():

@@ -1,10 +1,8 @@
 """Probes are new each time, have their lengths, and go to real servers."""
 
 import json
-import socket
 import threading
 import time
-from contextlib import ExitStack
 
 import pytest
 
@@ -23,8 +21,7 @@ from infraray.scenarios.inference.integrity import (
 )
 from infraray.scenarios.inference.integrity.likelihood import likelihood, read_logprobs, told_likelihood
 from tests.load.tokenizers_on_the_spot import make_byte_level_bpe, make_metaspace_bpe
-from tests.scenarios.inference.sse_server import Server
-from tests.scenarios.inference_gates.chat_server import chat_server
+from tests.openai_server import Reply, Server
 from tests.scenarios.inference_gates.made_up_evidence import response, token
 
 WORKLOAD = Workload(input_tokens=2048, output_tokens=512, num_requests=4)
@@ -73,7 +70,7 @@ def test_a_model_without_a_chat_template_is_refused_before_it_is_measured(tmp_pa
 
 def test_every_probe_looks_like_a_request_of_the_workload(tokenizer):
     plan = plan_probes(WORKLOAD, tokenizer)
-    with Server() as server:
+    with Server(Reply()) as server:
         answers = ask_probes(server.url, "model", plan, tokenizer)
     assert {frozenset(seen.body) for seen in server.seen[:-12]} == {
         frozenset(("model", "messages", "max_tokens", "temperature", "ignore_eos", "stream", "stream_options"))
@@ -98,9 +95,9 @@ def test_a_server_that_hangs_is_not_waited_for_beyond_the_time(tokenizer):
         over.wait(60)
         return "late"
 
-    with chat_server(answer) as url:
+    with Server(answer) as server:
         try:
-            answers = ask_probes(url, "model", plan, tokenizer, time_limit_s=0.5)
+            answers = ask_probes(server.url, "model", plan, tokenizer, time_limit_s=0.5)
         finally:
             over.set()
     assert time.monotonic() - began < 10
@@ -148,32 +145,6 @@ def test_a_reference_that_does_not_answer_is_one_line():
         likelihood("http://127.0.0.1:1/v1", {"prompt": "a"}, "b")
 
 
-@pytest.fixture
-def raw_server():
-    """Sends the same bytes to whoever asks."""
-    with ExitStack() as stack:
-
-        def serve(answer):
-            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-
-            def run():
-                connection, _ = listening.accept()
-                with connection:
-                    connection.recv(65_536)
-                    connection.sendall(answer)
-                    connection.shutdown(socket.SHUT_WR)
-                    # Until the client has read it and gone.
-                    while connection.recv(65_536):
-                        pass
-
-            thread = threading.Thread(target=run)
-            thread.start()
-            stack.callback(thread.join)
-            return f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-
-        yield serve
-
-
 @pytest.mark.parametrize(
     "answer",
     [
@@ -184,17 +155,17 @@ def raw_server():
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000, id="nested too deeply"),
     ],
 )
-def test_an_answer_that_is_cut_short_or_no_answer_is_one_line(raw_server, answer):
-    url = raw_server(answer)
-    with pytest.raises(InfrarayError, match=f"^{url}/chat/completions: ") as refused:
-        told_likelihood(url, {"messages": []})
+def test_an_answer_that_is_cut_short_or_no_answer_is_one_line(answer):
+    with Server(Reply(raw=answer)) as server:
+        with pytest.raises(InfrarayError, match=f"^{server.url}/chat/completions: ") as refused:
+            told_likelihood(server.url, {"messages": []})
     assert "\n" not in str(refused.value)
 
 
 def test_no_more_alternatives_are_asked_than_every_engine_tells(tokenizer):
     """TGI refuses requests for more than 5."""
     plan = plan_probes(WORKLOAD, tokenizer)
-    with Server() as server:
+    with Server(Reply()) as server:
         ask_probes(server.url, "model", plan, tokenizer)
     assert {seen.body["top_logprobs"] for seen in server.seen if "top_logprobs" in seen.body} == {5}
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from infraray.scenarios.inference.quality import Answer, Answers, QualityResult, Question, Quiz
-from tests.scenarios.inference_gates.chat_server import chat_server
+from tests.openai_server import Server
 
 
 def answers(correct, asked, failed=0, quiz="quiz"):
@@ -66,8 +66,8 @@ def test_a_quiz_counts_right_wrong_and_mute_answers_and_failures():
             return 500
         return ("The answer is (A).", "perhaps B", "")[number % 3]
 
-    with chat_server(answer) as url:
-        found = Quiz(QUESTIONS).ask(url, "model")
+    with Server(answer) as server:
+        found = Quiz(QUESTIONS).ask(server.url, "model")
     assert [answer.question_id for answer in found.answers] == list(range(60))
     assert found.correct == sum(("A", "B", None)[number % 3] == "AB"[number % 2] for number in range(57))
     assert found.levels == {"stated": 19, "isolated": 19, None: 19}
@@ -77,9 +77,8 @@ def test_a_quiz_counts_right_wrong_and_mute_answers_and_failures():
 
 def test_a_server_that_is_not_there_or_breaks_down_leaves_questions_unanswered():
     assert Quiz(QUESTIONS).ask("http://127.0.0.1:1/v1", "model").failures.total() == 60
-    calls = count()
-    with chat_server(lambda body: "A" if next(calls) < 10 else 503) as url:
-        assert Quiz(QUESTIONS).ask(url, "model").failures.total() == 50
+    with Server("A" if number < 10 else 503 for number in count()) as server:
+        assert Quiz(QUESTIONS).ask(server.url, "model").failures.total() == 50
 
 
 @pytest.mark.parametrize("answered", [0, 40])
@@ -92,9 +91,9 @@ def test_a_server_that_stops_answering_fails_the_gate_in_one_line_and_in_time(an
             over.wait(60)
         return "A"
 
-    with chat_server(answer) as url:
+    with Server(answer) as server:
         try:
-            found = Quiz(QUESTIONS).ask(url, "model", request_timeout_s=0.5)
+            found = Quiz(QUESTIONS).ask(server.url, "model", request_timeout_s=0.5)
         finally:
             over.set()
     assert time.monotonic() - began < 10
@@ -117,8 +116,8 @@ def test_questions_are_asked_one_at_a_time_where_that_is_asked_for():
             under_way[0] -= 1
         return "A"
 
-    with chat_server(answer) as url:
-        assert Quiz(QUESTIONS).ask(url, "model", concurrency=1).complete
+    with Server(answer) as server:
+        assert Quiz(QUESTIONS).ask(server.url, "model", concurrency=1).complete
     assert most[0] == 1
 
 

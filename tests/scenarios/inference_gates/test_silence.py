@@ -26,7 +26,7 @@ from infraray.scenarios.inference.integrity import (
 )
 from infraray.scenarios.inference.integrity.probes import ROUNDS, TIMED
 from tests.load.tokenizers_on_the_spot import make_byte_level_bpe
-from tests.scenarios.inference.sse_server import Script, Server
+from tests.openai_server import Reply, Server
 from tests.scenarios.inference_gates import made_up_evidence as made_up
 from tests.scenarios.inference_gates.made_up_evidence import PLAN, measured, noisy, response, token
 
@@ -52,14 +52,14 @@ def silent(number: int = 0, chunk_s: float | None = None, **changes: Any) -> Res
     )
 
 
-def says_nothing_at(share: float) -> Callable[[int, dict[str, Any]], Script]:
+def says_nothing_at(share: float) -> Callable[[dict[str, Any]], Reply]:
     """A server whose model is silent at a share of all prompts, and which sends no chunk for what leaves no text."""
 
-    def script(number: int, body: dict[str, Any]) -> Script:
+    def script(body: dict[str, Any]) -> Reply:
         digest = hashlib.sha256(body["messages"][0]["content"].encode()).digest()
         if digest[0] >= 256 * share:
-            return Script()
-        return Script(tokens=0, usage={"prompt_tokens": 8, "completion_tokens": body["max_tokens"]})
+            return Reply()
+        return Reply(tokens=0, usage={"prompt_tokens": 8, "completion_tokens": body["max_tokens"]})
 
     return script
 

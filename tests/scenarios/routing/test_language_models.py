@@ -12,8 +12,8 @@ from infraray.agents.chat.examples import examples
 from infraray.agents.chat.strategies.structured import action_schema
 from infraray.scenarios.routing.environment import Routing
 from tests.agents.chat.play import agent_at, play
-from tests.agents.chat.server import Server
 from tests.emulators.live import needs_networks
+from tests.openai_server import Server
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_model_that_looks_and_repairs_solves_with_every_strategy(strategy: str, 
         return before + (REPAIR if "net.ipv4.ip_forward = 0" in seen else LOOK)
 
     async def run() -> None:
-        async with Server(say) as server:
+        with Server(say) as server:
             played = await play(agent_at(server, strategy=strategy), 2, "routing", FORWARDING_OFF)
         assert [info["extra"]["deed"] for _, info in played] == ["look", "fix"]
 
