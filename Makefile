@@ -16,12 +16,13 @@ INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
-# A file at a time on each of so many workers: many tests wait, so that two cores have work for more than two. What
-# measures follows alone.
-SIDE_BY_SIDE = -n 3 --dist loadfile --no-loadscope-reorder
+# Many tests wait, so that two cores have work for more than two workers, each of which takes a file at a time.
+BESIDE = -n 3 --dist loadfile --no-loadscope-reorder
+# What measures has the machine to itself.
+ALONE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.alone tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-engines engines-environment test-learners learners-environment lint benchmarks system-packages clean
+.PHONY: help quickstart test test-beside test-alone test-engines test-engines-beside test-engines-alone engines-environment test-learners learners-environment lint benchmarks system-packages clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,13 +31,26 @@ quickstart: system-packages $(INSTALLED)  ## set up and run examples/quickstart.
 	$(BIN)/infraray run examples/quickstart.yaml
 
 test: system-packages lint  ## set up and run lint, types and tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not engine and not alone" $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m "alone and not engine" $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-beside
+	$(MAKE) --no-print-directory test-alone
+
+test-beside: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest $(BESIDE) -m "not engine and not alone" $(PYTEST_ARGS)
+
+test-alone: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest -m "alone and not engine" $(ALONE_TESTS) $(PYTEST_ARGS)
 
 engines-environment: $(INSTALLED_ENGINES)
 
 test-engines: engines-environment  ## set up vLLM for the CPU and run the tests that need an engine
-	$(VENV_ENGINES)/bin/python -m pytest -m engine $(ENGINE_TESTS) $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory test-engines-beside
+	$(MAKE) --no-print-directory test-engines-alone
+
+test-engines-beside: engines-environment
+	$(VENV_ENGINES)/bin/python -m pytest -m "engine and not alone" $(ENGINE_TESTS) $(PYTEST_ARGS)
+
+test-engines-alone: engines-environment
+	$(VENV_ENGINES)/bin/python -m pytest -m "engine and alone" $(ENGINE_TESTS) $(PYTEST_ARGS)
 
 learners-environment: $(INSTALLED_LEARNERS)
 

@@ -39,6 +39,12 @@ def _is_built_in(found: Any) -> bool:
     return isinstance(found, type) and found.__module__.startswith("infraray.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that share a Ray cluster come first: they take longest, and others run beside the last of them."""
+    on_ray = {item.path for item in items if "ray_session" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in on_ray)
+
+
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     os.environ.pop("RAY_ADDRESS", None)

@@ -16,7 +16,7 @@ from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.submission import submit
 from tests.engines.conftest import ENV
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.engines.shared_answers import Relay
 from tests.engines.vllm_bench import bench_serve
 from tests.openai_server import Reply, Server
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(500)]
 
 WITHIN = 0.05
 

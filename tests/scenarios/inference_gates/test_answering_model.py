@@ -17,7 +17,7 @@ from infraray.scenarios.inference.quality import Answers, QualityResult
 from tests.engines.conftest import ENV
 from tests.scenarios.inference_gates.inspection import Inspector
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 
 def test_it_answers_its_questions(inspector: Inspector) -> None:

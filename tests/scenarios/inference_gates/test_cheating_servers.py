@@ -15,7 +15,7 @@ from infraray.scenarios.inference.integrity import probes
 from tests.scenarios.inference_gates.inspect_cheats import CAUGHT_BY, MANY_CANARIES, Cheats, cheats_beside
 from tests.scenarios.inference_gates.inspection import Inspector
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

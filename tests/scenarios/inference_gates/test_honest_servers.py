@@ -12,7 +12,7 @@ from infraray.engines.process import EngineProcess
 from tests.engines.conftest import ENV
 from tests.scenarios.inference_gates.inspection import Inspector
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4, "prompt_lookup_min": 2}
 
