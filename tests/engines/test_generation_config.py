@@ -12,8 +12,8 @@ import pytest
 
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.engines.process import EngineProcess
 from tests.engines.conftest import ENV, FLAGS
+from tests.engines.started import started
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 
@@ -22,13 +22,8 @@ PENALTIES = {"repetition_penalty": 1.9, "top_k": 2, "top_p": 0.3, "temperature":
 
 def say(spec: EngineSpec, preloaded: PreloadedLauncher | None = None) -> list[str]:
     """What a server answers to some prompts, greedily and with log-probabilities of what it samples."""
-    process = EngineProcess(spec, preloaded=preloaded)
-    try:
-        process.start()
+    with started(spec, preloaded) as process:
         return [ask(process.url, spec.served_model, text) for text in ("hello world", "one two three", "server 7")]
-    finally:
-        process.end()
-        process.remove_log()
 
 
 def ask(url: str, model: str, text: str) -> str:

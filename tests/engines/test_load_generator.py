@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.load.benchmark import bench
 from infraray.load.measurement import measure
@@ -17,6 +16,7 @@ from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import Workload
 from tests.engines.conftest import ENV, FLAGS
 from tests.engines.shared_answers import Relay
+from tests.engines.started import started
 from tests.engines.vllm_bench import bench_serve
 from tests.openai_server import Reply, Server
 
@@ -30,13 +30,8 @@ def vllm(model: str, preloaded: PreloadedLauncher) -> Iterator[str]:
     # Both send the same prompts: the second to come must not find them cached.
     flags = {**FLAGS, "max_model_len": 8192, "enable_prefix_caching": False}
     spec = EngineSpec(name="measured", model=model, flags=flags, env=ENV, ready_timeout_s=200)
-    process = EngineProcess(spec, preloaded=preloaded)
-    try:
-        process.start()
+    with started(spec, preloaded) as process:
         yield process.url
-    finally:
-        process.end()
-        process.remove_log()
 
 
 def workload(**changes: Any) -> Workload:

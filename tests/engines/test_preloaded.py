@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
 from tests.engines.fakes import eventually, exists, listens, noted
+from tests.engines.started import started
 
 FOLDER = str(Path(__file__).with_name("preloadable"))
 FAKE = Launcher(
@@ -47,17 +47,6 @@ def preloaded() -> Iterator[PreloadedLauncher]:
 def spec_of(env: dict[str, str] | None = None, python: str = sys.executable, **flags: Any) -> EngineSpec:
     env = {"PYTHONPATH": FOLDER, **(env or {})}
     return EngineSpec(engine="sglang", model="fake", flags=flags, env=env, python=python, ready_timeout_s=60)
-
-
-@contextmanager
-def started(spec: EngineSpec, preloaded: PreloadedLauncher | None) -> Iterator[EngineProcess]:
-    engine = EngineProcess(spec, preloaded=preloaded)
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.end()
-        engine.remove_log()
 
 
 def answer(engine: EngineProcess) -> dict[str, Any]:

@@ -7,8 +7,6 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,17 +16,7 @@ from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
 from tests.engines.fakes import FAKE_SERVER, eventually, exists, fake_engine, listens, noted
-
-
-@contextmanager
-def started(spec: EngineSpec) -> Iterator[EngineProcess]:
-    engine = EngineProcess(spec)
-    try:
-        engine.start()
-        yield engine
-    finally:
-        engine.end()
-        engine.remove_log()
+from tests.engines.started import started
 
 
 def refusal(spec: EngineSpec) -> str:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 
 from infraray import run
-from infraray.actors.engine import start_engine
 from infraray.engines import EngineSpec
+from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.supervisor import descendants
 from infraray.trajectories.reader import Run
 from tests.actors.watching import processes, wait_for
 from tests.engines.conftest import ENV, FLAGS
+from tests.engines.started import started
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(420)]
 
@@ -39,14 +39,10 @@ def short(scenario: str, steps: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def vllm(model: str, ray_session: None) -> Iterator[str]:
+def vllm(model: str, ray_session: None, preloaded: PreloadedLauncher) -> Iterator[str]:
     """One server's base URL."""
-    engine = start_engine(EngineSpec(model=model, flags=FLAGS, env=ENV, num_cpus=0))
-    try:
-        yield ray.get(engine.start.remote())
-    finally:
-        ray.get(engine.stop.remote())
-        ray.kill(engine)
+    with started(EngineSpec(model=model, flags=FLAGS, env=ENV, ready_timeout_s=200), preloaded) as process:
+        yield process.url
 
 
 def asked(scenarios: list[dict[str, Any]], agents: list[str], seeds: int, **fields: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from infraray.engines import EngineSpec
 from infraray.engines.process import EngineProcess
 from infraray.scenarios.inference.integrity import probes
+from tests.engines.started import started
 from tests.scenarios.inference_gates.inspection import Inspector
 
 CHEATING_SERVER = Path(__file__).with_name("cheating_server.py")
@@ -58,7 +59,7 @@ class Cheats:
 @contextmanager
 def reference_of(model: str) -> Iterator[EngineProcess]:
     """The reference server of a model."""
-    with running(EngineSpec(engine="transformers", model=model, flags={"dtype": "float32"})) as process:
+    with started(EngineSpec(engine="transformers", model=model, flags={"dtype": "float32"})) as process:
         yield process
 
 
@@ -69,19 +70,8 @@ def cheats_beside(inspector: Inspector, smaller: Path) -> Iterator[Cheats]:
         *("{python}", "-P", str(CHEATING_SERVER), "--model", "{model}", "--other-model", str(smaller)),
         *("--upstream", inspector.reference_url.removesuffix("/v1"), "--port", "{port}"),
     )
-    with running(EngineSpec(engine="transformers", model=inspector.model, command=command)) as process:
+    with started(EngineSpec(engine="transformers", model=inspector.model, command=command)) as process:
         yield Cheats(process)
-
-
-@contextmanager
-def running(spec: EngineSpec) -> Iterator[EngineProcess]:
-    process = EngineProcess(spec)
-    try:
-        process.start()
-        yield process
-    finally:
-        process.end()
-        process.remove_log()
 
 
 def main() -> None:

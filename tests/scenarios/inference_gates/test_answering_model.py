@@ -11,10 +11,10 @@ import pytest
 
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineName
 from infraray.scenarios.inference.quality import Answers, QualityResult
 from tests.engines.conftest import ENV
+from tests.engines.started import started
 from tests.scenarios.inference_gates.inspection import Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(1200)]
@@ -26,13 +26,8 @@ def test_it_answers_its_questions(inspector: Inspector) -> None:
 
 
 def ask(inspector: Inspector, spec: EngineSpec, preloaded: PreloadedLauncher) -> Answers:
-    process = EngineProcess(spec, preloaded=preloaded)
-    try:
-        process.start()
+    with started(spec, preloaded) as process:
         return inspector.quiz.ask(process.url, spec.model)
-    finally:
-        process.end()
-        process.remove_log()
 
 
 # A model that knows nothing talks on to the end, which vLLM does for all questions at once.

@@ -8,8 +8,8 @@ import pytest
 
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.engines.process import EngineProcess
 from tests.engines.conftest import ENV
+from tests.engines.started import started
 from tests.scenarios.inference_gates.inspection import Inspector
 
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(1200)]
@@ -39,13 +39,8 @@ NGRAM = {"method": "ngram", "num_speculative_tokens": 5, "prompt_lookup_max": 4,
 def test_vllm_passes_both_gates(inspector: Inspector, preloaded: PreloadedLauncher, flags: dict[str, Any]) -> None:
     flags = {"max_model_len": 4096, "enforce_eager": True, **flags}
     spec = EngineSpec(engine="vllm", model=inspector.model, flags=flags, env=ENV, ready_timeout_s=300)
-    process = EngineProcess(spec, preloaded=preloaded)
-    try:
-        process.start()
+    with started(spec, preloaded) as process:
         quality = inspector.quality(process.url)
         assert quality.passed, quality.reason
         integrity = inspector.integrity(process.url, process.pid or 0)
         assert integrity.passed, integrity.reason
-    finally:
-        process.end()
-        process.remove_log()
