@@ -79,9 +79,11 @@ def test_duplicates_by_symptom_can_be_excluded(supply: NetworkSupply) -> None:
     assert sum(task.refused for task in distinct) > sum(task.refused for task in as_drawn)
 
 
-def test_more_distinct_symptoms_than_there_are_is_told(supply: NetworkSupply) -> None:
-    with pytest.raises(InfrarayError, match=r"distinct=1000: seed [0-9]+ draws no symptom"):
-        made(supply, 1, 999, distinct=1000)
+def test_more_distinct_symptoms_than_there_are_is_told() -> None:
+    smallest = RoutingParameters(num_subnets=2, hosts_per_subnet=1, distinct=1000)
+    with closing(NetworkSupply(smallest.shape)) as supply:
+        with pytest.raises(InfrarayError, match=r"distinct=1000: seed [0-9]+ draws no symptom"):
+            make_task(supply, smallest, 1, 999)
 
 
 def test_symptoms_are_named_alike_everywhere() -> None:
