@@ -62,7 +62,7 @@ lint: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmarks: $(INSTALLED_DEV)  ## measure every figure of the README (some minutes)
+benchmarks: $(INSTALLED_DEV)  ## measure the figures of docs/figures.md (some minutes)
 	$(BIN)/python -m benchmarks
 
 system-packages:  ## install what emulated networks need, where that takes no questions

@@ -1,1 +1,1 @@
-"""Every figure that the README claims, as a script that prints a ratio."""
+"""Every figure of docs/figures.md, as a script that prints a ratio."""

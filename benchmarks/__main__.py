@@ -1,4 +1,4 @@
-"""Every figure of the README that needs no engine: `python -m benchmarks`, some twenty minutes."""
+"""Every figure of docs/figures.md that needs no engine: `python -m benchmarks`, some twenty minutes."""
 
 from benchmarks import abr, caching, chat, collector, emulator, load_balance, report, routing, scheduler
 from benchmarks.table import print_table

@@ -94,7 +94,7 @@ def play_all(todo: Iterable[Block], at_once: int, agent: str = "expert") -> list
 
 
 def print_expert(played: list[Played], blind: list[Played]) -> None:
-    """The table by level and families, as the README shows it; ``blind`` are the same tasks without a look."""
+    """The table by level and families, as docs/figures.md shows it; ``blind`` are the same tasks without a look."""
     groups = defaultdict(list)
     blind_scores = defaultdict(list)
     for episode, other in zip(played, blind, strict=True):

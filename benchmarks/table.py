@@ -17,7 +17,7 @@ class Row:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Prints the rows as Markdown, as the README shows them."""
+    """Prints the rows as Markdown, as docs/figures.md shows them."""
     print("| what | ours | alternative | its figure | ratio | target |")
     print("|---|---|---|---|---|---|")
     for row in rows:
