@@ -17,7 +17,8 @@ INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
 # Many tests wait, so that two cores have work for more than two workers, each of which takes a file at a time.
-BESIDE = -n 3 --dist loadfile --no-loadscope-reorder
+WORKERS ?= 3
+BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What measures has the machine to itself.
 ALONE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.alone tests)
 
