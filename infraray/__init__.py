@@ -8,6 +8,7 @@ from infraray import stopping as _stopping  # noqa: F401 (takes a command's sign
 from infraray import scenarios as _scenarios  # noqa: F401 (its import registers the scenarios)
 from infraray.agents import Agent, Briefing, ScriptedAgent, Turn, register_agent
 from infraray.agents.constant import BestConstant
+from infraray.answers import AnswerForm, Choice, Number, Option, Record, Text, Whole
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.observation import Observation, ObservedField
@@ -21,21 +22,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Agent",
+    "AnswerForm",
     "BestConstant",
     "Briefing",
+    "Choice",
     "Environment",
     "InfrarayError",
     "InvalidAction",
     "Measures",
+    "Number",
     "Observation",
     "ObservedField",
+    "Option",
     "Outcome",
     "Parameters",
+    "Record",
     "Score",
     "ScriptedAgent",
     "SimpleScenario",
     "Task",
+    "Text",
     "Turn",
+    "Whole",
     "__version__",
     "make",
     "make_vector",

@@ -43,7 +43,9 @@ APPARATUS = frozenset(
         "agents.chat.endpoints",
         "agents.chat.failures",
         "agents.chat.prices",
-        "agents.spec",  # what finds an agent by its name
+        "agents.kind",  # what finds an agent by its name
+        "agents.kinds",
+        "agents.spec",
         "code_identity",
         "deadline",
         "episodes",  # see `infraray.episodes.identity.RULES_VERSION`
@@ -56,6 +58,7 @@ APPARATUS = frozenset(
         "space",  # what a search may set: the values stand in the agent's spec
         "trajectories",
         "tune",
+        "user_file",
         "version",
         "yaml_file",
     )

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from infraray import emulators, isolation
 from infraray.actors.cluster import check_cluster
+from infraray.agents import agent_kinds, find_agent_kind
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.reports.table_lines import print_table
@@ -100,14 +101,6 @@ def networks() -> Finding:
     return Finding(True, f"can be emulated{lacking}")
 
 
-def chat_agents() -> Finding:
-    """Language models play through the openai client."""
-    try:
-        return Finding(True, f"openai {importlib.metadata.version('openai')}")
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(False, "not installed", "pip install 'infraray[chat]'")
-
-
 def libcachesim() -> Finding:
     """Cache policies can be checked against libCacheSim."""
     try:
@@ -126,7 +119,6 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "Ray": ray,
     "isolation": sandboxes,
     "networks": networks,
-    "chat agents (optional)": chat_agents,
     "libCacheSim (optional)": libcachesim,
 }
 
@@ -146,11 +138,25 @@ def scenario_findings() -> dict[str, Finding]:
     return findings
 
 
+def agent_findings() -> dict[str, Finding]:
+    """Whether agents of each kind can be made here."""
+    findings = {}
+    for name in agent_kinds():
+        kind = find_agent_kind(name)
+        try:
+            version = f"{kind.package} {importlib.metadata.version(kind.package)}" if kind.package else ""
+            findings[name] = Finding(True, f"can be made{version and f' ({version})'}")
+        except importlib.metadata.PackageNotFoundError:
+            findings[name] = Finding(False, f"{kind.package} is not installed", kind.install)
+    return findings
+
+
 def print_checkup(console: Console) -> None:
     """Prints all findings."""
     for title, findings in (
         ("This machine", {name: check() for name, check in CHECKS.items()}),
         ("Scenarios", scenario_findings()),
+        ("Kinds of agents", agent_findings()),
     ):
         table = Table("", "", "found", "what to do", title=title, title_justify="left")
         for name, finding in findings.items():

@@ -11,9 +11,9 @@ import gymnasium
 import pytest
 from hypothesis import HealthCheck, settings
 
-from infraray import registration
+from infraray import registration, user_file
 from infraray.actors.cluster import ray_cluster
-from infraray.agents import agent, spec
+from infraray.agents import agent, kind
 from infraray.engines.preloaded import PreloadedLauncher
 
 # Cores are shared: how long an example takes says nothing about the code.
@@ -21,7 +21,13 @@ settings.register_profile("infraray", deadline=None, suppress_health_check=[Heal
 settings.load_profile("infraray")
 
 
-REGISTERS: tuple[dict[Any, Any], ...] = (spec._files, agent._agents, registration._registrations, gymnasium.registry)
+REGISTERS: tuple[dict[Any, Any], ...] = (
+    user_file._files,
+    agent._agents,
+    kind._kinds,
+    registration._registrations,
+    gymnasium.registry,
+)
 
 
 @pytest.fixture(autouse=True)

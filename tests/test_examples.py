@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from infraray.agents import load_file
 from infraray.launch import run
 from infraray.testing import AgentConformance, ScenarioConformance
 from infraray.trajectories.reader import Run
+from infraray.user_file import load_file
 
 ROOT = Path(__file__).parents[1]
 OWN_SCENARIO = str(ROOT / "examples" / "own_scenario.py")
@@ -43,6 +43,6 @@ class TestOwnScenario(ScenarioConformance):
 
     @classmethod
     def setup_class(cls) -> None:
-        from infraray.agents import load_file
+        from infraray.user_file import load_file
 
         load_file(OWN_SCENARIO)

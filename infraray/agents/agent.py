@@ -166,12 +166,3 @@ def registered_agents(scenario: str) -> dict[str, type[Agent]]:
     general = {name: found for (owner, name), found in _agents.items() if owner is None}
     own = {name: found for (owner, name), found in _agents.items() if owner == scenario}
     return dict(sorted({**general, **own}.items()))
-
-
-def agent_options(agent_class: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The options that an agent's constructor takes, by name."""
-    return {
-        name: parameter
-        for name, parameter in inspect.signature(agent_class).parameters.items()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }

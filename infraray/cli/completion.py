@@ -15,8 +15,7 @@ from typing import get_args
 
 import typer
 
-from infraray.agents import registered_agents
-from infraray.agents.spec import KINDS
+from infraray.agents import agent_kinds, find_agent_kind
 from infraray.registration import Registration, registrations
 
 INSTRUCTION = "_INFRARAY_COMPLETE"
@@ -29,12 +28,13 @@ def complete_scenario(incomplete: str) -> list[str]:
 
 
 def complete_agent(context: typer.Context, incomplete: str) -> list[str]:
-    """The specs of scripted agents of the scenarios that are given before, of all where none is; the other kinds."""
-    names: dict[str, None] = {}
-    for found in _given(context):
-        found.import_baselines()
-        names |= dict.fromkeys(f"scripted:{agent}" for agent in registered_agents(found.name))
-    return _beginning(incomplete, [*names, *(f"{kind}:" for kind in KINDS if kind != "scripted")])
+    """The specs that are known of the scenarios that are given before, of all where none is; the other kinds."""
+    specs: list[str] = []
+    for name in agent_kinds():
+        kind = find_agent_kind(name)
+        known = [f"{name}:{target}" for found in _given(context) for target in kind.targets(found.name)]
+        specs += known or [f"{name}:"]
+    return _beginning(incomplete, specs)
 
 
 def complete_preset(context: typer.Context, incomplete: str) -> list[str]:

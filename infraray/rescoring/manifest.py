@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from infraray.agents import load_file
 from infraray.errors import InfrarayError
 from infraray.registration import find
 from infraray.trajectories.reader import Run
+from infraray.user_file import load_file
 
 
 def new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.agents import parse_agent
+from infraray.agents import find_agent_kind, parse_agent
 from infraray.engines import EngineSpec
 from infraray.environment import Environment
 from infraray.episodes import Entry, EpisodeSpec
@@ -63,7 +63,7 @@ class Plan:
     def concurrencies(self) -> list[int]:
         """How much may be asked at once: in the whole run, and at each agent's server that has a limit."""
         agents = {parse_agent(entry.agent) for lineup in self.lineups for entry in lineup.entries}
-        asked = [dict(agent.options).get("concurrency") for agent in agents if agent.kind in ("chat", "engine")]
+        asked = [dict(agent.options).get("concurrency") for agent in agents if find_agent_kind(agent.kind).asks_a_model]
         return [most for most in (self.spec.concurrency, *asked) if most is not None]
 
     def episodes(self, conversational: bool | None = None) -> Iterator[EpisodeSpec]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infraray.agents import Agent, AgentSpec, load_agent, load_file, parse_agent, read_source, registered_agents
+from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load_agent, parse_agent
 from infraray.agents.chat import NotStarted, ServedModel
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment
@@ -18,6 +18,7 @@ from infraray.registration import Registration, find
 from infraray.runs.plan import Lineup, Plan
 from infraray.runs.run_file import RunSpec, ScenarioSection
 from infraray.user_code import guarded
+from infraray.user_file import load_file, read_source
 from infraray.yaml_file import Place
 
 
@@ -114,18 +115,19 @@ def _resolve(
     asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
     for where, pattern in asked:
         with _explaining(spec, *where), guarded(f"agent {pattern}"):
-            for agent in _all_scripted(registration) if pattern == "scripted:*" else [pattern]:
+            for agent in _agents(pattern, registration):
                 if agent in entries:
                     raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
                 parsed = parse_agent(agent)
-                engine = _engine(spec, parsed, engines) if parsed.kind == "engine" else None
+                kind = find_agent_kind(parsed.kind)
+                engine = _engine(spec, parsed, engines) if kind.needs_engine else None
                 served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in engines.items()}
                 made = load_agent(parsed, registration.id, served)
                 if not isinstance(made, Agent):
                     raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
                 if (problem := made.problem()) is not None:
                     raise InfrarayError(f"agent {agent}: {problem}")
-                needs_price = spec.limits.unpriced() if parsed.kind in ("chat", "engine") else None
+                needs_price = spec.limits.unpriced() if kind.asks_a_model else None
                 if needs_price is not None and "prices" not in dict(parsed.options):
                     raise InfrarayError(f"agent {agent}: limits.{needs_price} needs its prices; add ?prices=FILE")
                 served_by = engine.identity if engine is not None else None
@@ -161,7 +163,7 @@ def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> 
         engines[name] = read_engine_spec({"name": re.sub(r"\W+", "-", name).strip("-"), "engine": kind, "model": model})
     else:
         hint = did_you_mean(name, spec.engines) if spec.engines else "add one under 'engines'"
-        raise UnknownName(f"agent engine:{name}: no such engine; {hint}")
+        raise UnknownName(f"agent {agent.kind}:{name}: no such engine; {hint}")
     if not engines[name].served_model:
         raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
     return engines[name]
@@ -183,6 +185,8 @@ def _explaining(spec: RunSpec, *place: int | str) -> Iterator[None]:
         raise InfrarayError("\n".join(lines)) from None
 
 
-def _all_scripted(registration: Registration) -> list[str]:
-    registration.import_baselines()
-    return [f"scripted:{name}" for name in registered_agents(registration.name)]
+def _agents(pattern: str, registration: Registration) -> list[str]:
+    """What a pattern stands for: ``scripted:*`` for all scripted agents of the scenario, any other spec for itself."""
+    name, _, target = pattern.partition(":")
+    listed = find_agent_kind(name).targets(registration.name) if target == "*" and name in agent_kinds() else []
+    return [f"{name}:{found}" for found in listed] or [pattern]

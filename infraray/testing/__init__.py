@@ -38,5 +38,6 @@ pytest.register_assert_rewrite(
 from infraray.testing.agent import AgentConformance  # noqa: E402
 from infraray.testing.scenario import ScenarioConformance  # noqa: E402
 from infraray.testing.searcher import SearcherConformance  # noqa: E402
+from infraray.user_file import load_file  # noqa: E402
 
-__all__ = ["AgentConformance", "ScenarioConformance", "SearcherConformance"]
+__all__ = ["AgentConformance", "ScenarioConformance", "SearcherConformance", "load_file"]

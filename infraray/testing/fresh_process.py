@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import infraray
-from infraray.agents import Agent, load_file
+from infraray.agents import Agent
 from infraray.registration import Registration, register, registrations
 from infraray.testing.playing import plain, play_agent
+from infraray.user_file import load_file
 
 
 def episode_digests(

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import yaml
 
-from infraray.agents import load_agent, parse_agent, registered_agents
+from infraray.agents import find_agent_kind, load_agent, parse_agent, registered_agents
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
 from infraray.parameters import file_sha256
@@ -106,8 +106,7 @@ class EpisodeObjective(Objective):
 
     def check_agent(self, agent: str) -> None:
         """Makes the agent once."""
-        if load_agent(agent, self.name).is_conversational and parse_agent(agent).kind == "engine":
-            raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
+        check_agent(agent, self.name)
 
     def confirm_agent(self, agent: str) -> Measurement:
         """Plays the evaluation seeds."""
@@ -127,6 +126,17 @@ class EpisodeObjective(Objective):
         """The entry whose episodes an agent plays."""
         environment = find(self.scenario).environment_class()(**self.parameters, **self.options, level=self.level)
         return Entry.of(environment, self.scenario, agent, load_agent(agent, self.name), self.files, self.name)
+
+
+def check_agent(agent: str, scenario: str) -> None:
+    """Makes an agent once, of a kind that a study can measure.
+
+    Raises:
+        InfrarayError: there is no such agent, or it plays on an engine.
+    """
+    if find_agent_kind(parse_agent(agent).kind).needs_engine:
+        raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
+    load_agent(agent, scenario)
 
 
 def measure_agent(player: EpisodePlayer, entry: Entry, seeds: Sequence[int]) -> Measurement:

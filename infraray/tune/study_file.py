@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from infraray.agents import load_file, parse_agent, read_source
+from infraray.agents import parse_agent
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import Registration, find
 from infraray.runs.seeds import SeedRange, Seeds
@@ -20,6 +20,7 @@ from infraray.tune.episodes import EpisodeObjective
 from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher
 from infraray.user_code import guarded
+from infraray.user_file import load_file, read_source
 from infraray.yaml_file import Place, Where, nowhere, read_yaml
 
 MOST_SEEDS = 100_000

@@ -71,7 +71,7 @@ def play(kind: str, moods: str, retries: int, seeds: int, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     Path("moody.py").write_text(MOODY)
     Path("begun").mkdir()
-    infraray.agents.spec._files.pop("moody.py", None)
+    infraray.user_file._files.pop("moody.py", None)
     agent = f"python:moody.py:{kind}?moods={moods}&folder={tmp_path / 'begun'}"
     scenarios = [{"scenario": "load_balance", "parameters": {"warmup_steps": 2, "scored_steps": 8}}]
     asked = {"name": "x", "scenarios": scenarios, "agents": [agent], "seeds": seeds, "limits": {"retries": retries}}

@@ -140,7 +140,7 @@ def test_a_changed_agent_file_is_another_agent(tmp_path: Path, monkeypatch: pyte
     asked = {"name": "mine", "scenarios": SMALL["scenarios"], "agents": ["python:mine.py:act"], "seeds": 3}
     for answer, finished in ((0, 3), (0, 0), (1, 3)):
         Path("mine.py").write_text(f"def act(observation):\n    return {answer}\n")
-        infraray.agents.spec._files.clear()
+        infraray.user_file._files.clear()
         assert run(asked, quiet=True).finished == finished
     understood = Run("runs/mine").steps().column("action_understood").to_pylist()
     assert sorted(set(understood)) == ["0", "1"]
@@ -180,7 +180,7 @@ def test_the_report_shows_the_file_that_is_there_and_no_other(tmp_path: Path, mo
     scores = []
     for body, finished in ((0, 4), (1, 4), (0, 0)):
         Path("mine.py").write_text(f"def act(observation):\n    return {body}\n")
-        infraray.agents.spec._files.clear()
+        infraray.user_file._files.clear()
         assert run(mine(), quiet=True).finished == finished
         reported = report("runs/mine")
         assert (reported.collected, reported.owed) == (4, 0)
@@ -199,7 +199,7 @@ def test_a_changed_import_is_another_entry(tmp_path: Path, monkeypatch: pytest.M
             "import infraray\n\n\n@infraray.register_agent('ours', scenario='load_balance')\n"
             f"class Ours(infraray.ScriptedAgent):\n    def act(self, observation):\n        return {answer}\n"
         )
-        infraray.agents.spec._files.clear()
+        infraray.user_file._files.clear()
         assert run(asked, quiet=True).finished == finished
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 import infraray
-from infraray.agents import load_agent, load_file
+from infraray.agents import load_agent
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
+from infraray.user_file import load_file
 from tests.openai_server import Reply, Server
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "langgraph_agent.py")

@@ -47,7 +47,8 @@ def test_order_of_options_does_not_matter():
     [
         ("random", "must start with one of scripted:, chat:"),
         ("", "must start with"),
-        ("magic:random", "must start with"),
+        ("magic:random", "no kind of agents is called 'magic'; known are chat, "),
+        ("script:random", "no kind of agents is called 'script'; did you mean scripted?"),
         ("scripted:", "nothing after 'scripted:'"),
         ("scripted:?a=1", "nothing after"),
         ("python:m:A?a={", "option a='{' is not a YAML value"),

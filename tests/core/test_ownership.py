@@ -8,13 +8,14 @@ import gymnasium
 import pytest
 
 import infraray
-from infraray.agents import load_file, registered_agents
+from infraray.agents import registered_agents
 from infraray.agents.chat import register_strategy, register_tool
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.tune.searchers import find_searcher, register_searcher, registered_searchers
+from infraray.user_file import load_file
 
 
 class Other:

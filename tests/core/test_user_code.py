@@ -15,7 +15,7 @@ import pytest
 
 import infraray
 from infraray.actors.rollout import pack
-from infraray.agents import load_agent, load_file
+from infraray.agents import load_agent
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
@@ -23,6 +23,7 @@ from infraray.stopping import Stopped
 from infraray.tune import Objective
 from infraray.tune.trial_actor import Order, carry_out
 from infraray.user_code import describe_failure, guarded
+from infraray.user_file import load_file
 from tests.core.nasty import nasty
 from tests.core.toy import Lamp
 
@@ -242,7 +243,7 @@ def test_files_are_read_in_the_encoding_that_they_declare(tmp_path: Path) -> Non
         )
         assert load_file(str(mine)).WORD == word
         content = plan.sources[str(mine)]
-        del infraray.agents.spec._files[str(mine)]
+        del infraray.user_file._files[str(mine)]
         assert load_file(str(mine), content).WORD == word, "as a worker that has not the file reads it"
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 from gymnasium import spaces
 
-from infraray import Environment, Measures, ObservedField, Outcome, Parameters, Score, Task, parameter
-from infraray.answers import Choice
+from infraray import Choice, Environment, Measures, ObservedField, Outcome, Parameters, Score, Task, parameter
 
 
 class LampParameters(Parameters):

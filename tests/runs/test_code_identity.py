@@ -11,9 +11,9 @@ import pytest
 
 import infraray
 from infraray.agents.chat.strategies import strategies
-from infraray.agents.spec import load_file
 from infraray.code_identity import code_modules, code_sha256
 from infraray.registration import registrations
+from infraray.user_file import load_file
 
 PACKAGE = Path(infraray.__file__).parent
 

@@ -13,7 +13,6 @@ import pytest
 import ray
 import yaml
 
-from infraray.agents.spec import load_file
 from infraray.errors import InfrarayError
 from infraray.testing.search_problems import bowl
 from infraray.tune.journal import Journal, read_journal
@@ -21,6 +20,7 @@ from infraray.tune.report import study_report
 from infraray.tune.search import search
 from infraray.tune.searchers.random import RandomSearch
 from infraray.tune.study import DEADLINE
+from infraray.user_file import load_file
 
 BOWLS = str(Path(__file__).with_name("bowls.py"))
 

@@ -1,6 +1,6 @@
 """Chat agents: a language model behind any OpenAI-compatible endpoint plays episodes."""
 
-from infraray.agents.chat.agent import ChatAgent, make_chat_agent, make_engine_agent
+from infraray.agents.chat.agent import ChatAgent
 from infraray.agents.chat.connections import listeners, take_share
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, NotStarted, ServedModel
 from infraray.agents.chat.options import ChatOptions
@@ -17,8 +17,6 @@ __all__ = [
     "ServedModel",
     "Share",
     "listeners",
-    "make_chat_agent",
-    "make_engine_agent",
     "register_strategy",
     "register_tool",
     "take_share",

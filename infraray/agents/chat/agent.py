@@ -16,7 +16,7 @@ from infraray.agents.chat.cache import open_cache
 from infraray.agents.chat.client import ChatClient
 from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.dialogue import Dialogue
-from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, ServedModel
+from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
 from infraray.agents.chat.memory import make_memory
@@ -27,9 +27,8 @@ from infraray.agents.chat.prices import read_price
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
 from infraray.agents.spec import load_agent
-from infraray.engines.spec import check_url
 from infraray.environment import Environment
-from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.protocol.keys import key_fault
 
@@ -235,46 +234,6 @@ class ChatAgent(Agent):
                 "tool_calls": dialogue.tool_calls,
             },
         )
-
-
-def make_chat_agent(target: str, options: Mapping[str, Any]) -> ChatAgent:
-    """The agent that ``chat:MODEL@BASE_URL?option=value`` names.
-
-    Args:
-        target: ``MODEL@BASE_URL``.
-        options: see `ChatOptions`.
-
-    Raises:
-        InfrarayError: one line for everything that is wrong.
-    """
-    model, _, base_url = target.rpartition("@")
-    if not model or not base_url.startswith(("http://", "https://")):
-        raise InfrarayError(
-            f"agent chat:{target}: must be chat:MODEL@BASE_URL, as in chat:Qwen/Qwen3-8B@http://localhost:8000/v1"
-        )
-    try:
-        check_url(base_url)
-    except ValueError as error:
-        raise InfrarayError(f"agent chat:{target}: {error}") from None
-    return ChatAgent(model, base_url, **options)
-
-
-def make_engine_agent(target: str, options: Mapping[str, Any], engines: Mapping[str, ServedModel]) -> ChatAgent:
-    """The agent that ``engine:NAME?option=value`` names.
-
-    Args:
-        target: the engine's name in the run, or ``KIND:MODEL`` for one with no flags, such as ``vllm:/path/to/model``.
-        options: see `ChatOptions`.
-        engines: what the run's engines serve, by name.
-
-    Raises:
-        InfrarayError: one line for everything that is wrong.
-    """
-    if target not in engines:
-        hint = did_you_mean(target, engines) if engines else "the run has no section 'engines'"
-        raise UnknownName(f"agent engine:{target}: no such engine; {hint}")
-    served = engines[target]
-    return ChatAgent(served.model, served.endpoints, **options)
 
 
 def _is_openai(base_url: str) -> bool:

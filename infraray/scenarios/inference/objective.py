@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from infraray.agents import load_agent, parse_agent
+from infraray.agents import load_agent
 from infraray.environment import Score
 from infraray.episodes import Entry, EpisodePlayer, agent_code, scenario_code
 from infraray.errors import InfrarayError
@@ -24,7 +24,7 @@ from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.space.values import Configuration
-from infraray.tune.episodes import measure_agent
+from infraray.tune.episodes import check_agent, measure_agent
 from infraray.tune.objective import Measurement, Objective, SearchRequest, joined
 
 SCENARIO = "inference"
@@ -147,8 +147,7 @@ class InferenceObjective(Objective):
     def check_agent(self, agent: str) -> None:
         """Refuses one that cannot be made, and any where no task has the study's seeds."""
         self._tasks()
-        if load_agent(agent, SCENARIO).is_conversational and parse_agent(agent).kind == "engine":
-            raise InfrarayError(f"{agent}: engines are started by runs only; name a server, as in chat:MODEL@URL")
+        check_agent(agent, SCENARIO)
 
     def agent_identity(self, agent: str) -> Mapping[str, Any]:
         """Its code, and the time that it has."""

@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from infraray.agents import find_agent_kind, parse_agent
+from infraray.errors import InfrarayError
 from infraray.trajectories.exporters.conversation import (
     Exchange,
     Message,
@@ -222,10 +224,11 @@ def _parts(message: Message) -> list[dict[str, Any]]:
 
 def _provider(agent: str) -> str:
     """Who serves the model: the engine's name, ``openai`` for anything that speaks its protocol."""
-    kind, _, rest = agent.partition(":")
-    if kind == "engine":
-        return rest.partition(":")[0]
-    return "openai" if kind == "chat" else "infraray"
+    try:
+        spec = parse_agent(agent)
+    except InfrarayError:  # of a kind that a user's file registers, which no export imports
+        return "infraray"
+    return find_agent_kind(spec.kind).provider(spec.target) or "infraray"
 
 
 def _json(value: Any) -> str:

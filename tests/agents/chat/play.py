@@ -7,12 +7,12 @@ from typing import Any
 
 import infraray
 from infraray.agents import Briefing, Turn
-from infraray.agents.chat import ChatAgent, make_chat_agent
+from infraray.agents.chat import ChatAgent
 from tests.openai_server import Server
 
 
 def agent_at(server: Server, **options: Any) -> ChatAgent:
-    return make_chat_agent(f"m@{server.url}", options)
+    return ChatAgent("m", server.url, **options)
 
 
 async def play(

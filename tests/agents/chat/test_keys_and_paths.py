@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from infraray.agents.chat import ChatAgent, FixedEndpoint, make_chat_agent
+from infraray.agents.chat import ChatAgent, FixedEndpoint
 from infraray.agents.chat.connections import connect
 from infraray.errors import Unavailable
 from tests.agents.chat.play import agent_at, play
@@ -35,14 +35,14 @@ def test_a_key_that_is_none_is_told_at_the_start_and_not_shown(
 ) -> None:
     monkeypatch.setenv(name, key)
     options = {} if name == "OPENAI_API_KEY" else {"api_key_env": name}
-    problem = make_chat_agent("m@http://localhost/v1", options).problem()
+    problem = ChatAgent("m", "http://localhost/v1", **options).problem()
     assert problem == f"{name} {fault}; export the key alone under this name" and "secr" not in problem
 
 
 def test_a_key_that_may_be_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in ("sk-proj-A1_b2-C3", "EMPTY", "a" * 500, "abc==", "user:token/+.~"):
         monkeypatch.setenv("OPENAI_API_KEY", key)
-        assert make_chat_agent("m@http://localhost/v1", {}).problem() is None
+        assert ChatAgent("m", "http://localhost/v1").problem() is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infraray.agents import load_agent
-from infraray.agents.chat import ChatAgent, make_chat_agent
+from infraray.agents.chat import ChatAgent
 from infraray.agents.chat.tools import Calculator, Notes
 from infraray.errors import InfrarayError
 
@@ -28,7 +28,7 @@ from infraray.errors import InfrarayError
 )
 def test_wrong_options_are_told(options: dict[str, Any], line: str) -> None:
     with pytest.raises(InfrarayError, match=line) as told:
-        make_chat_agent("m@http://localhost/v1", options)
+        ChatAgent("m", "http://localhost/v1", **options)
     assert str(told.value).startswith("chat:m: ") and "\n" not in str(told.value)
 
 
@@ -51,7 +51,7 @@ def test_a_wrong_spec_is_told_before_anything_is_played(spec: str, line: str) ->
 @pytest.mark.parametrize("target", ["m", "m@localhost:8000", "@http://localhost/v1"])
 def test_a_target_needs_model_and_url(target: str) -> None:
     with pytest.raises(InfrarayError, match="must be chat:MODEL@BASE_URL"):
-        make_chat_agent(target, {})
+        load_agent(f"chat:{target}", "load_balance")
 
 
 def test_an_agent_waits_for_its_answers() -> None:

@@ -1,0 +1,106 @@
+"""Kinds of agents: what the word before a spec's first colon means, as flat data by name."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from infraray.agents.agent import Agent
+from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.ownership import check_owner
+
+if TYPE_CHECKING:
+    from infraray.agents.chat.endpoints import ServedModel
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class AgentKind(ABC):
+    """How the agents of a kind are found and made: ``name:target?option=value``.
+
+    Args:
+        name: what specs call the kind.
+    """
+
+    package: ClassVar[str] = ""
+    """Distribution that agents of the kind need and infraray does not install; empty where there is none."""
+    install: ClassVar[str] = ""
+    """The command that installs it."""
+    asks_a_model: ClassVar[bool] = False
+    """Whether its agents are chat agents, whose options (`ChatOptions`) name prices and how much is asked at once."""
+    needs_engine: ClassVar[bool] = False
+    """Whether the target names an engine, which a run starts before its agents play."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abstractmethod
+    def make(self, target: str, options: Mapping[str, Any], scenario: str, engines: Mapping[str, ServedModel]) -> Agent:
+        """Makes the agent that a spec names.
+
+        Args:
+            target: what stands between the kind and the options.
+            options: by name, the values as YAML reads them.
+            scenario: the id or name of the scenario that it plays.
+            engines: what the run's engines serve, by name.
+
+        Raises:
+            UnknownName: no such agent; the nearest names are told.
+            InfrarayError: one line for everything that is wrong.
+        """
+
+    def targets(self, scenario: str) -> list[str]:
+        """What ``name:*`` stands for in a scenario, and a shell offers; empty where targets cannot be listed."""
+        return []
+
+    def module(self, target: str) -> str | None:
+        """The module that an agent comes from, if that decides its answers; None where it comes by another way."""
+        return None
+
+    def files(self, target: str) -> dict[str, str]:
+        """The user's files that an agent comes from, as {path: SHA-256}: part of an episode's identity."""
+        return {}
+
+    def provider(self, target: str) -> str | None:
+        """Who serves an agent's model, in OpenTelemetry's words (``gen_ai.provider.name``); None without a model."""
+        return None
+
+
+_kinds: dict[str, str | type[AgentKind]] = {}
+
+
+def register_agent_kind(name: str, entry_point: str | type[AgentKind]) -> None:
+    """Makes ``name:...`` mean agents of a kind.
+
+    Args:
+        name: small letters, digits, ``_`` and ``-``.
+        entry_point: the `AgentKind` subclass, or ``module:Class``, which is imported when a spec names the kind.
+
+    Raises:
+        InfrarayError: the name is none, or is taken by other code (`infraray.ownership`).
+    """
+    if not _NAME.fullmatch(name):
+        raise InfrarayError(f"register_agent_kind: name={name!r}: must have small letters, digits, '_' and '-'")
+    check_owner(f"kind of agents {name}", _kinds.get(name, entry_point), entry_point)
+    _kinds[name] = entry_point
+
+
+def agent_kinds() -> list[str]:
+    """The registered kinds, by name, ours first."""
+    return list(_kinds)
+
+
+def find_agent_kind(name: str) -> AgentKind:
+    """The kind that a name means.
+
+    Raises:
+        UnknownName: no such kind; the nearest names are told.
+    """
+    if name not in _kinds:
+        raise UnknownName(f"unknown kind of agents {name!r}; {did_you_mean(name, _kinds)}")
+    found = _kinds[name]
+    kind_class: type[AgentKind] = pkgutil.resolve_name(found) if isinstance(found, str) else found
+    return kind_class(name)
