@@ -22,7 +22,7 @@ from infraray.reports.table_lines import print_table
 from infraray.runs.plan import Plan
 from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.manifest import BrokenManifest, read_manifest
+from infraray.trajectories.manifest import BrokenManifest, Manifest
 from infraray.trajectories.store import check_name, collected
 
 _AT_ONCE = 10_000
@@ -72,7 +72,7 @@ def _check_name(folder: Path, name: str) -> None:
     """Refuses another run's folder; a damaged ``run.json`` would be written anew."""
     if (folder / "run.json").exists():
         try:
-            before = read_manifest(folder / "run.json")
+            before = Manifest.load(folder / "run.json")
         except BrokenManifest:
             return
         check_name(folder, before, name)
@@ -99,7 +99,7 @@ def print_dry_run(found: DryRun, console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for lineup in plan.lineups:
         for entry in lineup.entries:
-            episodes, owed = plan.total_per_entry(lineup), found.owed[lineup.label, entry.agent]
+            episodes, owed = lineup.total_per_entry, found.owed[lineup.label, entry.agent]
             counts = len(lineup.seeds), plan.spec.repetitions, episodes, episodes - owed, owed
             table.add_row(printable(lineup.label), printable(entry.agent), *(f"{count:,}" for count in counts))
     print_table(table, console)

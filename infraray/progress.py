@@ -32,7 +32,7 @@ class RunProgress:
         self.totals: Counter[Who] = Counter()
         for lineup in plan.lineups:
             for entry in lineup.entries:
-                self.totals[lineup.label, entry.agent] = plan.total_per_entry(lineup)
+                self.totals[lineup.label, entry.agent] = lineup.total_per_entry
         self.done: Counter[Who] = Counter()
         self.failed: Counter[Who] = Counter()
         self.played_here = 0

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from infraray.errors import InfrarayError
+
+
+@dataclass(frozen=True)
+class SeedRange:
+    """Seeds from ``start`` up to, not including, ``stop``; a million take no memory."""
+
+    start: int
+    stop: int
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.stop))
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __contains__(self, seed: object) -> bool:
+        return seed in range(self.start, self.stop)
 
 
 def is_whole(value: Any) -> bool:

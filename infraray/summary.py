@@ -46,8 +46,8 @@ class Summary:
 def note_start(plan: Plan, run_dir: Path) -> None:
     """Writes the plan and this start into ``run.json``; the folder's lock must be held."""
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"infraray_version": __version__, "created_at": created_at, "sessions": [session()]}
-    write_manifest(run_dir, {**plan.manifest(), **about})
+    about = {"infraray_version": __version__, "created_at": created_at, "sessions": (session(),)}
+    write_manifest(run_dir, plan.manifest().model_copy(update=about))
 
 
 def settled(plan: Plan, run_dir: Path) -> Summary | None:

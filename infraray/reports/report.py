@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from infraray.reports.notation import count_of
 from infraray.reports.selection import REPORTED, Results, Selection, select
 from infraray.statistics.distributions import Distribution, score_distributions
 from infraray.statistics.forfeits import count_forfeits
+from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import read_repairs
 
@@ -41,7 +41,7 @@ class ScenarioReport:
     """
 
     label: str
-    entry: Mapping[str, Any]
+    entry: PlannedScenario
     score: Score
     leaderboard: Leaderboard
     distributions: Mapping[str, Distribution]
@@ -148,7 +148,7 @@ def report(run_dir: str | Path) -> Report:
         raise InfrarayError(f"{run_dir}: {error}") from None
 
 
-def evaluate(episodes: Iterable[pa.RecordBatch], manifest: Mapping[str, Any]) -> Report:
+def evaluate(episodes: Iterable[pa.RecordBatch], manifest: Manifest) -> Report:
     """Evaluates the episodes of a run.
 
     Args:
@@ -161,15 +161,15 @@ def evaluate(episodes: Iterable[pa.RecordBatch], manifest: Mapping[str, Any]) ->
     return _evaluate(select(episodes, manifest), manifest)
 
 
-def _evaluate(selection: Selection, manifest: Mapping[str, Any]) -> Report:
+def _evaluate(selection: Selection, manifest: Manifest) -> Report:
     made = Report(
-        name=manifest["name"],
-        infraray_version=manifest["infraray_version"],
-        created_at=manifest["created_at"],
+        name=manifest.name,
+        infraray_version=manifest.infraray_version,
+        created_at=manifest.created_at,
         scenarios=tuple(_evaluate_scenario(results) for results in selection.results),
         left_out=selection.left_out,
         files={},
-        origin=tuple(describe(manifest.get("sessions"))),
+        origin=tuple(describe(manifest.sessions)),
     )
     if not made.collected:
         raise InfrarayError(

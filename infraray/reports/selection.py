@@ -9,7 +9,7 @@ Episodes are read once, some thousands at a time. Of each stay the few numbers t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from infraray.environment import Score
 from infraray.reports.tallies import Tallies, numbers
 from infraray.statistics.task_scores import Booleans, TaskScores
+from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
 Verdicts = NDArray[np.int8]
@@ -60,7 +61,7 @@ class Results(TaskScores):
     """
 
     label: str
-    entry: Mapping[str, Any]
+    entry: PlannedScenario
     score: Score
     planned: int
     correct: Verdicts
@@ -91,16 +92,15 @@ class Selection:
     left_out: int
 
 
-def select(episodes: Iterable[pa.RecordBatch], manifest: Mapping[str, Any]) -> Selection:
+def select(episodes: Iterable[pa.RecordBatch], manifest: Manifest) -> Selection:
     """Lays out the episodes that the run's present plan asks for.
 
     Args:
         episodes: with the columns `REPORTED`, each episode once.
         manifest: the run's.
     """
-    scenarios = manifest["scenarios"]
-    planned = PlannedEpisodes(scenarios)
-    collecting = {label: _Scenario(label, entry) for label, entry in scenarios.items()}
+    planned = PlannedEpisodes(manifest.scenarios)
+    collecting = {label: _Scenario(label, entry) for label, entry in manifest.scenarios.items()}
     left_out = 0
     for batch in episodes:
         for label, part in planned.by_label(batch):
@@ -114,10 +114,10 @@ def select(episodes: Iterable[pa.RecordBatch], manifest: Mapping[str, Any]) -> S
 class _Scenario:
     """The episodes of one scenario while they are read."""
 
-    def __init__(self, label: str, entry: Mapping[str, Any]) -> None:
+    def __init__(self, label: str, entry: PlannedScenario) -> None:
         self.label = label
         self.entry = entry
-        self.agents = tuple(entry["agents"])
+        self.agents = entry.agents
         self.tallies = Tallies(len(self.agents))
         self._read: dict[str, list[NDArray[Any]]] = {name: [] for name in _KEPT}
 
@@ -148,10 +148,10 @@ class _Scenario:
         return Results(
             label=self.label,
             entry=self.entry,
-            score=Score(**self.entry["score"]),
+            score=self.entry.score,
             agents=self.agents,
             tasks=len(seeds),
-            planned=self.entry["owed_total"],
+            planned=self.entry.owed_total,
             task=task,
             scores=kept.pop("score"),
             floors=kept.pop("floor"),

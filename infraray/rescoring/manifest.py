@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from infraray.errors import InfrarayError
 from infraray.registration import find
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.reader import Run
 from infraray.user_file import load_file
 
 
-def new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str, str]]:
+def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
     """The new run's ``run.json``, and for each scenario that is left out of it a line that says why.
 
     Makes every environment once, so that what cannot be replayed is told first.
@@ -23,12 +23,12 @@ def new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str, 
 
     missing = _import_files(run)
     scenarios, left_out = {}, {}
-    for label, scenario in run.manifest["scenarios"].items():
+    for label, scenario in run.manifest.scenarios.items():
         if only not in (None, label):
             continue
         try:
-            environment = find(scenario["id"]).environment_class()(
-                **scenario["parameters"], **scenario["options"], level=scenario["level"]
+            environment = find(scenario.id).environment_class()(
+                **scenario.parameters, **scenario.options, level=scenario.level
             )
         except InfrarayError as error:
             left_out[label] = f"{label}: {'; '.join([*str(error).splitlines(), *missing])}"
@@ -40,24 +40,23 @@ def new_manifest(run: Run, only: str | None) -> tuple[dict[str, Any], dict[str, 
                 f"{label} drives a live system, which does not repeat itself; only simulators are rescored"
             )
         else:
-            scenarios[label] = {**scenario, "score": vars(environment.score)}
+            scenarios[label] = scenario.model_copy(update={"score": environment.score})
     if not scenarios:
         raise InfrarayError(f"{run.path}: nothing can be rescored: {'; '.join(left_out.values())}")
-    manifest = {
-        **run.manifest,
-        "name": f"{run.manifest['name']}-rescored",
+    about = {
+        "name": f"{run.manifest.name}-rescored",
         "scenarios": scenarios,
         "infraray_version": __version__,
         "rescored_from": str(run.path),
         "rescored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return manifest, left_out
+    return run.manifest.model_copy(update=about), left_out
 
 
 def _import_files(run: Run) -> list[str]:
     """Imports the run's own files; returns what is wrong with those that cannot be: not every scenario needs them."""
     wrong = []
-    for path in run.manifest.get("plan", {}).get("imports", ()):
+    for path in run.manifest.plan.imports:
         try:
             load_file(path)
         except InfrarayError as error:

@@ -23,6 +23,7 @@ from infraray.rescoring.result import Rescoring, Tally
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.episode_reader import Steps, count_episodes, read_episodes
 from infraray.trajectories.episode_selection import Selection
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore, write_manifest
@@ -72,20 +73,19 @@ def rescore(
 
 
 def _rescore_all(
-    run: Run, episodes: Iterable[tuple[Mapping[str, Any], Steps]], store: RunStore, manifest: Mapping[str, Any]
+    run: Run, episodes: Iterable[tuple[Mapping[str, Any], Steps]], store: RunStore, manifest: Manifest
 ) -> tuple[dict[tuple[str, str], Tally], int]:
     """What was done to the planned episodes of the scenarios that are rescored, and how many are of no plan."""
-    limits = run.manifest.get("plan", {}).get("limits", {})
-    replayer = Replayer(limits.get("episode_s", 300.0))
+    replayer = Replayer(run.manifest.plan.limits.get("episode_s", 300.0))
     entries: dict[tuple[Any, ...], Entry] = {}
     tallies: dict[tuple[str, str], Tally] = {}
-    planned = PlannedEpisodes(run.manifest["scenarios"])
+    planned = PlannedEpisodes(run.manifest.scenarios)
     left_out = 0
     for row, steps in episodes:
         label = planned.label(row)
         if label is None:
             left_out += 1
-        if label not in manifest["scenarios"]:
+        if label not in manifest.scenarios:
             continue
         row = {**row, "scenario_label": label}
         episode = StoredEpisode(row, steps.read())
@@ -93,14 +93,14 @@ def _rescore_all(
         identity = bytes.fromhex(row["episode_id"])
         if row["status"] == "failed":
             tally.failed_before += 1
-            store.append(encode(copied(episode, manifest["name"]), [identity]))
+            store.append(encode(copied(episode, manifest.name), [identity]))
             continue
         # Equal entries are one object: what an entry derives from its parameters is worked out once.
         key = row["scenario_label"], row["agent"], json.dumps(read_json(row["extra"]).get("files"))
         if key not in entries:
-            entries[key] = _entry(row, manifest["scenarios"][row["scenario_label"]]["id"])
+            entries[key] = _entry(row, manifest.scenarios[row["scenario_label"]].id)
         trajectory = replayer.replay(episode, entries[key])
-        batch = to_batch(manifest["name"], [trajectory])
+        batch = to_batch(manifest.name, [trajectory])
         after = batch.drop_columns(["steps_taken"]).to_pylist()[0]
         changes = find_changes(episode, after, trajectory, replayer.answers)
         tally.add(episode, after, trajectory, changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 from infraray.agents import find_agent_kind, parse_agent
 from infraray.engines import EngineSpec
@@ -14,7 +14,8 @@ from infraray.episodes import Entry, EpisodeSpec
 from infraray.errors import without_secrets
 from infraray.registration import Registration
 from infraray.runs.run_file import RunSpec
-from infraray.runs.seeds import SeedRange
+from infraray.seeds import SeedRange
+from infraray.trajectories.manifest import Manifest, PlannedScenario, WrittenPlan
 from infraray.user_code import guarded
 
 
@@ -27,6 +28,41 @@ class Lineup:
     environment: Environment
     entries: tuple[Entry, ...]
     seeds: SeedRange | tuple[int, ...]
+    repetitions: int
+
+    @property
+    def total_per_entry(self) -> int:
+        """How many episodes each agent plays."""
+        return len(self.seeds) * self.repetitions
+
+    @cached_property
+    def described(self) -> PlannedScenario:
+        """The scenario as ``run.json`` keeps it.
+
+        Raises:
+            InfrarayError: what the scenario says of itself is nothing that can be written.
+        """
+        with guarded(f"scenario {self.label}"):
+            described = PlannedScenario(
+                scenario=self.registration.name,
+                id=self.registration.id,
+                version=self.registration.version,
+                parameters=without_secrets(self.environment.parameters.model_dump(mode="json")),
+                options=self.environment.options(),
+                level=self.environment.level,
+                score=self.environment.score,
+                task_description=self.environment.task_description,
+                available_actions=self.environment.available_actions,
+                observation=tuple(self.environment.layout.describe()),
+                agents=tuple(entry.agent for entry in self.entries),
+                digests={entry.agent: entry.digest.hex() for entry in self.entries},
+                code={entry.agent: dict(entry.code) for entry in self.entries},
+                seeds=self.seeds,
+                repetitions=self.repetitions,
+                owed_total=self.total_per_entry * len(self.entries),
+            )
+            json.dumps(described.model_dump(mode="json"), ensure_ascii=False).encode()
+        return described
 
 
 @dataclass(frozen=True)
@@ -45,18 +81,13 @@ class Plan:
     @property
     def total(self) -> int:
         """How many episodes there are."""
-        return sum(self.total_per_entry(lineup) * len(lineup.entries) for lineup in self.lineups)
-
-    def total_per_entry(self, lineup: Lineup) -> int:
-        """How many episodes each of a lineup's agents plays."""
-        return len(lineup.seeds) * self.spec.repetitions
+        return sum(lineup.total_per_entry * len(lineup.entries) for lineup in self.lineups)
 
     @property
     def total_conversations(self) -> int:
         """How many episodes are of conversational agents."""
         return sum(
-            self.total_per_entry(lineup) * sum(entry.conversational for entry in lineup.entries)
-            for lineup in self.lineups
+            lineup.total_per_entry * sum(entry.conversational for entry in lineup.entries) for lineup in self.lineups
         )
 
     @property
@@ -75,36 +106,8 @@ class Plan:
                     for repetition in range(self.spec.repetitions):
                         yield EpisodeSpec(entry, seed, repetition)
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """What ``run.json`` keeps beside the data: the plan, and what its names were resolved to."""
-        scenarios = {lineup.label: self._described(lineup) for lineup in self.lineups}
-        plan = without_secrets(self.spec.model_dump(mode="json"))
-        return {"name": self.spec.name, "plan": plan, "scenarios": scenarios}
-
-    def _described(self, lineup: Lineup) -> dict[str, Any]:
-        """A scenario in the manifest.
-
-        Raises:
-            InfrarayError: what the scenario says of itself is nothing that can be written.
-        """
-        with guarded(f"scenario {lineup.label}"):
-            described = {
-                "scenario": lineup.registration.name,
-                "id": lineup.registration.id,
-                "version": lineup.registration.version,
-                "parameters": without_secrets(lineup.environment.parameters.model_dump(mode="json")),
-                "options": lineup.environment.options(),
-                "level": lineup.environment.level,
-                "score": vars(lineup.environment.score),
-                "task_description": lineup.environment.task_description,
-                "available_actions": lineup.environment.available_actions,
-                "observation": lineup.environment.layout.describe(),
-                "agents": [entry.agent for entry in lineup.entries],
-                "digests": {entry.agent: entry.digest.hex() for entry in lineup.entries},
-                "code": {entry.agent: dict(entry.code) for entry in lineup.entries},
-                "seeds": vars(lineup.seeds) if isinstance(lineup.seeds, SeedRange) else lineup.seeds,
-                "repetitions": self.spec.repetitions,
-                "owed_total": self.total_per_entry(lineup) * len(lineup.entries),
-            }
-            json.dumps(described, ensure_ascii=False).encode()
-        return described
+        plan = WrittenPlan.model_validate(without_secrets(self.spec.model_dump(mode="json")))
+        scenarios = {lineup.label: lineup.described for lineup in self.lineups}
+        return Manifest(name=self.spec.name, plan=plan, scenarios=scenarios)

@@ -56,9 +56,9 @@ def make_plan(spec: RunSpec) -> Plan:
     # In the order in which they were imported here: one may need what another registers.
     used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
     sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
-    plan = Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
-    plan.manifest()  # what cannot be described is refused before anything is played
-    return plan
+    for lineup in lineups:
+        lineup.described  # noqa: B018 (what cannot be described is refused before anything is played)
+    return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
 
 
 def obstacle(environment: Environment) -> str | None:
@@ -133,7 +133,8 @@ def _resolve(
                 served_by = engine.identity if engine is not None else None
                 with guarded(f"scenario {section.scenario}"):
                     entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
-    return Lineup(label, registration, environment, tuple(entries.values()), section.seeds or spec.seeds)
+    seeds = section.seeds or spec.seeds
+    return Lineup(label, registration, environment, tuple(entries.values()), seeds, spec.repetitions)
 
 
 def _check_apart(earlier: Lineup, lineup: Lineup) -> None:

@@ -12,7 +12,8 @@ from infraray.engines import EngineSpec
 from infraray.environment import InvalidActionPolicy
 from infraray.episodes import Limits
 from infraray.errors import InfrarayError, explain_validation
-from infraray.runs.seeds import SeedRange, Seeds
+from infraray.runs.seeds import Seeds
+from infraray.seeds import SeedRange
 from infraray.strict import StrictModel
 from infraray.yaml_file import Where, nowhere, read_yaml
 

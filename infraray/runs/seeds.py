@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator
 
-
-@dataclass(frozen=True)
-class SeedRange:
-    """Seeds from ``start`` up to, not including, ``stop``; a million take no memory."""
-
-    start: int
-    stop: int
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.stop))
-
-    def __len__(self) -> int:
-        return self.stop - self.start
+from infraray.seeds import SeedRange
 
 
 def _read_seeds(value: Any) -> SeedRange | tuple[int, ...]:

@@ -35,14 +35,14 @@ class Selection:
         Raises:
             InfrarayError: one line with what the run holds.
         """
-        scenarios: dict[str, Any] = run.manifest.get("scenarios", {})
+        scenarios = run.manifest.scenarios
         if self.scenario is not None and self.scenario not in scenarios:
             raise InfrarayError(f"{run.path}: has no scenario {self.scenario!r}; it has {', '.join(scenarios)}")
-        agents = sorted({agent for found in scenarios.values() for agent in found["agents"]})
+        agents = sorted({agent for found in scenarios.values() for agent in found.agents})
         labels = [self.scenario] if self.scenario is not None else list(scenarios)
         if not any(
             self.wants({"agent": agent, "scenario_label": label})
             for label in labels
-            for agent in scenarios[label]["agents"]
+            for agent in scenarios[label].agents
         ):
             raise InfrarayError(f"{run.path}: no agent matches {self.agent!r}; the run has {', '.join(agents)}")

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from infraray.errors import InfrarayError
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.schema import EPISODES, SCHEMA_VERSION, STEPS
+from infraray.trajectories.schema import EPISODES, STEPS
+from infraray.version import SCHEMA_VERSION
 
 ROWS_AT_ONCE = 4096
 """Episodes that are read at the same time."""

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from infraray.episodes import episode_id
+from infraray.seeds import SeedRange
+from infraray.trajectories.manifest import PlannedScenario
 
 
 class _Part(NamedTuple):
@@ -29,17 +31,16 @@ class PlannedEpisodes:
     """The episodes of a plan, none of them in memory.
 
     Args:
-        scenarios: the part of ``run.json`` with that name.
+        scenarios: those of ``run.json``, by label.
     """
 
-    def __init__(self, scenarios: Mapping[str, Any]) -> None:
+    def __init__(self, scenarios: Mapping[str, PlannedScenario]) -> None:
         self._parts: defaultdict[tuple[str, str], list[_Part]] = defaultdict(list)
-        for label, entry in scenarios.items():
-            seeds = entry["seeds"]
-            among = range(seeds["start"], seeds["stop"]) if isinstance(seeds, Mapping) else frozenset(seeds)
-            for agent, digest in entry["digests"].items():
-                part = _Part(label, bytes.fromhex(digest), among, entry["repetitions"])
-                self._parts[entry["scenario"], agent].append(part)
+        for label, planned in scenarios.items():
+            among = planned.seeds if isinstance(planned.seeds, SeedRange) else frozenset(planned.seeds)
+            for agent, digest in planned.digests.items():
+                part = _Part(label, bytes.fromhex(digest), among, planned.repetitions)
+                self._parts[planned.scenario, agent].append(part)
 
     def by_label(self, batch: pa.RecordBatch) -> Iterator[tuple[str | None, pa.RecordBatch]]:
         """Stored episodes, sorted by what the plan calls their scenario; None: it does not ask for them.

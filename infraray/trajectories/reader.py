@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +12,7 @@ from infraray.folders import holds, named_path
 from infraray.trajectories.compaction import flatten_steps
 from infraray.trajectories.encoding import decode
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.manifest import read_manifest
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.parts import BrokenPart, Part, find_parts, first_of
 from infraray.trajectories.schema import EPISODES, SEGMENT, STEPS
 from infraray.trajectories.segments import read_messages
@@ -31,12 +30,12 @@ class Run:
 
     def __init__(self, path: str | Path) -> None:
         self.path = named_path("run", path)
-        manifest = self.path / "run.json"
-        if not manifest.exists():
+        path_of_manifest = self.path / "run.json"
+        if not path_of_manifest.exists():
             if holds(self.path, "study"):
                 raise InfrarayError(f"{path}: holds a study and no run; 'infraray report {path}' shows it")
             raise InfrarayError(f"{path}: holds no run (no run.json); give the folder that 'infraray run' wrote")
-        self.manifest: dict[str, Any] = read_manifest(manifest)
+        self.manifest = Manifest.load(path_of_manifest)
 
     def episodes(self, columns: Sequence[str] = tuple(EPISODES.names)) -> pa.Table:
         """All collected episodes, each once, schema `EPISODES`.

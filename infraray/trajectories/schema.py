@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from infraray.version import SCHEMA_VERSION
 
 
 @dataclass(frozen=True)

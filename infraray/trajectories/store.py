@@ -16,7 +16,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -28,9 +28,8 @@ from infraray.errors import InfrarayError
 from infraray.trajectories.compaction import compact
 from infraray.trajectories.encoding import Message, decode, encode
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.manifest import BrokenManifest, read_manifest, write_whole
+from infraray.trajectories.manifest import BrokenManifest, Manifest
 from infraray.trajectories.parts import BrokenPart, find_parts, first_of
-from infraray.trajectories.schema import SCHEMA_VERSION
 from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
 
 SEGMENT_BYTES = 128 * 2**20
@@ -186,8 +185,8 @@ def collected(run_dir: Path) -> EpisodeIndex:
     return index
 
 
-def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
-    """Makes a run's folder where it is missing; returns the ``run.json`` that is there, empty where none is.
+def open_folder(run_dir: Path, name: str) -> Manifest | None:
+    """Makes a run's folder where it is missing; returns the ``run.json`` that is there, None where none is.
 
     One that is damaged, or no run's, is kept as ``run.json.damaged`` and will be written anew.
 
@@ -198,40 +197,38 @@ def open_folder(run_dir: Path, name: str) -> dict[str, Any]:
     with _explaining(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            return {}
+            return None
         try:
-            before = read_manifest(path)
+            before = Manifest.load(path)
         except BrokenManifest:
             os.replace(path, run_dir / f"run.json.damaged-{uuid.uuid4().hex[:8]}")
-            return {}
+            return None
     check_name(run_dir, before, name)
     return before
 
 
-def check_name(run_dir: Path, manifest: Mapping[str, Any], name: str) -> None:
+def check_name(run_dir: Path, manifest: Manifest, name: str) -> None:
     """Refuses a folder whose ``run.json`` is that of a run with another name.
 
     Raises:
         InfrarayError: it is.
     """
-    if manifest["name"] != name:
-        raise InfrarayError(f"{run_dir}: holds the run {manifest['name']!r}; choose another --out for {name!r}")
+    if manifest.name != name:
+        raise InfrarayError(f"{run_dir}: holds the run {manifest.name!r}; choose another --out for {name!r}")
 
 
-def write_manifest(run_dir: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(run_dir: Path, manifest: Manifest) -> None:
     """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` and the sessions stay.
 
     Raises:
         InfrarayError: see `open_folder`.
     """
-    before = open_folder(run_dir, manifest["name"])
-    kept: dict[str, Any] = {}
-    if before:
-        kept["created_at"] = before["created_at"]
-    if isinstance(before.get("sessions"), list):
-        kept["sessions"] = [*before["sessions"], *manifest.get("sessions", [])]
+    before = open_folder(run_dir, manifest.name)
+    if before is not None:
+        sessions = (*before.sessions, *manifest.sessions)
+        manifest = manifest.model_copy(update={"created_at": before.created_at, "sessions": sessions})
     with _explaining(run_dir):
-        write_whole(run_dir / "run.json", {"schema_version": SCHEMA_VERSION, **manifest, **kept})
+        manifest.dump(run_dir / "run.json")
 
 
 def _select(message: Message, keep: list[bool]) -> Message:

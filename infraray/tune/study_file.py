@@ -14,7 +14,8 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from infraray.agents import parse_agent
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.registration import Registration, find
-from infraray.runs.seeds import SeedRange, Seeds
+from infraray.runs.seeds import Seeds
+from infraray.seeds import SeedRange
 from infraray.strict import StrictModel
 from infraray.tune.episodes import EpisodeObjective
 from infraray.tune.objective import Objective, SearchRequest

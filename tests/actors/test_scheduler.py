@@ -17,6 +17,7 @@ from infraray.launch import run
 from infraray.reports.report import report
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
+from infraray.seeds import SeedRange
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore
 from tests.actors.watching import content
@@ -267,5 +268,5 @@ def test_a_run_that_waits_for_the_folder_leaves_its_plan_as_it_is(tmp_path: Path
             assert not waiting.done()
         waiting.result()
     after = Run(tmp_path / "run").manifest
-    assert after["scenarios"]["load_balance"]["seeds"] == {"start": 0, "stop": 5}
-    assert after["created_at"] == before["created_at"]
+    assert after.scenarios["load_balance"].seeds == SeedRange(0, 5)
+    assert after.created_at == before.created_at

@@ -1,6 +1,5 @@
 """What a person writes about an engine, and the command line and reasons that follow."""
 
-import json
 from typing import Any
 
 import pytest
@@ -131,11 +130,11 @@ def test_a_secret_starts_the_engine_and_stands_in_no_file() -> None:
     shown = {**dict.fromkeys(env, "..."), "HF_HOME": "/models"}
     assert spec.identity["env"] == shown
     run = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"], "engines": {"e": spec}}
-    assert make_plan(parse_run(run)).manifest()["plan"]["engines"]["e"]["env"] == shown
+    assert make_plan(parse_run(run)).manifest().plan.engines["e"]["env"] == shown
     tuned = {"scenario": "inference", "parameters": {"model": "m", "env": env}, "agents": ["scripted:random"]}
     manifest = make_plan(parse_run({"name": "x", "scenarios": [tuned]})).manifest()
-    assert manifest["scenarios"]["inference"]["parameters"]["env"] == shown
-    assert "hf_abc" not in json.dumps(manifest)
+    assert manifest.scenarios["inference"].parameters["env"] == shown
+    assert "hf_abc" not in manifest.model_dump_json()
 
 
 @pytest.mark.parametrize(

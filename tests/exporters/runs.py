@@ -32,9 +32,8 @@ def play_scenarios(
 ) -> Run:
     """Plays the sections of a run file and stores them; an agent that waits has an event loop."""
     plan = make_plan(parse_run({"name": folder.name, "scenarios": sections, "agents": agents, "seeds": seeds}))
-    write_manifest(
-        folder, {**plan.manifest(), "infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
-    )
+    about = {"infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
+    write_manifest(folder, plan.manifest().model_copy(update=about))
     player = EpisodePlayer(60)
     store = RunStore(folder)
     episodes = list(plan.episodes())

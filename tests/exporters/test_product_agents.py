@@ -30,8 +30,8 @@ SIMULATED = [
 
 def environments(run: Run) -> dict[str, Environment]:
     return {
-        label: find(entry["id"]).environment_class()(**entry["parameters"], **entry["options"], level=entry["level"])
-        for label, entry in run.manifest["scenarios"].items()
+        label: find(entry.id).environment_class()(**entry.parameters, **entry.options, level=entry.level)
+        for label, entry in run.manifest.scenarios.items()
     }
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infraray.episodes import episode_id
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.schema import EPISODES
 
 HOSTILE = [
@@ -90,7 +91,7 @@ def _column(values, kind, shape):
     return pa.array(values.tolist()).cast(kind)
 
 
-def manifest(*tables, owed=0, agents=None):
+def manifest(*tables, owed=0, agents=None, seeds=None):
     """What ``run.json`` holds for tables of one scenario each; ``owed`` episodes more are planned for the first."""
     scenarios = {}
     for index, table in enumerate(tables):
@@ -106,17 +107,19 @@ def manifest(*tables, owed=0, agents=None):
             "observation": [],
             "agents": playing,
             "digests": {agent: digest(label, '{"servers":3}', 1, agent).hex() for agent in playing},
-            "seeds": {"start": 0, "stop": 10_000_000},
+            "seeds": seeds or {"start": 0, "stop": 10_000_000},
             "repetitions": 1000,
             "owed_total": table.num_rows + (owed if index == 0 else 0),
         }
-    return {
-        "schema_version": 1,
-        "name": "synthetic",
-        "infraray_version": "0.1.0",
-        "created_at": "2026-01-02T03:04:05+00:00",
-        "scenarios": scenarios,
-    }
+    return Manifest.model_validate(
+        {
+            "schema_version": 1,
+            "name": "synthetic",
+            "infraray_version": "0.1.0",
+            "created_at": "2026-01-02T03:04:05+00:00",
+            "scenarios": scenarios,
+        }
+    )
 
 
 def write_run(path, *tables, **changes):
@@ -125,5 +128,5 @@ def write_run(path, *tables, **changes):
     (path / "episodes").mkdir(parents=True)
     for index, table in enumerate(tables):
         pq.write_table(table, path / "episodes" / f"part-{index}.parquet")
-    (path / "run.json").write_text(json.dumps({**manifest(*tables), **changes}))
+    (path / "run.json").write_text(json.dumps({**manifest(*tables).model_dump(mode="json"), **changes}))
     return path

@@ -180,9 +180,7 @@ def test_episodes_of_another_level_are_left_out():
 
 def test_agents_and_seeds_that_the_plan_no_longer_holds_are_left_out():
     table = episodes(noisy(agents=3, tasks=5))
-    plan = manifest(table, agents=["agent:0", "agent:1"])
-    plan["scenarios"]["costs"]["seeds"] = [0, 2]
-    plan["scenarios"]["costs"]["owed_total"] = 4
+    plan = manifest(table, agents=["agent:0", "agent:1"], seeds=[0, 2], owed=4 - 15)
     report = evaluate(table.to_batches(), plan)
     assert (report.collected, report.owed, report.left_out) == (4, 0, 11)
 

@@ -62,8 +62,8 @@ def test_nothing_changes_where_nothing_was_changed(tmp_path: Path, policy: str) 
         for column in (*old_row.keys() - set(AS_PLAYED), "normalized_score"):
             assert new_row[column] == old_row[column], column
     assert new.steps() == run.steps()
-    assert new.manifest["name"] == "run-rescored"
-    assert new.manifest["rescored_from"] == str(run.path)
+    assert new.manifest.name == "run-rescored"
+    assert new.manifest.rescored_from == str(run.path)
     assert write_report(new.path) is not None
 
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_rescored_is_left_out_with_its_reason(
     assert set(rescoring.tallies) == {("second", SCRIPTED), ("second", TALKER)}
     assert (rescoring.total("episodes"), rescoring.left_out) == (4, 0)
     new = Run(rescoring.out)
-    assert set(new.episodes()["scenario_label"].to_pylist()) == set(new.manifest["scenarios"]) == {"second"}
+    assert set(new.episodes()["scenario_label"].to_pylist()) == set(new.manifest.scenarios) == {"second"}
     assert write_report(new.path) is not None
     counts, line = rescoring.summary().split("\n")
     assert counts.startswith("4 episodes rescored")

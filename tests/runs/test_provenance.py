@@ -9,6 +9,7 @@ import pytest
 
 from infraray import provenance
 from infraray.provenance import describe, git_state, session, shown_command, with_session
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.store import write_manifest
 
 SECRETS = [
@@ -81,7 +82,7 @@ def test_a_commit_and_changes_since_are_told(tmp_path: Path) -> None:
 
 def test_every_start_is_kept_and_the_first_time_stays(tmp_path: Path) -> None:
     for number in range(3):
-        write_manifest(tmp_path, {"name": "x", "created_at": f"time {number}", "sessions": [{"started_at": number}]})
+        write_manifest(tmp_path, Manifest(name="x", created_at=f"time {number}", sessions=({"started_at": number},)))
     kept = json.loads((tmp_path / "run.json").read_text())
     assert kept["created_at"] == "time 0"
     assert [each["started_at"] for each in kept["sessions"]] == [0, 1, 2]

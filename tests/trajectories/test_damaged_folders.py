@@ -37,8 +37,8 @@ def play(folder: Path, segment_bytes: int = 1) -> None:
     open_folder(folder, "small")
     player = EpisodePlayer(60, 0)
     with closing(RunStore(folder, segment_bytes)) as store:
-        manifest = {**plan().manifest(), "infraray_version": "0", "created_at": "2026-01-01T00:00:00+00:00"}
-        write_manifest(folder, manifest)
+        about = {"infraray_version": "0", "created_at": "2026-01-01T00:00:00+00:00"}
+        write_manifest(folder, plan().manifest().model_copy(update=about))
         specs = list(plan().episodes())
         for spec, absent in zip(specs, store.missing([spec.id for spec in specs]), strict=True):
             if absent:

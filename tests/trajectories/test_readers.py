@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas
 import pytest
 
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.schema import EPISODES, STEPS
 from infraray.trajectories.store import RunStore, write_manifest
 from tests.trajectories.episodes import message
@@ -13,7 +14,7 @@ from tests.trajectories.episodes import message
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run")
-    write_manifest(path, {"name": "test"})
+    write_manifest(path, Manifest(name="test"))
     for seeds in ((1, 2), (3,)):  # two files
         store = RunStore(path)
         store.append(message(*seeds))

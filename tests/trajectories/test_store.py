@@ -17,6 +17,7 @@ from infraray.errors import InfrarayError
 from infraray.trajectories import store as store_module
 from infraray.trajectories.encoding import decode, to_batch
 from infraray.trajectories.index import EpisodeIndex
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.reader import Run
 from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
 from infraray.trajectories.store import RunStore, write_manifest
@@ -25,7 +26,7 @@ from tests.trajectories.episodes import message, trajectory
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
-    write_manifest(tmp_path / "run", {"name": "test"})
+    write_manifest(tmp_path / "run", Manifest(name="test"))
     return tmp_path / "run"
 
 

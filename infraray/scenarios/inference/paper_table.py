@@ -34,6 +34,7 @@ from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
 from infraray.scenarios.inference.setting import Setting
 from infraray.space.values import Configuration
+from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 from infraray.trajectories.reader import Run
 
@@ -66,13 +67,13 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
         InfrarayError: the folder holds no run, or one that does not play this scenario.
     """
     run = Run(run_dir)
-    found = {label: entry for label, entry in run.manifest["scenarios"].items() if entry["scenario"] == SCENARIO}
+    found = {label: entry for label, entry in run.manifest.scenarios.items() if entry.scenario == SCENARIO}
     if not found:
         raise InfrarayError(f"{run_dir}: does not play the scenario {SCENARIO}")
-    scored: dict[str, list[ScoredRun]] = {agent: [] for entry in found.values() for agent in entry["agents"]}
+    scored: dict[str, list[ScoredRun]] = {agent: [] for entry in found.values() for agent in entry.agents}
     modes: dict[str, Counter[FailureMode]] = {agent: Counter() for agent in scored}
     for label, episode, extras in _episodes(run, found):
-        setting = InferenceParameters.parse(SCENARIO, found[label]["parameters"]).setting()
+        setting = InferenceParameters.parse(SCENARIO, found[label].parameters).setting()
         one, trace = read_episode(label, setting, episode, extras)
         scored[episode["agent"]].append(one)
         modes[episode["agent"]].update(failure_modes(trace))
@@ -125,7 +126,9 @@ def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, di
     return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
 
 
-def _episodes(run: Run, scenarios: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
+def _episodes(
+    run: Run, scenarios: Mapping[str, PlannedScenario]
+) -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
     """Each planned episode of the scenarios with its label and the facts of its steps, label by label."""
     found: dict[str, list[dict[str, Any]]] = {label: [] for label in scenarios}
     planned = PlannedEpisodes(scenarios)
@@ -144,9 +147,9 @@ def _episodes(run: Run, scenarios: Mapping[str, Any]) -> Iterator[tuple[str, dic
 
 
 def _row(
-    agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], scenarios: Iterable[Mapping[str, Any]]
+    agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], scenarios: Iterable[PlannedScenario]
 ) -> AgentRow:
-    planned = sum(entry["owed_total"] // len(entry["agents"]) for entry in scenarios if agent in entry["agents"])
+    planned = sum(entry.owed_total // len(entry.agents) for entry in scenarios if agent in entry.agents)
     owed = planned - len(runs)
     if owed:
         return AgentRow(agent, None, f"{owed} of its episodes are owed; give the same command again", modes)

@@ -26,6 +26,7 @@ from infraray.trajectories.exporters.conversation import (
     system_message,
 )
 from infraray.trajectories.exporters.targets import writing
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.stored_episode import Span, StoredEpisode, read_json
 
 SCHEMA_VERSION = "ATIF-v1.7"
@@ -65,7 +66,7 @@ class Atif:
         InfrarayError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
         self.episodes = 0
@@ -102,12 +103,12 @@ class Atif:
         return f"{self.episodes} episodes with {self.steps} ATIF steps written to {self.folder}"
 
 
-def trajectory(episode: StoredEpisode, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def trajectory(episode: StoredEpisode, manifest: Manifest) -> dict[str, Any]:
     """An episode as an ATIF document."""
     row = episode.row
-    scenario = manifest["scenarios"][row["scenario_label"]]
+    scenario = manifest.scenarios[row["scenario_label"]]
     models = [record["model"] for record in episode.agent_records if record.get("model")]
-    agent = {"name": row["agent"], "version": manifest.get("infraray_version", "unknown"), "extra": {"by": "infraray"}}
+    agent = {"name": row["agent"], "version": manifest.infraray_version, "extra": {"by": "infraray"}}
     if models:
         agent["model_name"] = models[0]
     steps: list[dict[str, Any]] = []

@@ -14,6 +14,7 @@ from typing import Any, Self
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.conversation import Message, can_be_told, exchanges, without_complaint
 from infraray.trajectories.exporters.metadata import METADATA
+from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.stored_episode import StoredEpisode
 
 
@@ -22,7 +23,7 @@ class Chat:
 
     Args:
         path: the file; JSONL, or Parquet where its name ends in ``.parquet``.
-        scenarios: the part of ``run.json`` with that name.
+        scenarios: those of ``run.json``, by label.
         valid_only: leaves out the steps whose action was not valid, question and answer, and the
             environment's complaint about them.
 
@@ -30,7 +31,7 @@ class Chat:
         InfrarayError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, scenarios: Mapping[str, Any], valid_only: bool = False) -> None:
+    def __init__(self, path: Path, scenarios: Mapping[str, PlannedScenario], valid_only: bool = False) -> None:
         self.scenarios = scenarios
         self.valid_only = valid_only
         self.episodes = 0
@@ -72,7 +73,7 @@ class Chat:
         left_out = f", {self.left_out_steps} invalid steps left out" if self.valid_only else ""
         return f"{self.episodes} episodes with {self.steps} steps written to {self._file.path}{left_out}"
 
-    def _messages(self, episode: StoredEpisode, scenario: Mapping[str, Any]) -> tuple[list[Message], int]:
+    def _messages(self, episode: StoredEpisode, scenario: PlannedScenario) -> tuple[list[Message], int]:
         """The conversation, and how many steps are in it."""
         messages: list[Message] = []
         kept = 0

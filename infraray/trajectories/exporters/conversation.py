@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.stored_episode import StoredEpisode
 
 Message = dict[str, Any]
@@ -55,16 +56,16 @@ def can_be_told(episode: StoredEpisode) -> bool:
     return has_model(episode) or all(step["text_observation"] is not None for step in episode.steps)
 
 
-def system_message(scenario: Mapping[str, Any]) -> Message:
+def system_message(scenario: PlannedScenario) -> Message:
     """The task in words.
 
     Args:
         scenario: its part of ``run.json``.
     """
-    return {"role": "system", "content": f"{scenario['task_description']}\n\n{scenario['available_actions']}"}
+    return {"role": "system", "content": f"{scenario.task_description}\n\n{scenario.available_actions}"}
 
 
-def exchanges(episode: StoredEpisode, scenario: Mapping[str, Any]) -> Iterator[Exchange]:
+def exchanges(episode: StoredEpisode, scenario: PlannedScenario) -> Iterator[Exchange]:
     """Yields an episode's steps as a conversation.
 
     Args:

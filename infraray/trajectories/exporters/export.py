@@ -82,7 +82,7 @@ def export(
     exporter: Exporter
     if to == "chat":
         path = named_path("--out", out) if out is not None else run.path / "exports" / "chat.jsonl"
-        exporter = Chat(path, run.manifest["scenarios"], valid_only)
+        exporter = Chat(path, run.manifest.scenarios, valid_only)
     elif to == "atif":
         exporter = Atif(named_path("--out", out) if out is not None else run.path / "exports" / "atif", run.manifest)
     else:
@@ -92,7 +92,7 @@ def export(
 
 def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> str:
     console = Console(file=sys.stderr, quiet=quiet)
-    planned = PlannedEpisodes(run.manifest["scenarios"])
+    planned = PlannedEpisodes(run.manifest.scenarios)
     left_out: Counter[str] = Counter()
     with exporter:
         episodes = track(

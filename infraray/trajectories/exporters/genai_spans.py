@@ -25,6 +25,7 @@ from infraray.trajectories.exporters.conversation import (
     system_message,
 )
 from infraray.trajectories.exporters.metadata import METADATA
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.stored_episode import Span, StoredEpisode
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ _STEP_COLUMNS = (
 )
 
 
-def spans_of(episode: StoredEpisode, manifest: Mapping[str, Any]) -> Iterator[ReadableSpan]:
+def spans_of(episode: StoredEpisode, manifest: Manifest) -> Iterator[ReadableSpan]:
     """Yields an episode's spans, the root first."""
     from opentelemetry.trace import SpanKind
 
     row = episode.row
-    scenario = manifest["scenarios"][row["scenario_label"]]
+    scenario = manifest.scenarios[row["scenario_label"]]
     trace = _Trace(row["episode_id"], manifest)
     times = episode.times
     start = row["started_at"].timestamp()
@@ -84,11 +85,11 @@ def spans_of(episode: StoredEpisode, manifest: Mapping[str, Any]) -> Iterator[Re
 class _Trace:
     """Makes the spans of one episode."""
 
-    def __init__(self, episode_id: str, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, episode_id: str, manifest: Manifest) -> None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-        version = str(manifest.get("infraray_version", "unknown"))
+        version = manifest.infraray_version
         self.episode_id = episode_id
         self.resource = Resource({"service.name": "infraray", "service.version": version})
         self.scope = InstrumentationScope("infraray", version, "https://opentelemetry.io/schemas/1.37.0")

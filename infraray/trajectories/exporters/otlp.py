@@ -15,6 +15,7 @@ from infraray.trajectories.exporters.otlp_receiver import (
     find_endpoint,
     wants_gzip,
 )
+from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.stored_episode import StoredEpisode
 
 SPANS_AT_ONCE = 512
@@ -41,7 +42,7 @@ class Otlp:
 
     def __init__(
         self,
-        manifest: Mapping[str, Any],
+        manifest: Manifest,
         endpoint: str | None = None,
         headers: Mapping[str, str] | None = None,
         retry_waits_s: Sequence[float] = RETRY_WAITS_S,

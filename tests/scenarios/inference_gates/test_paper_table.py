@@ -89,9 +89,8 @@ def given_up(spec):
 def written(folder, plan, play):
     """A run's folder; ``play`` makes the trajectory of each planned episode, None leaves it owed."""
     with closing(RunStore(folder)) as store:
-        write_manifest(
-            folder, {**plan.manifest(), "infraray_version": __version__, "created_at": "2026-01-02T03:04:05+00:00"}
-        )
+        about = {"infraray_version": __version__, "created_at": "2026-01-02T03:04:05+00:00"}
+        write_manifest(folder, plan.manifest().model_copy(update=about))
         for spec in plan.episodes():
             trajectory = play(spec)
             if trajectory is not None:
