@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from benchmarks.table import Row, print_table
 from infraray.episodes import EpisodePlayer, EpisodeSpec
-from infraray.runs import Plan, make_plan, parse_run
+from infraray.runs.plan import Plan
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
 

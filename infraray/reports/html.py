@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,6 +15,16 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from infraray.reports.notation import count_of, printable
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot that is drawn, with its caption; ``is_wide`` where it takes the page's whole width."""
+
+    title: str
+    caption: str
+    svg: Markup
+    is_wide: bool = False
 
 
 def render(package: str, template: str, **values: Any) -> str:

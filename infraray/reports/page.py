@@ -13,7 +13,7 @@ from infraray.reports.columns.column import Table, View, lay_out
 from infraray.reports.columns.leaderboard_line import LeaderboardTable
 from infraray.reports.columns.places import place_columns
 from infraray.reports.explanation import EXPLANATION, uncorrected
-from infraray.reports.html import render
+from infraray.reports.html import Figure, render
 from infraray.reports.notation import count_of, decimals_for
 from infraray.reports.places import places_of
 from infraray.reports.plots import OF_A_RUN, OF_A_SCENARIO
@@ -31,41 +31,31 @@ def make_page(report: Report) -> str:
         __package__,
         "report.html",
         report=report,
-        figures=_figures(report),
+        facts=_facts(report),
         overview=overview,
-        plots=_drawn(OF_A_RUN, report, "run"),
+        figures=_drawn(OF_A_RUN, report, "run"),
         sections=[_Section(scenario, f"scenario-{index}") for index, scenario in enumerate(report.scenarios)],
         explanation=EXPLANATION,
         origin=report.origin,
     )
 
 
-def _figures(report: Report) -> list[tuple[str, str, bool]]:
+def _facts(report: Report) -> list[tuple[str, str, bool]]:
     """What stands at the top in large letters: (figure, what it counts, whether it is bad)."""
     agents = {row.agent for scenario in report.scenarios for row in scenario.leaderboard.rows}
-    figures = [
+    facts = [
         (f"{report.collected:,}", f"of {report.planned:,} episodes" if report.owed else "episodes", False),
         (str(len(report.scenarios)), "scenario" if len(report.scenarios) == 1 else "scenarios", False),
         (str(len(agents)), "agent" if len(agents) == 1 else "agents", False),
         (f"{report.failed:,}", "failed", report.failed > 0),
     ]
-    return [*figures, (f"{report.owed:,}", "owed", True)] if report.owed else figures
+    return [*facts, (f"{report.owed:,}", "owed", True)] if report.owed else facts
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """A plot with its SVG."""
-
-    title: str
-    caption: str
-    is_wide: bool
-    svg: Markup
-
-
-def _drawn(plots: Iterable[Plot[Shown]], shown: Shown, anchor: str) -> list[_Drawn]:
+def _drawn(plots: Iterable[Plot[Shown]], shown: Shown, anchor: str) -> list[Figure]:
     """Those that are worthwhile."""
     return [
-        _Drawn(plot.title, plot.caption, plot.is_wide, Markup(plot.draw(shown, f"{anchor}-{plot.name}")))
+        Figure(plot.title, plot.caption, Markup(plot.draw(shown, f"{anchor}-{plot.name}")), plot.is_wide)
         for plot in plots
         if plot.is_worthwhile(shown)
     ]
@@ -95,7 +85,7 @@ class _Section:
         return remarks(self.scenario)
 
     @property
-    def plots(self) -> list[_Drawn]:
+    def figures(self) -> list[Figure]:
         return _drawn(OF_A_SCENARIO, self.scenario, self.anchor)
 
     @cached_property

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infraray.reports.columns.column import Table as LaidOut
 from infraray.reports.columns.column import View, lay_out
 from infraray.reports.columns.leaderboard import COLUMNS
 from infraray.reports.columns.leaderboard_line import LeaderboardTable
@@ -35,7 +36,8 @@ def _print_scenario(scenario: ScenarioReport, console: Console) -> None:
     console.print()
     console.print(Text(printable(scenario.label), style="bold"), soft_wrap=True)
     console.print(Text(above_the_table(scenario), style="dim"), soft_wrap=not console.is_terminal)
-    print_table(_table(scenario, View.NARROW if console.is_terminal and console.width < WIDE else View.WIDE), console)
+    view = View.NARROW if console.is_terminal and console.width < WIDE else View.WIDE
+    print_table(as_rich(lay_out(COLUMNS, LeaderboardTable(scenario).lines, view)), console)
     for line in below_the_table(scenario):
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     found = remarks(scenario)
@@ -46,14 +48,14 @@ def _print_scenario(scenario: ScenarioReport, console: Console) -> None:
         console.print(Text(line, style="yellow"), soft_wrap=not console.is_terminal)
 
 
-def _table(scenario: ScenarioReport, view: View) -> Table:
-    laid_out = lay_out(COLUMNS, LeaderboardTable(scenario).lines, view)
+def as_rich(laid_out: LaidOut) -> Table:
+    """A report's table for `print_table`."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
     for heading in laid_out.headings:
         if heading.kind == "name":
             table.add_column(heading.text, overflow="fold", min_width=12)
         else:
-            table.add_column(heading.text, justify="right", no_wrap=True)
+            table.add_column(heading.text, justify="right" if heading.kind == "figure" else "left", no_wrap=True)
     for row in laid_out.rows:
         table.add_row(
             *(Text(cell.words, style="bold red" if cell.is_alarming else _STYLES.get(cell.badge, "")) for cell in row)

@@ -19,8 +19,9 @@ from infraray.tune.journal import Journal, read_journal
 from infraray.tune.report import print_study_report, study_report, write_study_report
 from infraray.tune.report.importance import LEAST_TRIALS, find_importance
 from infraray.tune.report.page import make_study_page
-from infraray.tune.report.plots import draw_importances, draw_parallel_coordinates, draw_progress
-from infraray.tune.report.plots.parallel_coordinates import INACTIVE
+from infraray.tune.report.plots.importances import draw_importances
+from infraray.tune.report.plots.parallel_coordinates import INACTIVE, draw_parallel_coordinates
+from infraray.tune.report.plots.progress import draw_progress
 from infraray.tune.search import search
 from infraray.tune.study import DEADLINE, Budget, Study
 from infraray.tune.study_file import make_objective, parse_study

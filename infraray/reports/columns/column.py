@@ -69,7 +69,7 @@ class Column(Generic[Line]):
         meaning: how it is computed and read, in sentences below the tables; "" where that is plain.
         term: what these sentences are about, where it is not the heading.
         short: the heading at a terminal, where it is another.
-        kind: names and words are aligned left and sorted by letters.
+        kind: a name, a word and words are aligned left and sorted by letters; words may be broken into lines.
         views: where people see it.
         is_shown: whether a table with these lines has it.
     """
@@ -81,7 +81,7 @@ class Column(Generic[Line]):
     meaning: str = ""
     term: str = ""
     short: str = ""
-    kind: Literal["figure", "name", "word"] = "figure"
+    kind: Literal["figure", "name", "word", "words"] = "figure"
     views: frozenset[View] = EVERYWHERE
     is_shown: Callable[[Sequence[Line]], bool] = lambda lines: True
 

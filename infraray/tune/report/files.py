@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from infraray.errors import InfrarayError
 from infraray.reports.plots.canvas import draw_png
 from infraray.tune.report.page import make_study_page
-from infraray.tune.report.plots import draw_importances, draw_parallel_coordinates, draw_progress
-from infraray.tune.report.plots.importances import SHOWN
+from infraray.tune.report.plots import PLOTS
 from infraray.tune.report.study_report import StudyReport, study_report
 
 
@@ -35,14 +34,13 @@ def write_study_report(folder: str | Path) -> StudyReport:
 
 
 def _picture(report: StudyReport) -> bytes:
-    """The three plots under each other."""
-    bars = 1.2 + 0.34 * max(min(len(report.importance.shares), SHOWN), 2)
-    heights = 3.4, bars, 4.6
+    """The plots under each other."""
+    heights = [plot.height(report) for plot in PLOTS]
 
     def draw(figure: Figure) -> None:
-        parts: Any = figure.subfigures(3, 1, height_ratios=heights)
-        for part, plot in zip(parts, (draw_progress, draw_importances, draw_parallel_coordinates), strict=True):
+        parts: Any = figure.subfigures(len(PLOTS), 1, height_ratios=heights)
+        for part, plot in zip(parts, PLOTS, strict=True):
             part.set_facecolor("none")
-            plot(report, part)
+            plot.draw(report, part)
 
     return draw_png(11, sum(heights), draw)

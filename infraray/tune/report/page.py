@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import math
-from collections.abc import Callable
-from importlib import resources
+from functools import partial
 
-from matplotlib.figure import FigureBase
+from markupsafe import Markup
 
 from infraray.provenance import describe
+from infraray.reports.columns.column import View, lay_out
 from infraray.reports.explanation import uncorrected
-from infraray.reports.footer import footer
-from infraray.reports.html_table import Cell, Heading, agent_cell, escape, figure_cell, table, with_minus
-from infraray.reports.notation import UNKNOWN, decimals_for, duration, interval, number, plain
+from infraray.reports.html import Figure, render
+from infraray.reports.notation import duration
 from infraray.reports.plots.canvas import draw_svg
-from infraray.tune.report.plots import draw_importances, draw_parallel_coordinates, draw_progress
-from infraray.tune.report.plots.importances import SHOWN
-from infraray.tune.report.study_report import Standing, StudyReport, TrialRow
+from infraray.tune.report.columns import STANDINGS, metric_columns, standing_lines, trial_columns
+from infraray.tune.report.plots import PLOTS
+from infraray.tune.report.plots.plot import StudyPlot
+from infraray.tune.report.study_report import StudyReport
 
 EXPLANATION = {
     "trial": "One configuration measured with one budget on the development seeds. Trial 0 are the defaults.",
@@ -42,191 +38,36 @@ EXPLANATION = {
 
 def make_study_page(report: StudyReport) -> str:
     """The whole page."""
-    style, script = (
-        resources.files("infraray.reports").joinpath("templates", name).read_text() for name in ("page.css", "page.js")
+    manifest, lines = report.manifest, standing_lines(report)
+    return render(
+        __package__,
+        "study.html",
+        report=report,
+        facts=_facts(report),
+        standings=lay_out([*STANDINGS, *metric_columns(lines)], lines, View.PAGE),
+        uncorrected=uncorrected(report.comparisons) if report.comparisons > 1 else "",
+        figures=[_drawn(plot, report) for plot in PLOTS],
+        trials=lay_out(trial_columns(manifest["budget_unit"]), report.trials, View.PAGE),
+        settings={"study": manifest["study"], "space": manifest["space"]},
+        explanation=EXPLANATION,
+        origin=describe(manifest.get("sessions")),
     )
-    # The page holds texts that engines wrote. They are escaped; should one slip through, this forbids it to run.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>\n" for term, text in EXPLANATION.items())
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(report.name)}: infraray search</title>
-<style>
-{style}</style>
-</head>
-<body>
-{_header(report)}
-<main>
-{_standings(report)}
-{_search(report)}
-{_trials(report)}
-<section id="reading">
-<h2>How to read this</h2>
-<dl>
-{terms}</dl>
-</section>
-</main>
-{footer(describe(report.manifest.get("sessions")))}
-<script>{script}</script>
-</body>
-</html>
-"""
 
 
-def _header(report: StudyReport) -> str:
-    of = "" if report.space_size is None else f" of {report.space_size:,} configurations"
-    facts = [
-        ("", escape(report.searcher), "searcher"),
-        ("", f"{len(report.trials):,}", "trials"),
-        ("bad" if report.failed else "", f"{len(report.failed):,}", "failed"),
-        ("", duration(report.seconds), "searched"),
-    ]
-    if report.cut_off:
-        facts.insert(3, ("", f"{len(report.cut_off):,}", "cut off"))
-    cards = "".join(f'<li class="{kind}"><b>{figure}</b><span>{name}</span></li>' for kind, figure, name in facts)
-    warnings = "".join(f'<p class="warning" role="note">{escape(warning)}</p>\n' for warning in report.warnings)
-    begun = escape(str(report.manifest["created_at"]).replace("T", " ").replace("+00:00", " UTC"))
-    version = escape(str(report.manifest["infraray_version"]))
-    scenario = escape(str(report.manifest["study"]["scenario"]))
-    return f"""<header>
-<h1>{escape(report.name)}</h1>
-<p class="muted">search in {scenario} over {escape(report.space.id)}{of} · begun {begun} · infraray {version}</p>
-<ul class="facts">{cards}</ul>
-{warnings}</header>"""
-
-
-def _standings(report: StudyReport) -> str:
-    better = "higher is better" if report.score.higher_is_better else "lower is better"
-    unit = f" ({escape(report.score.unit)})" if report.score.unit not in ("", "1") else ""
-    decimals = decimals_for(standing.score for standing in report.standings)
-    differences = [one.against_defaults for one in report.standings if one.against_defaults is not None]
-    difference_decimals = decimals_for(differences)
-    names = sorted({name for standing in report.standings for name in standing.measurement.metrics})
-    headings = [
-        Heading("role", text=True),
-        Heading("what", text=True),
-        Heading("score", "mean over the evaluation seeds"),
-        Heading("SEM", "standard error of the mean"),
-        Heading("95 % interval", "of the mean; sorts by its lower end"),
-        Heading("vs defaults", "paired by seed; sorts by the difference"),
-        Heading("seeds"),
-        *(Heading(name) for name in names),
+def _facts(report: StudyReport) -> list[tuple[str, str, bool]]:
+    """What stands at the top in large letters: (figure, what it counts, whether it is bad)."""
+    cut_off = [(f"{len(report.cut_off):,}", "cut off", False)] if report.cut_off else []
+    return [
+        (report.searcher, "searcher", False),
+        (f"{len(report.trials):,}", "trials", False),
+        (f"{len(report.failed):,}", "failed", bool(report.failed)),
+        *cut_off,
+        (duration(report.seconds), "searched", False),
     ]
 
-    def cells(standing: Standing) -> list[Cell]:
-        metrics = standing.measurement.metrics
-        return [
-            Cell(f'<span class="{"best" if standing.role == "best" else ""}">{standing.role}</span>', standing.role),
-            agent_cell(standing.label),
-            figure_cell(number(standing.score.value, decimals), standing.score.value),
-            figure_cell(number(standing.score.sem, decimals), standing.score.sem),
-            figure_cell(interval(standing.score, decimals), standing.score.low),
-            _against_defaults(standing, difference_decimals),
-            figure_cell(str(standing.score.n), standing.score.n),
-            *(figure_cell(plain(metrics.get(name, math.nan)), metrics.get(name, math.nan)) for name in names),
-        ]
 
-    found = table("On the evaluation seeds", headings, map(cells, report.standings)) if report.standings else ""
-    if report.comparisons > 1:
-        found += f'<p class="muted">{uncorrected(report.comparisons)}</p>'
-    return f"""<section id="standings">
-<h2>On the evaluation seeds</h2>
-<p class="muted">score: {escape(report.score.name)}{unit}, {better}</p>
-{found}
-</section>
-"""
-
-
-def _against_defaults(standing: Standing, decimals: int) -> Cell:
-    if standing.role == "defaults":
-        return Cell('<span class="muted">defaults</span>', 0.0)
-    if standing.against_defaults is None or standing.verdict == "n/a":
-        return figure_cell(UNKNOWN, math.nan)
-    size = number(standing.against_defaults.value, decimals, sign=True)
-    span = interval(standing.against_defaults, decimals, sign=True)
-    kind = standing.verdict
-    markup = f'{with_minus(size)} <span class="range">{with_minus(span)}</span> <span class="{kind}">{kind}</span>'
-    return Cell(markup, standing.against_defaults.value)
-
-
-def _search(report: StudyReport) -> str:
-    rows = min(len(report.importance.shares), SHOWN)
-    progress = _figure(
-        report, "progress", "Best so far", "over full measurements and over time.", draw_progress, 9, 3.4
+def _drawn(plot: StudyPlot, report: StudyReport) -> Figure:
+    svg = draw_svg(
+        plot.name, f"{plot.title} {plot.caption}", plot.width, plot.height(report), partial(plot.draw, report)
     )
-    importances = _figure(
-        report,
-        "importances",
-        "Importance",
-        "of each hyperparameter in the region searched.",
-        draw_importances,
-        7,
-        1.2 + 0.34 * max(rows, 2),
-    )
-    parallel = _figure(
-        report,
-        "parallel",
-        "Parallel coordinates.",
-        "A line is a configuration; blue: the best tenth.",
-        draw_parallel_coordinates,
-        11,
-        4.6,
-    )
-    return f'<section id="search">\n<h2>The search</h2>\n{progress}{importances}{parallel}</section>\n'
-
-
-def _figure(
-    report: StudyReport,
-    name: str,
-    title: str,
-    caption: str,
-    draw: Callable[[StudyReport, FigureBase], None],
-    width: float,
-    height: float,
-) -> str:
-    svg = draw_svg(name, f"{title} {caption}", width, height, lambda figure: draw(report, figure))
-    return f'<figure><figcaption><b>{title}</b> {caption}</figcaption><div class="scroll">{svg}</div></figure>\n'
-
-
-def _trials(report: StudyReport) -> str:
-    headings = [
-        Heading("trial"),
-        Heading("configuration", text=True),
-        Heading(f"{report.manifest['budget_unit']}", "the trial's budget"),
-        Heading("score", "on the development seeds"),
-        Heading("failure", text=True),
-        Heading("took"),
-        Heading("ended", "on the study's clock"),
-        Heading("proposed by", text=True),
-    ]
-
-    def cells(row: TrialRow) -> list[Cell]:
-        failure = row.measurement.failure or ""
-        said = f"{failure}: {row.measurement.reason}" if row.measurement.reason else failure
-        return [
-            figure_cell(str(row.number), row.number),
-            agent_cell(row.label),
-            figure_cell(f"{row.budget:,}", row.budget),
-            figure_cell(plain(row.score), row.score),
-            Cell(f'<span class="failed">{escape(said)}</span>' if said else "", failure, "agent"),
-            figure_cell(duration(row.ended_s - row.began_s), row.ended_s - row.began_s),
-            figure_cell(duration(row.ended_s), row.ended_s),
-            Cell(escape(row.source), row.source, "text"),
-        ]
-
-    settings = json.dumps({"study": report.manifest["study"], "space": report.manifest["space"]}, indent=2)
-    return f"""<section id="trials">
-<h2>Trials</h2>
-<details><summary>All {len(report.trials):,} trials</summary>
-{table("Trials", headings, map(cells, report.trials))}
-</details>
-<details><summary>Study and space</summary>
-<pre>{chr(10).join(escape(line) if line.strip() else "" for line in settings.split(chr(10)))}</pre>
-</details>
-</section>
-"""
+    return Figure(plot.title, plot.caption, Markup(svg))

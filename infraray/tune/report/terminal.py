@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from infraray.reports.columns.column import View, lay_out
 from infraray.reports.explanation import uncorrected
-from infraray.reports.notation import UNKNOWN, count_of, decimals_for, duration, interval, number, printable
+from infraray.reports.notation import count_of, duration
 from infraray.reports.table_lines import print_table
-from infraray.tune.report.study_report import Standing, StudyReport
-
-_STYLES = {"better": "green", "worse": "yellow", "best": "bold green"}
+from infraray.reports.terminal import WIDE, as_rich
+from infraray.tune.report.columns import STANDINGS, standing_lines
+from infraray.tune.report.study_report import StudyReport
 
 
 def print_study_report(report: StudyReport, console: Console) -> None:
@@ -29,37 +28,11 @@ def print_study_report(report: StudyReport, console: Console) -> None:
         ),
         soft_wrap=True,
     )
-    decimals = decimals_for(standing.score for standing in report.standings)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-        header_style="bold",
-    )
-    table.add_column("role", no_wrap=True)
-    table.add_column("what", overflow="fold")
-    for name in ("score", "95 % interval", "vs defaults"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for standing in report.standings:
-        table.add_row(
-            Text(standing.role, style=_STYLES.get(standing.role, "")),
-            Text(printable(standing.label)),
-            Text(number(standing.score.value, decimals), style="bold"),
-            Text(interval(standing.score, decimals)),
-            Text(compared(standing, decimals), style=_STYLES.get(standing.verdict, "")),
-        )
-    print_table(table, console)
+    view = View.WIDE if not console.is_terminal or console.width >= WIDE else View.NARROW
+    print_table(as_rich(lay_out(STANDINGS, standing_lines(report), view)), console)
     if report.comparisons > 1:
         console.print(Text(uncorrected(report.comparisons), style="dim"), soft_wrap=True)
     for warning in report.warnings:
         console.print(Text(f"! {warning}", style="bold yellow"), soft_wrap=True)
     if "html" in report.files:
         console.print(Text(f"report: {report.files['html']}"), soft_wrap=True)
-
-
-def compared(standing: Standing, decimals: int) -> str:
-    """What the comparison with the defaults says."""
-    if standing.role == "defaults" or standing.against_defaults is None:
-        return "" if standing.role == "defaults" else UNKNOWN
-    return f"{standing.verdict} {number(standing.against_defaults.value, decimals, sign=True)}"

@@ -1,7 +1,5 @@
-"""Plots of a study, each a function that draws on a figure or on a part of one."""
+"""Plots of a study. A new one is a file and an entry here."""
 
-from infraray.tune.report.plots.importances import draw_importances
-from infraray.tune.report.plots.parallel_coordinates import draw_parallel_coordinates
-from infraray.tune.report.plots.progress import draw_progress
+from infraray.tune.report.plots import importances, parallel_coordinates, progress
 
-__all__ = ["draw_importances", "draw_parallel_coordinates", "draw_progress"]
+PLOTS = (progress.PLOT, importances.PLOT, parallel_coordinates.PLOT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import FigureBase
 
 from infraray.reports.plots.canvas import BETTER, MUTED, label_rows
+from infraray.tune.report.plots.plot import StudyPlot
 from infraray.tune.report.study_report import StudyReport
 
 SHOWN = 16
@@ -24,3 +25,13 @@ def draw_importances(report: StudyReport, figure: FigureBase) -> None:
     label_rows(axes, shown)
     axes.set_xlim(0, max(1.0, *shown.values()) * 1.02)
     axes.set_xlabel(f"importance ({importance.remark}; {100 * max(importance.explained, 0):.0f} % explained)")
+
+
+PLOT = StudyPlot(
+    "importances",
+    "Importance",
+    "of each hyperparameter in the region searched.",
+    draw_importances,
+    7,
+    lambda report: 1.2 + 0.34 * max(min(len(report.importance.shares), SHOWN), 2),
+)

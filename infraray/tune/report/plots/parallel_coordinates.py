@@ -11,6 +11,7 @@ from infraray.reports.notation import plain, shortened
 from infraray.reports.plots.canvas import BETTER, GRID, MUTED, SURFACE, WORSE
 from infraray.space.hyperparameters import Categorical, Hyperparameter
 from infraray.space.values import written
+from infraray.tune.report.plots.plot import StudyPlot
 from infraray.tune.report.study_report import StudyReport, TrialRow
 
 AXES = 12
@@ -99,3 +100,13 @@ def _score_ticks(scores: list[float]) -> list[tuple[float, str]]:
     return [
         (1 - place / max(len(scores) - 1, 1), plain(scores[place])) for place in places if math.isfinite(scores[place])
     ]
+
+
+PLOT = StudyPlot(
+    "parallel",
+    "Parallel coordinates.",
+    "A line is a configuration; blue: the best tenth.",
+    draw_parallel_coordinates,
+    11,
+    lambda report: 4.6,
+)

@@ -9,6 +9,7 @@ from matplotlib.figure import FigureBase
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from infraray.reports.plots.canvas import BETTER, FLOOR, LOG_FROM, MUTED, WORSE, drawable
+from infraray.tune.report.plots.plot import StudyPlot
 from infraray.tune.report.study_report import StudyReport
 
 
@@ -89,3 +90,8 @@ def _scale(axes: Axes, scores: list[float]) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few_decades else (1,), numticks=12))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+PLOT = StudyPlot(
+    "progress", "Best so far", "over full measurements and over time.", draw_progress, 9, lambda report: 3.4
+)
