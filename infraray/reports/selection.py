@@ -119,7 +119,8 @@ class _Scenario:
         self.entry = entry
         self.agents = entry.agents
         self.tallies = Tallies(len(self.agents))
-        self._read: dict[str, list[NDArray[Any]]] = {name: [] for name in _KEPT}
+        # They grow in place, where a list of arrays would need as much again to become one.
+        self._read = {name: bytearray() for name in _KEPT}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Keeps of episodes what is compared by task, and counts the rest."""
@@ -137,12 +138,14 @@ class _Scenario:
             **{name: pc.fill_null(pc.cast(batch[name], pa.int8()), UNDEFINED) for name in ("correct", "safe")},
         }
         for name, kind in _KEPT.items():
-            self._read[name].append(np.asarray(columns[name]).astype(kind))
+            self._read[name] += np.asarray(columns[name]).astype(kind).tobytes()
         self.tallies.add(agent.astype(np.int32), batch)
 
     def results(self) -> Results:
         """The whole, after which nothing can be added."""
-        kept = {name: self._take(name) for name in _KEPT}
+        kept: dict[str, NDArray[Any]] = {
+            name: np.frombuffer(self._read.pop(name), kind) for name, kind in _KEPT.items()
+        }
         seeds = np.unique(kept["seed"])
         task = np.searchsorted(seeds, kept.pop("seed")).astype(np.int32)
         return Results(
@@ -159,10 +162,6 @@ class _Scenario:
             tallies=self.tallies,
             **kept,
         )
-
-    def _take(self, name: str) -> NDArray[Any]:
-        """A column in one piece; its pieces are let go before the next is made."""
-        return np.concatenate([np.empty(0, _KEPT[name]), *self._read.pop(name)])
 
 
 def _where(condition: pa.Array) -> Booleans:

@@ -26,7 +26,7 @@ from infraray.statistics.verdict import OPPOSITE, Verdict, judge
 
 ALL_PAIRS_UP_TO = 100
 """Agents from the best on that meet everyone; further ones meet the best and the one above them."""
-_CELLS_AT_ONCE = 1_000_000
+_CELLS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def compare(results: TaskScores, ranking: Sequence[int], bootstrap: TaskBootstra
         forfeited: for each row of the results, whether the episode was forfeited.
     """
     # Halves, so that a difference of large scores is a number; halving is exact.
-    halves = results.task_means(results.scores)[list(ranking)] / 2
+    halves = results.task_means(results.scores)[list(ranking)]
+    halves /= 2
     forfeits = results.task_means(np.where(forfeited, 1.0, 0.0))[list(ranking)] > 0
     span = (results.score.range[1] - results.score.range[0]) / 2
     names = [results.agents[index] for index in ranking]

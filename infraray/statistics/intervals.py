@@ -50,7 +50,7 @@ RESAMPLES = 5000
 BOOTSTRAP_SEED = 20_150_815
 """Fixed, so that the same run always gives the same report."""
 _ROWS_AT_ONCE = 512
-_CELLS_AT_ONCE = 1_000_000
+_CELLS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)

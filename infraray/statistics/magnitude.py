@@ -19,7 +19,8 @@ def scale_of(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np
         values: any figures; those that are not finite do not count.
         axis: along which one scale each is wanted; it is kept with length 1.
     """
-    sizes = np.where(np.isfinite(values), np.abs(values), 0.0)
+    sizes = np.abs(values)
+    sizes[~np.isfinite(sizes)] = 0.0
     largest = sizes.max(axis=axis, keepdims=axis is not None, initial=0.0)
     exponent = np.frexp(largest)[1] - 1
     return np.ldexp(1.0, np.where(largest > 0, exponent, 0))

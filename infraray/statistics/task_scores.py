@@ -15,6 +15,9 @@ Indices = NDArray[np.int32]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
+AT_ONCE = 65_536
+"""Episodes whose figures are worked on at the same time."""
+
 
 class Scale(Protocol):
     """Which way a score is better, and within which limits."""
@@ -62,16 +65,20 @@ class TaskScores:
 
     def task_means(self, values: Floats) -> Floats:
         """The mean over repetitions, shape (agents, tasks); NaN where an agent has no value on a task."""
-        there = ~np.isnan(values)
-        cell = self.cells(there)
         shape = len(self.agents), self.tasks
+        sums, counts = np.zeros(shape[0] * shape[1]), np.zeros(shape[0] * shape[1], np.int32)
         scale = scale_of(values)
-        sums = np.bincount(cell, values[there] / scale, minlength=shape[0] * shape[1]).astype(np.float64, copy=False)
-        counts = np.bincount(cell, minlength=shape[0] * shape[1])
-        means: Floats = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-        means *= scale
-        return means.reshape(shape)
+        for start in range(0, len(values), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            there = ~np.isnan(values[some])
+            cell = self.cells(some)[there]
+            np.add.at(sums, cell, values[some][there] / scale)
+            np.add.at(counts, cell, 1)
+        sums[counts == 0] = np.nan
+        np.divide(sums, counts, out=sums, where=counts > 0)
+        sums *= scale
+        return sums.reshape(shape)
 
-    def cells(self, episodes: Booleans) -> Integers:
+    def cells(self, episodes: Booleans | slice) -> Integers:
         """For each of these episodes the place of its agent and task in an array of shape (agents, tasks)."""
         return self.agent[episodes].astype(np.int64) * self.tasks + self.task[episodes]

@@ -28,7 +28,8 @@ class EpisodeIndex:
         """Adds identities that are not in the set yet."""
         self._recent.update(ids)
         if len(self._recent) >= RECENT:
-            self._sorted = np.sort(np.concatenate([self._sorted, _array(self._recent)]), kind="stable")
+            self._sorted = np.concatenate([self._sorted, _array(self._recent)])
+            self._sorted.sort(kind="stable")
             self._recent.clear()
 
     def missing(self, ids: Sequence[bytes]) -> list[bool]:

@@ -110,7 +110,7 @@ def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
     return new
 
 
-def _check(path: Path, steps_path: Path | None) -> bytes:
+def _check(path: Path, steps_path: Path | None) -> bytearray:
     """The identities of a part's episodes as they are written, `ID_BYTES` each.
 
     Raises:
@@ -134,13 +134,13 @@ def _check(path: Path, steps_path: Path | None) -> bytes:
         except BrokenPart as error:
             # To have the episodes again, it is they that have to go.
             raise BrokenPart(path, f"its steps cannot be used: {steps_path} {error.reason}") from None
-    return bytes(identities)
+    return identities
 
 
-def _unpacked(identities: bytes) -> Iterator[list[bytes]]:
+def _unpacked(identities: bytes | bytearray) -> Iterator[list[bytes]]:
     """`ROWS_AT_ONCE` of them at a time."""
     for start in range(0, len(identities), ROWS_AT_ONCE * ID_BYTES):
-        some = identities[start : start + ROWS_AT_ONCE * ID_BYTES]
+        some = bytes(identities[start : start + ROWS_AT_ONCE * ID_BYTES])
         yield [some[place : place + ID_BYTES] for place in range(0, len(some), ID_BYTES)]
 
 
