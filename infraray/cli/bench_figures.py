@@ -63,7 +63,7 @@ def _lines(one: TrafficMeasurement, level: ServiceLevel | None) -> list[str]:
     metrics, lag = one.metrics, one.client_lag
     failures = ", ".join(f"{count} {kind}" for kind, count in metrics.failures.items())
     late = max(lag.send_s.p99, lag.receive_s.p99)
-    trusted = "" if late > LAG_THAT_MATTERS * metrics.ttft_s.p50 else ", which is little against the latencies"
+    trusted = ", which is little against the latencies" if late <= LAG_THAT_MATTERS * metrics.ttft_s.p50 else ""
     return [
         f"requests    {metrics.completed} of {metrics.requests} succeeded in {metrics.wall_s:.2f} s"
         + (f"; failed: {failures}" if failures else ""),

@@ -227,7 +227,7 @@ class _Run:
             if error.failure == "closed":
                 return self._lost(connection, exchange, error)
             return self._fail(exchange, error.failure, error.reason)
-        if connection.unsent:
+        if self.encryption is not None and connection.unsent:
             self.epoll.modify(connection.socket, select.EPOLLIN | select.EPOLLOUT)
         if complete:
             self._end(exchange, exchange.read_times[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -100,12 +101,14 @@ def check_out(path: Path) -> None:
     """Refuses a file that could not be written, before anything is measured for it.
 
     Raises:
-        InfrarayError: its name ends in none of `FORMATS`, or there is no such folder.
+        InfrarayError: its name ends in none of `FORMATS`, there is no such folder, or it may not be written.
     """
     if path.suffix not in FORMATS:
         raise InfrarayError(f"--out {path}: must end in {' or '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise InfrarayError(f"--out {path}: there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InfrarayError(f"--out {path}: may not be written")
 
 
 def _told(one: TrafficMeasurement) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from infraray.errors import InfrarayError, did_you_mean
@@ -78,11 +80,16 @@ def _list_models(base_url: str, api_key_env: str, needed: bool) -> dict[str, Ser
         if error.code == 404 and not needed and "/v1" in base_url:
             return {}
         raise InfrarayError(f"{url}: HTTP {error.code}{_hint(base_url, error)}") from None
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(getattr(error, "reason", error)).split())
-        if isinstance(error, json.JSONDecodeError):
-            raise InfrarayError(f"{url}: no list of models but other text; is this an OpenAI-compatible API?") from None
-        raise InfrarayError(f"{base_url}: no server answers ({reason}); start it, or give another URL") from None
+    except (ValueError, RecursionError, HTTPException):
+        raise InfrarayError(f"{url}: no list of models but something else; is this an OpenAI-compatible API?") from None
+    except OSError as error:
+        cause = getattr(error, "reason", error)
+        said = " ".join(str(cause).split())
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise InfrarayError(
+                f"{base_url}: its certificate is not trusted ({said}); name its authority's file in SSL_CERT_FILE"
+            ) from None
+        raise InfrarayError(f"{base_url}: no server answers ({said}); start it, or give another URL") from None
     entries = document.get("data") if isinstance(document, Mapping) else None
     names = [entry for entry in entries or () if isinstance(entry, Mapping) and isinstance(entry.get("id"), str)]
     return {entry["id"]: ServedModel(entry["id"], str(entry.get("root") or entry["id"])) for entry in names}

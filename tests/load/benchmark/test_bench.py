@@ -2,8 +2,10 @@
 
 import csv
 import json
+import socket
 import statistics
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from infraray.errors import InfrarayError
 from infraray.load.benchmark import Benchmark, bench
 from infraray.load.workloads import PRESETS, Workload
+from tests.load.tls_front import TlsFront, make_certificate
 from tests.load.tokenizers_on_the_spot import make_words
 from tests.openai_server import Reply, Server, refusal
 
@@ -157,6 +160,33 @@ def test_urls_at_which_there_is_no_api_are_one_line_with_what_to_do(words: str) 
         bench(server.url, workload(), tokenizer=words)
     with pytest.raises(InfrarayError, match="must be http://host:port/v1"):
         bench("localhost:8000", workload(), tokenizer=words)
+
+
+def test_a_server_that_speaks_something_else_is_one_line(words: str) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening, ThreadPoolExecutor(1) as beside:
+
+        def greet() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+        greeted = beside.submit(greet)
+        with pytest.raises(InfrarayError, match=r"no list of models but something else; is this an OpenAI-compatible"):
+            bench(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", workload(), tokenizer=words)
+        greeted.result()
+
+
+def test_a_server_behind_tls_is_measured_where_its_certificate_is_trusted(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(tmp_path, "localhost")
+    with Server(Reply()) as server, TlsFront(server.port, certificate) as front:
+        url = f"https://localhost:{front.port}/v1"
+        with pytest.raises(InfrarayError, match=r"its certificate is not trusted .* SSL_CERT_FILE"):
+            bench(url, workload(), tokenizer=words)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        assert bench(url, workload(), tokenizer=words).failed == 0
 
 
 def test_a_tokenizer_that_is_none_is_one_line() -> None:
