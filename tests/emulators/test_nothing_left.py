@@ -60,19 +60,22 @@ def test_whatever_is_killed_at_a_random_moment_nothing_is_left(
 ) -> None:
     chance = random.Random(seed)
     traces = Traces()
-    for _ in range(6):
+    below: list[int] = []
+    killed = 0
+    # However busy the machine is: several kills, and several networks that were there.
+    while killed < 6 or len(traces.namespaces) <= 10:
         until = time.monotonic() + chance.uniform(0.05, 0.7)
         while time.monotonic() < until:
             below = traces.note(user.pid)
             time.sleep(0.01)
         if below:
             kill(chance.choice(below))  # the fork server, a network, what stands between them, a command, its sandbox
+            killed += 1
         assert user.poll() is None, user.communicate()[0]
     traces.note(user.pid)
     kill(user.pid)
     user.wait()
     assert wait_until(lambda: not traces.left()), traces.left()
-    assert len(traces.namespaces) > 10
     assert list(tmp_path.iterdir()) == []
 
 
