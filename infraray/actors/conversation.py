@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,15 +44,14 @@ class ConversationWorker:
         self.told: list[str] = []
         listeners.append(self.told.append)
 
-    async def ready(self) -> int:
-        """Answers once the worker can play; returns its process id.
+    async def ready(self) -> None:
+        """Answers once the worker can play.
 
         Raises:
             InfrarayError: one of the user's files does not import here.
         """
         import_sources(self.sources, self.import_path)
         asyncio.get_running_loop().set_task_factory(contained_task)
-        return os.getpid()
 
     async def notices(self, heard: int) -> list[str]:
         """What a person may want to know, after the first ``heard`` of it."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 
+from infraray.actors.begun import BegunFile, BegunPlace
 from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Trajectory
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
@@ -112,15 +113,16 @@ class RolloutWorker:
         self.collector = collector
         self.player = EpisodePlayer(limits.episode_s)
 
-    def ready(self) -> int:
-        """Answers once the worker can play; returns its process id.
+    def ready(self) -> BegunPlace:
+        """Answers once the worker can play; returns where it writes down which episode it begins.
 
         Raises:
             InfrarayError: one of the user's files does not import here.
         """
         # Not in the constructor, whose errors Ray takes for the worker's death.
         import_sources(self.sources, self.import_path)
-        return os.getpid()
+        self.begun = BegunFile()
+        return self.begun.place
 
     def play(self, specs: Sequence[EpisodeSpec], attempt: int, last: bool) -> BatchReport:
         """Plays episodes; when it returns, they are collected but for those that are to be played again.
@@ -134,12 +136,14 @@ class RolloutWorker:
         trajectories, seconds = [], []
         for spec in specs:
             before = time.perf_counter()
+            self.begun.begin(spec.id, attempt)
             trajectory = self.player.play(spec, attempt)
             if trajectory.measures is None and not last:
                 report.again.append(spec)
                 continue
             trajectories.append(trajectory)
             seconds.append(time.perf_counter() - before)
+        self.begun.rest()
         if trajectories:
             trajectories, message = pack(self.run, trajectories)
             ray.get(self.collector.append.remote(message))

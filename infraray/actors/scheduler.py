@@ -25,6 +25,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from infraray.actors import pulse
+from infraray.actors.begun import BegunPlace
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
 from infraray.actors.pulse import ClusterLost
@@ -60,8 +61,8 @@ CONVERSATIONS_WORTH_A_WORKER = 8
 MAX_STARTS = 4
 """How often in a row a worker may die before it plays; a node that is lost costs each of its workers one start."""
 
-CONVERSATION_PATIENCE = 5
-"""How many more deaths of its worker a conversation survives than an episode that had its worker alone."""
+PATIENCE = 5
+"""How many times more deaths of its worker an episode survives that nobody knows to be to blame."""
 
 MOST_REASONS = 20
 """Of those why episodes failed, or why some are still owed, that a summary tells."""
@@ -96,7 +97,7 @@ class _Tries:
 
     Args:
         begun: how often it was begun.
-        charged: in how many of those it is to blame, or may be.
+        charged: in how many of those it is to blame.
     """
 
     begun: int = 0
@@ -112,6 +113,8 @@ class _Worker:
     """Of what the run asks at once."""
     sent: dict[Any, tuple[list[EpisodeSpec], float]] = field(default_factory=dict)
     ready: bool = False
+    begun: BegunPlace | None = None
+    """Where it writes down which episode it begins; None for a conversational worker, whose are all under way."""
     failed_starts: int = 0
     """Of the workers before it in its place, how many died in a row while they started."""
     heard: int = 0
@@ -131,7 +134,7 @@ class _Lane:
     batches: Iterator[list[EpisodeSpec]]
     workers: list[_Worker] = field(default_factory=list)
     again: deque[list[EpisodeSpec]] = field(default_factory=deque)
-    """Batches of one: episodes that were lost with a worker."""
+    """What was lost with a worker; an episode that was begun is a batch of its own."""
     exhausted: bool = False
 
     @property
@@ -226,7 +229,8 @@ class Scheduler:
                     return
                 tries = self.tries.get(batch[0].id, _Tries())  # what was begun before is played alone
                 last = tries.charged >= self.limits.retries
-                worker.sent[worker.actor.play.remote(batch, tries.begun + 1, last)] = batch, time.monotonic()
+                playing = worker.actor.play.remote(batch, self._attempt(batch[0]), last)
+                worker.sent[playing] = batch, time.monotonic()
 
     def _wait(self) -> None:
         """Waits for the next event: a worker that is ready, a batch that is done, a death, a limit."""
@@ -391,7 +395,7 @@ class Scheduler:
     def _greet(self, reference: Any) -> None:
         lane, worker = self.starting.pop(reference)
         try:
-            ray.get(reference)
+            worker.begun = ray.get(reference)
             worker.ready, worker.failed_starts = True, 0
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
@@ -405,25 +409,46 @@ class Scheduler:
     def _bury(self, lane: _Lane, worker: _Worker, reason: str) -> None:
         """Replaces a worker that is dead or hung; what it was given and did not deliver is owed again.
 
-        The episodes of the batch that ran are suspects and come back one at a time, so that one
-        that kills its worker takes no other with it; the one that is alone with its last attempt is
-        given up. Of many conversations under way at once nobody knows which is to blame, so that
-        all are patient.
+        The episode that was under way may be to blame, and is charged an attempt. Those that ended before it were
+        begun in vain; those that were to follow are as they were.
         """
         ray.kill(worker.actor)
         lane.workers.remove(worker)
-        for position, (batch, _) in enumerate(worker.sent.values()):
-            missing = self._call_collector("missing", [spec.id for spec in batch])
-            self._account(self._report_of([spec for spec, owed in zip(batch, missing, strict=True) if not owed]))
-            for spec in itertools.compress(batch, missing):
-                if position == 0 or lane.conversational:
-                    tries = self._charge(spec, to_blame=not lane.conversational)
-                    if self._is_given_up(lane, tries, alone=len(batch) == 1):
-                        self._give_up(spec, reason)
-                        continue
+        sent = [spec for batch, _ in worker.sent.values() for spec in batch]
+        missing = self._call_collector("missing", [spec.id for spec in sent])
+        self._account(self._report_of([spec for spec, owed in zip(sent, missing, strict=True) if not owed]))
+        num_begun, to_blame = self._begun(worker, sent)
+        unbegun = []
+        for position, spec in itertools.compress(enumerate(sent), missing):
+            if position < num_begun and self._is_given_up(self._charge(spec, spec is to_blame)):
+                self._give_up(spec, reason)
+            elif spec.id in self.tries:
                 lane.again.append([spec])
+            else:
+                unbegun.append(spec)
+        if unbegun:
+            lane.again.append(unbegun)
         self.watcher.notice(f"{reason}; a new worker takes over")
         self._start_worker(lane, worker.share, worker.failed_starts)
+
+    def _begun(self, worker: _Worker, sent: list[EpisodeSpec]) -> tuple[int, EpisodeSpec | None]:
+        """How many of the episodes that a worker was sent, in order, it has begun, and the one that may be to blame.
+
+        Of many conversations under way at once nobody knows which is to blame, nor where a machine is lost.
+        """
+        if worker.begun is None:
+            return len(sent), None
+        last = worker.begun.read()
+        if last is None:
+            return len(next(iter(worker.sent.values()), ([], 0.0))[0]), None
+        for position, spec in enumerate(sent):
+            if spec.id == last.id and self._attempt(spec) == last.attempt:
+                return position + 1, spec if last.under_way else None
+        return 0, None
+
+    def _attempt(self, spec: EpisodeSpec) -> int:
+        """How often an episode is begun with the next time."""
+        return self.tries.get(spec.id, _Tries()).begun + 1
 
     def _charge(self, spec: EpisodeSpec, to_blame: bool = True) -> _Tries:
         """Counts an attempt that came to nothing."""
@@ -432,11 +457,9 @@ class Scheduler:
         tries.charged += to_blame
         return tries
 
-    def _is_given_up(self, lane: _Lane, tries: _Tries, alone: bool) -> bool:
+    def _is_given_up(self, tries: _Tries) -> bool:
         """Whether an episode whose worker died has had its attempts."""
-        if lane.conversational:
-            return tries.begun > (self.limits.retries + 1) * CONVERSATION_PATIENCE
-        return alone and tries.charged > self.limits.retries
+        return tries.charged > self.limits.retries or tries.begun > (self.limits.retries + 1) * PATIENCE
 
     def _dismiss(self, lane: _Lane) -> None:
         """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""

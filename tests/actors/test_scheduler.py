@@ -100,7 +100,8 @@ def check_only_the_bad_ones_failed(summary: Summary, run_dir: Path, agent: str, 
     failed = [row for row in rows if row["status"] == "failed"]
     assert {row["seed"] for row in failed} == seventh_seeds(agent) != set()
     assert all(reason in row["failure"] and "\n" not in row["failure"] for row in failed)
-    assert all(row["score"] is None and row["attempts"] == 2 for row in failed)
+    # What ended in time, and its worker before it said so, was begun once more.
+    assert all(row["score"] is None and row["attempts"] in (2, 3) for row in failed)
     assert (summary.finished, summary.failed) == (40 - len(failed), len(failed))
     assert summary.failures
 
