@@ -82,8 +82,9 @@ def driver_memory(seeds: int) -> float:
 
 def stop_early(seeds: int) -> None:
     """Plays the first ten thousand episodes of a plan, then prints the driver's peak memory."""
+    from infraray.actors.batches import Who
     from infraray.actors.rollout import BatchReport
-    from infraray.actors.scheduler import Scheduler, Who
+    from infraray.actors.scheduler import Scheduler
 
     class Stop(Exception):
         pass

@@ -10,8 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from infraray.actors.batches import Who
 from infraray.actors.rollout import BatchReport
-from infraray.actors.scheduler import Who
 from infraray.runs.plan import Plan
 
 PLAIN_INTERVAL_S = 5.0

@@ -30,18 +30,21 @@ class ClusterLost(InfrarayError):
 
 
 def wait(references: Sequence[Any], timeout_s: float | None = None, num_returns: int = 1) -> list[Any]:
-    """Those of ``references`` that are ready, once ``num_returns`` are or the time is up.
+    """All of ``references`` that are ready, once ``num_returns`` are or the time is up.
+
+    All, since a call costs as much as there are references, however many of them are ready.
 
     Raises:
         ClusterLost: they never will be.
     """
     give_up = time.monotonic() + (float("inf") if timeout_s is None else timeout_s)
+    waited = list(references)
     while True:
         left_s = max(give_up - time.monotonic(), 0.0)
-        done, _ = ray.wait(list(references), num_returns=num_returns, timeout=min(LOOK_S, left_s))
+        done, _ = ray.wait(waited, num_returns=num_returns, timeout=min(LOOK_S, left_s))
         if len(done) >= num_returns or left_s <= LOOK_S:
             check_pulse()
-            return list(done)
+            return list(ray.wait(waited, num_returns=len(waited), timeout=0)[0]) if len(waited) > len(done) else done
         check_pulse()
 
 

@@ -2,7 +2,7 @@
 
 It runs in the driver. What is planned and not collected is owed; nothing else is remembered,
 so the scheduler itself may die at any time. Only a bounded number of episodes is in flight, and
-short ones travel in batches, sized so that a batch takes about `BATCH_S`.
+short ones travel in batches.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from infraray.actors import pulse
+from infraray.actors.batches import QUEUED_BATCHES, Who, batches
 from infraray.actors.begun import BegunPlace
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
@@ -40,13 +41,6 @@ from infraray.runs.plan import Plan
 from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
-
-BATCH_S = 0.3
-"""Aimed duration of a batch: long against a round trip through Ray, short against a person's patience."""
-
-MAX_BATCH = 1024
-QUEUED_BATCHES = 2
-"""Batches at each rollout worker: the one that runs and the one that follows without a pause."""
 
 PLAN_CHUNK = 4096
 CONVERSATIONS = 256
@@ -73,9 +67,6 @@ HEARING_S = 5.0
 
 GRACE_S = 10.0
 """What a worker may take beyond its episodes' time limits before it counts as hung."""
-
-Who = tuple[str, str]
-"""(scenario label, agent): a cell of the leaderboard."""
 
 
 class Watcher(Protocol):
@@ -233,7 +224,7 @@ class Scheduler:
                 worker.sent[playing] = batch, time.monotonic()
 
     def _wait(self) -> None:
-        """Waits for the next event: a worker that is ready, a batch that is done, a death, a limit."""
+        """Waits for the next events: workers that are ready, batches that are done, a death, a limit."""
         sent = {
             reference: (lane, worker) for lane in self.lanes for worker in lane.workers for reference in worker.sent
         }
@@ -241,7 +232,7 @@ class Scheduler:
         for reference in done:
             if reference in self.starting:
                 self._greet(reference)
-            else:
+            elif reference in sent[reference][1].sent:  # and not of a worker that was buried meanwhile
                 self._receive(*sent[reference], reference)
         for lane in self.lanes:
             for worker in list(lane.workers):
@@ -310,18 +301,9 @@ class Scheduler:
                 self.watcher.notice(notice)
 
     def _batches(self) -> Iterator[list[EpisodeSpec]]:
-        """Owed episodes of agents that answer at once, in batches of about `BATCH_S`."""
-        batch: list[EpisodeSpec] = []
-        expected_s = 0.0
-        for spec in self._owed(False):
-            batch.append(spec)
-            who = spec.entry.label, spec.entry.agent
-            expected_s += self.seconds_per_episode.get(who, BATCH_S / 4)
-            if expected_s >= BATCH_S or len(batch) >= MAX_BATCH:
-                yield batch
-                batch, expected_s = [], 0.0
-        if batch:
-            yield batch
+        """Owed episodes of agents that answer at once."""
+        # Asked for when the engines have started, since how many workers there is room for depends on them.
+        yield from batches(self._owed(False), self._num_workers(self.lanes[0]), self.seconds_per_episode)
 
     def _owed(self, conversational: bool) -> Iterator[EpisodeSpec]:
         episodes = self.plan.episodes(conversational)
@@ -428,6 +410,7 @@ class Scheduler:
                 unbegun.append(spec)
         if unbegun:
             lane.again.append(unbegun)
+        worker.sent.clear()
         self.watcher.notice(f"{reason}; a new worker takes over")
         self._start_worker(lane, worker.share, worker.failed_starts)
 
