@@ -22,7 +22,8 @@ from infraray.actors import batches, scheduler
 from infraray.actors.cluster import ray_cluster
 from infraray.actors.pulse import wait
 from infraray.actors.rollout import BatchReport
-from infraray.runs import make_plan, parse_run
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
 
 MEASURED_EVENTS = 2000
 SECONDS_OF_WORK = 25

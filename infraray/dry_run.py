@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +14,15 @@ from rich.table import Table
 
 from infraray.actors.cluster import check_cluster
 from infraray.episodes import EpisodeSpec
+from infraray.errors import Refusals
 from infraray.folders import holds
-from infraray.launch import check_nothing_missing, prepare, run_folder
+from infraray.launch import ready
 from infraray.reports.notation import count_of, printable
 from infraray.reports.table_lines import print_table
 from infraray.runs.plan import Plan
 from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.manifest import BrokenManifest, Manifest
-from infraray.trajectories.store import check_name, collected
+from infraray.trajectories.store import collected
 
 _AT_ONCE = 10_000
 """Episodes whose identities are in memory."""
@@ -55,27 +54,16 @@ def dry_run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | Non
     """Validates and plans a run as `infraray.run` does, and leaves it at that.
 
     Raises:
-        InfrarayError: what the run itself would be refused for.
+        InfrarayError: a line for all that the run itself would be refused for.
     """
-    plan = prepare(run)
-    if not os.environ.get("RAY_ADDRESS"):
-        check_nothing_missing(plan)
-    folder = run_folder(plan, out)
-    index = EpisodeIndex()
-    if holds(folder, "run"):
-        _check_name(folder, plan.spec.name)
-        index = collected(folder)
-    return DryRun(plan, folder, _owed(plan, index), check_cluster())
-
-
-def _check_name(folder: Path, name: str) -> None:
-    """Refuses another run's folder; a damaged ``run.json`` would be written anew."""
-    if (folder / "run.json").exists():
-        try:
-            before = Manifest.load(folder / "run.json")
-        except BrokenManifest:
-            return
-        check_name(folder, before, name)
+    refusals = Refusals()
+    with refusals.collecting():
+        plan, folder = ready(run, out)
+    with refusals.collecting():
+        cluster = check_cluster()
+    refusals.refuse()
+    index = collected(folder) if holds(folder, "run") else EpisodeIndex()
+    return DryRun(plan, folder, _owed(plan, index), cluster)
 
 
 def _owed(plan: Plan, index: EpisodeIndex) -> Counter[tuple[str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -28,6 +29,30 @@ class UnknownName(InfrarayError):
 
 class UnknownArgument(InfrarayError, TypeError):
     """A keyword that a scenario does not take. Learning libraries try keywords and catch Python's `TypeError`."""
+
+
+class Refusals:
+    """Several things that a user can mend, so that they are told together, each line once."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """An `InfrarayError` inside is kept, and what follows the block goes on."""
+        try:
+            yield
+        except InfrarayError as error:
+            self._lines.update(dict.fromkeys(str(error).splitlines()))
+
+    def refuse(self) -> None:
+        """Tells what was collected.
+
+        Raises:
+            InfrarayError: something was.
+        """
+        if self._lines:
+            raise InfrarayError("\n".join(self._lines))
 
 
 _SECRET = re.compile(

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
-from infraray.errors import InfrarayError
+from infraray.errors import Refusals
 from infraray.folders import check_not_shared, named_path
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import RunSpec, load_run, parse_run
 from infraray.summary import Summary, settled
-from infraray.trajectories.store import open_folder
+from infraray.trajectories.manifest import BrokenManifest, Manifest
+from infraray.trajectories.store import check_name, open_folder
 
 
 def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False) -> Summary:
@@ -34,10 +36,7 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
     Raises:
         InfrarayError: the run is not valid, its folder cannot be written, or Ray cannot be reached.
     """
-    plan = prepare(run)
-    if not os.environ.get("RAY_ADDRESS"):
-        check_nothing_missing(plan)
-    run_dir = run_folder(plan, out)
+    plan, run_dir = ready(run, out)
     open_folder(run_dir, plan.spec.name)  # what is refused is refused before Ray is started
     console = Console(stderr=True, quiet=quiet)
     if (summary := settled(plan, run_dir)) is not None:
@@ -55,36 +54,46 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
             return Scheduler(plan, run_dir, progress).run()
 
 
-def prepare(run: RunSpec | Mapping[str, Any] | str | Path) -> Plan:
-    """The plan of a run, in any of the forms in which `run` takes it.
+def ready(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None) -> tuple[Plan, Path]:
+    """The plan of a run that nothing keeps from being played, and the folder for its episodes; nothing is made there.
+
+    Raises:
+        InfrarayError: a line for all that does.
+    """
+    spec = _spec(run)
+    refusals = Refusals()
+    with refusals.collecting():
+        plan = prepare(spec, here=not os.environ.get("RAY_ADDRESS"))
+    with refusals.collecting():
+        run_dir = Path("runs") / spec.name if out is None else named_path("--out", out)
+        check_not_shared(run_dir, "run")
+        _check_name(run_dir, spec.name)
+    refusals.refuse()
+    return plan, run_dir
+
+
+def prepare(spec: RunSpec, here: bool) -> Plan:
+    """The plan of a run whose user's modules lie where the command is given, as with `python -m`.
+
+    Args:
+        spec: the run.
+        here: whether this machine is to play it, see `make_plan`.
 
     Raises:
         InfrarayError: the run is not valid.
     """
-    spec = run if isinstance(run, RunSpec) else parse_run(run) if isinstance(run, Mapping) else load_run(run)
-    # A user's module lies where the command is given, as with `python -m`.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
-    return make_plan(spec)
+    return make_plan(spec, here)
 
 
-def check_nothing_missing(plan: Plan) -> None:
-    """Refuses a plan for whose episodes this machine lacks something.
-
-    Raises:
-        InfrarayError: a line for each scenario of which that is so.
-    """
-    missing = [(lineup.label, lineup.environment.missing_here()) for lineup in plan.lineups]
-    if lines := [f"{label}: {what}" for label, what in missing if what is not None]:
-        raise InfrarayError("\n".join(lines))
+def _spec(run: RunSpec | Mapping[str, Any] | str | Path) -> RunSpec:
+    """A run in any of the forms in which it may be given."""
+    return run if isinstance(run, RunSpec) else parse_run(run) if isinstance(run, Mapping) else load_run(run)
 
 
-def run_folder(plan: Plan, out: str | Path | None) -> Path:
-    """Where a plan's episodes are collected; nothing is made there.
-
-    Raises:
-        InfrarayError: ``out`` is blank, or holds a study.
-    """
-    run_dir = Path("runs") / plan.spec.name if out is None else named_path("--out", out)
-    check_not_shared(run_dir, "run")
-    return run_dir
+def _check_name(folder: Path, name: str) -> None:
+    """Refuses another run's folder; a damaged ``run.json`` will be written anew."""
+    if (folder / "run.json").exists():
+        with suppress(BrokenManifest):
+            check_name(folder, Manifest.load(folder / "run.json"), name)

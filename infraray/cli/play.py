@@ -14,7 +14,7 @@ from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.environment import Environment
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
-from infraray.launch import check_nothing_missing, prepare
+from infraray.launch import prepare
 from infraray.reports.notation import plain
 from infraray.runs.plan import Plan
 from infraray.runs.run_file import parse_run
@@ -43,8 +43,7 @@ def play(
     """
     section = {"scenario": scenario, "preset": preset}
     asked = {"name": "play", "scenarios": [section], "agents": [agent], "seeds": [seed], "imports": imports or []}
-    plan = prepare(parse_run(asked, lambda _: "command line: "))
-    check_nothing_missing(plan)
+    plan = prepare(parse_run(asked, lambda _: "command line: "), here=True)
     shown = _Shown(plan.lineups[0].environment, Console())
     trajectory = _play(plan, shown)
     shown.end(trajectory)

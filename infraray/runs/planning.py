@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load_agent, parse_agent
@@ -12,7 +12,7 @@ from infraray.agents.chat import NotStarted, ServedModel
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment
 from infraray.episodes import Entry
-from infraray.errors import InfrarayError, UnknownName, did_you_mean
+from infraray.errors import InfrarayError, Refusals, UnknownName, did_you_mean
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
 from infraray.runs.plan import Lineup, Plan
@@ -22,35 +22,42 @@ from infraray.user_file import load_file, read_source
 from infraray.yaml_file import Place
 
 
-def make_plan(spec: RunSpec) -> Plan:
+def make_plan(spec: RunSpec, here: bool = False) -> Plan:
     """Resolves a run: imports the user's files, makes every environment and every agent once.
 
+    Args:
+        spec: the run.
+        here: whether this machine is to play it, so that what it lacks for a task is refused.
+
     Raises:
-        InfrarayError: a name is unknown, a parameter out of range, a file cannot be read.
+        InfrarayError: a line for all that keeps it from being played: names that are unknown, parameters out of
+            range, files that cannot be read.
     """
+    refusals = Refusals()
+    imported: dict[str, str] = {}
     for position, path in enumerate(spec.imports):
-        with _explaining(spec, "imports", position):
+        with refusals.collecting(), _explaining(spec, "imports", position):
             load_file(path)
+            imported[path] = file_sha256(path)
     lineups: list[Lineup] = []
     engines: dict[str, EngineSpec] = {}
-    left_out = []
+    left_out: list[str] = []
     for position, section in enumerate(spec.scenarios):
-        with _explaining(spec, "scenarios", position), guarded(f"scenario {section.scenario}"):
-            registration, environment = _make_environment(section)
-            problem = obstacle(environment)
-            if problem is not None and not section.optional:
-                raise InfrarayError(f"{registration.name}: {problem}")
-        if problem is not None:
-            left_out.append(f"{section.label or section.scenario} is left out: {problem}")
-            continue
-        lineup = _resolve(spec, position, section, registration, environment, engines)
-        if lineup.label in (earlier.label for earlier in lineups):
+        with refusals.collecting():
+            with _explaining(spec, "scenarios", position), guarded(f"scenario {section.scenario}"):
+                registration, environment = _make_environment(section)
+                problem = obstacle(environment) or (environment.missing_here() if here else None)
+                if problem is not None and not section.optional:
+                    raise InfrarayError(f"{registration.name}: {problem}")
+            if problem is not None:
+                left_out.append(f"{section.label or section.scenario} is left out: {problem}")
+                continue
+            lineup = _resolve(spec, position, section, registration, environment, imported, engines, refusals)
             with _explaining(spec, "scenarios", position):
-                raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
-        for earlier in lineups:
-            with _explaining(spec, "scenarios", position):
-                _check_apart(earlier, lineup)
-        lineups.append(lineup)
+                for earlier in lineups:
+                    _check_apart(earlier, lineup)
+            lineups.append(lineup)
+    refusals.refuse()
     if not lineups:
         raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
     # In the order in which they were imported here: one may need what another registers.
@@ -99,12 +106,14 @@ def _resolve(
     section: ScenarioSection,
     registration: Registration,
     environment: Environment,
+    imported: Mapping[str, str],
     engines: dict[str, EngineSpec],
+    refusals: Refusals,
 ) -> Lineup:
-    """A scenario with everyone who plays it; the engines that they need are added to ``engines``."""
+    """A scenario with everyone who can play it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
     with _explaining(spec, *place), guarded(f"scenario {section.scenario}"):
-        files = environment.parameters.files() | {path: file_sha256(path) for path in spec.imports}
+        files = {**environment.parameters.files(), **imported}
         if registration.file is not None:
             files[registration.file] = file_sha256(registration.file)
         if not spec.agents and not section.agents:
@@ -114,7 +123,7 @@ def _resolve(
     asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
     asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
     for where, pattern in asked:
-        with _explaining(spec, *where), guarded(f"agent {pattern}"):
+        with refusals.collecting(), _explaining(spec, *where), guarded(f"agent {pattern}"):
             for agent in _agents(pattern, registration):
                 if agent in entries:
                     raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
@@ -138,11 +147,13 @@ def _resolve(
 
 
 def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
-    """Refuses two labels for one episode, which is played and counted once.
+    """Refuses two scenarios of one label, and two labels for one episode, which is played and counted once.
 
     Raises:
-        InfrarayError: an agent plays equal tasks in both.
+        InfrarayError: they are equal, or an agent plays equal tasks in both.
     """
+    if lineup.label == earlier.label:
+        raise InfrarayError(f"a second {lineup.label!r}; give each a label of its own (label: ...)")
     played = {entry.digest for entry in earlier.entries}
     for entry in lineup.entries:
         if entry.digest in played and not set(earlier.seeds).isdisjoint(lineup.seeds):

@@ -60,8 +60,8 @@ def test_what_is_collected_is_not_owed(command, tmp_path: Path, finish: bool, re
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--agent", "scripted:nobody"), "unknown agent scripted:nobody"),
-        (("--agent", "chat:m@http://127.0.0.1:1/v1?api_key_env=NO_SUCH_KEY"), "NO_SUCH_KEY"),
+        (("--name", "run", "--agent", "scripted:nobody"), "unknown agent scripted:nobody"),
+        (("--name", "run", "--agent", "chat:m@http://127.0.0.1:1/v1?api_key_env=NO_SUCH_KEY"), "NO_SUCH_KEY"),
         (("--seeds", "x"), "seeds='x'"),
         (("--name", "other"), "holds the run 'run'; choose another --out for 'other'"),
         (("--out", ""), "--out='': is blank"),
@@ -81,6 +81,58 @@ def test_scenarios_that_this_machine_lacks_something_for_are_all_told(command, t
     said = command("run", tmp_path / "run.yaml", "--check")
     assert said.status == 2 and said.out == ""
     assert "inference" in said.error
+
+
+MANY = """
+imports: [none.py]
+scenarios:
+  - scenario: load_balance
+    parameters: {num_servers: 0, utilisation: 7}
+    agents: [scripted:random]
+  - scenario: abr
+    agents: [scripted:nobody, "chat:m@http://127.0.0.1:1/v1?api_key_env=NO_SUCH_KEY", scripted:random]
+  - scenario: inference
+    parameters: {model: none}
+    agents: [scripted:defaults]
+  - scenario: nowhere
+  - scenario: caching
+    max_episode_steps: 3
+  - {scenario: abr, agents: [scripted:random], invalid_action: penalty, label: abr}
+agents: ["engine:none"]
+"""
+
+OBSTACLES = (
+    "imports.0: none.py: ",
+    "scenarios.0: load_balance: num_servers=0: ",
+    "scenarios.0: load_balance: utilisation=7",
+    "scenarios.1.agents.0: unknown agent scripted:nobody",
+    "scenarios.1.agents.1: agent chat:m",
+    "scenarios.2: inference: model='none': ",
+    "scenarios.3: unknown scenario 'nowhere'",
+    "scenarios.4: caching: max_episode_steps=3: ",
+    "scenarios.5: a second 'abr'",
+    "agents.0: agent engine:none: ",
+    "run: holds the run 'run'; choose another --out for 'other'",
+)
+
+
+def test_all_obstacles_are_told_at_once_in_the_words_of_the_run(command, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    play_run(tmp_path / "run", SCRIPTED, seeds=1)
+    (tmp_path / "run.yaml").write_text(MANY)
+    before = everything_in(tmp_path)
+    of_run = command("run", "run.yaml", "--name", "other", "--out", "run")
+    assert (of_run.status, of_run.out) == (2, "")
+    assert len(of_run.error.splitlines()) == len(OBSTACLES), of_run.error
+    for obstacle in OBSTACLES:
+        assert sum(obstacle in line for line in of_run.error.splitlines()) == 1, (obstacle, of_run.error)
+    of_check = command("run", "run.yaml", "--name", "other", "--out", "run", "--check")
+    assert of_check == of_run
+    monkeypatch.setenv("RAY_TMPDIR", "here")
+    and_ray = command("run", "run.yaml", "--name", "other", "--out", "run", "--check")
+    assert and_ray.error.startswith(of_run.error) and "RAY_TMPDIR='here': must be an absolute path" in and_ray.error
+    assert everything_in(tmp_path) == before
 
 
 def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path) -> None:
