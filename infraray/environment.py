@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from infraray.answers import AnswerForm, form_of, read_answer
 from infraray.answers.native import plain, whole_number
+from infraray.conditions import Is
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.observation import NumericObservation, Observation, ObservationLayout, ObservedField
 from infraray.parameters import Parameters
@@ -29,6 +30,10 @@ from infraray.seeds import checked_seed, is_whole
 from infraray.step_info import StepInfo
 
 InvalidActionPolicy = Literal["retry", "default", "penalty", "end"]
+INVALID_PENALTY = 1.0
+PENALIZED = Is("invalid_action", "penalty")
+"""Where ``invalid_penalty`` has an effect."""
+
 MAX_RETRIES = 3
 """Invalid actions in a row that `retry` forgives before the default action is taken."""
 
@@ -124,7 +129,7 @@ class Environment(gymnasium.Env[Any, Any]):
             told, and after three in a row the default action is taken; ``default``: the default
             action is taken; ``penalty``: the default action is taken and ``invalid_penalty`` is
             subtracted from the reward; ``end``: the episode ends and scores as the floor.
-        invalid_penalty: reward units (before ``reward_scale``) that ``penalty`` subtracts.
+        invalid_penalty: reward units (before ``reward_scale``) that ``penalty`` subtracts; only with that.
         max_episode_steps: calls of `step` after which the episode is truncated.
         reward_scale: factor on every reward.
         level: difficulty, one of the scenario's ``levels``.
@@ -135,7 +140,7 @@ class Environment(gymnasium.Env[Any, Any]):
 
     Raises:
         UnknownArgument: a keyword is unknown, which is a `TypeError` too.
-        InfrarayError: one line for every argument that is out of range.
+        InfrarayError: one line for every argument that is out of range or has no effect.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 (Gymnasium's form)
@@ -164,7 +169,7 @@ class Environment(gymnasium.Env[Any, Any]):
         *,
         text: bool = True,
         invalid_action: InvalidActionPolicy = "retry",
-        invalid_penalty: float = 1.0,
+        invalid_penalty: float = INVALID_PENALTY,
         max_episode_steps: int | None = None,
         reward_scale: float = 1.0,
         level: int = 1,
@@ -193,6 +198,9 @@ class Environment(gymnasium.Env[Any, Any]):
             raise InfrarayError(f"{owner}: render_mode={render_mode!r}: must be 'ansi' or nothing")
         self.text = text
         self.invalid_action: InvalidActionPolicy = invalid_action
+        if invalid_penalty != INVALID_PENALTY and not PENALIZED.holds(self):
+            why = PENALIZED.broken(self)
+            raise InfrarayError(f"{owner}: invalid_penalty={invalid_penalty!r}: has no effect: {why}")
         self.invalid_penalty = float(invalid_penalty)
         self.max_episode_steps = None if max_episode_steps is None else int(max_episode_steps)
         self.reward_scale = float(reward_scale)

@@ -24,6 +24,9 @@ EngineName = Literal["vllm", "sglang", "tgi", "transformers", "url"]
 _OURS = {"model", "model-path", "model-id", "host", "hostname", "port"}
 """Flags that infraray sets."""
 
+_OF_A_START = ("command", "flags", "env", "python", "replicas", "num_gpus", "num_cpus")
+"""Fields that say how an engine is started, and where."""
+
 
 class Replicas(StrictModel):
     """How many replicas run: at least ``min``, at most ``max``, one for ``conversations`` agents."""
@@ -36,6 +39,8 @@ class Replicas(StrictModel):
     def _ordered(self) -> Replicas:
         if self.min > self.max:
             raise ValueError(f"min={self.min} must not be greater than max={self.max}")
+        if self.min == self.max and self.conversations != type(self).model_fields["conversations"].default:
+            raise ValueError(f"conversations={self.conversations}: has no effect: min and max are both {self.min}")
         return self
 
 
@@ -100,14 +105,16 @@ class EngineSpec(StrictModel):
         if self.engine == "url":
             if not self.url:
                 raise ValueError("engine 'url' needs url, such as http://host:8000/v1")
-            if self.command or self.flags:
-                raise ValueError("engine 'url' runs already: command and flags have no effect; give an engine to start")
+            if idle := [name for name in _OF_A_START if getattr(self, name) != type(self).model_fields[name].default]:
+                raise ValueError(f"{' and '.join(idle)}: no effect on an engine that runs already; leave out")
         elif self.url:
             raise ValueError(
                 f"url is for an engine that runs already: give engine: url, or leave url out to start {self.engine}"
             )
         elif not self.model.strip():
             raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
+        if self.command and self.python != sys.executable and not any("{python}" in word for word in self.command):
+            raise ValueError("python: has no effect: command does not name {python}; leave it out")
         if not self.python.strip():
             raise ValueError("python: must be the path of an interpreter; leave it out for the one that runs infraray")
         if self.num_gpus is not None and self.num_gpus > 1 and not self.num_gpus.is_integer():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load_agent, parse_agent
@@ -58,6 +58,7 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
                     _check_apart(earlier, lineup)
             lineups.append(lineup)
     refusals.refuse()
+    _check_limits(spec, lineups)
     if not lineups:
         raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
     # In the order in which they were imported here: one may need what another registers.
@@ -144,6 +145,31 @@ def _resolve(
                     entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
     seeds = section.seeds or spec.seeds
     return Lineup(label, registration, environment, tuple(entries.values()), seeds, spec.repetitions)
+
+
+def _check_limits(spec: RunSpec, lineups: Sequence[Lineup]) -> None:
+    """Refuses limits that limit nobody.
+
+    Raises:
+        InfrarayError: a line for each.
+    """
+    waiting = {entry.conversational for lineup in lineups for entry in lineup.entries}
+    if len(waiting) != 1:
+        return
+    (all_wait,) = waiting
+    given: dict[Place, float] = {
+        ("limits", name): value
+        for name, value in spec.limits.model_dump(exclude_defaults=True).items()
+        if name != "retries" and (name == "episode_s") == all_wait
+    }
+    if spec.concurrency is not None and not all_wait:
+        given["concurrency",] = spec.concurrency
+    who = "every agent waits" if all_wait else "no agent waits"
+    refusals = Refusals()
+    for place, value in given.items():
+        with refusals.collecting(), _explaining(spec, *place):
+            raise InfrarayError(f"{value:g}: has no effect: {who} for others, such as a model; leave it out")
+    refusals.refuse()
 
 
 def _check_apart(earlier: Lineup, lineup: Lineup) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from infraray.engines import EngineSpec
-from infraray.environment import InvalidActionPolicy
+from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
 from infraray.episodes import Limits
 from infraray.errors import InfrarayError, explain_validation
 from infraray.runs.seeds import Seeds
@@ -30,7 +30,7 @@ class ScenarioSection(StrictModel):
     seeds: Seeds | None = None
     text: bool = True
     invalid_action: InvalidActionPolicy = "retry"
-    invalid_penalty: float = 1.0
+    invalid_penalty: float = INVALID_PENALTY
     max_episode_steps: int | None = None
     reward_scale: float = 1.0
     optional: bool = Field(default=False, description="leave it out, and say so, where this machine cannot play it")

@@ -9,6 +9,8 @@ from infraray.errors import InfrarayError, without_secrets
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
 
+RUNS_ALREADY = {"engine": "url", "url": "http://h/v1", "model": "m"}
+
 
 @pytest.mark.parametrize(
     ("given", "words"),
@@ -34,6 +36,13 @@ from infraray.runs.run_file import parse_run
         ({"engine": "tgi", "model": "m", "flags": {"model-id": "n"}}, "model-id is set by infraray"),
         ({"model": "m", "flags": {"port": 8000}}, "port is set by infraray"),
         ({"model": "m", "ready_timeout_s": 0}, "greater than 0"),
+        (RUNS_ALREADY | {"command": "run"}, "command: no effect on an engine that runs already"),
+        (RUNS_ALREADY | {"flags": {"a": 1}}, "flags: no effect"),
+        (RUNS_ALREADY | {"env": {"A": "1"}}, "env: no effect"),
+        (RUNS_ALREADY | {"python": "/usr/bin/python3", "num_gpus": 1}, "python and num_gpus: no effect"),
+        (RUNS_ALREADY | {"num_cpus": 2, "replicas": 2}, "replicas and num_cpus: no effect"),
+        ({"model": "m", "command": "run {model}", "python": "/usr/bin/python3"}, "python: has no effect"),
+        ({"model": "m", "replicas": {"max": 1, "conversations": 8}}, "conversations=8: has no effect"),
     ],
 )
 def test_a_mistake_is_one_line(given: dict[str, Any], words: str) -> None:

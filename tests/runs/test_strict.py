@@ -189,3 +189,46 @@ def test_studies_and_prices_are_as_strict(tmp_path: Path) -> None:
         with pytest.raises(InfrarayError) as refused:
             read_price(prices, "m")
         assert str(prices) in str(refused.value) and expected in str(refused.value), refused.value
+
+
+WAITING = """
+import infraray
+
+class Waits(infraray.ScriptedAgent):
+    async def act(self, observation):
+        return 0
+
+def answers(observation):
+    return 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "of_those_that_wait"),
+    [
+        *((name, 5, True) for name in ("conversation_s", "tokens", "agent_tokens", "episode_tokens")),
+        *((name, 0.5, True) for name in ("cost", "agent_cost", "episode_cost")),
+        ("episode_s", 5, False),
+        ("concurrency", 5, True),
+    ],
+)
+def test_a_limit_that_limits_nobody_is_refused(name, value, of_those_that_wait, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "waiting.py").write_text(WAITING)
+    agents = {True: "python:waiting.py:Waits", False: "python:waiting.py:answers"}
+
+    def write(*played: str) -> None:
+        limit = f"{name}: {value}" if name == "concurrency" else f"limits:\n  {name}: {value}\n  retries: 1"
+        path.write_text(f"scenarios: [load_balance]\nagents: {list(played)}\n{limit}\n")
+
+    path = tmp_path / "run.yaml"
+    write(agents[not of_those_that_wait])
+    with pytest.raises(InfrarayError) as refused:
+        make_plan(load_run(path))
+    place = "run.yaml:3: concurrency" if name == "concurrency" else f"run.yaml:4: limits.{name}"
+    said = "every agent waits" if name == "episode_s" else "no agent waits"
+    assert str(refused.value).startswith(f"{tmp_path}/{place}: {value}: has no effect: {said} for others")
+    assert "\n" not in str(refused.value)
+    for played in ([agents[of_those_that_wait]], list(agents.values())):
+        write(*played)
+        assert make_plan(load_run(path)).total > 0

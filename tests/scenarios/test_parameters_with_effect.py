@@ -147,12 +147,26 @@ def test_parameter_changes_something_or_is_refused(scenario, mode, folder):
         ),
         ("caching", {"trace": "t.csv"}, "trace='t.csv': has no effect: workload is 'zipf'"),
         ("abr", {"step_length_s": 2.0}, "step_length_s=2.0: has no effect: throughput is 'markov'"),
+        ("inference", {"questions": 20}, "questions=20: has no effect: mmlu_pro is not given; leave it out"),
     ],
 )
 def test_parameter_without_effect_is_named_with_the_reason(scenario, arguments, told):
     with pytest.raises(InfrarayError) as error:
         infraray.make(scenario, **arguments)
     assert str(error.value).startswith(f"{scenario}: {told}")
+
+
+@pytest.mark.parametrize("scenario", ["abr", "caching", "inference", "load_balance", "routing"])
+def test_a_penalty_is_refused_where_an_invalid_action_has_none(scenario):
+    for invalid_action in ("retry", "default", "end"):
+        with pytest.raises(InfrarayError) as error:
+            infraray.make(scenario, invalid_action=invalid_action, invalid_penalty=2)
+        assert str(error.value) == (
+            f"{scenario}: invalid_penalty=2: has no effect: invalid_action is {invalid_action!r}; "
+            "leave it out, or set invalid_action: penalty"
+        )
+        assert infraray.make(scenario, invalid_action=invalid_action, invalid_penalty=1).invalid_penalty == 1
+    assert infraray.make(scenario, invalid_action="penalty", invalid_penalty=2).invalid_penalty == 2
 
 
 def test_several_parameters_without_effect_get_a_line_each():

@@ -12,6 +12,8 @@ from infraray.agents.chat.tools import tools
 from infraray.errors import did_you_mean
 from infraray.parameters import Parameters
 
+MAX_TOOL_CALLS = 4
+
 
 class ChatOptions(Parameters):
     """How a model is asked."""
@@ -22,7 +24,7 @@ class ChatOptions(Parameters):
     max_tokens: int = Field(512, ge=1, description="tokens that one answer may have")
     temperature: float = Field(0.0, ge=0.0, le=2.0, description="sampling temperature")
     tools: str = Field("", description="tools of strategy react, separated by commas")
-    max_tool_calls: int = Field(4, ge=0, le=100, description="tool calls within one step")
+    max_tool_calls: int = Field(MAX_TOOL_CALLS, ge=0, le=100, description="tool calls within one step")
     examples: int | None = Field(None, ge=1, le=100, description="examples of strategy few_shot, 3 by default")
     prices: str | None = Field(None, description="YAML or JSON file: model to input_per_million, output_per_million")
     cache: str | None = Field(None, description="folder that keeps answers, so that a re-run makes no request")
@@ -58,9 +60,11 @@ class ChatOptions(Parameters):
 
     @model_validator(mode="after")
     def _fit_together(self) -> ChatOptions:
-        if self.tools and not strategies[self.strategy].takes_tools:
-            takers = [name for name, found in strategies.items() if found.takes_tools]
-            raise ValueError(f"tools={self.tools!r}: strategy {self.strategy} has no use for tools; take {takers[0]}")
+        takers = [name for name, found in strategies.items() if found.takes_tools]
+        of_tools = {"tools": "", "max_tool_calls": MAX_TOOL_CALLS}
+        for name, default in of_tools.items() if self.strategy not in takers else ():
+            if (value := getattr(self, name)) != default:
+                raise ValueError(f"{name}={value!r}: strategy {self.strategy} has no use for tools; take {takers[0]}")
         if self.examples is not None and not strategies[self.strategy].default_examples:
             raise ValueError(f"examples={self.examples}: strategy {self.strategy} shows none; take few_shot")
         return self

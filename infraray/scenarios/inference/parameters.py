@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
+from infraray.conditions import IsNot
 from infraray.engines.spec import Flags
 from infraray.errors import did_you_mean
 from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
@@ -50,7 +51,14 @@ class InferenceParameters(Parameters):
     mmlu_pro: str | None = parameter(
         None, unit="", description="a local copy of MMLU-Pro; without one nothing passes the quality gate"
     )
-    questions: int = parameter(500, ge=1, le=20_000, unit="1", description="questions of the quality gate")
+    questions: int = parameter(
+        500,
+        ge=1,
+        le=20_000,
+        unit="1",
+        description="questions of the quality gate",
+        only_when=(IsNot("mmlu_pro", None),),
+    )
     judge: str | None = parameter(None, unit="", description="a chat agent that judges submissions as well")
     folder: str = parameter("runs/inference", unit="", description="keeps requests and the reference's figures")
 

@@ -21,6 +21,7 @@ from infraray.errors import InfrarayError
         ({"memory": "last"}, "memory='last': must be all, summary or last:K, as in last:4"),
         ({"strategy": "react", "tools": "calculater"}, r"no tool calculater; did you mean calculator\?"),
         ({"tools": "notes"}, "strategy zero_shot has no use for tools; take react"),
+        ({"max_tool_calls": 2}, "max_tool_calls=2: strategy zero_shot has no use for tools; take react"),
         ({"examples": 2}, "strategy zero_shot shows none; take few_shot"),
         ({"temperature": -1}, "temperature=-1: "),
         ({"max_tokens": "many"}, "max_tokens='many': "),
