@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from infraray.trajectories.encoding import decode
 from infraray.trajectories.schema import EPISODES, STEPS
-from infraray.trajectories.segments import SegmentDamage, read_messages
+from infraray.trajectories.segments import SegmentDamage, read_batches
 
 STEPS_PER_ROW_GROUP = 65_536
 
@@ -37,7 +36,7 @@ def compact(segment: Path, run_dir: Path) -> SegmentDamage:
     if not targets[1].exists():
         temporary = [target.with_suffix(".parquet.tmp") for target in targets]
         try:
-            if _write(read_messages(segment, damage), *temporary):
+            if _write(read_batches(segment, damage), *temporary):
                 for source, target in zip(temporary, targets, strict=True):
                     os.replace(source, target)
         finally:
@@ -50,7 +49,7 @@ def compact(segment: Path, run_dir: Path) -> SegmentDamage:
     return damage
 
 
-def _write(bodies: Iterable[bytes], steps_path: Path, episodes_path: Path) -> int:
+def _write(batches: Iterable[pa.RecordBatch], steps_path: Path, episodes_path: Path) -> int:
     """Writes both files and syncs them; returns the number of episodes."""
     count = 0
     steps_path.parent.mkdir(exist_ok=True)
@@ -71,10 +70,9 @@ def _write(bodies: Iterable[bytes], steps_path: Path, episodes_path: Path) -> in
                 waiting.clear()
 
         rows = 0
-        for body in bodies:
-            for batch in decode([body]):
-                waiting.append(batch)
-                rows += batch.num_rows + len(batch.column("steps_taken").flatten())
+        for batch in batches:
+            waiting.append(batch)
+            rows += batch.num_rows + len(batch.column("steps_taken").flatten())
             if rows >= STEPS_PER_ROW_GROUP:
                 flush()
                 rows = 0

@@ -15,7 +15,7 @@ import pyarrow as pa
 from infraray.episodes import Step, Trajectory
 from infraray.registration import find
 from infraray.trajectories.answer_counts import count_faults
-from infraray.trajectories.schema import EPISODES, NESTED_STEPS, SEGMENT
+from infraray.trajectories.schema import EPISODES, NESTED_STEPS, SEGMENT, conform
 
 _SCHEMA_MESSAGE = SEGMENT.serialize().to_pybytes()
 _WRITE_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
@@ -47,13 +47,28 @@ def encode(batch: pa.RecordBatch, ids: Sequence[bytes]) -> Message:
     return Message(body, zlib.crc32(body), tuple(ids))
 
 
-def decode(bodies: Sequence[bytes | memoryview], columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
-    """Reads messages back, only ``columns`` where given."""
-    options = pa.ipc.IpcReadOptions()
-    if columns is not None:
-        options.included_fields = [SEGMENT.get_field_index(name) for name in columns]
-    stream = pa.BufferReader(b"".join([_SCHEMA_MESSAGE, *bodies]))
-    return pa.ipc.open_stream(stream, options=options)
+def decode(body: bytes, columns: Sequence[str] = SEGMENT.names, head: bytes = _SCHEMA_MESSAGE) -> pa.RecordBatch:
+    """Reads a message back.
+
+    Args:
+        body: the message.
+        columns: those that are read.
+        head: the message of the schema that it has: this one's, or an older one's.
+
+    Returns:
+        A batch with these columns of `SEGMENT`.
+
+    Raises:
+        pyarrow.ArrowException: it is damaged.
+    """
+    found = pa.ipc.read_schema(pa.BufferReader(head))
+    places = [found.get_field_index(name) for name in columns if name in found.names]
+    options = pa.ipc.IpcReadOptions(included_fields=places)
+    with pa.ipc.open_stream(pa.BufferReader(head + body), options=options) as stream:
+        batch = next(iter(stream), None)
+    if batch is None:
+        raise pa.ArrowInvalid("a message holds no episodes")
+    return conform(batch, pa.schema([SEGMENT.field(name) for name in columns], SEGMENT.metadata))
 
 
 def to_batch(run: str, trajectories: Sequence[Trajectory]) -> pa.RecordBatch:

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from infraray.errors import InfrarayError
-from infraray.trajectories.encoding import decode
 from infraray.trajectories.parts import Part, first_of
 from infraray.trajectories.reader import Run
-from infraray.trajectories.schema import STEPS
-from infraray.trajectories.segments import read_messages
+from infraray.trajectories.schema import EPISODES, STEPS, conform
+from infraray.trajectories.segments import read_batches
 
 STEPS_AT_ONCE = 256
 """Rows of steps that are decoded together: with its prompts a step of an LLM can take 100 KB."""
@@ -31,8 +30,7 @@ def count_episodes(run: Run) -> int:
     count = sum(int(part.new.sum()) for part in parts)
     for segment in segments:
         with _explaining(run, segment):
-            bodies = read_messages(segment)
-            count += sum(batch.num_rows for body in bodies for batch in decode([body], ["episode_id"]))
+            count += sum(batch.num_rows for batch in read_batches(segment, columns=["episode_id"]))
     return count
 
 
@@ -98,7 +96,9 @@ class _StepFile:
     def __init__(self, path: Path, columns: list[str]) -> None:
         self.path = path
         file = pq.ParquetFile(path, buffer_size=2**20, pre_buffer=False, page_checksum_verification=True)
-        self._batches = file.iter_batches(batch_size=STEPS_AT_ONCE, columns=columns)
+        schema = pa.schema([STEPS.field(name) for name in columns])
+        batches = file.iter_batches(batch_size=STEPS_AT_ONCE, columns=columns)
+        self._batches = (conform(batch, schema) for batch in batches)
         self._rest: pa.RecordBatch | None = None
 
     def take(self, episode_id: str, count: int) -> Steps:
@@ -123,14 +123,13 @@ def _read_parquet(part: Part, columns: list[str]) -> Iterator[tuple[Mapping[str,
     steps = _StepFile(part.steps, columns)
     file = pq.ParquetFile(part.episodes, page_checksum_verification=True)
     for batch in file.iter_batches(batch_size=STEPS_AT_ONCE):
-        for row in batch.to_pylist():
+        for row in conform(batch, EPISODES).to_pylist():
             yield row, steps.take(row["episode_id"], row["steps"])
 
 
 def _read_segment(path: Path) -> Iterator[tuple[Mapping[str, Any], Steps]]:
-    for body in read_messages(path):
-        for batch in decode([body]):
-            nested = batch.column("steps_taken")
-            for position, row in enumerate(batch.drop_columns(["steps_taken"]).to_pylist()):
-                taken = pa.RecordBatch.from_struct_array(nested[position].values)
-                yield row, Steps([taken])
+    for batch in read_batches(path):
+        nested = batch.column("steps_taken")
+        for position, row in enumerate(batch.drop_columns(["steps_taken"]).to_pylist()):
+            taken = pa.RecordBatch.from_struct_array(nested[position].values)
+            yield row, Steps([taken])

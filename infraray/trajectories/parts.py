@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from infraray.errors import InfrarayError
 from infraray.trajectories.index import EpisodeIndex
-from infraray.trajectories.schema import EPISODES, STEPS
+from infraray.trajectories.schema import EPISODES, STEPS, conform, conform_table, first_lacking, schema_version
 from infraray.version import SCHEMA_VERSION
 
 ROWS_AT_ONCE = 4096
@@ -63,10 +63,10 @@ class Part:
 
     def read_steps(self) -> pa.Table:
         """Their steps, schema `STEPS`."""
-        table = read_parquet(self.steps)
+        table = read_parquet(self.steps, STEPS)
         if self.new.all():
             return table
-        wanted = read_parquet(self.episodes, ["episode_id"]).filter(pa.array(self.new))["episode_id"]
+        wanted = read_parquet(self.episodes, _some(EPISODES, ["episode_id"])).filter(pa.array(self.new))["episode_id"]
         return table.filter(pc.is_in(table["episode_id"], wanted.combine_chunks()))
 
 
@@ -168,13 +168,11 @@ def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     if path.is_dir():
         raise BrokenPart(path, "is a folder and no file")
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
-    version = (file.schema_arrow.metadata or {}).get(b"infraray_schema_version", b"")
-    if version.isdigit() and int(version) > SCHEMA_VERSION:
-        raise InfrarayError(f"{path}: was written with schema {int(version)}; upgrade infraray")
-    found = {field.name: field.type for field in file.schema_arrow}
-    for field in schema:
-        if found.get(field.name) != field.type:
-            raise BrokenPart(path, f"is no file of a run: it has no column {field.name} of type {field.type}")
+    version = schema_version(file.schema_arrow)
+    if version is not None and version > SCHEMA_VERSION:
+        raise InfrarayError(f"{path}: was written with schema {version}; upgrade infraray")
+    if (field := first_lacking(file.schema_arrow, schema)) is not None:
+        raise BrokenPart(path, f"is no file of a run: it has no column {field.name} of type {field.type}")
     return file
 
 
@@ -195,17 +193,33 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
     batches = _reading(path, lambda: file.iter_batches(ROWS_AT_ONCE, columns=list(columns)))
     while (batch := _reading(path, lambda: next(batches, None))) is not None:
-        yield batch.select(columns)
+        yield conform(batch, _some(EPISODES, columns))
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Reads one of our Parquet files.
+def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    """Reads columns of one of our Parquet files.
+
+    Args:
+        path: the file.
+        schema: the columns, of `EPISODES` or of `STEPS`.
 
     Raises:
         BrokenPart: the file is damaged.
         InfrarayError: it may not be read.
     """
-    return _reading(path, lambda: pq.read_table(path, columns=columns, page_checksum_verification=True))
+
+    def read() -> pa.Table:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        there = set(file.schema_arrow.names)
+        return conform_table(file.read([name for name in schema.names if name in there]), schema)
+
+    table: pa.Table = _reading(path, read)
+    return table
+
+
+def _some(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    """Some columns of a schema."""
+    return pa.schema([schema.field(name) for name in columns], schema.metadata)
 
 
 def _reading(path: Path, read: Callable[[], Any]) -> Any:

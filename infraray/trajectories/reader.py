@@ -10,12 +10,11 @@ import pyarrow as pa
 from infraray.errors import InfrarayError
 from infraray.folders import holds, named_path
 from infraray.trajectories.compaction import flatten_steps
-from infraray.trajectories.encoding import decode
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.parts import BrokenPart, Part, find_parts, first_of
 from infraray.trajectories.schema import EPISODES, SEGMENT, STEPS
-from infraray.trajectories.segments import read_messages
+from infraray.trajectories.segments import read_batches
 
 
 class Run:
@@ -107,8 +106,7 @@ class Run:
             BrokenPart: it is no segment, or cannot be read.
         """
         try:
-            for body in read_messages(path):
-                yield from decode([body], columns)
+            yield from read_batches(path, columns=columns)
         except FileNotFoundError:
             raise
         except (pa.ArrowException, OSError) as error:

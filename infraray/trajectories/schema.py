@@ -1,7 +1,8 @@
 """The columns of what is stored: two tables, one row an episode and one row a step.
 
 The schema has a version. Within a version it never changes (readers that join files trip over
-drift); what is new and rare goes into the JSON columns.
+drift); what is new and rare goes into the JSON columns. A new version adds columns, with ``since``, and leaves the
+others as they are: files of older ones are read as if their columns were null (`conform`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from infraray.version import SCHEMA_VERSION
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its Arrow type, unit ("" where there is none) and one sentence."""
+    """A column: its Arrow type, unit ("" where there is none), one sentence, and the first schema that has it."""
 
     name: str
     type: pa.DataType
     unit: str
     description: str
+    since: int = 1
 
 
 EPISODE_COLUMNS = (
@@ -78,10 +80,8 @@ STEP_COLUMNS = (
 
 
 def _fields(columns: tuple[Column, ...]) -> list[pa.Field]:
-    return [
-        pa.field(column.name, column.type, metadata={"unit": column.unit, "description": column.description})
-        for column in columns
-    ]
+    about = ({"unit": one.unit, "description": one.description, "since": str(one.since)} for one in columns)
+    return [pa.field(one.name, one.type, metadata=said) for one, said in zip(columns, about, strict=True)]
 
 
 _METADATA = {"infraray_schema_version": str(SCHEMA_VERSION)}
@@ -91,3 +91,43 @@ STEPS = pa.schema(_fields(STEP_COLUMNS), metadata=_METADATA)
 NESTED_STEPS = pa.list_(pa.struct(_fields(STEP_COLUMNS[1:])))
 SEGMENT = pa.schema([*EPISODES, pa.field("steps_taken", NESTED_STEPS)], metadata=_METADATA)
 """A segment's rows are episodes with their steps inside, so none is ever visible without the other."""
+
+
+def schema_version(found: pa.Schema) -> int | None:
+    """The version of a file's schema; None where it says none."""
+    said = (found.metadata or {}).get(b"infraray_schema_version", b"")
+    return int(said) if said.isdigit() else None
+
+
+def first_lacking(found: pa.Schema, wanted: pa.Schema) -> pa.Field | None:
+    """The first of the columns that a file of its version should have and has not, or has of another type."""
+    version, there = schema_version(found) or SCHEMA_VERSION, {field.name: field.type for field in found}
+    return next((field for field in wanted if _since(field) <= version and there.get(field.name) != field.type), None)
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of this schema or of an older version of it, with null for what is absent."""
+    there = dict(zip(batch.schema.names, batch.columns, strict=True))
+    columns = [_grown(there.get(field.name), field.type, batch.num_rows) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def conform_table(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The same for a table."""
+    return pa.Table.from_batches([conform(batch, schema) for batch in table.to_batches()], schema=schema)
+
+
+def _since(field: pa.Field) -> int:
+    return int((field.metadata or {}).get(b"since", b"1"))
+
+
+def _grown(array: pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:
+    """A column of a type; lists of steps are given the fields that they lack."""
+    if array is None:
+        return pa.nulls(length, kind)
+    if array.type == kind or not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return array
+    steps, fields = array.values, [kind.value_type.field(place) for place in range(kind.value_type.num_fields)]
+    there = {steps.type.field(place).name: steps.field(place) for place in range(steps.type.num_fields)}
+    grown = [_grown(there.get(field.name), field.type, len(steps)) for field in fields]
+    return pa.ListArray.from_arrays(array.offsets, pa.StructArray.from_arrays(grown, fields=fields), type=kind)

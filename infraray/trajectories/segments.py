@@ -14,21 +14,27 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from infraray.errors import InfrarayError
 from infraray.trajectories.encoding import Message, decode
-from infraray.trajectories.schema import SEGMENT
+from infraray.trajectories.schema import EPISODES, SEGMENT, first_lacking, schema_version
+from infraray.version import SCHEMA_VERSION
 
 _RECORD = struct.Struct("<QI")  # end offset in bytes, CRC-32 of the message
 _SCHEMA_MESSAGE = SEGMENT.serialize().to_pybytes()
 
 SYNC_INTERVAL_S = 1.0
+
+_PREFIX = struct.Struct("<4si")  # of a message: its mark, and the length of what describes it
+_LONGEST_HEAD = 2**20
 
 _MARK = b"\xff\xff\xff\xff"
 """The first bytes of each of Arrow's messages."""
@@ -125,6 +131,22 @@ class SegmentDamage:
         return lines
 
 
+def read_batches(
+    path: Path, damage: SegmentDamage | None = None, columns: Sequence[str] = SEGMENT.names
+) -> Iterator[pa.RecordBatch]:
+    """Yields what `read_messages` does as batches with these columns of `SEGMENT`, whichever version wrote them.
+
+    Raises:
+        pyarrow.ArrowInvalid: the file is no segment.
+        InfrarayError: it is one of a newer schema.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        head = _read_head(path, stream)
+    for body in read_messages(path, damage):
+        yield decode(body, columns, head)
+
+
 def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[bytes]:
     """Yields the whole and intact messages of a segment, also of one that is being written.
 
@@ -137,17 +159,16 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
 
     Raises:
         pyarrow.ArrowInvalid: the file is no segment.
+        InfrarayError: it is one of a newer schema.
         OSError: it cannot be read.
     """
     damage = damage if damage is not None else SegmentDamage()
     log_path = path.with_suffix(".crc32")
     log = log_path.read_bytes() if log_path.exists() else b""
-    start = len(_SCHEMA_MESSAGE)
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
-        head = stream.read(start)
-        if len(head) == start and head != _SCHEMA_MESSAGE:
-            raise pa.ArrowInvalid("it is no segment of a run")
+        head = _read_head(path, stream)
+        start = len(head)
         for position in range(0, len(log) - _RECORD.size + 1, _RECORD.size):
             end, crc32 = _RECORD.unpack_from(log, position)
             if not start < end <= size:
@@ -158,10 +179,33 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
                 yield body
             else:
                 damage.corrupt_messages += 1
-    yield from _read_unlogged(path, start, size, damage)
+    yield from _read_unlogged(path, start, size, head, damage)
 
 
-def _read_unlogged(path: Path, start: int, size: int, damage: SegmentDamage) -> Iterator[bytes]:
+def _read_head(path: Path, stream: BinaryIO) -> bytes:
+    """The message of the schema with which a segment begins; where it is torn, all that there is.
+
+    Raises:
+        pyarrow.ArrowInvalid: the file is no segment.
+        InfrarayError: it is one of a newer schema.
+    """
+    begin = stream.read(_PREFIX.size)
+    length = _PREFIX.unpack(begin)[1] if len(begin) == _PREFIX.size else 0
+    if not begin.startswith(_MARK[: len(begin)]) or not 0 <= length <= _LONGEST_HEAD:
+        raise pa.ArrowInvalid("it is no segment of a run")
+    head = begin + stream.read(length)
+    if len(head) < _PREFIX.size + length or not length:
+        return head
+    found = pa.ipc.read_schema(pa.BufferReader(head))
+    version = schema_version(found)
+    if version is not None and version > SCHEMA_VERSION:
+        raise InfrarayError(f"{path}: was written with schema {version}; upgrade infraray")
+    if version is None or first_lacking(found, EPISODES) is not None or "steps_taken" not in found.names:
+        raise pa.ArrowInvalid("it is no segment of a run")
+    return head
+
+
+def _read_unlogged(path: Path, start: int, size: int, head: bytes, damage: SegmentDamage) -> Iterator[bytes]:
     """The messages that prove themselves from ``start`` on, each found by its first bytes."""
     if start >= size:
         return
@@ -169,7 +213,7 @@ def _read_unlogged(path: Path, start: int, size: int, damage: SegmentDamage) -> 
         stream = mapped.read_buffer()
         while start < size:
             end = _end_of_message(stream.slice(start))
-            if end and _proves_itself(body := stream.slice(start, end).to_pybytes()):
+            if end and _proves_itself(body := stream.slice(start, end).to_pybytes(), head):
                 damage.unlogged_messages += 1
                 yield body
                 start += end
@@ -203,16 +247,14 @@ def _next_mark(stream: pa.Buffer, start: int) -> int:
     return len(view)
 
 
-def _proves_itself(body: bytes) -> bool:
+def _proves_itself(body: bytes, head: bytes) -> bool:
     """Whether a message holds episodes that agree with their steps."""
     try:
-        for batch in decode([body]):
-            batch.validate(full=True)
-            if not _agrees(batch):
-                return False
+        batch = decode(body, head=head)
+        batch.validate(full=True)
+        return _agrees(batch)
     except (pa.ArrowException, OSError, ValueError, TypeError):  # what damage makes of it
         return False
-    return True
 
 
 def _agrees(batch: pa.RecordBatch) -> bool:

@@ -30,7 +30,7 @@ from infraray.trajectories.encoding import Message, decode, encode
 from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.manifest import BrokenManifest, Manifest
 from infraray.trajectories.parts import BrokenPart, find_parts, first_of
-from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
+from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_batches
 
 SEGMENT_BYTES = 128 * 2**20
 """Size at which a segment is closed and compacted while the next one is written."""
@@ -161,9 +161,8 @@ def _ids_in_segment(segment: Path, damage: SegmentDamage) -> list[bytes]:
     """
     ids: list[bytes] = []
     try:
-        for body in read_messages(segment, damage):
-            for batch in decode([body], ["episode_id"]):
-                ids += (bytes.fromhex(identity) for identity in batch.column(0).to_pylist())
+        for batch in read_batches(segment, damage, ["episode_id"]):
+            ids += (bytes.fromhex(identity) for identity in batch.column(0).to_pylist())
     except (pa.ArrowException, IsADirectoryError) as error:
         raise BrokenPart(segment, f"is damaged ({error})") from None
     return ids
@@ -233,7 +232,7 @@ def write_manifest(run_dir: Path, manifest: Manifest) -> None:
 
 def _select(message: Message, keep: list[bool]) -> Message:
     """The message with only some of its episodes."""
-    batch = decode([message.body]).read_next_batch().filter(pa.array(keep))
+    batch = decode(message.body).filter(pa.array(keep))
     return encode(batch, [identity for identity, kept in zip(message.ids, keep, strict=True) if kept])
 
 

@@ -91,7 +91,7 @@ def test_a_segment_cut_at_any_byte_gives_the_whole_messages_before_the_cut(tmp_p
         damage = SegmentDamage()
         found = list(read_messages(tmp_path / "b.arrows", damage))
         assert found == [each.body for each, end in zip(messages, ends, strict=True) if end <= size]
-        assert sum(batch.num_rows for batch in decode(found)) == sum(
+        assert sum(decode(body).num_rows for body in found) == sum(
             len(each.ids) for each, end in zip(messages, ends, strict=True) if end <= size
         )
 
