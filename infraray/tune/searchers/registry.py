@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Sequence
 
 from infraray.errors import InfrarayError, UnknownName, did_you_mean
@@ -40,9 +40,8 @@ def find_searcher(name: str) -> type[Searcher]:
     entry_point = _searchers[name]
     if isinstance(entry_point, type):
         return entry_point
-    module, _, attribute = entry_point.partition(":")
     try:
-        found: type[Searcher] = getattr(importlib.import_module(module), attribute)
+        found: type[Searcher] = pkgutil.resolve_name(entry_point)
     except ImportError as error:
         if (error.name or "infraray").split(".")[0] == "infraray":
             raise
