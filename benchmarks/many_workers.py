@@ -182,10 +182,14 @@ def busy_share(workers: int, episode_s: float, event_s: float, waiting_s: float)
         parse_run(run_of("scripted:random", round(workers * SECONDS_OF_WORK / episode_s)) | {"workers": workers})
     )
     simulation = Simulation(workers, episode_s, event_s, waiting_s)
-    real = {name: getattr(scheduler, name) for name in ("ray", "pulse", "time", "start_collector")}
+    nothing = SimpleNamespace(
+        start=lambda names: None, look=lambda: None, stop=lambda: None, reserved_cpus=0.0, served={}
+    )
+    real = {name: getattr(scheduler, name) for name in ("ray", "pulse", "time", "start_collector", "RunEngines")}
     try:
         scheduler.ray = scheduler.pulse = scheduler.time = simulation
         scheduler.start_collector = lambda folder: SimulatedCollector()
+        scheduler.RunEngines = lambda engines, tell: nothing
         with tempfile.TemporaryDirectory() as folder:
             summary = scheduler.Scheduler(plan, Path(folder), watcher).run()
     finally:

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from infraray.errors import is_secret
+from infraray.errors import InfrarayError, is_secret
+from infraray.hardware.gpus import listed_gpus
 from infraray.version import __version__
 
 PACKAGES = (
@@ -31,7 +32,7 @@ PACKAGES = (
 """Packages whose versions are kept where they are installed."""
 
 WAIT_S = 10.0
-"""How long git or nvidia-smi may take to answer."""
+"""How long git may take to answer."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
 _KEY = re.compile(
@@ -127,12 +128,15 @@ def _hardware() -> dict[str, Any]:
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     with suppress(OSError, ValueError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    query = _asked("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+    try:
+        gpus = [f"{gpu.name}, {gpu.memory_mib:.0f} MiB, {gpu.driver}" for gpu in listed_gpus()]
+    except InfrarayError as error:
+        gpus = [str(error)]
     return {
         "processor": processor,
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": memory,
-        "gpus": [line.strip() for line in (query or "").split("\n") if line.strip()],
+        "gpus": gpus,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from infraray.hardware.devices import Device, find_device, measure_cpu
-
-_QUERY = "--query-gpu=name,memory.total,uuid"
+from infraray.hardware.gpus import Gpu, listed_gpus
 
 
 @dataclass(frozen=True)
@@ -55,26 +53,26 @@ class Hardware:
 
 @cache
 def this_machine() -> Hardware:
-    """Looks at this machine once."""
+    """Looks at this machine once.
+
+    Raises:
+        InfrarayError: see `listed_gpus`.
+    """
     listed, shown = listed_gpus(), _shown()
     gpus = listed if shown is None else [gpu for word in shown for gpu in _meant(word, listed)]
-    memory_mib = 0.0
-    # A GPU that shares the machine's memory says that it has none to tell of.
-    with suppress(ValueError, IndexError):
-        memory_mib = float(gpus[0].memory_mib)
     return Hardware(
         _processor(),
         len(os.sched_getaffinity(0)),
         os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30,
         tuple(gpu.name for gpu in gpus),
-        memory_mib / 1024,
+        gpus[0].memory_mib / 1024 if gpus else 0.0,
     )
 
 
 def device_names() -> list[str]:
     """What this process may compute on, sorted: a name for each GPU that it sees; the cores without any.
 
-    A GPU's name is its UUID, whatever CUDA_VISIBLE_DEVICES calls it. What nvidia-smi does not list, such
+    A GPU's name is its UUID, whatever CUDA_VISIBLE_DEVICES calls it. What the driver does not list, such
     as a part of a GPU (MIG), keeps the name that it has there.
     """
     listed, shown = listed_gpus(), _shown()
@@ -87,32 +85,6 @@ def device_names() -> list[str]:
     else:
         names = [name for word in shown for name in [gpu.uuid for gpu in _meant(word, listed)] or [word]]
     return sorted({f"gpu-{name.replace('/', '-')}" for name in names}) or ["cores"]
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as nvidia-smi describes it."""
-
-    name: str
-    memory_mib: str
-    uuid: str
-
-
-@cache
-def listed_gpus() -> tuple[Gpu, ...]:
-    """All GPUs of this machine, in the order of the PCI bus; none where nvidia-smi tells of none."""
-    try:
-        asked = subprocess.run(
-            ["nvidia-smi", _QUERY, "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    lines = [[field.strip() for field in line.split(",")] for line in asked.stdout.splitlines()]
-    return tuple(Gpu(*line) for line in lines if len(line) == 3)
 
 
 def _shown() -> list[str] | None:
@@ -133,7 +105,7 @@ def _meant(word: str, listed: Sequence[Gpu]) -> list[Gpu]:
 
 
 def _cuda_counts_as_listed(listed: Sequence[Gpu]) -> bool:
-    """Whether CUDA's indices are nvidia-smi's: by default CUDA counts the fastest first, so among equal ones."""
+    """Whether CUDA's indices are the driver's: by default CUDA counts the fastest first, so among equal ones."""
     return os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in listed}) < 2
 
 

@@ -13,8 +13,8 @@ from infraray.deadline import TimeLimit, time_limit
 from infraray.hardware import device_lock
 from infraray.hardware.device_lock import DeviceLock
 
-TWO_H200 = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
-TWO_KINDS = "NVIDIA L4, 23034, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
+TWO_H200 = (("NVIDIA H200", 143771, "GPU-aaaa-1"), ("NVIDIA H200", 143771, "GPU-bbbb-2"))
+TWO_KINDS = (("NVIDIA L4", 23034, "GPU-aaaa-1"), ("NVIDIA H200", 143771, "GPU-bbbb-2"))
 NOBODY = 65534
 
 Locked = Callable[[str | None], DeviceLock]
@@ -50,10 +50,8 @@ def is_free(devices: str | None, lock: DeviceLock | None = None, order: str | No
 @pytest.mark.parametrize(
     "name", ["0", "GPU-aaaa-1", "GPU-aaaa", " 0 ", "1,0", "GPU-bbbb,GPU-aaaa", "0,GPU-aaaa-1", None]
 )
-def test_a_gpu_is_the_same_under_each_of_its_names(
-    name: str | None, folder: Path, nvidia_smi: Callable[..., None]
-) -> None:
-    nvidia_smi(TWO_H200)
+def test_a_gpu_is_the_same_under_each_of_its_names(name: str | None, folder: Path, driver: Callable[..., None]) -> None:
+    driver(*TWO_H200)
     for held in ("0", "GPU-aaaa-1"):
         with shown(held), DeviceLock().held():
             assert not is_free(name)
@@ -61,9 +59,9 @@ def test_a_gpu_is_the_same_under_each_of_its_names(
         assert is_free(name)
 
 
-def test_an_index_that_may_mean_either_of_two_kinds_takes_both(folder: Path, nvidia_smi: Callable[..., None]) -> None:
-    nvidia_smi(TWO_KINDS)
-    # CUDA counts the fastest first, unless it is told to count by the bus, as nvidia-smi does.
+def test_an_index_that_may_mean_either_of_two_kinds_takes_both(folder: Path, driver: Callable[..., None]) -> None:
+    driver(*TWO_KINDS)
+    # CUDA counts the fastest first, unless it is told to count by the bus, as the driver does.
     with shown("0"), DeviceLock().held():
         assert not is_free("GPU-aaaa") and not is_free("GPU-bbbb")
     with shown("0", "PCI_BUS_ID"), DeviceLock().held():
@@ -72,22 +70,22 @@ def test_an_index_that_may_mean_either_of_two_kinds_takes_both(folder: Path, nvi
         assert not is_free("0") and not is_free("1") and is_free("1", order="PCI_BUS_ID")
 
 
-def test_what_nvidia_smi_does_not_know_keeps_its_name(folder: Path, nvidia_smi: Callable[..., None]) -> None:
-    for printed, name in (("", "0"), (TWO_H200, "MIG-GPU-aaaa-1/1/0")):
-        nvidia_smi(printed)
+def test_what_the_driver_does_not_list_keeps_its_name(folder: Path, driver: Callable[..., None]) -> None:
+    for found, name in (((), "0"), (TWO_H200, "MIG-GPU-aaaa-1/1/0")):
+        driver(*found)
         with shown(name), DeviceLock().held():
             assert not is_free(name) and is_free("1") and is_free("")
 
 
 @pytest.mark.parametrize("nothing", ["", "-1"])
-def test_without_a_gpu_the_cores_are_the_device(nothing: str, folder: Path, nvidia_smi: Callable[..., None]) -> None:
-    nvidia_smi(TWO_H200)
+def test_without_a_gpu_the_cores_are_the_device(nothing: str, folder: Path, driver: Callable[..., None]) -> None:
+    driver(*TWO_H200)
     with shown(nothing), DeviceLock().held():
         assert not is_free("") and not is_free("-1") and is_free("0")
 
 
-def test_who_waited_in_vain_for_the_second_gives_the_first_back(folder: Path, nvidia_smi: Callable[..., None]) -> None:
-    nvidia_smi(TWO_H200)
+def test_who_waited_in_vain_for_the_second_gives_the_first_back(folder: Path, driver: Callable[..., None]) -> None:
+    driver(*TWO_H200)
     late = DeviceLock()
     with shown("1"), DeviceLock().held():
         assert not is_free("0,1", late)

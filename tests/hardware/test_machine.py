@@ -1,23 +1,28 @@
-"""What a machine says about itself, with a stand-in for the program that knows the GPUs."""
+"""What a machine says about itself, with a stand-in for the driver that knows the GPUs."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import pynvml
 import pytest
 
 from infraray.errors import InfrarayError
+from infraray.hardware.gpus import listed_gpus
 from infraray.hardware.machine import Hardware, this_machine
+from infraray.provenance import session
 
-TWO_H200 = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA H200, 143771, GPU-bbbb-2\n"
+TWO_H200 = (("NVIDIA H200", 143771, "GPU-aaaa-1"), ("NVIDIA H200", 143771, "GPU-bbbb-2"))
 
 
 @pytest.fixture
-def machine_with(nvidia_smi: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hardware]:
-    """Looks at this machine anew, where nvidia-smi prints a text and ends with a status."""
+def machine_with(driver: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hardware]:
+    """Looks again at this machine, of whose GPUs a stand-in tells."""
 
-    def look(printed: str, visible: str | None = None, status: int = 0) -> Hardware:
-        nvidia_smi(printed, status)
+    def look(*found: tuple[str, int | None, str], visible: str | None = None, error: int | None = None) -> Hardware:
+        driver(*found, error=error)
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         if visible is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -41,7 +46,7 @@ def test_this_machine_has_cores_and_memory() -> None:
 
 
 def test_gpus_are_those_that_the_driver_tells_of(machine_with: Callable[..., Hardware]) -> None:
-    machine = machine_with(TWO_H200)
+    machine = machine_with(*TWO_H200)
     assert machine.gpus == ("NVIDIA H200", "NVIDIA H200")
     assert machine.gpu_memory_gib == pytest.approx(140.4, abs=0.1)
     assert str(machine).startswith("2 x NVIDIA H200 with 140 GiB; ")
@@ -60,23 +65,44 @@ def test_gpus_are_those_that_the_driver_tells_of(machine_with: Callable[..., Har
     ],
 )
 def test_only_visible_gpus_count(visible: str, names: tuple[str, ...], machine_with: Callable[..., Hardware]) -> None:
-    printed = "NVIDIA H200, 143771, GPU-aaaa-1\nNVIDIA L4, 23034, GPU-bbbb-2\n"
-    assert machine_with(printed, visible).gpus == names
+    found = ("NVIDIA H200", 143771, "GPU-aaaa-1"), ("NVIDIA L4", 23034, "GPU-bbbb-2")
+    assert machine_with(*found, visible=visible).gpus == names
 
 
 def test_without_a_driver_there_is_no_gpu(machine_with: Callable[..., Hardware]) -> None:
-    for printed, status in (
-        ("NVIDIA-SMI has failed, since, it could not\n", 9),
-        ("No devices were found\n", 0),
-        ("", 0),
-    ):
-        machine = machine_with(printed, status=status)
+    for error in (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED, None):
+        machine = machine_with(error=error)
         assert machine.gpus == () and str(machine).startswith("no GPU; ")
     assert machine.device().name == "CPU"
 
 
+def test_a_driver_that_cannot_be_asked_is_told(
+    machine_with: Callable[..., Hardware], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine_with(*TWO_H200)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    listed_gpus.cache_clear()
+    assert listed_gpus() == ()
+    listed_gpus.cache_clear()
+    (tmp_path / "version").touch()
+    monkeypatch.setattr("infraray.hardware.gpus._DRIVER", tmp_path / "version")
+    this_machine.cache_clear()
+    with pytest.raises(
+        InfrarayError, match=r"^GPUs: nvidia-ml-py is not installed; run pip install 'infraray\[inference\]'$"
+    ):
+        this_machine()
+    assert session()["hardware"]["gpus"] == [
+        "GPUs: nvidia-ml-py is not installed; run pip install 'infraray[inference]'"
+    ]
+
+
+def test_a_session_keeps_the_gpus_and_their_driver(machine_with: Callable[..., Hardware]) -> None:
+    machine_with(*TWO_H200)
+    assert session()["hardware"]["gpus"] == ["NVIDIA H200, 143771 MiB, 580.65"] * 2
+
+
 def test_a_gpu_without_memory_of_its_own_is_one(machine_with: Callable[..., Hardware]) -> None:
-    machine = machine_with("NVIDIA GB10, [N/A], GPU-cccc-3\n")
+    machine = machine_with(("NVIDIA GB10", None, "GPU-cccc-3"))
     assert (machine.gpus, machine.gpu_memory_gib) == (("NVIDIA GB10",), 0.0)
     with pytest.raises(InfrarayError, match="device='NVIDIA GB10': not known"):
         machine.device()
