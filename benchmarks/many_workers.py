@@ -26,7 +26,7 @@ from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
 
 MEASURED_EVENTS = 2000
-SECONDS_OF_WORK = 25
+SECONDS_OF_WORK = 100
 """For each simulated worker."""
 
 
@@ -209,13 +209,12 @@ def main() -> None:
     print("|---|---|---|---|---|")
     share = batches.DRIVER_SHARE
     for workers in (400, 4000):
-        for episode_s in (1.0, 0.1):
-            batches.DRIVER_SHARE = float("inf")
-            before = busy_share(workers, episode_s, batches.EVENT_S, waiting_s)
-            batches.DRIVER_SHARE = share
-            after = busy_share(workers, episode_s, batches.EVENT_S, waiting_s)
-            length_s = batches.batch_s(workers)
-            print(f"| {workers} | {episode_s:g} s | {before:.0%} | {length_s:.2g} s | {after:.0%} |", flush=True)
+        batches.DRIVER_SHARE = float("inf")
+        before = busy_share(workers, 1.0, batches.EVENT_S, waiting_s)
+        batches.DRIVER_SHARE = share
+        after = busy_share(workers, 1.0, batches.EVENT_S, waiting_s)
+        length_s = batches.batch_s(workers)
+        print(f"| {workers} | 1 s | {before:.0%} | {length_s:.2g} s | {after:.0%} |", flush=True)
 
 
 if __name__ == "__main__":
