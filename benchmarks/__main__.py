@@ -1,9 +1,9 @@
 """Every figure of docs/figures.md that needs no engine: `python -m benchmarks`, some twenty minutes."""
 
-from benchmarks import abr, caching, chat, collector, emulator, load_balance, report, routing, scheduler
+from benchmarks import abr, caching, chat, collector, emulator, load_balance, report, routing, scheduler, startup
 from benchmarks.table import print_table
 
-MEASURED = (load_balance, caching, abr, scheduler, report, collector, chat, emulator, routing)
+MEASURED = (load_balance, caching, abr, scheduler, report, collector, chat, emulator, routing, startup)
 
 if __name__ == "__main__":
     print_table([row for module in MEASURED for row in module.main()])

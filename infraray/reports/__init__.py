@@ -1,7 +1,20 @@
 """From a run's folder to leaderboards with honest statistics: printed, Markdown, CSV, one HTML page."""
 
-from infraray.reports.files import write_report
-from infraray.reports.report import Report, evaluate, report
-from infraray.reports.terminal import print_report
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Report", "evaluate", "print_report", "report", "write_report"]
+if TYPE_CHECKING:
+    from infraray.reports.files import write_report
+    from infraray.reports.report import evaluate
+    from infraray.reports.terminal import print_report
+
+__all__ = ["evaluate", "print_report", "write_report"]
+
+_STAND_IN = {"evaluate": "report", "print_report": "terminal", "write_report": "files"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is asked for: a table in the terminal, such as a command's, needs no plots and no Arrow."""
+    if name in _STAND_IN:
+        return getattr(import_module(f"infraray.reports.{_STAND_IN[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
