@@ -121,7 +121,7 @@ class _StepFile:
 
 def _read_parquet(part: Part, columns: list[str]) -> Iterator[tuple[Mapping[str, Any], Steps]]:
     steps = _StepFile(part.steps, columns)
-    file = pq.ParquetFile(part.episodes, page_checksum_verification=True)
+    file = pq.ParquetFile(part.episodes, pre_buffer=False, page_checksum_verification=True)
     for batch in file.iter_batches(batch_size=STEPS_AT_ONCE):
         for row in conform(batch, EPISODES).to_pylist():
             yield row, steps.take(row["episode_id"], row["steps"])

@@ -190,7 +190,8 @@ def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         BrokenPart: the file is damaged.
         InfrarayError: it may not be read.
     """
-    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
+    # Not read ahead: that would hold the columns of the whole file.
+    file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False))
     batches = _reading(path, lambda: file.iter_batches(ROWS_AT_ONCE, columns=list(columns)))
     while (batch := _reading(path, lambda: next(batches, None))) is not None:
         yield conform(batch, _some(EPISODES, columns))

@@ -55,6 +55,22 @@ def test_an_episode_is_visible_while_the_run_goes_on_and_after_it(run_dir: Path)
     store.close()
 
 
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_segment_that_becomes_parquet_while_it_is_read_gives_each_episode_once(run_dir: Path, read: int) -> None:
+    """Two segments; both are compacted when ``read`` batches are read."""
+    for seeds in ((1, 2), (3, 4)):
+        other = run_dir.with_name(f"run-{seeds[0]}")
+        with closing(RunStore(other)) as store:
+            store.append(message(*seeds))
+        shutil.copytree(other / "segments", run_dir / "segments", dirs_exist_ok=True)
+    batches = Run(run_dir).episode_batches(["seed"])
+    found = [seed for _ in range(read) for seed in next(batches)["seed"].to_pylist()]
+    with closing(RunStore(run_dir)) as store:
+        store.finish()
+    found += [seed for batch in batches for seed in batch["seed"].to_pylist()]
+    assert sorted(found) == [1, 2, 3, 4]
+
+
 def test_an_episode_that_arrives_twice_is_stored_once(run_dir: Path) -> None:
     store = RunStore(run_dir)
     assert store.append(message(1, 2)) == 2
