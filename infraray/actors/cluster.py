@@ -8,9 +8,10 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from infraray.actors.cluster_token import token_problem
+from infraray.actors.ray_processes import only_what_runs_need
 from infraray.actors.sessions import OwnSessions, session_root, sweep_sessions
 from infraray.errors import InfrarayError
 from infraray.stopping import ending_abruptly, is_command
@@ -61,7 +62,8 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
         if sessions is not None:
             last.append(sessions.remove)
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
+            with only_what_runs_need() if address == "local" else nullcontext():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
         except Exception as error:  # Ray raises what the part that failed raises, and a bare Exception when it is late
             with suppress(Exception):
                 ray.shutdown()

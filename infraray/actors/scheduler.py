@@ -203,13 +203,14 @@ class Scheduler:
             workers = self._num_workers(lane)
             for index in range(workers):
                 self._start_worker(lane, Share(index, workers))
-        while not all(lane.over for lane in self.lanes):
+        while True:
             for lane in self.lanes:
                 self._send(lane)
                 if lane.over:
                     self._dismiss(lane)
-            if not all(lane.over for lane in self.lanes):
-                self._wait()
+            if all(lane.over for lane in self.lanes):
+                return  # and what is collected is finished without the workers' memory
+            self._wait()
 
     def _send(self, lane: _Lane) -> None:
         """Gives every worker as much as it may hold."""

@@ -11,7 +11,6 @@ from rich.table import Table
 from infraray.agents import registered_agents
 from infraray.cli.completion import complete_scenario
 from infraray.registration import find, registrations
-from infraray.reports.table_lines import print_table
 
 
 def list_scenarios(
@@ -25,6 +24,8 @@ def list_scenarios(
     ] = None,
 ) -> None:
     """Show the scenarios and their agents; with a name, its manual."""
+    from infraray.reports.table_lines import print_table
+
     console = Console()
     if scenario is not None:
         _show_manual(console, scenario)
@@ -48,6 +49,7 @@ def _show_manual(console: Console, name: str) -> None:
     from rich.text import Text
 
     from infraray.parameters import meaning
+    from infraray.reports.table_lines import print_table
 
     found = find(name)
     found.import_baselines()

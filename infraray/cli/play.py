@@ -15,7 +15,6 @@ from infraray.environment import Environment
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
 from infraray.launch import prepare
-from infraray.reports.notation import plain
 from infraray.runs.plan import Plan
 from infraray.runs.run_file import parse_run
 from infraray.user_code import printable
@@ -88,6 +87,8 @@ class _Shown:
 
     def step(self, step: Step) -> None:
         """What was seen, what was done, and what came of it."""
+        from infraray.reports.notation import plain
+
         self.steps += 1
         text = step.observation.get("text_observation")
         self._say(f"\nstep {self.steps}", style="bold")
@@ -100,6 +101,8 @@ class _Shown:
 
     def end(self, trajectory: Trajectory) -> None:
         """The score between floor and bound, and what else was measured."""
+        from infraray.reports.notation import plain
+
         score = self.environment.score
         better = "higher" if score.higher_is_better else "lower"
         unit = f" {score.unit}" if score.unit not in ("", "1") else ""

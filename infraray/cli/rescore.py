@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from infraray.cli.paths import path_of
-from infraray.reports.table_lines import print_table
 
 
 def rescore(
@@ -37,6 +36,7 @@ def rescore(
 
     Writes a new run beside the old one, which stays as it is. Scenarios that drive a live system are left out.
     """
+    from infraray.reports.table_lines import print_table
     from infraray.rescoring import rescore as rescore_run
 
     rescoring = rescore_run(run_dir, out, quiet, scenario)
