@@ -63,6 +63,7 @@ def own(name: str) -> set[str]:
         ("infraray play load_balance --preset p", {"park"}),
         ("infraray search --searcher t", {"tpe"}),
         ("infraray export runs/x --to a", {"atif"}),
+        ("infraray bench --preset C-", {"C-quick", "C-cpu"}),
     ],
 )
 def test_bash_is_offered_names(script: str, line: str, expected: set[str]) -> None:
