@@ -26,9 +26,9 @@ FLOORS = (
     "agents",
     "user_file",
     "registration simple_scenario vector",
-    "emulators environment load",
+    "emulators environment load provenance",
     "answers csv_file engines file_content folders hardware isolation",
-    "ownership parameters provenance seeds space user_code yaml_file",
+    "ownership parameters seeds space user_code yaml_file",
     "characters code_identity conditions deadline errors observation protocol scratch",
     "statistics step_info steps_taken stopping strict version",
 )
