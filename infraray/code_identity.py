@@ -54,7 +54,9 @@ APPARATUS = frozenset(
         "provenance",
         "strict",
         "isolation",  # what an agent's commands may not reach
+        "plugins",  # what finds code by its name
         "registration",
+        "registry",
         "space",  # what a search may set: the values stand in the agent's spec
         "trajectories",
         "tune",

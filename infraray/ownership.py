@@ -16,6 +16,8 @@ from typing import Any
 
 from infraray.errors import InfrarayError
 
+_file_being_imported: str | None = None
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -81,6 +83,26 @@ def check_owner(what: str, holder: Any, newcomer: Any) -> None:
         raise InfrarayError(
             f"{what} is registered already, by {describe(holder)}; give {describe(newcomer)} another name"
         )
+
+
+def file_being_imported() -> str | None:
+    """The user's file to which registrations belong now; None where they are a package's."""
+    return _file_being_imported
+
+
+class importing_file:
+    """While it is entered, registrations belong to the user's file ``path``, or with None to no file."""
+
+    def __init__(self, path: str | None) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        global _file_being_imported
+        self.before, _file_being_imported = _file_being_imported, self.path
+
+    def __exit__(self, *_: object) -> None:
+        global _file_being_imported
+        _file_being_imported = self.before
 
 
 def describe(found: Any) -> str:

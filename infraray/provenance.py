@@ -23,13 +23,14 @@ from typing import Any
 
 from infraray.errors import InfrarayError, is_secret
 from infraray.hardware.gpus import listed_gpus
+from infraray.plugins import plugin_versions
 from infraray.version import __version__
 
 PACKAGES = (
     *("ray", "numpy", "pyarrow", "gymnasium", "pydantic"),
     *("openai", "langgraph", "optuna", "hpbandster", "smac", "ConfigSpace", "torch", "transformers", "vllm", "sglang"),
 )
-"""Packages whose versions are kept where they are installed."""
+"""Packages whose versions are kept where they are installed, beside those of plugins."""
 
 WAIT_S = 10.0
 """How long git may take to answer."""
@@ -113,7 +114,7 @@ def _checkout() -> dict[str, Any] | None:
 
 
 def _installed() -> dict[str, str]:
-    found = {}
+    found = plugin_versions()
     for name in PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)

@@ -14,8 +14,10 @@ import gymnasium
 from gymnasium.vector import AutoresetMode
 
 from infraray.environment import Environment
-from infraray.errors import InfrarayError, UnknownName, did_you_mean
-from infraray.ownership import Origin, check_owner, describe
+from infraray.errors import InfrarayError, UnknownName
+from infraray.ownership import Origin, check_owner, describe, file_being_imported
+from infraray.plugins import load_plugins
+from infraray.registry import unknown_name
 
 _ID = re.compile(r"(?P<namespace>[\w-]+)/(?P<class>[\w-]+)-v(?P<version>\d+)")
 
@@ -59,7 +61,6 @@ class Registration:
 
 
 _registrations: dict[str, Registration] = {}
-_file_being_imported: str | None = None
 
 
 def register(
@@ -85,7 +86,7 @@ def register(
     version = int(match["version"])
     _check_free(id, name, entry_point)
     _registrations[id] = Registration(
-        id, name, version, entry_point, vector_entry_point, objective, baselines, _file_being_imported
+        id, name, version, entry_point, vector_entry_point, objective, baselines, file_being_imported()
     )
     gymnasium.registry.pop(id, None)
     gymnasium.register(id, entry_point=entry_point, vector_entry_point=vector_entry_point)
@@ -108,7 +109,13 @@ def _check_free(id: str, name: str, entry_point: str | type[Environment]) -> Non
 
 
 def registrations() -> list[Registration]:
-    """Every registered scenario, by name and version."""
+    """Every scenario, those of installed plugins included, by name and version."""
+    load_plugins()
+    return registered()
+
+
+def registered() -> list[Registration]:
+    """The scenarios that are registered by now, by name and version."""
     return sorted(_registrations.values(), key=lambda found: (found.name, found.version))
 
 
@@ -122,11 +129,11 @@ def find(name: str) -> Registration:
         raise UnknownName(f"scenario={name!r}: must be a name such as 'load_balance'")
     if name in _registrations:
         return _registrations[name]
-    matching = [found for found in registrations() if name in (found.name, f"{found.name}-v{found.version}")]
-    if not matching:
-        known = {found.name for found in registrations()}
-        raise UnknownName(f"unknown scenario {name!r}; {did_you_mean(name, known)}")
-    return matching[-1]
+    for look in (registered, registrations):
+        matching = [found for found in look() if name in (found.name, f"{found.name}-v{found.version}", found.id)]
+        if matching:
+            return matching[-1]
+    raise unknown_name(f"scenario {name!r}", name, {found.name for found in registered()})
 
 
 def make(name: str, **arguments: Any) -> Environment:
@@ -173,18 +180,3 @@ def make_vector(
     return gymnasium.make_vec(
         found.id, num_envs, vectorization_mode="vector_entry_point", autoreset_mode=autoreset_mode, **arguments
     )
-
-
-class importing_file:
-    """While it is entered, registrations belong to the user's file ``path``."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        global _file_being_imported
-        self.before, _file_being_imported = _file_being_imported, self.path
-
-    def __exit__(self, *_: object) -> None:
-        global _file_being_imported
-        _file_being_imported = self.before

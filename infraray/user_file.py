@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from infraray.errors import InfrarayError
-from infraray.registration import importing_file
+from infraray.ownership import importing_file
 from infraray.user_code import guarded
 
 _files: dict[str, ModuleType] = {}

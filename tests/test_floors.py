@@ -28,6 +28,8 @@ FLOORS = (
     "registration simple_scenario vector",
     "emulators environment load provenance",
     "answers csv_file engines file_content folders hardware isolation",
+    "registry",
+    "plugins",
     "ownership parameters seeds space user_code yaml_file",
     "characters code_identity conditions deadline errors observation protocol scratch",
     "statistics step_info steps_taken stopping strict version",

@@ -15,7 +15,9 @@ from infraray.environment import Environment
 from infraray.observation import Observation
 from infraray.ownership import Origin, check_owner
 from infraray.parameters import Parameters
-from infraray.registration import registrations
+from infraray.plugins import load_plugins
+from infraray.registration import registered
+from infraray.registry import unknown_name
 
 if TYPE_CHECKING:
     from infraray.space import SearchSpace
@@ -157,12 +159,30 @@ def register_agent(name: str, *, scenario: str | None = None) -> Callable[[Agent
 
 def _is_of_scenario(agent_class: type[Agent], scenario: str | None) -> bool:
     """Whether an agent comes from where its scenario does, also one that is not registered yet."""
-    owners = [found.entry_point for found in registrations() if found.name == scenario]
+    owners = [found.entry_point for found in registered() if found.name == scenario]
     return all(Origin.of(owner).is_of_one_package(Origin.of(agent_class)) for owner in owners)
 
 
 def registered_agents(scenario: str) -> dict[str, type[Agent]]:
-    """The registered agents that can play a scenario, by name; the scenario's own win over the general ones."""
+    """The agents that can play a scenario by name, those of installed plugins included; its own before general ones."""
+    load_plugins()
+    return _agents_of(scenario)
+
+
+def find_agent(name: str, scenario: str) -> type[Agent]:
+    """The class that ``scripted:name`` means for a scenario.
+
+    Raises:
+        UnknownName: no such agent; the nearest names are told.
+    """
+    for look in (_agents_of, registered_agents):
+        if name in (known := look(scenario)):
+            return known[name]
+    raise unknown_name(f"agent scripted:{name} for {scenario}", name, known)
+
+
+def _agents_of(scenario: str) -> dict[str, type[Agent]]:
+    """The agents that are registered by now for a scenario, its own before the general ones."""
     general = {name: found for (owner, name), found in _agents.items() if owner is None}
     own = {name: found for (owner, name), found in _agents.items() if owner == scenario}
     return dict(sorted({**general, **own}.items()))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from infraray.agents.agent import Agent
-from infraray.errors import InfrarayError, UnknownName, did_you_mean
-from infraray.ownership import check_owner
+from infraray.errors import InfrarayError
+from infraray.registry import Registry
 
 if TYPE_CHECKING:
     from infraray.agents.chat.endpoints import ServedModel
@@ -69,7 +68,7 @@ class AgentKind(ABC):
         return None
 
 
-_kinds: dict[str, str | type[AgentKind]] = {}
+kinds: Registry[type[AgentKind]] = Registry("kind of agents")
 
 
 def register_agent_kind(name: str, entry_point: str | type[AgentKind]) -> None:
@@ -84,13 +83,12 @@ def register_agent_kind(name: str, entry_point: str | type[AgentKind]) -> None:
     """
     if not _NAME.fullmatch(name):
         raise InfrarayError(f"register_agent_kind: name={name!r}: must have small letters, digits, '_' and '-'")
-    check_owner(f"kind of agents {name}", _kinds.get(name, entry_point), entry_point)
-    _kinds[name] = entry_point
+    kinds.register(name, entry_point)
 
 
 def agent_kinds() -> list[str]:
-    """The registered kinds, by name, ours first."""
-    return list(_kinds)
+    """The kinds by name, ours first, those of installed plugins included."""
+    return list(kinds)
 
 
 def find_agent_kind(name: str) -> AgentKind:
@@ -99,8 +97,4 @@ def find_agent_kind(name: str) -> AgentKind:
     Raises:
         UnknownName: no such kind; the nearest names are told.
     """
-    if name not in _kinds:
-        raise UnknownName(f"unknown kind of agents {name!r}; {did_you_mean(name, _kinds)}")
-    found = _kinds[name]
-    kind_class: type[AgentKind] = pkgutil.resolve_name(found) if isinstance(found, str) else found
-    return kind_class(name)
+    return kinds[name](name)

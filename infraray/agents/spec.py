@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import yaml
 
 from infraray.agents.agent import Agent
-from infraray.agents.kind import agent_kinds, find_agent_kind
+from infraray.agents.kind import find_agent_kind, kinds
 from infraray.errors import InfrarayError, did_you_mean
 from infraray.user_code import guarded
 
@@ -50,13 +50,12 @@ def parse_agent(text: str) -> AgentSpec:
     if not isinstance(text, str):
         raise InfrarayError(f"agent={text!r}: must be a spec such as 'scripted:random'")
     kind, colon, rest = text.partition(":")
-    known = agent_kinds()
     if not colon:
         raise InfrarayError(
-            f"agent={text!r}: must start with one of {', '.join(f'{name}:' for name in known)} as in 'scripted:random'"
+            f"agent={text!r}: must start with one of {', '.join(f'{name}:' for name in kinds)} as in 'scripted:random'"
         )
-    if kind not in known:
-        raise InfrarayError(f"agent={text!r}: no kind of agents is called {kind!r}; {did_you_mean(kind, known)}")
+    if kind not in kinds:
+        raise InfrarayError(f"agent={text!r}: no kind of agents is called {kind!r}; {did_you_mean(kind, kinds)}")
     target, _, query = rest.partition("?")
     if not target:
         raise InfrarayError(f"agent={text!r}: nothing after '{kind}:'; write for example 'scripted:random'")

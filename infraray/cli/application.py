@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from functools import partial
 from typing import Annotated
@@ -9,7 +11,7 @@ from typing import Annotated
 import typer
 
 from infraray.cli.bench import bench
-from infraray.cli.completion import complete_in_bash, is_asked_by_bash
+from infraray.cli.completion import INSTRUCTION, complete_in_bash, is_asked_by_bash
 from infraray.cli.doctor import doctor
 from infraray.cli.exit_status import USER_ERROR
 from infraray.cli.export import export
@@ -63,6 +65,8 @@ def main() -> None:
     try:
         # By its name also where it is `python -m infraray`, so that what it prints to be pasted works.
         command = partial(app, prog_name="infraray")
+        if INSTRUCTION in os.environ:
+            logging.disable()  # a plugin that is left out is no answer to the tab key
         with unwinding():
             complete_in_bash(command) if is_asked_by_bash() else command()
     except InfrarayError as error:

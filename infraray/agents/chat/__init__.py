@@ -5,8 +5,8 @@ from infraray.agents.chat.connections import listeners, take_share
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint, NotStarted, ServedModel
 from infraray.agents.chat.options import ChatOptions
 from infraray.agents.chat.places import Share
-from infraray.agents.chat.strategies import register_strategy
-from infraray.agents.chat.tools import register_tool
+from infraray.agents.chat.strategies import Strategy, register_strategy
+from infraray.agents.chat.tools import Tool, register_tool
 
 __all__ = [
     "ChatAgent",
@@ -16,6 +16,8 @@ __all__ = [
     "NotStarted",
     "ServedModel",
     "Share",
+    "Strategy",
+    "Tool",
     "listeners",
     "register_strategy",
     "register_tool",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from infraray.agents.agent import Agent, registered_agents
+from infraray.agents.agent import Agent, find_agent, registered_agents
 from infraray.agents.construction import construct
 from infraray.agents.kind import AgentKind
-from infraray.errors import UnknownName, did_you_mean
 from infraray.registration import find
 from infraray.user_code import guarded
 
@@ -24,12 +23,8 @@ class Scripted(AgentKind):
         registration = find(scenario)
         with guarded(f"scenario {registration.name}"):
             registration.import_baselines()
-        known = registered_agents(registration.name)
-        if target not in known:
-            raise UnknownName(
-                f"unknown agent {self.name}:{target} for {registration.name}; {did_you_mean(target, known)}"
-            )
-        return construct(f"agent {self.name}:{target}", known[target], options)
+        found = find_agent(target, registration.name)
+        return construct(f"agent {self.name}:{target}", found, options)
 
     def targets(self, scenario: str) -> list[str]:
         """The registered names."""

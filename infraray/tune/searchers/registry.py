@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
 
-from infraray.errors import InfrarayError, UnknownName, did_you_mean
-from infraray.ownership import check_owner
+from infraray.errors import InfrarayError
+from infraray.registry import Registry
 from infraray.space.search_space import SearchSpace
 from infraray.tune.searchers.searcher import Searcher
 
-_searchers: dict[str, str | type[Searcher]] = {}
+searchers: Registry[type[Searcher]] = Registry("searcher")
 
 
 def register_searcher(name: str, entry_point: str | type[Searcher]) -> None:
@@ -19,13 +18,12 @@ def register_searcher(name: str, entry_point: str | type[Searcher]) -> None:
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).
     """
-    check_owner(f"searcher {name}", _searchers.get(name, entry_point), entry_point)
-    _searchers[name] = entry_point
+    searchers.register(name, entry_point)
 
 
 def registered_searchers() -> list[str]:
     """The names, in the order of their registration."""
-    return list(_searchers)
+    return list(searchers)
 
 
 def find_searcher(name: str) -> type[Searcher]:
@@ -35,18 +33,12 @@ def find_searcher(name: str) -> type[Searcher]:
         UnknownName: no such searcher; the nearest names are told.
         InfrarayError: a package that it needs is not installed; the extra that brings it is told.
     """
-    if name not in _searchers:
-        raise UnknownName(f"unknown searcher {name!r}; {did_you_mean(name, _searchers)}")
-    entry_point = _searchers[name]
-    if isinstance(entry_point, type):
-        return entry_point
     try:
-        found: type[Searcher] = pkgutil.resolve_name(entry_point)
+        return searchers[name]
     except ImportError as error:
         if (error.name or "infraray").split(".")[0] == "infraray":
             raise
         raise InfrarayError(f"searcher {name}: needs {error.name}; pip install 'infraray[search]'") from None
-    return found
 
 
 def make_searcher(name: str, space: SearchSpace, budgets: Sequence[int], seed: int) -> Searcher:

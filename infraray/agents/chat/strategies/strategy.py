@@ -10,7 +10,7 @@ from typing import ClassVar
 from infraray.agents.agent import Briefing
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.tools import Tool
-from infraray.ownership import check_owner
+from infraray.registry import Registry
 
 NO_ANSWER = ""
 """What an environment is given in place of an answer that was cut off before its end: an invalid action."""
@@ -53,7 +53,7 @@ class Strategy(ABC):
         return text if is_whole else NO_ANSWER
 
 
-strategies: dict[str, type[Strategy]] = {}
+strategies: Registry[type[Strategy]] = Registry("strategy")
 
 
 def register_strategy(name: str, strategy: type[Strategy]) -> None:
@@ -62,5 +62,4 @@ def register_strategy(name: str, strategy: type[Strategy]) -> None:
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).
     """
-    check_owner(f"strategy {name}", strategies.get(name, strategy), strategy)
-    strategies[name] = strategy
+    strategies.register(name, strategy)

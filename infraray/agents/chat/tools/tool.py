@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from infraray.ownership import check_owner
+from infraray.registry import Registry
 
 
 class Tool(ABC):
@@ -19,7 +19,7 @@ class Tool(ABC):
         """What comes out for ``text``; a mistake of the model's is told in words, never raised."""
 
 
-tools: dict[str, type[Tool]] = {}
+tools: Registry[type[Tool]] = Registry("tool")
 
 
 def register_tool(name: str, tool: type[Tool]) -> None:
@@ -28,5 +28,4 @@ def register_tool(name: str, tool: type[Tool]) -> None:
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).
     """
-    check_owner(f"tool {name}", tools.get(name, tool), tool)
-    tools[name] = tool
+    tools.register(name, tool)

@@ -1,0 +1,67 @@
+"""Plugins: modules of installed packages whose import registers scenarios, agents, engines and all else that has names.
+
+A package names them in its entry points, in one group for all that can be registered:
+
+    [project.entry-points."infraray.plugins"]
+    mine = "mine.infraray_plugin"
+
+They are imported when a name is asked for that nobody has registered, or when all names are listed: who installs a
+plugin pays for its import where it is used. Names that are taken stay whose they are (`infraray.ownership`), so that
+it makes no difference when that happens. A plugin that fails costs one line that names its package, and nothing else.
+
+Their code belongs to an episode's identity by the same way as ours: what is played carries a hash of the modules that
+it comes from (`infraray.code_identity`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from importlib.metadata import EntryPoint, entry_points
+
+from infraray.errors import InfrarayError
+from infraray.ownership import importing_file
+from infraray.user_code import guarded
+
+GROUP = "infraray.plugins"
+
+_lock = threading.RLock()
+_versions: dict[str, str] | None = None
+"""The packages whose plugins were imported, with their versions; None before."""
+_problems: list[str] = []
+
+
+def load_plugins() -> None:
+    """Imports the plugins of all installed packages, once in a process; one that fails is told and left out."""
+    global _versions
+    with _lock:
+        if _versions is not None:  # also while one of them asks for a name
+            return
+        _versions = {}
+        for plugin in sorted(set(entry_points(group=GROUP)), key=lambda plugin: (_package(plugin), plugin.name)):
+            try:
+                with importing_file(None), guarded(plugin.module):
+                    importlib.import_module(plugin.module)
+            except InfrarayError as error:
+                reason = " ".join(str(error).split())
+                _problems.append(f"plugin {plugin.name} of {_package(plugin)} is left out: {reason}")
+                # To standard error, unless the program that uses infraray says otherwise.
+                logging.getLogger(__name__).warning(_problems[-1])
+            else:
+                if plugin.dist is not None:
+                    _versions[plugin.dist.name] = plugin.dist.version
+
+
+def plugin_versions() -> dict[str, str]:
+    """The versions of the packages whose plugins this process has imported."""
+    return dict(_versions or {})
+
+
+def plugin_problems() -> list[str]:
+    """A line for each plugin that failed in this process."""
+    return list(_problems)
+
+
+def _package(plugin: EntryPoint) -> str:
+    return "a package without a name" if plugin.dist is None else f"{plugin.dist.name} {plugin.dist.version}"
