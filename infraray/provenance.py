@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from infraray.engines import engine_kinds
 from infraray.errors import InfrarayError, is_secret
 from infraray.hardware.gpus import listed_gpus
 from infraray.plugins import plugin_versions
@@ -28,7 +29,7 @@ from infraray.version import __version__
 
 PACKAGES = (
     *("ray", "numpy", "pyarrow", "gymnasium", "pydantic"),
-    *("openai", "langgraph", "optuna", "hpbandster", "smac", "ConfigSpace", "torch", "transformers", "vllm", "sglang"),
+    *("openai", "langgraph", "optuna", "hpbandster", "smac", "ConfigSpace"),
 )
 """Packages whose versions are kept where they are installed, beside those of plugins."""
 
@@ -115,7 +116,7 @@ def _checkout() -> dict[str, Any] | None:
 
 def _installed() -> dict[str, str]:
     found = plugin_versions()
-    for name in PACKAGES:
+    for name in (*PACKAGES, *(name for kind in engine_kinds.values() for name in kind.packages)):
         with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found

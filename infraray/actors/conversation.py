@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infraray.actors.rollout import BatchReport, import_sources, pack
+from infraray.actors.imports import Imports
+from infraray.actors.rollout import BatchReport, pack
 from infraray.agents.chat import ServedModel, Share, listeners, take_share
 from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Spending
 from infraray.user_code import contained_task
@@ -29,14 +30,12 @@ class ConversationWorker:
         run: str,
         collector: Any,
         limits: Limits,
-        sources: Mapping[str, bytes],
-        import_path: Sequence[str],
+        imports: Imports,
         engines: Mapping[str, ServedModel],
         share: Share,
         spending: Spending,
     ) -> None:
-        self.sources = sources
-        self.import_path = import_path
+        self.imports = imports
         self.run = run
         self.collector = collector
         self.player = EpisodePlayer(limits.conversation_s, engines, spending=spending)
@@ -50,7 +49,7 @@ class ConversationWorker:
         Raises:
             InfrarayError: one of the user's files does not import here.
         """
-        import_sources(self.sources, self.import_path)
+        self.imports.load()
         asyncio.get_running_loop().set_task_factory(contained_task)
 
     async def notices(self, heard: int) -> list[str]:

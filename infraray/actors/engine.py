@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import ray
 
+from infraray.actors.imports import NO_IMPORTS, Imports
+from infraray.engines.kind import plain_flag
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError
@@ -55,10 +57,12 @@ class Engine:
 
     Args:
         spec: what to serve.
+        imports: what the driver has imported.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, imports: Imports = NO_IMPORTS) -> None:
         self.spec = spec
+        self.imports = imports
         self.node = ray.util.get_node_ip_address()
         one_node = sum(node["Alive"] for node in ray.nodes()) <= 1
         self.host = "127.0.0.1" if one_node else self.node
@@ -141,6 +145,7 @@ class Engine:
 
     async def _serve(self) -> None:
         """Starts the server and starts it again when it is lost, as often as is allowed."""
+        self.imports.load()
         while not self._stopped():
             previous, self.process = self.process, EngineProcess(self.spec, self.host)
             if previous is not None:
@@ -176,7 +181,7 @@ class Engine:
                 self.look.clear()
             except TimeoutError:
                 pass
-            if self.spec.engine != "url" and not process.alive():
+            if not self.spec.url and not process.alive():
                 return f"{who}: died: {await asyncio.to_thread(process.why_it_ended)}"
             if loop.time() >= next_check:
                 unanswered = 0 if await asyncio.to_thread(process.healthy) else unanswered + 1
@@ -195,12 +200,13 @@ class Engine:
             self.changed.notify_all()
 
 
-def start_engine(spec: EngineSpec) -> Any:
+def start_engine(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
     """Makes an engine's actor, on any node that has room; returns its handle. Call its ``start`` next.
 
     Raises:
         InfrarayError: no node of the cluster has what it needs, or its flags do not say what that is.
     """
+    imports.load()
     num_gpus, num_cpus = resources(spec)
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(node.get("GPU", 0) >= num_gpus and node.get("CPU", 0) >= num_cpus for node in nodes):
@@ -210,7 +216,7 @@ def start_engine(spec: EngineSpec) -> Any:
         )
     return ray.remote(
         num_gpus=num_gpus, num_cpus=num_cpus, max_restarts=0, max_concurrency=1000, scheduling_strategy="SPREAD"
-    )(Engine).remote(spec)
+    )(Engine).remote(spec, imports)
 
 
 def resources(spec: EngineSpec) -> tuple[float, float]:
@@ -219,12 +225,12 @@ def resources(spec: EngineSpec) -> tuple[float, float]:
     Raises:
         InfrarayError: a flag that says into how many it is cut is no number.
     """
-    if spec.engine == "url":
+    if spec.url:
         return 0.0, 0.0
     if spec.num_gpus is not None:
         return spec.num_gpus, spec.num_cpus
     parts = 1
-    for names in (("tensor_parallel_size", "tp_size", "tp"), ("pipeline_parallel_size", "pp_size", "pp")):
+    for names in spec.kind.gpu_flags:
         parts *= _parts(spec, names)
     return (float(parts) if ray.cluster_resources().get("GPU", 0) else 0.0), spec.num_cpus
 
@@ -233,7 +239,7 @@ def _parts(spec: EngineSpec, names: tuple[str, ...]) -> int:
     """What the first of these flags says; 1 where all are left to the engine."""
     for name in names:
         for flag, value in spec.flags.items():
-            if flag.lstrip("-").replace("-", "_") != name or value is None:
+            if plain_flag(flag) != name or value is None:
                 continue
             # As it stands on the command line.
             if not str(value).isdecimal() or int(value) < 1:

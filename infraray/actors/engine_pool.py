@@ -19,6 +19,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from infraray.actors.engine import EngineStatus, start_engine
+from infraray.actors.imports import NO_IMPORTS, Imports
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, Unavailable
 
@@ -71,10 +72,12 @@ class EnginePool:
 
     Args:
         spec: what each replica serves, and how many there are.
+        imports: what the driver has imported.
     """
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, imports: Imports = NO_IMPORTS) -> None:
         self.spec = spec
+        self.imports = imports
         self.replicas: list[_Replica] = []
         self.waiting: set[str] = set()
         self.heard: dict[str, float] = {}
@@ -199,7 +202,7 @@ class EnginePool:
             replica.conversations.discard(conversation)
 
     def _add(self) -> None:
-        replica = _Replica(start_engine(self.spec))
+        replica = _Replica(start_engine(self.spec, self.imports))
         self.replicas.append(replica)
         replica.watch = asyncio.create_task(self._follow(replica))
 
@@ -225,7 +228,7 @@ class EnginePool:
                     return
                 await self._take_over(replica, EngineStatus("restarting", reason="the engine's actor died"))
                 try:
-                    replica.actor = start_engine(self.spec)
+                    replica.actor = start_engine(self.spec, self.imports)
                 except InfrarayError as error:
                     await self._take_over(replica, EngineStatus("failed", reason=str(error)))
                     return
@@ -318,11 +321,11 @@ class PoolEndpoints:
             raise Unavailable("the engine pool's actor is gone") from None
 
 
-def start_engine_pool(spec: EngineSpec) -> Any:
+def start_engine_pool(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
     """Makes a pool's actor; returns its handle. Call its ``start`` next, and ``stop`` in the end.
 
     A pool that is killed is made again by Ray; its engines end with it and start anew.
     """
     return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=100_000)(EnginePool).remote(
-        spec
+        spec, imports
     )

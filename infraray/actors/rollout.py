@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 
 from infraray.actors.begun import BegunFile, BegunPlace
+from infraray.actors.imports import Imports
 from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Trajectory
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
@@ -52,19 +52,6 @@ class BatchReport:
             self.finished[who] += 1
 
 
-def enter_folder(folder: str) -> None:
-    """Takes a worker's process to where the driver's relative paths lead from, if this machine has that folder."""
-    if os.path.isdir(folder):
-        os.chdir(folder)
-
-
-def import_sources(sources: Mapping[str, bytes], import_path: Sequence[str]) -> None:
-    """Makes a worker's process import what the driver does: its folders, and the user's files by their content."""
-    sys.path += [folder for folder in import_path if folder not in sys.path]
-    for path, source in sources.items():
-        load_file(path, source)
-
-
 def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory], Message]:
     """A message of trajectories, and these as it holds them.
 
@@ -100,15 +87,11 @@ class RolloutWorker:
         run: the run's name.
         collector: the collector's handle.
         limits: the time limit.
-        sources: the content of the user's Python files by path.
-        import_path: folders that the driver imports from.
+        imports: what the driver has imported.
     """
 
-    def __init__(
-        self, run: str, collector: Any, limits: Limits, sources: Mapping[str, bytes], import_path: Sequence[str]
-    ) -> None:
-        self.sources = sources
-        self.import_path = import_path
+    def __init__(self, run: str, collector: Any, limits: Limits, imports: Imports) -> None:
+        self.imports = imports
         self.run = run
         self.collector = collector
         self.player = EpisodePlayer(limits.episode_s)
@@ -120,7 +103,7 @@ class RolloutWorker:
             InfrarayError: one of the user's files does not import here.
         """
         # Not in the constructor, whose errors Ray takes for the worker's death.
-        import_sources(self.sources, self.import_path)
+        self.imports.load()
         self.begun = BegunFile()
         return self.begun.place
 

@@ -10,6 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from infraray.actors import pulse
 from infraray.actors.engine_pool import PoolEndpoints, PoolStatus, start_engine_pool
+from infraray.actors.imports import Imports
 from infraray.agents.chat import ServedModel
 from infraray.engines import EngineSpec
 from infraray.errors import InfrarayError
@@ -23,13 +24,14 @@ class RunEngines:
 
     Args:
         specs: the engines by name.
+        imports: what the driver has imported, such as the file that registers a kind of engine.
         tell: takes a line for the person who watches the run.
     """
 
-    def __init__(self, specs: Mapping[str, EngineSpec], tell: Callable[[str], None]) -> None:
+    def __init__(self, specs: Mapping[str, EngineSpec], imports: Imports, tell: Callable[[str], None]) -> None:
         self.specs = specs
         self.tell = tell
-        self.pools: dict[str, Any] = {name: start_engine_pool(spec) for name, spec in specs.items()}
+        self.pools: dict[str, Any] = {name: start_engine_pool(spec, imports) for name, spec in specs.items()}
         self.served = {
             name: ServedModel(spec.served_model, PoolEndpoints(self.pools[name], spec)) for name, spec in specs.items()
         }

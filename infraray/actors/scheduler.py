@@ -8,8 +8,6 @@ short ones travel in batches.
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -29,8 +27,9 @@ from infraray.actors.batches import QUEUED_BATCHES, Who, batches
 from infraray.actors.begun import BegunPlace
 from infraray.actors.collector import start_collector
 from infraray.actors.conversation import ConversationWorker
+from infraray.actors.imports import Imports
 from infraray.actors.pulse import ClusterLost
-from infraray.actors.rollout import BatchReport, RolloutWorker, enter_folder
+from infraray.actors.rollout import BatchReport, RolloutWorker
 from infraray.actors.run_engines import RunEngines
 from infraray.agents import parse_agent
 from infraray.agents.chat import Share
@@ -156,7 +155,8 @@ class Scheduler:
         self.watcher = watcher
         self.summary = Summary(plan.total)
         self.collector = start_collector(run_dir)
-        self.engines = RunEngines(plan.engines, watcher.notice)
+        self.imports = Imports.of_this_process(plan.sources)
+        self.engines = RunEngines(plan.engines, self.imports, watcher.notice)
         self.stopped_agents: set[str] = set()
         self.stopped = False
         self.tries: dict[bytes, _Tries] = {}
@@ -358,11 +358,7 @@ class Scheduler:
             room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
             actor_class = ray.remote(num_cpus=1 if room else 0)(RolloutWorker)
             arguments = ()
-        actor = actor_class.remote(
-            self.plan.spec.name, self.collector, self.limits, self.plan.sources, sys.path, *arguments
-        )
-        # Relative paths, such as a trace's, lead from where the command was given.
-        actor.__ray_call__.remote(lambda _, folder: enter_folder(folder), os.getcwd())
+        actor = actor_class.remote(self.plan.spec.name, self.collector, self.limits, self.imports, *arguments)
         worker = _Worker(actor, share, failed_starts=failed_starts)
         lane.workers.append(worker)
         self.starting[actor.ready.remote()] = lane, worker

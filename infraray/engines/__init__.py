@@ -1,18 +1,25 @@
-"""Live LLM inference servers: how each is launched, watched and ended."""
+"""Live LLM inference servers: how each kind is launched, watched, searched and ended. The index of the kinds."""
 
-from infraray.engines.launcher import Launcher
+from infraray.engines.kind import EngineKind
+from infraray.engines.launch_space import LaunchSpace
+from infraray.engines.registry import engine_kinds, find_engine, find_launch_space, launch_spaces, register_engine
 from infraray.engines.spec import EngineSpec, Replicas, read_engine_spec
 
+register_engine("vllm", "infraray.engines.vllm:Vllm")
+register_engine("sglang", "infraray.engines.sglang:SgLang")
+register_engine("tgi", "infraray.engines.tgi:Tgi")
+register_engine("transformers", "infraray.engines.transformers:Transformers")
+register_engine("url", "infraray.engines.url:Url")
 
-def launchers() -> dict[str, Launcher]:
-    """The engines by name."""
-    from infraray.engines.sglang import SGLANG
-    from infraray.engines.tgi import TGI
-    from infraray.engines.transformers import TRANSFORMERS
-    from infraray.engines.url import URL
-    from infraray.engines.vllm import VLLM
-
-    return {launcher.name: launcher for launcher in (VLLM, SGLANG, TGI, TRANSFORMERS, URL)}
-
-
-__all__ = ["EngineSpec", "Launcher", "Replicas", "launchers", "read_engine_spec"]
+__all__ = [
+    "EngineKind",
+    "EngineSpec",
+    "LaunchSpace",
+    "Replicas",
+    "engine_kinds",
+    "find_engine",
+    "find_launch_space",
+    "launch_spaces",
+    "read_engine_spec",
+    "register_engine",
+]

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from infraray.engines.launcher import Launcher
+from infraray.engines.kind import EngineKind
 from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S
 from infraray.scratch import make_scratch, remove_scratch
@@ -35,7 +35,7 @@ class PreloadedLauncher:
         self._zygotes: dict[tuple[str, str], _Zygote] = {}
 
     def launch(
-        self, engine: Launcher, command: Sequence[str], environment: Mapping[str, str], log: Path, grace_s: float
+        self, engine: EngineKind, command: Sequence[str], environment: Mapping[str, str], log: Path, grace_s: float
     ) -> PreloadedServer:
         """Starts a server; the first of its kind waits for the imports.
 
@@ -51,7 +51,7 @@ class PreloadedLauncher:
         if zygote is None or not zygote.fits(environment):
             if zygote is not None:
                 zygote.end()
-            zygote = self._zygotes[kind] = _Zygote(command[0], engine.preload, environment, grace_s)
+            zygote = self._zygotes[kind] = _Zygote(command[0], engine, environment, grace_s)
         return PreloadedServer(zygote, command[1:], log, grace_s)
 
     def wait(self) -> None:
@@ -68,13 +68,13 @@ class PreloadedLauncher:
 class _Zygote:
     """A process that has imported an engine."""
 
-    def __init__(self, python: str, modules: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
+    def __init__(self, python: str, engine: EngineKind, environment: Mapping[str, str], grace_s: float) -> None:
         self._environment = dict(environment)
         self._folder = make_scratch()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._process = SupervisedCommand(
-                [python, str(_ZYGOTE), str(theirs.fileno()), "{}", *modules],
+                [python, str(_ZYGOTE), str(theirs.fileno()), "{}", ",".join(engine.read_late), *engine.preload],
                 environment,
                 self._folder / "zygote.log",
                 # Its servers' own supervisors come first.

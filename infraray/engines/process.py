@@ -13,7 +13,6 @@ from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 
-from infraray.engines import launchers
 from infraray.engines.preloaded import PreloadedLauncher, PreloadedServer
 from infraray.engines.spec import EngineSpec
 from infraray.engines.supervised import SupervisedCommand
@@ -34,7 +33,7 @@ _PORT_TAKEN = ("address already in use", "Address already in use", "Errno 98", "
 
 
 class EngineProcess:
-    """One server of an engine on this machine. For engine ``url``, a server that is only asked.
+    """One server of an engine on this machine; one with a ``url`` is only asked.
 
     Args:
         spec: what to start.
@@ -54,7 +53,7 @@ class EngineProcess:
     ) -> None:
         self.spec = spec
         self.host = host
-        self.launcher = launchers()[spec.engine]
+        self.kind = spec.kind
         self.port = 0
         self._preloaded = preloaded
         self._scratch = scratch
@@ -76,7 +75,7 @@ class EngineProcess:
     @property
     def is_preloaded(self) -> bool:
         """Whether it is started from a process that has imported the engine."""
-        return self._preloaded is not None and bool(self.launcher.preload) and not self.spec.command
+        return self._preloaded is not None and bool(self.kind.preload) and not self.spec.command
 
     def start(self) -> None:
         """Starts the server on a free port and waits until it serves requests.
@@ -96,7 +95,7 @@ class EngineProcess:
         """Whether the server has not ended; one that runs elsewhere is asked."""
         if self._stopped:
             return False
-        return self.healthy() if self.spec.engine == "url" else self._exit_status() is None
+        return self.healthy() if self.spec.url else self._exit_status() is None
 
     def healthy(self) -> bool:
         """Whether the server answers."""
@@ -104,12 +103,12 @@ class EngineProcess:
         try:
             # No proxy from the environment: the server is ours.
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if not self.spec.url else None))
-            with opener.open(base + self.launcher.ready_path, timeout=PROBE_TIMEOUT_S) as answer:
+            with opener.open(base + self.kind.ready_path, timeout=PROBE_TIMEOUT_S) as answer:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             error.close()
             # A server that asks for a key is there; only our own must say 200.
-            return self.spec.engine == "url" and error.code in (401, 403)
+            return bool(self.spec.url) and error.code in (401, 403)
         except (OSError, ValueError, HTTPException):
             return False
 
@@ -125,7 +124,7 @@ class EngineProcess:
     def why_it_ended(self) -> str:
         """One line: the engine's own reason, or the exit status."""
         status = self._exit_status()
-        reason = self.launcher.reason(self.log_tail(10_000))
+        reason = self.kind.reason(self.log_tail(10_000))
         if reason is None:
             last = self.log_tail(1).strip()
             reason = f"exit status {status}" + (f", last line: {last[:300]}" if last else ", it printed nothing")
@@ -152,25 +151,25 @@ class EngineProcess:
         return self._folder / "engine.log"
 
     def _who(self) -> str:
-        what = self.spec.url if self.spec.engine == "url" else f"{self.spec.engine} {self.spec.model}"
+        what = self.spec.url or f"{self.spec.engine} {self.spec.model}"
         return f"engine {self.spec.name} ({what})"
 
     def _launch(self) -> None:
-        if self.spec.engine == "url":
+        if self.spec.url:
             return
         is_path = self.spec.model.startswith(("/", "./", "../"))
         if is_path and not self.spec.command and not Path(self.spec.model).exists():
             raise InfrarayError(f"{self._who()}: no such model folder on {socket.gethostname()}")
         self.port = free_port(self.host)
         places = {"python": self.spec.python, "model": self.spec.model, "host": self.host, "port": str(self.port)}
-        command = self.launcher.command_line(self.spec.command or self.launcher.command, places, self.spec.flags)
+        command = self.kind.command_line(self.spec.command or self.kind.command, places, self.spec.flags)
         self._log.with_suffix(".log.1").unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         with self._launching:
             if self._stopped:
                 raise InfrarayError(f"{self._who()}: was stopped while it started")
             if self._preloaded is not None and self.is_preloaded:
-                self._server = self._preloaded.launch(self.launcher, command, self._environment(), self._log, GRACE_S)
+                self._server = self._preloaded.launch(self.kind, command, self._environment(), self._log, GRACE_S)
             else:
                 self._server = SupervisedCommand(command, self._environment(), self._log, GRACE_S)
 
@@ -182,7 +181,7 @@ class EngineProcess:
         if not self._scratch:
             return {}
         # Sockets lie in the temporary one, whose path must be short.
-        folders = {"TMPDIR": self._folder / "t", **{name: self._folder / name.lower() for name in self.launcher.caches}}
+        folders = {"TMPDIR": self._folder / "t", **{name: self._folder / name.lower() for name in self.kind.caches}}
         for folder in folders.values():
             folder.mkdir(exist_ok=True)
         return {name: str(folder) for name, folder in folders.items()}
@@ -205,7 +204,7 @@ class EngineProcess:
                 # Somebody else's server may answer on the port that ours did not get.
                 return self._port_is_ours()
             if time.monotonic() > deadline:
-                reason = self.launcher.reason(self.log_tail(10_000)) or self.log_tail(1).strip()[:300]
+                reason = self.kind.reason(self.log_tail(10_000)) or self.log_tail(1).strip()[:300]
                 self._end_server()
                 raise InfrarayError(
                     f"{self._who()}: not ready after {self.spec.ready_timeout_s:g} s (ready_timeout_s)"

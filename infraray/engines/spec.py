@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from infraray.code_identity import code_sha256
+from infraray.engines.base_url import check_url
+from infraray.engines.kind import EngineKind, plain_flag
+from infraray.engines.registry import find_engine
 from infraray.errors import InfrarayError, explain_validation, without_secrets
 from infraray.strict import StrictModel
-
-EngineName = Literal["vllm", "sglang", "tgi", "transformers", "url"]
-
-_OURS = {"model", "model-path", "model-id", "host", "hostname", "port"}
-"""Flags that infraray sets."""
 
 _OF_A_START = ("command", "flags", "env", "python", "replicas", "num_gpus", "num_cpus")
 """Fields that say how an engine is started, and where."""
@@ -58,17 +49,6 @@ def _read_command(value: Any) -> Any:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
-def _check_flags(flags: dict[str, Any]) -> dict[str, Any]:
-    for flag in flags:
-        if flag.lstrip("-").replace("_", "-") in _OURS:
-            raise ValueError(f"{flag} is set by infraray; leave it out")
-    return flags
-
-
-Flags = Annotated[dict[str, Any], AfterValidator(_check_flags)]
-"""An engine's own flags, without those that say what it serves where."""
-
-
 class EngineSpec(StrictModel):
     """One engine. Only ``engine`` and ``model`` are needed, or ``url`` for one that runs already.
 
@@ -76,9 +56,9 @@ class EngineSpec(StrictModel):
     """
 
     name: str = Field(default="engine", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
-    engine: EngineName = "vllm"
+    engine: str = Field(default="vllm", description="the kind of engine")
     model: str = Field(default="", description="a folder, or a name on the Hugging Face hub")
-    flags: Flags = Field(default={}, description="the engine's own flags, e.g. max_model_len: 8192")
+    flags: dict[str, Any] = Field(default={}, description="the engine's own flags, e.g. max_model_len: 8192")
     env: dict[str, str] = {}
     python: str = Field(default=sys.executable, description="interpreter of the environment that has the engine")
     command: Annotated[tuple[str, ...], BeforeValidator(_read_command)] = ()
@@ -124,40 +104,41 @@ class EngineSpec(StrictModel):
         return self
 
     @property
+    def kind(self) -> EngineKind:
+        """What is known of its kind of engine.
+
+        Raises:
+            UnknownName: nobody has registered that kind.
+        """
+        return find_engine(self.engine)
+
+    def check(self) -> None:
+        """Refuses a kind that nobody has registered, and what its kind does not take.
+
+        Not done when it is read: a run's own files, which may register kinds, are imported later.
+
+        Raises:
+            InfrarayError: one line.
+        """
+        try:
+            self.kind.check_flags(self.flags)
+        except ValueError as error:
+            raise InfrarayError(f"flags: {error}") from None
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What decides the answers: not the name, nor how many replicas run where, nor a secret's value."""
         given = self.model_dump(mode="json", include={"engine", "model", "flags", "env", "command", "url"})
-        return {field: without_secrets(value, (field,)) for field, value in given.items() if value}
+        shown = {field: without_secrets(value, (field,)) for field, value in given.items() if value}
+        return {**shown, "code": code_sha256(type(self.kind), *self.kind.parts())}
 
     @property
     def served_model(self) -> str:
         """The name by which its servers know the model."""
         for flag, value in self.flags.items():
-            if flag.lstrip("-").replace("_", "-") == "served-model-name":
+            if plain_flag(flag) == self.kind.name_flag:
                 return str(value[0] if isinstance(value, list | tuple) else value)
         return self.model
-
-
-def check_url(url: str) -> None:
-    """Makes sure that a server can be asked at a base URL.
-
-    Raises:
-        ValueError: one line with what is wrong and an example.
-    """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"url={url!r}: must begin with http:// or https://")
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise ValueError(f"url={url!r}: {error}; write it as http://host:8000/v1") from None
-    if not parts.hostname:
-        raise ValueError(f"url={url!r}: names no host; write it as http://host:8000/v1")
-    try:
-        is_port = parts.port != 0
-    except ValueError:
-        is_port = False
-    if not is_port:
-        raise ValueError(f"url={url!r}: its port must be a number from 1 to 65535; write it as http://host:8000/v1")
 
 
 def read_engine_spec(given: dict[str, Any]) -> EngineSpec:
@@ -167,7 +148,11 @@ def read_engine_spec(given: dict[str, Any]) -> EngineSpec:
         InfrarayError: one line with the first mistake.
     """
     try:
-        return EngineSpec.model_validate(given)
+        spec = EngineSpec.model_validate(given)
+        spec.check()
     except ValidationError as error:
         line = explain_validation(error, EngineSpec)[0][1]
         raise InfrarayError(f"engine: {line}") from None
+    except InfrarayError as error:
+        raise InfrarayError(f"engine: {error}") from None
+    return spec

@@ -1,17 +1,38 @@
 """Our reference server on PyTorch and transformers, run by its path: its environment needs no infraray."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
-from infraray.engines.launcher import Launcher
+from infraray.engines.kind import EngineKind
+from infraray.engines.launch_space import LaunchSpace
+from infraray.space import Categorical, SearchSpace
 
 SERVER = Path(__file__).with_name("transformers_server.py")
 
-TRANSFORMERS = Launcher(
-    name="transformers",
-    command=(
+
+def _space(max_tokens: int) -> SearchSpace:
+    """There is little to set, which makes it the baseline."""
+    return SearchSpace(
+        "transformers", 1, (Categorical("dtype", (None, "float32", "bfloat16", "float16"), default=None),)
+    )
+
+
+class Transformers(EngineKind):
+    """The reference server: one request at a time."""
+
+    command = (
         # -P: the file's own folder, where this module has the library's name, is not searched.
         *("{python}", "-P", str(SERVER)),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
-    ),
-    preload=("torch", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto"),
-)
+    )
+    name_flag = "served-model-name"
+    modules = ("torch", "transformers")
+    packages = ("torch", "transformers")
+    install = "pip install 'infraray[transformers]'"
+    preload = ("torch", "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto")
+    launch_spaces = (LaunchSpace("", "4.56 and later", _space),)
+
+    def parts(self) -> tuple[str, ...]:
+        """The server's program."""
+        return ("infraray.engines.transformers_server",)

@@ -1,5 +1,9 @@
 """A server that somebody else runs: it is asked whether it answers, and never started or ended."""
 
-from infraray.engines.launcher import Launcher
+from infraray.engines.kind import EngineKind
 
-URL = Launcher(name="url", command=(), ready_path="/v1/models")
+
+class Url(EngineKind):
+    """A server that runs already, at the spec's ``url``."""
+
+    ready_path = "/v1/models"

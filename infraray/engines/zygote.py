@@ -1,6 +1,6 @@
 """The zygote: imports an engine's modules once, and forks a server for each launch that it is asked for.
 
-    python zygote.py CONTROL LEARNED MODULE...
+    python zygote.py CONTROL LEARNED READ_LATE MODULE...
 
 CONTROL is the descriptor of a socket. Each request on it is a JSON object (``command``: the words after
 the interpreter, ``log``, ``grace_s``) with two descriptors: the server's lifeline, and a pipe that gets
@@ -47,8 +47,9 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-ANYTIME = ("VLLM_", "SGLANG_", "CUDA_VISIBLE_DEVICES", "LOCAL_", "OMP_NUM_THREADS")
-"""Variables, by how they begin, that are read when they are needed: a fork sees them as well."""
+READ_LATE = ("CUDA_VISIBLE_DEVICES", "LOCAL_", "OMP_NUM_THREADS")
+"""Variables, by how they begin, that are read when they are needed: a fork sees them as well. The argument adds the
+engine's own, with commas."""
 
 DEVICES = ("/dev/kfd", "/dev/dri")
 """What is open in a process that computes on a GPU of AMD's or Intel's."""
@@ -119,9 +120,12 @@ def cuda_is_initialized() -> bool:
 class Image:
     """What the zygote holds after the imports, and every fork of it."""
 
-    def __init__(self, control: socket.socket, learned: Learned, modules: Sequence[str]) -> None:
+    def __init__(
+        self, control: socket.socket, learned: Learned, read_late: Sequence[str], modules: Sequence[str]
+    ) -> None:
         self.control = control
         self.learned = learned
+        self.read_late = read_late
         self.modules = modules
         for module in modules:
             self._import(module)
@@ -166,10 +170,11 @@ class Image:
     def differing(self, environment: dict[str, str]) -> dict[str, str | None]:
         """Variables that the imports may have read and that are others now, with their values now."""
         names = environment.keys() | self.environment.keys()
+        late = (*READ_LATE, *self.read_late)
         return {
             name: environment.get(name)
             for name in sorted(names)
-            if not name.startswith(ANYTIME) and environment.get(name) != self.environment.get(name)
+            if not name.startswith(late) and environment.get(name) != self.environment.get(name)
         }
 
 
@@ -249,7 +254,7 @@ def learn(image: Image) -> None:
     os.set_inheritable(image.control.fileno(), True)
     # What is ignored stays so, while SIGTERM must end what has no server yet.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    words = [sys.argv[0], str(image.control.fileno()), json.dumps(learned), *image.modules]
+    words = [sys.argv[0], str(image.control.fileno()), json.dumps(learned), ",".join(image.read_late), *image.modules]
     os.execv(sys.executable, [sys.executable, *words])
 
 
@@ -406,7 +411,7 @@ def load_supervisor() -> ModuleType:
     return module
 
 
-def main(control: str, learned: str, *modules: str) -> None:
+def main(control: str, learned: str, read_late: str, *modules: str) -> None:
     """Imports the modules and serves."""
     # This file's folder has modules that are named as the engines'.
     with suppress(ValueError):
@@ -414,7 +419,7 @@ def main(control: str, learned: str, *modules: str) -> None:
     supervisor = load_supervisor()
     channel = socket.socket(fileno=int(control))
     os.set_inheritable(channel.fileno(), False)
-    serve(Image(channel, json.loads(learned), modules), supervisor)
+    serve(Image(channel, json.loads(learned), [name for name in read_late.split(",") if name], modules), supervisor)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
         with refusals.collecting(), _explaining(spec, "imports", position):
             load_file(path)
             imported[path] = file_sha256(path)
+    for name, engine in spec.engines.items():
+        with refusals.collecting(), _explaining(spec, "engines", name):
+            engine.check()
     lineups: list[Lineup] = []
     engines: dict[str, EngineSpec] = {}
     left_out: list[str] = []

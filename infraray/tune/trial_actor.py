@@ -6,16 +6,15 @@ import faulthandler
 import math
 import os
 import pickle
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ray import cloudpickle, tune
 
-from infraray.actors.rollout import enter_folder, import_sources
+from infraray.actors.imports import Imports
 from infraray.deadline import TimeLimit, time_limit
 from infraray.space.values import Configuration
 from infraray.tune.objective import Measurement, Objective
@@ -55,15 +54,11 @@ class Workplace:
 
     Args:
         objective: pickled.
-        folder: the driver's working directory, to which relative paths refer.
-        sources: the content of the user's Python files by path.
-        import_path: folders that the driver imports from.
+        imports: what the driver has imported.
     """
 
     objective: bytes
-    folder: str
-    sources: Mapping[str, bytes]
-    import_path: Sequence[str]
+    imports: Imports
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -74,10 +69,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self.order: Order = config["order"]
         self.objective: Objective | None = None
         self.problem = ""
-        self.folder = workplace.folder
-        enter_folder(self.folder)
+        self.imports = workplace.imports
         try:
-            import_sources(workplace.sources, workplace.import_path)
+            self.imports.load()
             self.objective = pickle.loads(workplace.objective)
         except BaseException as error:
             if passes(error):
@@ -88,7 +82,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         """Takes the next order; the objective stays as it is."""
         self.order = new_config["order"]
         # Tune moves the actor into another folder before every trial.
-        enter_folder(self.folder)
+        self.imports.enter()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -169,4 +163,4 @@ def _until(deadline: float | None) -> Iterator[None]:
 
 def workplace_of(objective: Objective, sources: Mapping[str, bytes]) -> Workplace:
     """What actors need to work for this process."""
-    return Workplace(cloudpickle.dumps(objective), os.getcwd(), sources, sys.path)
+    return Workplace(cloudpickle.dumps(objective), Imports.of_this_process(sources))

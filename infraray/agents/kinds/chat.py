@@ -7,7 +7,7 @@ from typing import Any
 
 from infraray.agents.chat import ChatAgent, ServedModel
 from infraray.agents.kind import AgentKind
-from infraray.engines.spec import check_url
+from infraray.engines.base_url import check_url
 from infraray.errors import InfrarayError
 
 

@@ -24,10 +24,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from infraray.engines.installed_flags import installed_flags
+from infraray.engines.installed_versions import installed_versions
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.spec import EngineSpec
-from infraray.engines.transformers import SERVER
 from infraray.errors import InfrarayError
 from infraray.hardware.device_lock import DeviceLock
 from infraray.hardware.machine import this_machine
@@ -36,11 +37,8 @@ from infraray.hardware.roofline import Roofline
 from infraray.load.measurement import Measurement, measure
 from infraray.load.requests import RequestSet, stored_requests
 from infraray.load.tokenizer import ModelTokenizer
-from infraray.parameters import file_sha256
-from infraray.scenarios.inference.installed_versions import installed_versions
 from infraray.scenarios.inference.integrity.judge import check_judge
 from infraray.scenarios.inference.integrity.probes import check_can_probe
-from infraray.scenarios.inference.launching.installed_flags import installed_flags
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.quality import Question, Quiz, read_mmlu_pro
 from infraray.scenarios.inference.reference import Reference, load_reference
@@ -280,15 +278,15 @@ class Bench:
 
     def _reference_path(self, seed: int) -> Path:
         quiz = self.quiz(seed)
+        reference = self.setting.reference_spec()
         identity = {
             **self.setting.identity(),
             "space": None,
             "seed": seed,
             "machine": this_machine().identity,
-            "reference": self.setting.reference_spec().identity,
-            # How it computes: another server is another baseline.
-            "server": file_sha256(SERVER),
-            "versions": installed_versions(self.setting.reference_spec().python),
+            # With how it computes: another server is another baseline.
+            "reference": reference.identity,
+            "versions": installed_versions(reference.python, reference.kind.packages),
             "requests": self.requests(seed).sha256,
             "quiz": quiz.sha256 if quiz is not None else None,
         }

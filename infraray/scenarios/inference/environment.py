@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from infraray.engines import find_engine
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.load.metrics import higher_is_better
@@ -24,6 +25,7 @@ from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
 from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, VERBS, ProposalForm, complete
 from infraray.scenarios.inference.requirements import missing_for
+from infraray.scenarios.inference.setting import REFERENCE
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.scenarios.inference.words import describe_actions, describe_history, describe_task, describe_trial
 from infraray.space.values import Configuration
@@ -280,8 +282,9 @@ class Inference(Environment):
         return str(submission.outcome)
 
     def parts(self) -> tuple[Any, ...]:
-        """The reference server, which is a program."""
-        return ("infraray.engines.transformers_server",)
+        """The engines and the reference server, which are found by their names."""
+        kinds = [find_engine(REFERENCE), *(kind for kind, _ in self.parameters.setting().spaces.values())]
+        return tuple(part for kind in kinds for part in (type(kind), *kind.parts()))
 
     def floor(self) -> float:
         """The reference server itself."""

@@ -122,7 +122,7 @@ def read_episode(
 def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
     """A launch's engine, and what of its configuration is not as by default."""
     name, part = setting.chosen(configuration)
-    default = setting.spaces[name].build(setting.context_tokens(name)).default
+    default = setting.space_of(name).default
     return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
 
 

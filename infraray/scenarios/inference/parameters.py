@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from infraray.conditions import IsNot
-from infraray.engines.spec import Flags
+from infraray.engines import find_launch_space, launch_spaces
 from infraray.errors import did_you_mean
 from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 from infraray.parameters import Parameters, parameter
-from infraray.scenarios.inference.launching import LAUNCH_SPACES
-from infraray.scenarios.inference.setting import Setting
+from infraray.scenarios.inference.setting import REFERENCE, Setting
 
 
 def _read_workload(value: Any) -> Any:
@@ -44,7 +43,9 @@ class InferenceParameters(Parameters):
     python: dict[str, str] = parameter(
         {}, unit="", description="interpreter of a launch space's engine, or of 'all'; infraray's own without one"
     )
-    flags: dict[str, Flags] = parameter({}, unit="", description="flags that are always given, by launch space")
+    flags: dict[str, dict[str, Any]] = parameter(
+        {}, unit="", description="flags that are always given, by launch space"
+    )
     env: dict[str, str] = parameter({}, unit="", description="environment variables of the engines")
     ready_timeout_s: float = parameter(300.0, gt=0, le=86_400, unit="s", description="time that a start may take")
     longbench: str | None = parameter(None, unit="", description="a local copy of LongBench v2 for the documents")
@@ -67,9 +68,10 @@ class InferenceParameters(Parameters):
     def _known_engines(cls, engines: tuple[str, ...]) -> tuple[str, ...]:
         if not engines:
             raise ValueError("must name at least one launch space")
+        known = launch_spaces()
         for name in engines:
-            if name not in LAUNCH_SPACES:
-                raise ValueError(f"no launch space {name!r}; {did_you_mean(name, LAUNCH_SPACES)}")
+            if name not in known:
+                raise ValueError(f"no launch space {name!r}; {did_you_mean(name, known)}")
         if len(set(engines)) != len(engines):
             raise ValueError("must name each launch space once")
         return engines
@@ -77,11 +79,13 @@ class InferenceParameters(Parameters):
     @field_validator("python", "flags")
     @classmethod
     def _for_engines_that_are_launched(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        engines = info.data.get("engines", LAUNCH_SPACES)
-        known = {*engines, "transformers", *(["all"] if info.field_name == "python" else [])}
+        engines = info.data.get("engines", launch_spaces())
+        known = {*engines, REFERENCE, *(["all"] if info.field_name == "python" else [])}
         for name in given:
             if name not in known:
                 raise ValueError(f"{name!r} is not in engines; {did_you_mean(name, known)}")
+            if info.field_name == "flags":
+                find_launch_space(name)[0].check_flags(given[name])
         return given
 
     def setting(self) -> Setting:

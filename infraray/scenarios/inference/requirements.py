@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 
-from infraray.engines import launchers
-from infraray.engines.spec import EngineSpec
+from infraray.engines.requirements import problem
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.setting import ENGINE
-
-_MODULES = {"transformers": ("torch", "transformers"), "vllm": ("vllm",), "sglang": ("sglang",)}
-"""What an interpreter must be able to import to start an engine; distributions have other names on some devices."""
-
-_FIND = "import importlib.util, sys; print(*(name for name in sys.argv[1:] if not importlib.util.find_spec(name)))"
 
 
 def missing_for(parameters: InferenceParameters) -> str | None:
@@ -29,34 +20,7 @@ def missing_for(parameters: InferenceParameters) -> str | None:
     specs = [setting.engine_spec(complete(engine, setting.space)) for engine in chosen]
     try:
         setting.check_context()
-        missing = [problem for spec in (*specs, setting.reference_spec()) if (problem := _not_installed(spec))]
+        missing = [found for spec in (*specs, setting.reference_spec()) if (found := problem(spec))]
     except InfrarayError as error:
         return str(error).removeprefix("inference: ")
     return missing[0] if missing else None
-
-
-def _not_installed(spec: EngineSpec) -> str | None:
-    program = launchers()[spec.engine].command[0]
-    if program != "{python}":
-        return None if shutil.which(program) else f"{spec.engine}: {program} is not on the PATH; install it"
-    lacking = _not_importable(spec.python, _MODULES[spec.engine])
-    if not lacking:
-        return None
-    return (
-        f"{' and '.join(lacking)} not installed for {spec.python}, and needed by {spec.engine}; pip install "
-        f"'infraray[{spec.engine}]', or name the interpreter that has it: python: {{{spec.name}: PATH}}"
-    )
-
-
-@cache
-def _not_importable(python: str, modules: tuple[str, ...]) -> list[str]:
-    """Those of the modules that an interpreter does not have.
-
-    Raises:
-        InfrarayError: the interpreter cannot be run.
-    """
-    try:
-        asked = subprocess.run([python, "-c", _FIND, *modules], capture_output=True, text=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise InfrarayError(f"python={python!r}: cannot be run ({error})") from None
-    return asked.stdout.split()

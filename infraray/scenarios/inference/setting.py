@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from infraray.engines.spec import EngineSpec, read_engine_spec
+from infraray.engines import EngineKind, EngineSpec, LaunchSpace, find_launch_space, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
 from infraray.load.workloads import Workload
-from infraray.scenarios.inference.launching import LaunchSpace, find_launch_space
 from infraray.scenarios.inference.quality.quiz import DEFAULT_SIZE
 from infraray.space.search_space import SearchSpace, chosen_part, joint_space
 from infraray.space.values import Configuration
@@ -22,14 +21,11 @@ from infraray.space.values import Configuration
 ENGINE = "engine"
 """The hyperparameter that chooses between several engines."""
 
-_CONTEXT_FLAGS = ("max-model-len", "context-length", "max-total-tokens")
-"""What the engines call the longest sequence."""
+REFERENCE = "transformers"
+"""The engine that everything is compared with."""
 
 _SMALL_BYTES = 16 * 2**20
 """Below this, a file's content is looked at."""
-
-_MULTIPLES = {"k": 10**3, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}
-"""As vLLM reads ``8k`` and ``8K``."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +59,22 @@ class Setting:
     questions: int = DEFAULT_SIZE
 
     @cached_property
-    def spaces(self) -> dict[str, LaunchSpace]:
-        """The launch spaces by name."""
+    def spaces(self) -> dict[str, tuple[EngineKind, LaunchSpace]]:
+        """The launch spaces by name, each with the kind of engine that it is of."""
         return {name: find_launch_space(name) for name in self.engines}
 
     @cached_property
     def space(self) -> SearchSpace:
         """What may be set: one engine's flags, or the engine and its flags."""
-        built = {name: space.build(self.context_tokens(name)) for name, space in self.spaces.items()}
+        built = {name: self.space_of(name) for name in self.engines}
         if len(built) == 1:
             return next(iter(built.values()))
         return joint_space("+".join(built), 1, ENGINE, built)
+
+    def space_of(self, name: str) -> SearchSpace:
+        """The flags of one launch space that may be set."""
+        _, launch = self.spaces[name]
+        return launch.build(self.context_tokens(name))
 
     def context_tokens(self, name: str) -> int:
         """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
@@ -102,10 +103,7 @@ class Setting:
 
     def _told_context(self, name: str) -> int | None:
         """The longest sequence by the engine's flags; None where they do not say."""
-        for flag, value in self.flags.get(name, {}).items():
-            if flag.lstrip("-").replace("_", "-") in _CONTEXT_FLAGS and (told := _tokens(value)) is not None:
-                return told
-        return None
+        return self.spaces[name][0].context_tokens(self.flags.get(name, {}))
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -123,16 +121,21 @@ class Setting:
     def engine_spec(self, configuration: Configuration) -> EngineSpec:
         """The engine that a configuration launches."""
         name, part = self.chosen(configuration)
-        return self.spaces[name].engine_spec(part, self._base(name))
+        kind, space = self.spaces[name]
+        base = self._base(name)
+        return read_engine_spec(
+            {"name": name, **base, "engine": kind.name, "flags": {**base["flags"], **space.flags(part)}}
+        )
 
     def command_line(self, configuration: Configuration) -> str:
         """The engine and its flags, as a person would write them."""
         name, part = self.chosen(configuration)
-        return f"{self.spaces[name].engine} {self.spaces[name].command_line(part)}"
+        kind, space = self.spaces[name]
+        return f"{kind.name} {shlex.join(kind.flag_words(space.flags(part))) or '(no flags)'}"
 
     def reference_spec(self) -> EngineSpec:
         """The reference server on PyTorch."""
-        return read_engine_spec({"name": "reference", **self._base("transformers"), "engine": "transformers"})
+        return read_engine_spec({"name": "reference", **self._base(REFERENCE), "engine": REFERENCE})
 
     def _base(self, name: str) -> dict[str, Any]:
         base: dict[str, Any] = {
@@ -168,12 +171,6 @@ class Setting:
         if not path.exists():
             raise InfrarayError(f"inference: longbench={self.longbench!r}: no such file or folder; name a local copy")
         return _fingerprint(path, path.glob("**/*")) if path.is_dir() else _fingerprint(path.parent, [path])
-
-
-def _tokens(value: Any) -> int | None:
-    """The number of tokens that a flag says; None where it says none, such as ``auto``."""
-    said = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgKMG]?)", str(value).strip())
-    return None if said is None else int(float(said[1]) * _MULTIPLES.get(said[2], 1)) or None
 
 
 def _fingerprint(folder: Path, paths: Iterable[Path]) -> list[list[Any]]:

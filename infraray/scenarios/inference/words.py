@@ -50,7 +50,10 @@ def describe_space(space: SearchSpace) -> str:
 
 def describe_task(setting: Setting, budget_s: float) -> str:
     """The system and the aim."""
-    engines = ", ".join(f"{space.engine} ({space.versions})" for space in setting.spaces.values())
+    engines = ", ".join(
+        f"{kind.name} ({space.versions}{'' if kind.ignores_eos else '; ends an answer where the model does'})"
+        for kind, space in setting.spaces.values()
+    )
     objective = OBJECTIVES[setting.workload.objective]
     return (
         f"You tune an LLM inference server on {this_machine()}. The model is {setting.model or '(none given)'}; the "

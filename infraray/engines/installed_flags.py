@@ -18,17 +18,13 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from infraray.engines import launchers
-from infraray.engines.launcher import fill
+from infraray.engines.kind import EngineKind, fill, plain_flag
 from infraray.engines.process import engine_environment
 from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, did_you_mean
 
 HELP_S = 300.0
 """How long an engine may take to import itself and print its help."""
-
-_HELP = {"vllm": "--help=all"}
-"""What shows all flags, where ``--help`` does not."""
 
 _FINDS = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 """Variables on which it depends what is found. Others come and go: libraries set some when they are imported."""
@@ -57,7 +53,7 @@ class InstalledFlags:
         """
         wrong = []
         for name, value in spec.flags.items():
-            flag = name.lstrip("-").replace("_", "-")
+            flag = plain_flag(name)
             if flag not in self.choices:
                 wrong.append(
                     f"{name}: the installed {spec.engine} has no such flag; {did_you_mean(flag, self.choices)}"
@@ -93,7 +89,7 @@ def installed_flags(spec: EngineSpec, folder: Path | None = None) -> InstalledFl
     Raises:
         InfrarayError: the engine is not installed, or its help cannot be read.
     """
-    words = list(takewhile(lambda word: not word.startswith("--"), launchers()[spec.engine].command))
+    words = list(takewhile(lambda word: not word.startswith("--"), spec.kind.command))
     if spec.command or not words:
         return None
     key = spec.engine, spec.python, *(os.environ.get(name) for name in _FINDS), *sorted(spec.env.items())
@@ -102,13 +98,13 @@ def installed_flags(spec: EngineSpec, folder: Path | None = None) -> InstalledFl
         environment = engine_environment(spec)
         digest = None if folder is None or spec.python not in program else _digest(program, environment)
         if folder is None or digest is None:
-            _KNOWN[key] = _ask(spec.engine, program, environment)
+            _KNOWN[key] = _ask(spec.kind, program, environment)
         else:
-            _KNOWN[key] = _kept(folder / f"flags-{digest}.json", spec.engine, program, environment)
+            _KNOWN[key] = _kept(folder / f"flags-{digest}.json", spec.kind, program, environment)
     return _KNOWN[key]
 
 
-def _kept(path: Path, engine: str, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
+def _kept(path: Path, kind: EngineKind, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
     """Reads what was kept, or asks and keeps it; whoever comes meanwhile waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
@@ -116,7 +112,7 @@ def _kept(path: Path, engine: str, program: Sequence[str], environment: Mapping[
         try:
             return InstalledFlags({flag: tuple(values) for flag, values in json.loads(path.read_text()).items()})
         except (OSError, ValueError, AttributeError, TypeError):
-            flags = _ask(engine, program, environment)
+            flags = _ask(kind, program, environment)
         unfinished = path.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps(flags.choices))
         unfinished.replace(path)
@@ -144,10 +140,10 @@ def _digest(program: Sequence[str], environment: Mapping[str, str]) -> str | Non
     return hashlib.sha256(json.dumps([list(program), scripts, installed]).encode()).hexdigest()[:16]
 
 
-def _ask(engine: str, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
+def _ask(kind: EngineKind, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
     try:
         asked = subprocess.Popen(
-            [*program, _HELP.get(engine, "--help")],
+            [*program, kind.help_flag],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -157,11 +153,11 @@ def _ask(engine: str, program: Sequence[str], environment: Mapping[str, str]) ->
             start_new_session=True,
         )
     except OSError as error:
-        raise InfrarayError(f"engine {engine}: not installed: {program[0]}: {error.strerror}") from None
+        raise InfrarayError(f"engine {kind.name}: not installed: {program[0]}: {error.strerror}") from None
     try:
         printed, complaints = asked.communicate(timeout=HELP_S)
     except subprocess.TimeoutExpired:
-        raise InfrarayError(f"engine {engine}: did not print its help within {HELP_S:g} s") from None
+        raise InfrarayError(f"engine {kind.name}: did not print its help within {HELP_S:g} s") from None
     finally:
         if asked.returncode is None:
             # With all that it has started, which may hold the pipes open.
@@ -170,7 +166,7 @@ def _ask(engine: str, program: Sequence[str], environment: Mapping[str, str]) ->
     flags = read_help(printed)
     if not flags.choices:
         last = (complaints.strip().splitlines() or ["it printed no flags"])[-1]
-        raise InfrarayError(f"engine {engine}: not installed in {program[0]} ({last[:200]})")
+        raise InfrarayError(f"engine {kind.name}: not installed in {program[0]} ({last[:200]})")
     return flags
 
 

@@ -1,0 +1,27 @@
+"""The base URL of an OpenAI-compatible server, as a person gives it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def check_url(url: str) -> None:
+    """Makes sure that a server can be asked at a base URL.
+
+    Raises:
+        ValueError: one line with what is wrong and an example.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url={url!r}: must begin with http:// or https://")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"url={url!r}: {error}; write it as http://host:8000/v1") from None
+    if not parts.hostname:
+        raise ValueError(f"url={url!r}: names no host; write it as http://host:8000/v1")
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError(f"url={url!r}: its port must be a number from 1 to 65535; write it as http://host:8000/v1")
