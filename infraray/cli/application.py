@@ -14,7 +14,7 @@ from infraray.cli.bench import bench
 from infraray.cli.completion import INSTRUCTION, complete_in_bash, is_asked_by_bash
 from infraray.cli.doctor import doctor
 from infraray.cli.exit_status import USER_ERROR
-from infraray.cli.export import export
+from infraray.cli.export import ExportCommand, export
 from infraray.cli.list import list_scenarios
 from infraray.cli.new import new
 from infraray.cli.play import play
@@ -39,7 +39,7 @@ app.command()(run)
 app.command()(search)
 app.command()(bench)
 app.command()(report)
-app.command()(export)
+app.command(cls=ExportCommand)(export)
 app.command()(rescore)
 app.command()(doctor)
 app.add_typer(new, name="new")

@@ -11,7 +11,6 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
-from typing import get_args
 
 import typer
 
@@ -49,11 +48,11 @@ def complete_searcher(incomplete: str) -> list[str]:
     return _beginning(incomplete, registered_searchers())
 
 
-def complete_format(incomplete: str) -> list[str]:
-    """What runs are exported to."""
-    from infraray.trajectories.exporters.export import Format
+def complete_exporter(incomplete: str) -> list[str]:
+    """The registered exporters."""
+    from infraray.trajectories.exporters import exporters
 
-    return _beginning(incomplete, get_args(Format))
+    return _beginning(incomplete, exporters)
 
 
 def complete_workload(incomplete: str) -> list[str]:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from infraray.cli.completion import complete_format
+from infraray.agents import load_file
+from infraray.cli.completion import complete_exporter
 from infraray.cli.paths import path_of
 from infraray.errors import InfrarayError
+
+
+class ExportCommand(TyperCommand):
+    """The command, whose help lists the exporters: they are looked up when it is asked for, not at every start."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help."""
+        from infraray.trajectories.exporters import exporters
+
+        lines = [f"{name}: {(kind.__doc__ or '').partition(chr(10))[0]}" for name, kind in exporters.items()]
+        for parameter in self.params:
+            if parameter.name == "to":
+                parameter.help = "\n\n".join(["The exporter, by name.", *lines])  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 def export(
@@ -19,8 +35,8 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="chat (JSONL or Parquet for fine-tuning), atif (JSON files) or otlp (OpenTelemetry spans).",
-            autocompletion=complete_format,
+            help="The exporter, by name.",  # the names: see `ExportCommand`
+            autocompletion=complete_exporter,
         ),
     ],
     out: Annotated[
@@ -47,13 +63,19 @@ def export(
     scenario: Annotated[
         str | None, typer.Option("--scenario", "-s", help="Only this scenario, by its label.", show_default=False)
     ] = None,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option("--import", help="A Python file that registers an exporter.", show_default=False),
+    ] = None,
     valid_only: Annotated[bool, typer.Option("--valid-only", help="Leave out invalid steps (chat).")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Write a run's trajectories as chats or ATIF, or send them as OpenTelemetry spans."""
+    """Write a run's trajectories in another program's form, or send them to it."""
     from infraray.trajectories.episode_selection import Selection
     from infraray.trajectories.exporters.export import export as export_run
 
+    for path in imports or ():
+        load_file(path)
     headers = {}
     for given in header or ():
         name, equals, value = given.partition("=")
@@ -62,7 +84,7 @@ def export(
         headers[name] = value
     said = export_run(
         run_dir,
-        to,  # type: ignore[arg-type] # is checked there
+        to,
         out=out,
         endpoint=endpoint,
         headers=headers,

@@ -132,8 +132,8 @@ def test_a_damaged_run_leaves_no_half_file(tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         ({"to": "csv"}, "--to 'csv': known are atif, chat, otlp"),
-        ({"to": "otlp", "out": "x"}, "--out: otlp writes no file"),
-        ({"to": "chat", "endpoint": "http://localhost"}, "go with --to otlp"),
+        ({"to": "otlp", "out": "x"}, "--out: goes with --to chat or atif, not with --to otlp"),
+        ({"to": "chat", "endpoint": "http://localhost"}, "--endpoint: goes with --to otlp, not with --to chat"),
         ({"to": "atif", "valid_only": True}, "--valid-only: goes with --to chat"),
         ({"to": "chat", "out": "/proc/nowhere/chat.jsonl"}, "cannot be written"),
         ({"to": "otlp", "endpoint": "localhost:4318"}, "--endpoint 'localhost:4318': must be a URL"),

@@ -1,1 +1,9 @@
-"""A run's trajectories in the formats of others: chats, ATIF, OpenTelemetry."""
+"""Exporters: a run's trajectories in other programs' forms. The index, as flat data by name."""
+
+from infraray.trajectories.exporters.exporter import Exporter, exporters, register_exporter
+
+register_exporter("chat", "infraray.trajectories.exporters.chat:Chat")
+register_exporter("atif", "infraray.trajectories.exporters.atif:Atif")
+register_exporter("otlp", "infraray.trajectories.exporters.otlp:Otlp")
+
+__all__ = ["Exporter", "exporters", "register_exporter"]

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from infraray.trajectories.exporters.conversation import (
     Exchange,
@@ -25,7 +25,8 @@ from infraray.trajectories.exporters.conversation import (
     has_model,
     system_message,
 )
-from infraray.trajectories.exporters.targets import writing
+from infraray.trajectories.exporters.exporter import Exporter
+from infraray.trajectories.exporters.writing import writing
 from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.stored_episode import Span, StoredEpisode, read_json
 
@@ -55,30 +56,26 @@ _IN_EXTRA = (
 )
 
 
-class Atif:
-    """Writes ``EPISODE_ID.json`` files into a folder.
+class Atif(Exporter):
+    """Documents of Harbor's Agent Trajectory Interchange Format, ``EPISODE_ID.json`` in a folder.
 
     Args:
-        folder: the folder, made where it is missing.
         manifest: what ``run.json`` holds.
+        out: the folder, made where it is missing.
 
     Raises:
         InfrarayError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self.folder = folder
-        self.manifest = manifest
+    default_out = "atif"
+
+    def __init__(self, manifest: Manifest, *, out: Path) -> None:
+        super().__init__(manifest)
+        self.folder = out
         self.episodes = 0
         self.steps = 0
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        pass
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
 
     def write(self, episode: StoredEpisode) -> str | None:
         """Writes an episode; returns None, or why there is nothing of it to write."""

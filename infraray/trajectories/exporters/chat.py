@@ -9,21 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from infraray.trajectories.exporters.chat_files import ChatFile
 from infraray.trajectories.exporters.conversation import Message, can_be_told, exchanges, without_complaint
+from infraray.trajectories.exporters.exporter import Exporter
 from infraray.trajectories.exporters.metadata import METADATA
-from infraray.trajectories.manifest import PlannedScenario
+from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.stored_episode import StoredEpisode
 
 
-class Chat:
-    """Writes episodes to a file, which appears when it is whole.
+class Chat(Exporter):
+    """Chats for supervised fine-tuning, in a file that appears when it is whole.
 
     Args:
-        path: the file; JSONL, or Parquet where its name ends in ``.parquet``.
-        scenarios: those of ``run.json``, by label.
+        manifest: what ``run.json`` holds.
+        out: the file; JSONL, or Parquet where its name ends in ``.parquet``.
         valid_only: leaves out the steps whose action was not valid, question and answer, and the
             environment's complaint about them.
 
@@ -31,16 +32,15 @@ class Chat:
         InfrarayError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, scenarios: Mapping[str, PlannedScenario], valid_only: bool = False) -> None:
-        self.scenarios = scenarios
+    default_out = "chat.jsonl"
+
+    def __init__(self, manifest: Manifest, *, out: Path, valid_only: bool = False) -> None:
+        super().__init__(manifest)
         self.valid_only = valid_only
         self.episodes = 0
         self.steps = 0
         self.left_out_steps = 0
-        self._file = ChatFile(path, (*METADATA, "left_out_steps"))
-
-    def __enter__(self) -> Self:
-        return self
+        self._file = ChatFile(out, (*METADATA, "left_out_steps"))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._file.close(keep=error is None)
@@ -51,7 +51,7 @@ class Chat:
             return "without a step"
         if not can_be_told(episode):
             return "without text (text: false)"
-        scenario = self.scenarios[episode.row["scenario_label"]]
+        scenario = self.manifest.scenarios[episode.row["scenario_label"]]
         messages, kept = self._messages(episode, scenario)
         if not kept:
             return "without a valid step"

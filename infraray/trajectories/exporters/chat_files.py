@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infraray.trajectories.exporters.targets import writing
+from infraray.trajectories.exporters.writing import writing
 from infraray.trajectories.schema import EPISODES
 
 ROWS_AT_ONCE = 256

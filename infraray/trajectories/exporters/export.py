@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Protocol, Self, get_args
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -15,32 +15,20 @@ from infraray.errors import InfrarayError, did_you_mean
 from infraray.folders import named_path
 from infraray.trajectories.episode_reader import count_episodes, read_episodes
 from infraray.trajectories.episode_selection import Selection
-from infraray.trajectories.exporters.atif import Atif
-from infraray.trajectories.exporters.chat import Chat
-from infraray.trajectories.exporters.otlp import Otlp
+from infraray.trajectories.exporters import Exporter, exporters
+from infraray.trajectories.exporters.exporter import options_of
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.stored_episode import StoredEpisode
+from infraray.user_code import guarded
 
-Format = Literal["chat", "atif", "otlp"]
-
-
-class Exporter(Protocol):
-    """Takes episodes one by one; leaving its ``with`` block without an error makes it whole."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None: ...
-
-    def write(self, episode: StoredEpisode) -> str | None:
-        """Takes an episode; returns None, or why there is nothing of it to write."""
-
-    def summary(self) -> str:
-        """What was written, in one line."""
+FLAGS = {"out": "--out", "endpoint": "--endpoint", "headers": "--header", "valid_only": "--valid-only"}
+"""What an exporter may be told, as the command line has it."""
 
 
 def export(
     run_dir: str | Path,
-    to: Format,
+    to: str,
     *,
     out: str | Path | None = None,
     endpoint: str | None = None,
@@ -53,7 +41,8 @@ def export(
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
-        to: ``chat`` (JSONL or Parquet), ``atif`` (JSON files) or ``otlp`` (sent to a receiver).
+        to: the exporter's name: ``chat`` (JSONL or Parquet), ``atif`` (JSON files), ``otlp`` (sent to a receiver), or
+            what a file or a package of yours has registered.
         out: the file (chat; Parquet where its name ends in ``.parquet``, else JSONL) or folder (ATIF);
             ``RUN/exports/chat.jsonl`` and ``RUN/exports/atif`` by default.
         endpoint: the receiver's URL (OTLP).
@@ -68,26 +57,33 @@ def export(
     Raises:
         InfrarayError: an argument does not fit, the run cannot be read, the target not be written or reached.
     """
-    if to not in get_args(Format):
-        raise InfrarayError(f"--to {to!r}: {did_you_mean(to, get_args(Format))}")
-    if to == "otlp" and out is not None:
-        raise InfrarayError("--out: otlp writes no file; give --endpoint")
-    if to != "otlp" and (endpoint is not None or headers):
-        raise InfrarayError(f"--endpoint, --header: go with --to otlp, not with --to {to}")
-    if valid_only and to != "chat":
-        raise InfrarayError(f"--valid-only: goes with --to chat; {to} marks invalid steps as such")
+    if to not in exporters:
+        raise InfrarayError(f"--to {to!r}: {did_you_mean(to, exporters)}")
+    given = {"out": out, "endpoint": endpoint, "headers": headers or None, "valid_only": valid_only}
+    with guarded(f"--to {to}"):
+        options = _options(to, {name: value for name, value in given.items() if value not in (None, False)})
     run = Run(run_dir)
     selection = selection or Selection()
     selection.check(run)
-    exporter: Exporter
-    if to == "chat":
-        path = named_path("--out", out) if out is not None else run.path / "exports" / "chat.jsonl"
-        exporter = Chat(path, run.manifest.scenarios, valid_only)
-    elif to == "atif":
-        exporter = Atif(named_path("--out", out) if out is not None else run.path / "exports" / "atif", run.manifest)
-    else:
-        exporter = Otlp(run.manifest, endpoint, headers)
-    return _export(run, exporter, selection, quiet)
+    with guarded(f"--to {to}"):
+        kind = exporters[to]
+        if "out" in options_of(kind):
+            path = named_path("--out", out) if out is not None else run.path / "exports" / (kind.default_out or to)
+            options["out"] = path
+        return _export(run, kind(run.manifest, **options), selection, quiet)
+
+
+def _options(to: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What an exporter is told.
+
+    Raises:
+        InfrarayError: it does not take one of the options; those that do are named.
+    """
+    for name in given:
+        if name not in options_of(exporters[to]):
+            takers = [other for other, kind in exporters.items() if name in options_of(kind)]
+            raise InfrarayError(f"{FLAGS[name]}: goes with --to {' or '.join(takers)}, not with --to {to}")
+    return dict(given)
 
 
 def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from infraray.errors import InfrarayError
+from infraray.trajectories.exporters.exporter import Exporter
 from infraray.trajectories.exporters.genai_spans import spans_of
 from infraray.trajectories.exporters.otlp_receiver import (
     NotDelivered,
@@ -25,8 +26,8 @@ BYTES_AT_ONCE = 2 * 2**20
 RETRY_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-class Otlp:
-    """Sends episodes to a receiver of OpenTelemetry traces.
+class Otlp(Exporter):
+    """OpenTelemetry spans, sent to a receiver of traces.
 
     Args:
         manifest: what ``run.json`` holds.
@@ -52,7 +53,7 @@ class Otlp:
             import opentelemetry.sdk.trace  # noqa: F401
         except ImportError:
             raise InfrarayError("--to otlp: OpenTelemetry is not installed; run pip install 'infraray[otel]'") from None
-        self.manifest = manifest
+        super().__init__(manifest)
         self.receiver = Receiver(
             find_endpoint(endpoint), {**environment_headers(), **(headers or {})}, wants_gzip(), retry_waits_s
         )
@@ -62,9 +63,6 @@ class Otlp:
         """Requests of one span each."""
         self._waiting_bytes = 0
         self._most_bytes = BYTES_AT_ONCE
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:

@@ -1,4 +1,4 @@
-"""What an export writes to."""
+"""Writing an export: what cannot be written is named."""
 
 from __future__ import annotations
 
