@@ -13,8 +13,15 @@ from hypothesis import HealthCheck, settings
 
 from infraray import registration, user_file
 from infraray.actors.cluster import ray_cluster
-from infraray.agents import agent, kind
+from infraray.agents import agent
+from infraray.agents.chat.strategies import strategies
+from infraray.agents.chat.tools import tools
+from infraray.agents.kind import kinds
+from infraray.engines import engine_kinds
 from infraray.engines.preloaded import PreloadedLauncher
+from infraray.scenarios.routing.rewards import rewards
+from infraray.trajectories.exporters import exporters
+from infraray.tune.searchers.registry import searchers
 
 # Cores are shared: how long an example takes says nothing about the code.
 settings.register_profile("infraray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,11 +29,8 @@ settings.load_profile("infraray")
 
 
 REGISTERS: tuple[dict[Any, Any], ...] = (
-    user_file._files,
-    agent._agents,
-    kind._kinds,
-    registration._registrations,
-    gymnasium.registry,
+    *(user_file._files, agent._agents, registration._registrations, gymnasium.registry),
+    *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters, rewards)),
 )
 
 

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from infraray.engines import EngineSpec, process
-from infraray.engines.launcher import Launcher
+from infraray.engines import EngineKind, EngineSpec, process, register_engine
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.engines.supervisor import descendants
@@ -25,16 +24,15 @@ from tests.engines.fakes import eventually, exists, listens, noted
 from tests.engines.started import started
 
 FOLDER = str(Path(__file__).with_name("preloadable"))
-FAKE = Launcher(
-    name="sglang",
-    command=("{python}", "-m", "engine", "--port", "{port}"),
-    preload=("imports", "a_module_that_this_version_does_not_have"),
-)
 
 
-@pytest.fixture(autouse=True)
-def fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "launchers", lambda: {"sglang": FAKE})
+class Preloadable(EngineKind):
+    command = ("{python}", "-m", "engine", "--port", "{port}")
+    preload = ("imports", "a_module_that_this_version_does_not_have")
+    read_late = ("SGLANG_",)
+
+
+register_engine("preloadable", Preloadable)
 
 
 @pytest.fixture
@@ -46,7 +44,7 @@ def preloaded() -> Iterator[PreloadedLauncher]:
 
 def spec_of(env: dict[str, str] | None = None, python: str = sys.executable, **flags: Any) -> EngineSpec:
     env = {"PYTHONPATH": FOLDER, **(env or {})}
-    return EngineSpec(engine="sglang", model="fake", flags=flags, env=env, python=python, ready_timeout_s=60)
+    return EngineSpec(engine="preloadable", model="fake", flags=flags, env=env, python=python, ready_timeout_s=60)
 
 
 def answer(engine: EngineProcess) -> dict[str, Any]:
@@ -194,7 +192,7 @@ def test_the_owner_killed_leaves_nothing(tmp_path: Path) -> None:
         [
             *(sys.executable, "-c"),
             "import time; from infraray.engines import process; process.GRACE_S = 0.3\n"
-            "from tests.engines.test_preloaded import *; process.launchers = lambda: {'sglang': FAKE}\n"
+            "from tests.engines.test_preloaded import *\n"
             f"engine = EngineProcess(spec_of(folder={str(notes)!r}, stubborn=True), preloaded=PreloadedLauncher())\n"
             "engine.start(); print(engine.url, flush=True); time.sleep(600)",
         ],

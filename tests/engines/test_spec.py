@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infraray.engines import EngineSpec, launchers, read_engine_spec
+from infraray.engines import EngineSpec, find_engine, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
@@ -15,7 +15,7 @@ RUNS_ALREADY = {"engine": "url", "url": "http://h/v1", "model": "m"}
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"engine": "vlm", "model": "m"}, "'vllm'"),
+        ({"engine": "vlm", "model": "m"}, "unknown engine 'vlm'; did you mean vllm?"),
         ({"engine": "vllm"}, "needs one, a folder or a name"),
         ({"model": "m", "replica": 2}, "did you mean replicas?"),
         ({"model": "m", "replicas": 0}, "must be at least 1"),
@@ -63,8 +63,8 @@ def test_flags_become_words() -> None:
     flags |= {"speculative_config": {"method": "ngram"}, "lora-modules": ["a", "b"]}
     words = ["--max-model-len", "4096", "--enforce-eager", "--no-enable-prefix-caching"]
     words += ["--speculative-config", '{"method": "ngram"}', "--lora-modules", "a", "b"]
-    assert launchers()["vllm"].flag_words(flags) == words
-    assert "--no-enable-prefix-caching" not in launchers()["sglang"].flag_words(flags)
+    assert find_engine("vllm").flag_words(flags) == words
+    assert "--no-enable-prefix-caching" not in find_engine("sglang").flag_words(flags)
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "https://h/v1", "http://h:/v1", "http://[::1]:8000/v1/"])
@@ -74,9 +74,9 @@ def test_a_url_without_a_port_or_with_an_address_is_one(url: str) -> None:
 
 @pytest.mark.parametrize("name", ["vllm", "sglang", "tgi", "transformers"])
 def test_every_engine_gets_its_model_and_port(name: str) -> None:
-    launcher = launchers()[name]
+    kind = find_engine(name)
     places = {"python": "py", "model": "m", "host": "h", "port": "1"}
-    command = launcher.command_line(launcher.command, places, {})
+    command = kind.command_line(kind.command, places, {})
     assert command[0] == ("text-generation-launcher" if name == "tgi" else "py")
     assert {"m", "h", "1"} < set(command) and "{" not in "".join(command)
 
@@ -85,10 +85,10 @@ def test_every_engine_gets_its_model_and_port(name: str) -> None:
     ("name", "flag", "neutral"), [("vllm", "--generation-config", "vllm"), ("sglang", "--sampling-defaults", "openai")]
 )
 def test_no_engine_samples_as_the_models_folder_says_unless_it_is_told_to(name: str, flag: str, neutral: str) -> None:
-    launcher = launchers()[name]
-    plain = launcher.command_line(launcher.command, {}, {})
+    kind = find_engine(name)
+    plain = kind.command_line(kind.command, {}, {})
     assert plain[plain.index(flag) + 1] == neutral
-    told = launcher.command_line(launcher.command, {}, {flag: "auto"})
+    told = kind.command_line(kind.command, {}, {flag: "auto"})
     # The last one holds.
     assert told[-2:] == [flag, "auto"]
 
@@ -129,7 +129,7 @@ def test_no_engine_samples_as_the_models_folder_says_unless_it_is_told_to(name: 
     ],
 )
 def test_the_reason_is_the_cause_and_not_its_symptom(engine: str, log: str, reason: str | None) -> None:
-    assert launchers()[engine].reason(log) == reason
+    assert find_engine(engine).reason(log) == reason
 
 
 def test_a_secret_starts_the_engine_and_stands_in_no_file() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,12 @@ Reaches = NDArray[np.bool_]
 Configuration = Mapping[str, Mapping[str, Any]]
 """What `Network.snapshot` gives."""
 
-COMMAND_COST = 0.02
-UNSAFE_COST = 0.5
-"""Of the shaped reward, in shares of the broken pairs."""
-
 UNSAFE_FACTOR = 0.5
 LEAST_ECONOMY = 0.75
 """Of the score."""
 
 LOOK_COST = 0.25
 """Of a command that changes nothing, where one that changes something costs 1."""
-
-PAID_LOOKS = 5
-"""Looks for which the paper's reward pays: all of them together less than one fix, or they would be farmed."""
 
 REPLACEABLE = ("links", "addresses", "routes", "nexthops")
 """Sections in which a repair may write the same in another way; what else is added has to be taken away again."""
@@ -298,26 +291,6 @@ class Progress:
         nearer = broken < self.broken or (broken <= self.broken and distance < self.distance)
         self.broken, self.distance = min(self.broken, broken), min(self.distance, distance)
         return nearer
-
-
-def reward(deed: Deed, broken_before: int, conduct: Conduct, form: Literal["shaped", "paper"], nearer: bool) -> float:
-    """What a command is worth, as the manual's section on the reward says.
-
-    Args:
-        deed: what it did.
-        broken_before: pairs that did not reach before it.
-        conduct: of the episode, this command included.
-        form: the name of the reward.
-        nearer: whether the network has never been so near to a whole one, see `Progress`.
-    """
-    if form == "paper":
-        if deed.kind == "fix":
-            return 100.0 if nearer else 0.0
-        if deed.kind == "look":
-            return 10.0 if conduct.looks <= PAID_LOOKS else 0.0
-        return -100.0 if deed.kind == "failed" else 0.0
-    repaired = (broken_before - conduct.broken) / conduct.broken_at_start
-    return repaired - COMMAND_COST - (UNSAFE_COST if deed.unsafe else 0.0)
 
 
 def count_broken(reaches: Reaches) -> int:

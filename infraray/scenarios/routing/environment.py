@@ -32,13 +32,13 @@ from infraray.scenarios.routing.conduct import (
     harm,
     judge,
     lasts,
-    reward,
     ruin,
     without,
 )
 from infraray.scenarios.routing.levels import LEVELS
 from infraray.scenarios.routing.parameters import RoutingParameters
 from infraray.scenarios.routing.rerun import run_again
+from infraray.scenarios.routing.rewards import rewards
 from infraray.scenarios.routing.tasks import make_task
 from infraray.scenarios.routing.words import (
     Executed,
@@ -110,6 +110,8 @@ class Routing(Environment):
     other changes. An answer that is no command at all is met by ``invalid_action``; the paper's -100 are
     ``invalid_action: penalty`` with ``invalid_penalty: 100``.
 
+    Others have names that `infraray.scenarios.routing.rewards.register_reward` gives them.
+
     ## Parameters
     num_subnets, hosts_per_subnet, num_routers; network; extra_faults, distinct; commands, max_commands;
     reward. Ranges and defaults: `RoutingParameters`.
@@ -174,8 +176,8 @@ class Routing(Environment):
         return emulators.problem()
 
     def parts(self) -> tuple[Any, ...]:
-        """The program that is a network's first process."""
-        return ("infraray.emulators.inside.__main__",)
+        """The program that is a network's first process, and the reward."""
+        return "infraray.emulators.inside.__main__", rewards[self.parameters.reward]
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """Who reaches whom, and the commands left."""
@@ -320,7 +322,7 @@ class Routing(Environment):
         self._executed.append(Executed(machine, command, ending, output, self._conduct.broken, deed.lost))
         finished = self._conduct.broken == 0 or self._conduct.commands == self.parameters.max_commands
         self._ended = finished or deed.ruined
-        earned = reward(deed, broken, self._conduct, self.parameters.reward, nearer)
+        earned = rewards[self.parameters.reward](deed, self._conduct, broken, nearer)
         return Outcome(earned, terminated=self._ended, safe=not deed.unsafe, extra=facts)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from infraray.emulators.network import LIMITS, Topology
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, did_you_mean
 from infraray.parameters import Parameters, parameter
+from infraray.scenarios.routing.rewards import rewards
 from infraray.scenarios.routing.site import Site, draw_site
 
 
@@ -47,9 +48,16 @@ class RoutingParameters(Parameters):
         "simple", unit="", description="what an agent may run in a step: one program, or a script for the shell"
     )
     max_commands: int = parameter(30, ge=1, le=1000, unit="1", description="commands that an agent may run")
-    reward: Literal["shaped", "paper"] = parameter(
+    reward: str = parameter(
         "shaped", unit="", description="what a step is worth: see the manual's section on the reward"
     )
+
+    @field_validator("reward")
+    @classmethod
+    def _known_reward(cls, name: str) -> str:
+        if name not in rewards:
+            raise ValueError(f"no such reward; {did_you_mean(name, rewards)}")
+        return name
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

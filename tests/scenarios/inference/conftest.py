@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infraray.engines import process
-from infraray.engines.launcher import Launcher
+from infraray.engines.sglang import SgLang
+from infraray.engines.transformers import Transformers
 from infraray.hardware import device_lock
 from infraray.scenarios.inference.bench import Bench
-from infraray.scenarios.inference.launching import installed_flags
 from infraray.scenarios.inference.parameters import InferenceParameters
 from tests.load.tokenizers_on_the_spot import make_words
 
@@ -20,12 +19,10 @@ COMMAND = ("{python}", "-P", str(Path(__file__).with_name("streaming_engine.py")
 
 @pytest.fixture
 def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferenceParameters:
-    engines = {
-        name: Launcher(name, COMMAND, preload=("imports",), caches=("ENGINE_CACHE",))
-        for name in ("sglang", "transformers")
-    }
-    for module in (process, installed_flags):
-        monkeypatch.setattr(module, "launchers", lambda: engines)
+    for kind in (SgLang, Transformers):
+        monkeypatch.setattr(kind, "command", COMMAND)
+        monkeypatch.setattr(kind, "preload", ("imports",))
+        monkeypatch.setattr(kind, "caches", ("ENGINE_CACHE",))
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     # Other benches may run on this machine.

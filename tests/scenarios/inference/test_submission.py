@@ -5,16 +5,14 @@ import math
 import re
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from infraray.engines import process
+from infraray.engines.sglang import SgLang
 from infraray.scenarios.inference import submission as module
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.integrity import connection_watch
 from infraray.scenarios.inference.integrity.probes import ask_probes
-from infraray.scenarios.inference.launching import installed_flags
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.reference import Reference
 from infraray.scenarios.inference.scoring import RunOutcome
@@ -28,10 +26,7 @@ SEED = 13
 @pytest.fixture
 def offloading(parameters: InferenceParameters, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """The bench with an engine that may offload; its reference stays as it is."""
-    engines = process.launchers()
-    engines["sglang"] = replace(engines["sglang"], command=(*COMMAND, "--offloads"))
-    for known in (process, installed_flags):
-        monkeypatch.setattr(known, "launchers", lambda: engines)
+    monkeypatch.setattr(SgLang, "command", (*COMMAND, "--offloads"))
     return bench
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from infraray.scenarios.routing.conduct import (
     LOOK_COST,
-    PAID_LOOKS,
     Conduct,
     Configuration,
     Deed,
@@ -14,9 +13,10 @@ from infraray.scenarios.routing.conduct import (
     distance,
     harm,
     judge,
-    reward,
     ruin,
 )
+from infraray.scenarios.routing.rewards.paper import PAID_LOOKS, paper
+from infraray.scenarios.routing.rewards.shaped import shaped
 
 HEALTHY = {"r0": {"routes": [{"to": "a"}, {"to": "b"}], "sysctls": {"ip_forward": "1"}}}
 NO_ROUTE = {"r0": {"routes": [{"to": "b"}], "sysctls": {"ip_forward": "1"}}}
@@ -87,9 +87,7 @@ def test_ruining_the_network_is_worth_less_than_leaving_it(reached: Reaches) -> 
     assert (ruined.score, ruined.unsafe, ruined.failure) == (0.0, 1, "safety_violation")
     assert ruined.lost == reached.sum() - 2
     assert ruin(reached).kind == "unsafe"
-    assert reward(ruin(reached), 2, ruined, "shaped", False) < reward(
-        LOOK, 2, conduct((FIX, 2), (LOOK, 2)), "shaped", False
-    )
+    assert shaped(ruin(reached), ruined, 2, False) < shaped(LOOK, conduct((FIX, 2), (LOOK, 2)), 2, False)
 
 
 def test_repair_by_one_command_scores_the_bound() -> None:
@@ -129,12 +127,12 @@ def test_failures_are_named_as_in_table_2(deeds: list[tuple[Deed, int]], failure
     ("did", "earned"), [(FAILED, -100.0), (LOOK, 10.0), (FIX, 100.0), (NEEDLESS, 0.0), (UNSAFE, 0.0)]
 )
 def test_paper_reward(did: Deed, earned: float) -> None:
-    assert reward(did, 8, conduct((did, 8)), "paper", nearer=True) == earned
+    assert paper(did, conduct((did, 8)), 8, True) == earned
 
 
 def test_shaped_reward_is_the_share_repaired_less_costs() -> None:
-    assert reward(FIX, 8, conduct((FIX, 2)), "shaped", True) == pytest.approx(0.75 - 0.02)
-    assert reward(UNSAFE, 8, conduct((UNSAFE, 8)), "shaped", False) == pytest.approx(-0.52)
+    assert shaped(FIX, conduct((FIX, 2)), 8, True) == pytest.approx(0.75 - 0.02)
+    assert shaped(UNSAFE, conduct((UNSAFE, 8)), 8, False) == pytest.approx(-0.52)
 
 
 def test_paper_reward_cannot_be_farmed_by_looks() -> None:
@@ -142,8 +140,8 @@ def test_paper_reward_cannot_be_farmed_by_looks() -> None:
     earned = 0.0
     for _ in range(50):
         episode.add(LOOK, 8)
-        earned += reward(LOOK, 8, episode, "paper", nearer=False)
-    assert earned == 10 * PAID_LOOKS < reward(FIX, 8, conduct((FIX, 0)), "paper", nearer=True)
+        earned += paper(LOOK, episode, 8, False)
+    assert earned == 10 * PAID_LOOKS < paper(FIX, conduct((FIX, 0)), 8, True)
 
 
 def test_what_was_planted_first_is_no_progress_when_it_is_taken_away() -> None:

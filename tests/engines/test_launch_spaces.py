@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from infraray.engines import EngineSpec, launchers
+from infraray.engines import EngineSpec, find_launch_space, installed_flags, launch_spaces, read_engine_spec
+from infraray.engines.installed_flags import read_help
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.launching import LAUNCH_SPACES, find_launch_space, installed_flags
-from infraray.scenarios.inference.launching.installed_flags import read_help
-from infraray.space.search_space import SearchSpace
+from infraray.space import SearchSpace
 from tests.engines.fakes import eventually, exists
 
 PRINTS_ITS_HELP = """
@@ -53,37 +52,37 @@ def valid(space: SearchSpace) -> int:
     ],
 )
 def test_the_papers_spaces_have_their_sizes(name: str, context: int, size: int) -> None:
-    assert valid(find_launch_space(name).build(context)) == size
+    assert valid(find_launch_space(name)[1].build(context)) == size
 
 
-@pytest.mark.parametrize("name", LAUNCH_SPACES)
+@pytest.mark.parametrize("name", launch_spaces())
 def test_configurations_become_engines(name: str) -> None:
-    launch = LAUNCH_SPACES[name]
+    kind, launch = find_launch_space(name)
     space = launch.build(32_768)
     drawn = random.Random(5)
     sample = [{one.name: drawn.choice(one.values) for one in space.hyperparameters if one.values} for _ in range(300)]
     for configuration in [space.default, *(one for one in sample if space.broken_rule(one) is None)]:
-        spec = launch.engine_spec(space.canonical(configuration), {"model": "m", "flags": {"seed": 3}})
-        assert spec.engine == launch.engine and spec.flags["seed"] == 3 and None not in spec.flags.values()
-        launcher = launchers()[spec.engine]
+        flags = {"seed": 3, **launch.flags(space.canonical(configuration))}
+        spec = read_engine_spec({"engine": kind.name, "model": "m", "flags": flags})
+        assert None not in spec.flags.values()
         places = {"python": "py", "model": "m", "host": "h", "port": "1"}
-        words = launcher.command_line(launcher.command, places, spec.flags)
-        assert words[:1] == [launcher.command[0].replace("{python}", "py")] and {"m", "h", "1"} < set(words)
+        words = kind.command_line(kind.command, places, spec.flags)
+        assert words[:1] == [kind.command[0].replace("{python}", "py")] and {"m", "h", "1"} < set(words)
         assert not {"none", "None", "False", "True"} & set(words)
 
 
 def test_what_cannot_be_launched_is_one_line() -> None:
     with pytest.raises(InfrarayError) as refused:
-        LAUNCH_SPACES["sglang"].engine_spec({}, {"model": "m", "flags": {"port": 8000}})
+        read_engine_spec({"engine": "sglang", "model": "m", "flags": {"port": 8000}})
     assert "port is set by infraray; leave it out" in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_tgi_needs_nothing_but_its_launcher_on_the_path() -> None:
-    spec = LAUNCH_SPACES["tgi-paper"].engine_spec({"max_batch_size": "none", "quantize": "fp8"}, {"model": "/m"})
-    places = {"model": spec.model, "host": "127.0.0.1", "port": "8080"}
-    launcher = launchers()["tgi"]
+    kind, launch = find_launch_space("tgi-paper")
+    places = {"model": "/m", "host": "127.0.0.1", "port": "8080"}
     said = "text-generation-launcher --model-id /m --hostname 127.0.0.1 --port 8080 --quantize fp8"
-    assert launcher.command_line(spec.command or launcher.command, places, spec.flags) == said.split()
+    flags = launch.flags({"max_batch_size": "none", "quantize": "fp8"})
+    assert kind.command_line(kind.command, places, flags) == said.split()
 
 
 def program(path: Path, text: str) -> str:
@@ -152,7 +151,7 @@ def processes_that_ask(fake: str, folder: Path, count: int) -> list[dict[str, li
     """The flags by so many processes at once."""
     program = (
         "import json, pathlib; from infraray.engines import EngineSpec\n"
-        "from infraray.scenarios.inference.launching.installed_flags import installed_flags\n"
+        "from infraray.engines.installed_flags import installed_flags\n"
         f"spec = EngineSpec(model='m', python={fake!r})\n"
         f"print(json.dumps(installed_flags(spec, pathlib.Path({str(folder)!r})).choices))"
     )
@@ -191,7 +190,7 @@ def test_processes_ask_an_engine_once_as_long_as_the_same_is_installed(tmp_path:
 
 
 def test_speculation_on_the_cpu_is_not_scheduled_asynchronously() -> None:
-    space = LAUNCH_SPACES["vllm"].build(1024)
+    space = find_launch_space("vllm")[1].build(1024)
     both = {**space.default, "async_scheduling": True, "num_speculative_tokens": 3}
     assert space.broken_rule(both) is not None
     for alone in ({"num_speculative_tokens": 0}, {"async_scheduling": False}, {"async_scheduling": None}):

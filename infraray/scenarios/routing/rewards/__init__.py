@@ -1,0 +1,8 @@
+"""What a command is worth, one reward a file. The index, as flat data by name."""
+
+from infraray.scenarios.routing.rewards.reward import Reward, register_reward, rewards
+
+register_reward("shaped", "infraray.scenarios.routing.rewards.shaped:shaped")
+register_reward("paper", "infraray.scenarios.routing.rewards.paper:paper")
+
+__all__ = ["Reward", "register_reward", "rewards"]
