@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from infraray import make
+from infraray.agents import load_file
+from infraray.agents.chat import ChatOptions
+from infraray.engines import find_engine, find_launch_space
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import load_run
+from infraray.runs.run_file import load_run, parse_run
+from infraray.trajectories.exporters import exporters
+from infraray.tune.searchers import make_searcher
 from infraray.tune.study_file import load_study, make_objective
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +56,23 @@ def test_the_run_in_the_documents_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.DOTALL)
     (tmp_path / "run.yaml").write_text(block)
     assert make_plan(load_run(tmp_path / "run.yaml")).total > 0
+
+
+def test_what_the_documents_register_is_found_and_works(tmp_path: Path) -> None:
+    """Every block of docs/extending.md is a part of one file of a user's."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL)
+    (tmp_path / "mine.py").write_text("\n\n".join(blocks))
+    load_file(str(tmp_path / "mine.py"))
+    run = {"name": "n", "scenarios": ["load_balance"], "agents": ["scripted:first_server"]}
+    assert make_plan(parse_run(run)).total == 10
+    options = ChatOptions.parse("chat:m", {"strategy": "terse", "tools": "clock"})
+    assert (options.strategy, options.tools) == ("terse", "clock")
+    space = find_launch_space("llama-cpp")[1].build(1024)
+    assert find_launch_space("my-vllm")[0].command == find_engine("vllm").command
+    proposal = make_searcher("defaults_alone", space, [1], 0).ask()
+    assert proposal is not None and proposal.configuration == space.default
+    assert make("routing", reward="fixes").parameters.reward == "fixes"
+    assert list(exporters)[-1] == "scores"
 
 
 def documented_commands() -> list[tuple[str, str]]:

@@ -49,7 +49,7 @@ class RoutingParameters(Parameters):
     )
     max_commands: int = parameter(30, ge=1, le=1000, unit="1", description="commands that an agent may run")
     reward: str = parameter(
-        "shaped", unit="", description="what a step is worth: see the manual's section on the reward"
+        "shaped", unit="", description="what a step is worth: shaped, paper, or one of your own; see the manual"
     )
 
     @field_validator("reward")
