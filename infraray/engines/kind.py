@@ -84,9 +84,9 @@ class EngineKind:
         Raises:
             ValueError: one line.
         """
-        for flag in flags:
+        for flag, value in flags.items():
             if plain_flag(flag) in self.own_flags:
-                raise ValueError(f"{flag} is set by infraray; leave it out")
+                raise ValueError(f"{flag}={value!r}: is set by infraray; leave it out")
 
     def parts(self) -> tuple[str, ...]:
         """Modules, by name, that decide its answers and that its own does not import, such as a server's program."""

@@ -123,7 +123,7 @@ class EngineSpec(StrictModel):
         try:
             self.kind.check_flags(self.flags)
         except ValueError as error:
-            raise InfrarayError(f"flags: {error}") from None
+            raise InfrarayError(f"flags.{error}") from None
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_configurations_become_engines(name: str) -> None:
 def test_what_cannot_be_launched_is_one_line() -> None:
     with pytest.raises(InfrarayError) as refused:
         read_engine_spec({"engine": "sglang", "model": "m", "flags": {"port": 8000}})
-    assert "port is set by infraray; leave it out" in str(refused.value) and "\n" not in str(refused.value)
+    assert "flags.port=8000: is set by infraray; leave it out" in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_tgi_needs_nothing_but_its_launcher_on_the_path() -> None:

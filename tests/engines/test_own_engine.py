@@ -30,7 +30,7 @@ def asked(**fields: Any) -> dict[str, Any]:
 def test_an_agent_plays_on_an_engine_that_a_users_file_brings(tmp_path: Path) -> None:
     summary = run(asked(imports=[os.path.relpath(TOY)]), tmp_path / "run", quiet=True)
     assert (summary.finished, summary.failed) == (2, 0), summary.failures
-    steps = Run(tmp_path / "run").steps(["action_said", "valid"]).to_pylist()
+    steps = Run(tmp_path / "run").steps().select(["action_said", "valid"]).to_pylist()
     assert [(step["action_said"], step["valid"]) for step in steps] == [("0", True)] * 12
 
 
@@ -77,7 +77,7 @@ def test_what_an_engine_says_of_its_flags_holds_everywhere() -> None:
     assert spec.kind.context_tokens(spec.flags) == 512
     assert spec.kind.flag_words(spec.flags) == ["--alias", "a", "--longest", "512"]
     for flag in ("--weights", "listen"):
-        with pytest.raises(InfrarayError, match=f"engine: flags: {flag} is set by infraray"):
+        with pytest.raises(InfrarayError, match=f"engine: flags.{flag}='x': is set by infraray"):
             read_engine_spec({"engine": "program", "model": "m", "flags": {flag: "x"}})
     assert "program" not in launch_spaces()
 

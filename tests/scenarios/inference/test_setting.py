@@ -88,9 +88,9 @@ def test_without_a_config_the_context_is_the_workloads(tmp_path: Path) -> None:
         ({5: 3}, "names must be text"),
         (
             {"flags": {"vllm-cpu": {"port": 8000}}},
-            "flags.vllm-cpu={'port': 8000}: port is set by infraray; leave it out",
+            "flags={'vllm-cpu': {'port': 8000}}: port=8000: is set by infraray; leave it out",
         ),
-        ({"flags": {"transformers": {"--model-id": "m"}}}, "--model-id is set by infraray"),
+        ({"flags": {"transformers": {"--model": "m"}}}, "--model='m': is set by infraray"),
         ({"flags": {"vllm": {"seed": 1}}}, "'vllm' is not in engines; did you mean vllm-cpu?"),
         ({"flags": {"all": {"seed": 1}}}, "'all' is not in engines; known are transformers, vllm-cpu"),
         ({"python": {"vlm-cpu": "/bin/python"}}, "'vlm-cpu' is not in engines; did you mean vllm-cpu?"),
@@ -175,9 +175,9 @@ def test_documents_that_are_not_there_are_one_line(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_launched_is_one_line() -> None:
     workload = Workload.parse("inference", PRESETS["C-cpu"])
     setting = Setting("m", workload, ("vllm",), flags={"vllm": {"port": 1}, "transformers": {"host": "h"}})
-    with pytest.raises(InfrarayError, match=r"^engine: flags={'port': 1}: port is set by infraray; leave it out$"):
+    with pytest.raises(InfrarayError, match=r"^engine: flags.port=1: is set by infraray; leave it out$"):
         setting.engine_spec(setting.space.default)
-    with pytest.raises(InfrarayError, match=r"^engine: flags={'host': 'h'}: host is set by infraray; leave it out$"):
+    with pytest.raises(InfrarayError, match=r"^engine: flags.host='h': is set by infraray; leave it out$"):
         setting.reference_spec()
 
 
