@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 import threading
 from importlib.metadata import EntryPoint, entry_points
 
@@ -27,19 +28,23 @@ from infraray.user_code import guarded
 GROUP = "infraray.plugins"
 
 _lock = threading.RLock()
-_versions: dict[str, str] | None = None
-"""The packages whose plugins were imported, with their versions; None before."""
+_path: tuple[str, ...] = ()
+"""Where plugins were looked for: a worker learns the driver's folders only after it has begun."""
+_seen: set[EntryPoint] = set()
+_versions: dict[str, str] = {}
 _problems: list[str] = []
 
 
 def load_plugins() -> None:
     """Imports the plugins of all installed packages, once in a process; one that fails is told and left out."""
-    global _versions
+    global _path
     with _lock:
-        if _versions is not None:  # also while one of them asks for a name
+        if _path == tuple(sys.path):  # also while one of them asks for a name
             return
-        _versions = {}
-        for plugin in sorted(set(entry_points(group=GROUP)), key=lambda plugin: (_package(plugin), plugin.name)):
+        _path = tuple(sys.path)
+        new = set(entry_points(group=GROUP)) - _seen
+        for plugin in sorted(new, key=lambda plugin: (_package(plugin), plugin.name)):
+            _seen.add(plugin)
             try:
                 with importing_file(None), guarded(plugin.module):
                     importlib.import_module(plugin.module)
@@ -55,7 +60,7 @@ def load_plugins() -> None:
 
 def plugin_versions() -> dict[str, str]:
     """The versions of the packages whose plugins this process has imported."""
-    return dict(_versions or {})
+    return dict(_versions)
 
 
 def plugin_problems() -> list[str]:

@@ -116,7 +116,7 @@ def _checkout() -> dict[str, Any] | None:
 
 def _installed() -> dict[str, str]:
     found = plugin_versions()
-    for name in (*PACKAGES, *(name for kind in engine_kinds.values() for name in kind.packages)):
+    for name in (*PACKAGES, *(name for kind in engine_kinds.working(plugins=False).values() for name in kind.packages)):
         with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found

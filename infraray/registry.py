@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from pkgutil import resolve_name
 from typing import Generic, TypeVar
 
-from infraray.errors import UnknownName, did_you_mean
+from infraray.errors import InfrarayError, UnknownName, did_you_mean
 from infraray.ownership import check_owner
 from infraray.plugins import load_plugins, plugin_problems
+from infraray.user_code import guarded
 
 Registered = TypeVar("Registered")
 
@@ -38,11 +40,28 @@ class Registry(Mapping[str, Registered], Generic[Registered]):
 
         Raises:
             UnknownName: nothing; the nearest names are told.
+            InfrarayError: its code cannot be imported.
         """
         if name not in self:
             raise unknown_name(f"{self.sort} {name!r}", name, self._entries)
         entry = self._entries[name]
-        found: Registered = resolve_name(entry) if isinstance(entry, str) else entry
+        if not isinstance(entry, str):
+            return entry
+        # Ours may say what they lack; what others raise is one line.
+        with nullcontext() if entry.startswith("infraray.") else guarded(f"{self.sort} {name}"):
+            found: Registered = resolve_name(entry)
+        return found
+
+    def working(self, plugins: bool = True) -> dict[str, Registered]:
+        """All that can be had by its name: what fails when it is imported is left out.
+
+        Args:
+            plugins: whether those of installed packages are wanted, or only what is registered by now.
+        """
+        found: dict[str, Registered] = {}
+        for name in self if plugins else list(self._entries):
+            with suppress(InfrarayError):
+                found[name] = self[name]
         return found
 
     def __contains__(self, name: object) -> bool:

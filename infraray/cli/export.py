@@ -21,7 +21,7 @@ class ExportCommand(TyperCommand):
         """Writes the help."""
         from infraray.trajectories.exporters import exporters
 
-        lines = [f"{name}: {(kind.__doc__ or '').partition(chr(10))[0]}" for name, kind in exporters.items()]
+        lines = [f"{name}: {(kind.__doc__ or '').partition(chr(10))[0]}" for name, kind in exporters.working().items()]
         for parameter in self.params:
             if parameter.name == "to":
                 parameter.help = "\n\n".join(["The exporter, by name.", *lines])  # type: ignore[attr-defined]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from infraray.engines.kind import EngineKind
 from infraray.engines.launch_space import LaunchSpace
 from infraray.registry import Registry, unknown_name
@@ -29,12 +31,7 @@ def find_engine(name: str) -> EngineKind:
 
 def launch_spaces() -> dict[str, tuple[EngineKind, LaunchSpace]]:
     """Every launch space by its name, with the kind of engine that it is of."""
-    found: dict[str, tuple[EngineKind, LaunchSpace]] = {}
-    for engine in engine_kinds:
-        kind = find_engine(engine)
-        for space in kind.launch_spaces:
-            found.setdefault(space.name(engine), (kind, space))
-    return found
+    return _spaces_of(engine_kinds.working())
 
 
 def find_launch_space(name: str) -> tuple[EngineKind, LaunchSpace]:
@@ -43,7 +40,16 @@ def find_launch_space(name: str) -> tuple[EngineKind, LaunchSpace]:
     Raises:
         UnknownName: there is none; the nearest names are told.
     """
-    known = launch_spaces()
-    if name not in known:
-        raise unknown_name(f"launch space {name!r}", name, known)
-    return known[name]
+    for kinds in (engine_kinds.working(plugins=False), engine_kinds.working()):
+        known = _spaces_of(kinds)
+        if name in known:
+            return known[name]
+    raise unknown_name(f"launch space {name!r}", name, known)
+
+
+def _spaces_of(kinds: Mapping[str, type[EngineKind]]) -> dict[str, tuple[EngineKind, LaunchSpace]]:
+    found: dict[str, tuple[EngineKind, LaunchSpace]] = {}
+    for engine, kind in kinds.items():
+        for space in kind.launch_spaces:
+            found.setdefault(space.name(engine), (kind(engine), space))
+    return found

@@ -82,6 +82,13 @@ def test_what_an_engine_says_of_its_flags_holds_everywhere() -> None:
     assert "program" not in launch_spaces()
 
 
+def test_an_engine_whose_code_is_not_there_costs_no_other() -> None:
+    register_engine("absent", "a_module_that_nobody_has:Absent")
+    assert {"vllm", "sglang-paper", "tgi-paper"} <= set(launch_spaces())
+    with pytest.raises(InfrarayError, match=r"^engine absent: ModuleNotFoundError: No module named"):
+        find_engine("absent")
+
+
 def test_an_engine_with_other_code_is_another_engine() -> None:
     load_file(TOY)
     assert find_engine("toy").name == "toy"

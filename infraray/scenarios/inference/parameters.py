@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from infraray.conditions import IsNot
 from infraray.engines import find_launch_space, launch_spaces
-from infraray.errors import did_you_mean
+from infraray.errors import UnknownName, did_you_mean
 from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 from infraray.parameters import Parameters, parameter
 from infraray.scenarios.inference.setting import REFERENCE, Setting
@@ -68,10 +68,11 @@ class InferenceParameters(Parameters):
     def _known_engines(cls, engines: tuple[str, ...]) -> tuple[str, ...]:
         if not engines:
             raise ValueError("must name at least one launch space")
-        known = launch_spaces()
         for name in engines:
-            if name not in known:
-                raise ValueError(f"no launch space {name!r}; {did_you_mean(name, known)}")
+            try:
+                find_launch_space(name)
+            except UnknownName as error:
+                raise ValueError(str(error)) from None
         if len(set(engines)) != len(engines):
             raise ValueError("must name each launch space once")
         return engines
@@ -79,7 +80,7 @@ class InferenceParameters(Parameters):
     @field_validator("python", "flags")
     @classmethod
     def _for_engines_that_are_launched(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        engines = info.data.get("engines", launch_spaces())
+        engines = info.data.get("engines") or launch_spaces()
         known = {*engines, REFERENCE, *(["all"] if info.field_name == "python" else [])}
         for name in given:
             if name not in known:

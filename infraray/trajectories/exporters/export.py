@@ -81,7 +81,7 @@ def _options(to: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in given:
         if name not in options_of(exporters[to]):
-            takers = [other for other, kind in exporters.items() if name in options_of(kind)]
+            takers = [other for other, kind in exporters.working().items() if name in options_of(kind)]
             raise InfrarayError(f"{FLAGS[name]}: goes with --to {' or '.join(takers)}, not with --to {to}")
     return dict(given)
 
