@@ -11,6 +11,7 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
+from typing import get_args
 
 import typer
 
