@@ -17,7 +17,6 @@ from infraray.actors.imports import Imports
 from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Trajectory
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
-from infraray.user_file import load_file
 
 
 @dataclass(frozen=True)
