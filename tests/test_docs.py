@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from infraray import make
-from infraray.agents import load_file
 from infraray.agents.chat import ChatOptions
 from infraray.engines import find_engine, find_launch_space
 from infraray.runs.planning import make_plan
@@ -18,6 +17,7 @@ from infraray.runs.run_file import load_run, parse_run
 from infraray.trajectories.exporters import exporters
 from infraray.tune.searchers import make_searcher
 from infraray.tune.study_file import load_study, make_objective
+from infraray.user_file import load_file
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from infraray.agents import load_file
 from infraray.cli.completion import complete_exporter
 from infraray.cli.paths import path_of
 from infraray.errors import InfrarayError
+from infraray.user_file import load_file
 
 
 class ExportCommand(TyperCommand):

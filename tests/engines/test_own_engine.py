@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from infraray import run
-from infraray.agents import load_file
 from infraray.engines import EngineSpec, find_engine, launch_spaces, read_engine_spec, register_engine
 from infraray.engines.kind import EngineKind
 from infraray.errors import InfrarayError, UnknownName
@@ -16,6 +15,7 @@ from infraray.runs.run_file import parse_run
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.trajectories.reader import Run
+from infraray.user_file import load_file
 from tests.scenarios.inference.conftest import parameters  # noqa: F401 (a bench for servers of a few lines)
 
 TOY = str(Path(__file__).parent / "own" / "toy_engine.py")
