@@ -201,7 +201,7 @@ def test_engines_that_do_not_fit_are_refused_at_once() -> None:
             {"small": {**engine(), "flag": {}}},
             "engines.small.flag: no such field; did you mean flags?",
         ),
-        (["engine:v11m:/model"], {}, "engine='v11m'"),
+        (["engine:v11m:/model"], {}, "unknown engine 'v11m'"),
         (["engine:mine"], {"mine": {"engine": "url", "url": "http://h/v1"}}, "give the name by which its server knows"),
         (["chat:m"], {}, "must be chat:MODEL@BASE_URL"),
     ],
