@@ -1,0 +1,1 @@
+"""Capacity planning: questions about a datacenter topology that an agent answers with code."""

@@ -1,0 +1,96 @@
+"""A topology finds neighbours, and takes changes back exactly."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+
+import pytest
+
+from infraray.scenarios.capacity_planning.generator import SMALL, generate
+from infraray.scenarios.capacity_planning.hierarchy import RK_CONTAINS, RK_CONTROLS
+from infraray.scenarios.capacity_planning.topology import Topology
+
+
+def change_at_random(topology: Topology, draw: random.Random) -> None:
+    """One change of any sort, sensible or not."""
+    some, other = draw.choices(sorted(topology.nodes), k=2)
+    name = f"new{draw.randrange(10**9)}"
+    match draw.randrange(6):
+        case 0:
+            topology.remove_node(some)
+        case 1:
+            topology.set_attribute(some, "physical_capacity_bps", draw.choice([0, None, 5 * 10**9, 1.5]))
+        case 2:
+            topology.set_attribute(some, "type", draw.choice([["EK_PORT"], "EK_PORT", [], ["EK_TREE"]]))
+        case 3:
+            topology.add_edge(some, other, draw.choice([RK_CONTAINS, RK_CONTROLS, "RK_LIKES"]))
+        case 4:
+            topology.add_node(name, [draw.choice(["EK_PORT", "EK_PACKET_SWITCH", "EK_RACK"])])
+            topology.add_edge(some, name, RK_CONTAINS)
+        case 5:
+            topology.remove_edge(*draw.choice(sorted(topology.edges)))
+
+
+def test_neighbours_are_sorted_and_by_kind():
+    topology = generate(SMALL, seed=0)
+    assert topology.children("dc1.sb1.ab1") == ["dc1.sb1.ab1.sw1", "dc1.sb1.ab1.sw2"]
+    assert topology.children("dc1.sb1.ab1.sw1") == [f"dc1.sb1.ab1.sw1.p{port}" for port in (1, 2, 3)]
+    assert topology.children("dc1.sb1.ab1.sw1", "EK_RACK") == []
+    assert topology.parents("dc1.sb1.ab1.sw1") == ["dc1.sb1.ab1", "dc1.sb1.ctl", "dc1.sb1.rack1"]
+    assert topology.parents("dc1.sb1.ab1.sw1", "EK_RACK") == ["dc1.sb1.rack1"]
+    assert len(topology.below("dc1.sb1", "EK_PORT")) == 12
+    assert topology.bandwidth("dc1.sb1.ab1.sw1") == sum(
+        topology.nodes[f"dc1.sb1.ab1.sw1.p{port}"]["physical_capacity_bps"] for port in (1, 2, 3)
+    )
+
+
+def test_random_changes_are_taken_back_exactly_also_within_one_another():
+    topology = generate(SMALL, seed=0)
+    before = copy.deepcopy(topology.to_data())
+    for seed in range(300):
+        draw = random.Random(seed)
+        with topology.changes() as outer:
+            for _ in range(draw.randrange(8)):
+                change_at_random(topology, draw)
+            between = copy.deepcopy(topology.to_data())
+            with topology.changes() as inner:
+                for _ in range(draw.randrange(4)):
+                    change_at_random(topology, draw)
+            if draw.random() < 0.5:
+                topology.undo(inner)
+                assert topology.to_data() == between
+        fresh = Topology.from_data(topology.to_data())
+        assert all(topology.children(name) == fresh.children(name) for name in topology.nodes)
+        assert all(topology.parents(name) == fresh.parents(name) for name in topology.nodes)
+        assert all(topology.of_kind(kind) == fresh.of_kind(kind) for kind in ("EK_PORT", "EK_PACKET_SWITCH"))
+        topology.undo(outer)
+        assert topology.to_data() == before
+
+
+def test_undo_out_of_order_is_refused():
+    topology = generate(SMALL, seed=0)
+    port = topology.of_kind("EK_PORT")[0]
+    with topology.changes() as first:
+        topology.set_attribute(port, "physical_capacity_bps", 10**9)
+    topology.remove_node(port)
+    with pytest.raises(ValueError, match="has changed since"):
+        topology.undo(first)
+
+
+def test_data_goes_through_json_and_back():
+    topology = generate(SMALL, seed=3)
+    assert Topology.from_data(json.loads(json.dumps(topology.to_data()))).to_data() == topology.to_data()
+
+
+def test_networkx_graph_holds_all_and_shares_nothing():
+    topology = generate(SMALL, seed=0)
+    graph = topology.to_networkx()
+    assert dict(graph.nodes(data=True)) == topology.nodes
+    assert {(start, end): frozenset(types) for start, end, types in graph.edges(data="type")} == topology.edges
+    before = copy.deepcopy(topology.to_data())
+    for _, attributes in graph.nodes(data=True):
+        attributes["type"].append("EK_PORT")
+        attributes["switch_loc"] = None
+    assert topology.to_data() == before
