@@ -160,7 +160,7 @@ class Environment(gymnasium.Env[Any, Any]):
     what is decided now, such as the job to place, more where a forecast is a part of the problem."""
     measured: ClassVar[bool] = False
     """Whether outcomes are measured on this machine: equal seeds are equal tasks, no two plays are equal, and two
-    at a time would measure each other: see `turn`."""
+    at a time would measure each other: see `exclusively`."""
     blocking: ClassVar[bool] = False
     """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
 
@@ -321,7 +321,7 @@ class Environment(gymnasium.Env[Any, Any]):
         """
         return self.played
 
-    def turn(self) -> AbstractContextManager[None]:
+    def exclusively(self) -> AbstractContextManager[None]:
         """Is held by whoever plays an episode from before its reset to its end; in it, a measured scenario waits."""
         return nullcontext()
 

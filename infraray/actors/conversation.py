@@ -10,7 +10,7 @@ from typing import Any
 from infraray.actors.imports import Imports
 from infraray.actors.rollout import BatchReport, pack
 from infraray.agents.chat import ServedModel, Share, listeners, take_share
-from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Spending
+from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, RunLimits, Spending
 from infraray.user_code import contained_task
 
 
@@ -29,7 +29,7 @@ class ConversationWorker:
         self,
         run: str,
         collector: Any,
-        limits: Limits,
+        limits: RunLimits,
         imports: Imports,
         engines: Mapping[str, ServedModel],
         share: Share,

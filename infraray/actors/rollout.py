@@ -13,7 +13,7 @@ import ray
 
 from infraray.actors.begun import BegunFile, BegunPlace
 from infraray.actors.imports import Imports
-from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, Limits, Trajectory
+from infraray.episodes import EpisodePlayer, EpisodeSpec, LimitReached, RunLimits, Trajectory
 from infraray.trajectories.encoding import Message, encode, to_batch
 from infraray.user_code import describe_failure, passes
 
@@ -88,7 +88,7 @@ class RolloutWorker:
         imports: what the driver has imported.
     """
 
-    def __init__(self, run: str, collector: Any, limits: Limits, imports: Imports) -> None:
+    def __init__(self, run: str, collector: Any, limits: RunLimits, imports: Imports) -> None:
         self.imports = imports
         self.run = run
         self.collector = collector

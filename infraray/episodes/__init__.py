@@ -1,7 +1,7 @@
 """Episodes: what identifies one, what one may take, the loop that plays one, and what is left of it."""
 
 from infraray.episodes.identity import Entry, EpisodeSpec, agent_code, episode_id, scenario_code
-from infraray.episodes.limits import Limits
+from infraray.episodes.limits import RunLimits
 from infraray.episodes.player import EpisodePlayer, play_steps
 from infraray.episodes.spending import LimitReached, Spending
 from infraray.episodes.trajectory import Step, Trajectory, failed_trajectory
@@ -11,7 +11,7 @@ __all__ = [
     "EpisodePlayer",
     "EpisodeSpec",
     "LimitReached",
-    "Limits",
+    "RunLimits",
     "Spending",
     "Step",
     "Trajectory",

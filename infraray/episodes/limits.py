@@ -7,7 +7,7 @@ from pydantic import Field
 from infraray.strict import StrictModel
 
 
-class Limits(StrictModel):
+class RunLimits(StrictModel):
     """What an episode may take."""
 
     episode_s: float = Field(default=300.0, gt=0, le=86_400, description="seconds an attempt may last")

@@ -85,7 +85,7 @@ class EpisodePlayer:
         error: BaseException | None = None
         try:
             environment, agent = self._borrow_environment(spec.entry), self._borrow_agent(spec.entry)
-            async with self._turn(environment, in_thread):
+            async with self._exclusively(environment, in_thread):
                 before = time.perf_counter()
                 async with limited(self.time_limit_s, in_event_loop=in_thread is not None):
                     account = self.spending.account(spec) if self.spending is not None else None
@@ -128,17 +128,17 @@ class EpisodePlayer:
         return replace(failed, floor=floor, bound=bound)
 
     @asynccontextmanager
-    async def _turn(self, environment: Environment, in_thread: InThread | None) -> AsyncIterator[None]:
-        """The environment's turn; in an event loop one waits in a thread, the others before that."""
+    async def _exclusively(self, environment: Environment, in_thread: InThread | None) -> AsyncIterator[None]:
+        """Plays a measured environment alone; in an event loop one waits in a thread, the others before that."""
         if in_thread is None or not environment.measured:
-            with environment.turn():
+            with environment.exclusively():
                 yield
             return
         async with self._one_at_a_time:
-            turn = environment.turn()
-            await in_thread(turn.__enter__)
+            exclusive = environment.exclusively()
+            await in_thread(exclusive.__enter__)
             with ExitStack() as entered:
-                entered.push(turn)
+                entered.push(exclusive)
                 yield
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from infraray.agents import Turn
 from infraray.episodes.identity import EpisodeSpec
-from infraray.episodes.limits import Limits
+from infraray.episodes.limits import RunLimits
 from infraray.errors import Unavailable
 
 Scope = Literal["run", "agent", "episode"]
@@ -64,7 +64,7 @@ class Spending:
         agents: by each agent's spec.
     """
 
-    limits: Limits
+    limits: RunLimits
     run: Spent = field(default_factory=Spent)
     agents: defaultdict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
 

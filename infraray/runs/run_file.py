@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from infraray.engines import EngineSpec
 from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
-from infraray.episodes import Limits
+from infraray.episodes import RunLimits
 from infraray.errors import InfrarayError, explain_validation
 from infraray.runs.seeds import Seeds
 from infraray.seeds import SeedRange
@@ -65,7 +65,7 @@ class RunSpec(StrictModel):
     engines: Engines = {}
     seeds: Seeds = SeedRange(0, 10)
     repetitions: int = Field(default=1, ge=1, le=1_000_000)
-    limits: Limits = Limits()
+    limits: RunLimits = RunLimits()
     imports: list[str] = []
     workers: int | None = Field(default=None, ge=1, le=100_000)
     concurrency: int | None = Field(

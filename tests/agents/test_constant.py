@@ -6,7 +6,7 @@ import pytest
 import infraray
 from infraray.agents import Briefing, load_agent
 from infraray.agents.constant import FIRST_SEED
-from infraray.scenarios.load_balance.baselines.constant import Turns
+from infraray.scenarios.load_balance.baselines.constant import Rotation
 
 
 def constant(scenario, **parameters):
@@ -75,7 +75,7 @@ def test_tried_tasks_are_none_that_a_run_plays():
 
 
 def test_turns_are_as_many_as_the_weights_and_even():
-    order = Turns(np.array([1.0, 2.0, 5.0]))
+    order = Rotation(np.array([1.0, 2.0, 5.0]))
     drawn = [next(order) for _ in range(80)]
     assert [drawn.count(server) for server in range(3)] == [10, 20, 50]
     for start in range(72):

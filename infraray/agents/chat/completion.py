@@ -72,7 +72,7 @@ async def read_answer(chunks: AsyncIterator[bytes], started: float) -> Completio
         TransientFailure: it ends before the answer does, is broken off or no answer.
         StatedError: the server says what is wrong.
     """
-    documents, answer = Documents(), _Answer(started)
+    documents, answer = Documents(), _Reply(started)
     try:
         async for chunk in chunks:
             for document, _ in documents.feed(chunk):
@@ -114,7 +114,7 @@ class _Choice:
 
 
 @dataclass
-class _Answer:
+class _Reply:
     """An answer as far as it has come."""
 
     started: float

@@ -81,7 +81,7 @@ class Flowmesh:
         machines = range(len(self.machines))
         missing = {source: {target for target in machines if target != source} for source in machines}
         for _ in range(ATTEMPTS):
-            with self.mesh.turns.taken(), one_processor():
+            with self.mesh.places.taken(), one_processor():
                 for source, carried in self._attempt(missing).items():
                     missing[source] -= carried
             if not any(missing.values()):

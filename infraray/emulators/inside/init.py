@@ -23,11 +23,11 @@ from .configuration.sysctls import Sysctls
 from .flowmesh import Flowmesh, in_order
 from .frames import Frames
 from .machine_owner import MachineOwner
+from .measuring_places import MeasuringPlaces
 from .mininet_network import EmulatedNetwork
 from .namespaces import NetworkNamespace
 from .pingmesh import Overloaded, Pingmesh
 from .storms import Storms
-from .turns import Turns
 
 NAMESPACES = (
     namespaces.CLONE_NEWUSER
@@ -60,7 +60,7 @@ def start(stream: socket.socket, parent: int) -> None:
     Raises:
         OSError: the kernel forbids it.
     """
-    turns = Turns()
+    places = MeasuringPlaces()
     _become_ordinary()
     user, group = os.geteuid(), os.getegid()
     namespaces.unshare(NAMESPACES)
@@ -77,11 +77,11 @@ def start(stream: socket.socket, parent: int) -> None:
             theirs.send(b".")
             if theirs.recv(1):  # the parent lived when the line above was done
                 theirs.close()
-                _Server(stream, turns).serve()
+                _Server(stream, places).serve()
         finally:
             os._exit(0)
     theirs.close()
-    turns.close()
+    places.close()
     ours.recv(1)
     with suppress(OSError):  # whoever asked may be gone
         socket.send_fds(stream, [b"\n"], [os.pidfd_open(child)])
@@ -112,11 +112,11 @@ class _Server:
 
     Args:
         stream: where requests come from; it ends when that is closed.
-        turns: for measurements.
+        places: for measurements.
     """
 
-    def __init__(self, stream: socket.socket, turns: Turns) -> None:
-        self.turns = turns
+    def __init__(self, stream: socket.socket, places: MeasuringPlaces) -> None:
+        self.places = places
         self.storms: Storms | None = None  # until an agent's command has run
         self.frames = Frames(stream)
         self.answers: dict[str, Callable[..., Any]] = {
@@ -183,7 +183,7 @@ class _Server:
     ) -> None:
         """Numbers and names it, and returns when every machine reaches every other one."""
         self.network.configure(settings)
-        self.mesh = Pingmesh(self.network, targets, self.turns)
+        self.mesh = Pingmesh(self.network, targets, self.places)
         self.flows = Flowmesh(self.mesh, self.network, in_order(self.mesh.machines, mtus))
         until = time.monotonic() + WHOLE_S
         while not all(map(all, self.mesh.measure())):

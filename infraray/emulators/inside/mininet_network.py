@@ -126,7 +126,7 @@ class Bridge(LinuxBridge):  # type: ignore[misc]
         return lines + [f"link set {name} master {self.name} up" for name in self.intfNames() if name != "lo"]
 
 
-class Plan(Topo):  # type: ignore[misc]
+class PlannedTopology(Topo):  # type: ignore[misc]
     """Mininet's topology of a network; see `infraray.emulators.namespace` for the plan's fields."""
 
     def build(self, plan: dict[str, Any], namespaces: Mapping[str, NetworkNamespace]) -> None:  # noqa: D102
@@ -165,7 +165,7 @@ class EmulatedNetwork(Mininet):  # type: ignore[misc]
     ) -> None:
         self.home = home
         options = {"host": Machine, "switch": Bridge, "link": Cable, "intf": Port, "controller": None}
-        super().__init__(topo=Plan(plan=plan, namespaces=namespaces), build=False, **options)
+        super().__init__(topo=PlannedTopology(plan=plan, namespaces=namespaces), build=False, **options)
         self.build()
         home.enter()
         self.start()

@@ -22,10 +22,10 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from .measuring_places import MeasuringPlaces
 from .mininet_network import EmulatedNetwork, Machine
 from .namespaces import current_cpu
 from .netlink import ROUTE, RTM_GETLINK, RTM_GETQDISC, Attributes, Netlink, attributes
-from .turns import Turns
 
 ROUNDS = 3
 """A pair that does not answer in so many undisturbed rounds is broken."""
@@ -75,11 +75,13 @@ class Pingmesh:
     Args:
         network: whose machines; sources and targets have their order.
         targets: the address that each source pings, by source and target.
-        turns: taken for each measurement.
+        places: taken for each measurement.
     """
 
-    def __init__(self, network: EmulatedNetwork, targets: Mapping[str, Mapping[str, str]], turns: Turns) -> None:
-        self.turns = turns
+    def __init__(
+        self, network: EmulatedNetwork, targets: Mapping[str, Mapping[str, str]], places: MeasuringPlaces
+    ) -> None:
+        self.places = places
         self.machines: list[Machine] = list(network.machines.values())
         names = [machine.name for machine in self.machines]
         self.addresses = [[targets[source].get(target, "") for target in names] for source in names]
@@ -111,7 +113,7 @@ class Pingmesh:
         # Connection tracking takes equal identifiers for one flow, and would translate it as it did before.
         self.identifier = (self.identifier + 1) & 0xFFFF
         measurement = _Measurement(self)
-        with self.turns.taken(), one_processor():
+        with self.places.taken(), one_processor():
             measurement.run()
         if measurement.missing and self.holds_packets():
             measurement.wait(LAST_WAIT_S)

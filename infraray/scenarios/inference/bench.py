@@ -59,7 +59,7 @@ Watching = Callable[[EngineProcess], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
-class Trial:
+class MeasuredLaunch:
     """One configuration measured.
 
     Args:
@@ -207,7 +207,7 @@ class Bench:
         time_limit_s: float = math.inf,
         clean: bool = False,
         watching: Watching | None = None,
-    ) -> Trial:
+    ) -> MeasuredLaunch:
         """Measures a configuration.
 
         A server that runs with the same launch is used again where it has not seen the requests, unless a
@@ -225,7 +225,7 @@ class Bench:
         try:
             self.check(configuration)
         except InfrarayError as error:
-            return Trial(configuration, None, "; ".join(str(error).splitlines()), 0.0, 0.0)
+            return MeasuredLaunch(configuration, None, "; ".join(str(error).splitlines()), 0.0, 0.0)
         spec = self.setting.engine_spec(configuration)
         start: Start = "clean" if clean else "preloaded"
         reference = self._known_reference(seed)
@@ -332,7 +332,7 @@ class Bench:
         start: Start,
         silent: float | None,
         watching: Watching | None = None,
-    ) -> Trial:
+    ) -> MeasuredLaunch:
         """Measures a launch.
 
         ``silent`` is the share of requests at which the model says nothing. None stands for the reference itself: one
@@ -353,7 +353,7 @@ class Bench:
                 process = running or self._launch(spec, deadline, start)
             except InfrarayError as error:
                 self.stop()
-                return Trial(configuration, None, str(error), time.monotonic() - began, 0.0)
+                return MeasuredLaunch(configuration, None, str(error), time.monotonic() - began, 0.0)
             self._sent.add((seed, count))
             ready = time.monotonic()
             with nullcontext() if watching is None else watching(process):
@@ -377,7 +377,7 @@ class Bench:
             failure = f"no score for {workload.objective}: the answers came in one piece"
         if failure is not None:
             self.stop()
-        return Trial(configuration, measurement, failure, ready - began, measure_s)
+        return MeasuredLaunch(configuration, measurement, failure, ready - began, measure_s)
 
     def _running(self, spec: EngineSpec, start: Start, asked: tuple[int, int] | None) -> EngineProcess | None:
         """The server that runs, where it can be used for what it is asked; otherwise it is ended."""
@@ -422,7 +422,7 @@ class Bench:
         return process
 
 
-def to_plain(trial: Trial) -> dict[str, Any]:
+def to_plain(trial: MeasuredLaunch) -> dict[str, Any]:
     """A trial as JSON-able data, without the answers."""
     content = asdict(trial) | {"measurement": None, "score": trial.score if math.isfinite(trial.score) else None}
     if trial.measurement is not None:

@@ -19,7 +19,7 @@ from infraray.errors import InfrarayError, InvalidAction
 from infraray.load.metrics import higher_is_better
 from infraray.load.workloads import PRESETS
 from infraray.observation import ObservedField
-from infraray.scenarios.inference.bench import Bench, Trial, to_plain
+from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
 from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
@@ -145,7 +145,7 @@ class Inference(Environment):
         if not self.parameters.model:
             raise InfrarayError("inference: model='': name a local folder with a model in Hugging Face's format")
         self.pair = seed_pair(task.seed)
-        self.trials: list[Trial] = []
+        self.trials: list[MeasuredLaunch] = []
         self.speedups: list[float] = []
         self.submission: Submission | None = None
         self.transcript: list[str] = []
@@ -300,7 +300,7 @@ class Inference(Environment):
         reference = self.bench.reference(seed).score
         return best / reference if higher_is_better(workload.objective) else reference / best
 
-    def turn(self) -> AbstractContextManager[None]:
+    def exclusively(self) -> AbstractContextManager[None]:
         """Keeps the devices for a whole episode: while others measured there, its budget would run out."""
         return self.bench.lock.held()
 

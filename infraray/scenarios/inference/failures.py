@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.scoring import SubmissionStatus
 
 
 class FailureClass(StrEnum):
@@ -96,7 +96,7 @@ class RunTrace:
     """
 
     launches: Sequence[tuple[str, Mapping[str, Any]]]
-    outcome: RunOutcome
+    outcome: SubmissionStatus
     too_inaccurate: bool
     integrity_findings: int
 
@@ -104,12 +104,12 @@ class RunTrace:
 def failure_modes(run: RunTrace) -> frozenset[FailureMode]:
     """All modes of a run."""
     tuned = [launch for number, launch in enumerate(run.launches) if launch[1] and launch not in run.launches[:number]]
-    gate_failed = run.outcome in (RunOutcome.QUALITY_FAILED, RunOutcome.INTEGRITY_FLAGGED)
+    gate_failed = run.outcome in (SubmissionStatus.QUALITY_FAILED, SubmissionStatus.INTEGRITY_FLAGGED)
     rules = {
-        FailureMode.FIRST_WORKING_CONFIG: run.outcome is RunOutcome.PASSED and len(tuned) <= 1,
+        FailureMode.FIRST_WORKING_CONFIG: run.outcome is SubmissionStatus.PASSED and len(tuned) <= 1,
         FailureMode.QUALITY_GATE_FAILURE: run.too_inaccurate,
         FailureMode.MULTI_VARIABLE_EDITS: gate_failed and len(tuned) >= 3,
         FailureMode.INTEGRITY_TRIGGER: run.integrity_findings > 0,
-        FailureMode.SERVER_FAILED_TO_START: run.outcome is RunOutcome.SERVER_FAILED,
+        FailureMode.SERVER_FAILED_TO_START: run.outcome is SubmissionStatus.SERVER_FAILED,
     }
     return frozenset(mode for mode, holds in rules.items() if holds)

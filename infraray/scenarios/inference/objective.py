@@ -18,7 +18,7 @@ from infraray.episodes import Entry, EpisodePlayer, agent_code, scenario_code
 from infraray.errors import InfrarayError
 from infraray.load.workloads import SEED_PAIRS
 from infraray.registration import find
-from infraray.scenarios.inference.bench import Bench, Trial
+from infraray.scenarios.inference.bench import Bench, MeasuredLaunch
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
@@ -207,7 +207,7 @@ def _parameters(request: SearchRequest) -> InferenceParameters:
     return parameters
 
 
-def _failed(trial: Trial) -> Measurement:
+def _failed(trial: MeasuredLaunch) -> Measurement:
     reason = trial.failure or "no request succeeded"
     return Measurement(None, failure=str(classify(reason)), reason=reason, metrics={"start_s": trial.start_s})
 
@@ -218,7 +218,7 @@ def _class_of(submission: Submission) -> str:
     return str(submission.outcome)
 
 
-def _metrics(trials: Sequence[Trial]) -> dict[str, float]:
+def _metrics(trials: Sequence[MeasuredLaunch]) -> dict[str, float]:
     """Means over the trials, of the first traffic where there are several."""
     figures: dict[str, list[float]] = {}
     for trial in trials:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from infraray.scenarios.inference.scoring import BASELINE, RunOutcome, ScoredRun, aggregate_score
+from infraray.scenarios.inference.scoring import BASELINE, ScoredRun, SubmissionStatus, aggregate_score
 
 Cell = tuple[str, int]
 """A workload and a seed pair."""
@@ -29,7 +29,7 @@ def ranking_scores(runs: Mapping[str, Sequence[ScoredRun]]) -> dict[str, float]:
     """
     slowest: dict[Cell, float] = {}
     for run in (run for found in runs.values() for run in found):
-        if run.outcome is RunOutcome.PASSED:
+        if run.outcome is SubmissionStatus.PASSED:
             cell = run.workload, run.seed_pair
             slowest[cell] = min(slowest.get(cell, BASELINE), run.speedup)
     return {
@@ -40,11 +40,11 @@ def ranking_scores(runs: Mapping[str, Sequence[ScoredRun]]) -> dict[str, float]:
 
 def failures(runs: Sequence[ScoredRun]) -> int:
     """How many failed."""
-    return sum(run.outcome is not RunOutcome.PASSED for run in runs)
+    return sum(run.outcome is not SubmissionStatus.PASSED for run in runs)
 
 
 def _counted(run: ScoredRun, slowest: Mapping[Cell, float]) -> ScoredRun:
-    if run.outcome is RunOutcome.PASSED:
+    if run.outcome is SubmissionStatus.PASSED:
         return run
     worth = slowest.get((run.workload, run.seed_pair), BASELINE)
-    return replace(run, outcome=RunOutcome.PASSED, speedup=worth)
+    return replace(run, outcome=SubmissionStatus.PASSED, speedup=worth)

@@ -31,7 +31,7 @@ from infraray.reports.table_lines import print_table
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
 from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
-from infraray.scenarios.inference.scoring import AggregateScore, Mean, RunOutcome, ScoredRun, aggregate_score
+from infraray.scenarios.inference.scoring import AggregateScore, Mean, ScoredRun, SubmissionStatus, aggregate_score
 from infraray.scenarios.inference.setting import Setting
 from infraray.space.values import Configuration
 from infraray.trajectories.manifest import PlannedScenario
@@ -99,10 +99,10 @@ def read_episode(
     metrics = json.loads(episode["metrics"] or "{}")
     submission = next((extra["submission"] for extra in extras if "submission" in extra), None)
     trials = [extra["trial"] for extra in extras if "trial" in extra]
-    ended, speedup, too_inaccurate, findings = RunOutcome.SERVER_FAILED, math.nan, False, 0
+    ended, speedup, too_inaccurate, findings = SubmissionStatus.SERVER_FAILED, math.nan, False, 0
     if submission is not None:
         trials.append(submission["trial"])
-        ended = RunOutcome(submission["outcome"])
+        ended = SubmissionStatus(submission["outcome"])
         speedup = math.nan if submission["speedup"] is None else submission["speedup"]
         too_inaccurate = submission["quality"]["too_inaccurate"]
         findings = len((submission["integrity"] or {"findings": ()})["findings"])

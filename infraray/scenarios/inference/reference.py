@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infraray.load.responses import Response
-from infraray.scenarios.inference.quality import Answer, Answers
+from infraray.scenarios.inference.quality import QuizAnswer, QuizAnswers
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Reference:
 
     score: float
     responses: tuple[Response, ...]
-    answers: Answers | None
+    answers: QuizAnswers | None
 
     def save(self, path: Path) -> None:
         """Writes JSON; the file appears as a whole."""
@@ -41,7 +41,7 @@ def load_reference(path: Path) -> Reference | None:
         responses = tuple(_response(response) for response in found["responses"])
         answers = found["answers"]
         if answers is not None:
-            answers = Answers(answers["quiz"], tuple(Answer(**answer) for answer in answers["answers"]))
+            answers = QuizAnswers(answers["quiz"], tuple(QuizAnswer(**answer) for answer in answers["answers"]))
         return Reference(float(found["score"]), responses, answers)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -23,7 +23,7 @@ BASELINE = 1.0
 """What a run is worth that does not count."""
 
 
-class RunOutcome(StrEnum):
+class SubmissionStatus(StrEnum):
     """What became of a run; each run has exactly one (InferenceBench, Table 3)."""
 
     PASSED = "passed"
@@ -38,8 +38,10 @@ class RunOutcome(StrEnum):
     """There was no server to measure, or it served nothing."""
 
 
-def outcome(speedup: float, quality_passed: bool, integrity_passed: bool, accused: bool = True) -> RunOutcome:
-    """The outcome of a run; a failure that comes first hides those after it, in the order of the gates.
+def submission_status(
+    speedup: float, quality_passed: bool, integrity_passed: bool, accused: bool = True
+) -> SubmissionStatus:
+    """The status of a run; a failure that comes first hides those after it, in the order of the gates.
 
     Args:
         speedup: as measured; NaN or not above 0 where nothing was.
@@ -48,12 +50,12 @@ def outcome(speedup: float, quality_passed: bool, integrity_passed: bool, accuse
         accused: whether what did not pass there was found to do what an honest server does not.
     """
     if not 0 < speedup < math.inf:
-        return RunOutcome.SERVER_FAILED
+        return SubmissionStatus.SERVER_FAILED
     if not quality_passed:
-        return RunOutcome.QUALITY_FAILED
+        return SubmissionStatus.QUALITY_FAILED
     if integrity_passed:
-        return RunOutcome.PASSED
-    return RunOutcome.INTEGRITY_FLAGGED if accused else RunOutcome.NOT_VERIFIED
+        return SubmissionStatus.PASSED
+    return SubmissionStatus.INTEGRITY_FLAGGED if accused else SubmissionStatus.NOT_VERIFIED
 
 
 def speedup(objective: Objective, score: float, reference: float) -> float:
@@ -85,7 +87,7 @@ class ScoredRun:
 
     workload: str
     seed_pair: int
-    outcome: RunOutcome
+    outcome: SubmissionStatus
     speedup: float
     best_seen: float = math.nan
     repetition: int = 0
@@ -93,12 +95,12 @@ class ScoredRun:
     @property
     def utility(self) -> float:
         """The speedup if it counts, else `BASELINE`."""
-        return self.speedup if self.outcome is RunOutcome.PASSED else BASELINE
+        return self.speedup if self.outcome is SubmissionStatus.PASSED else BASELINE
 
     @property
     def best_seen_utility(self) -> float:
         """The best that the run came by, its submission included, `BASELINE` if nothing (Table 17)."""
-        submitted = [self.speedup] if self.outcome is RunOutcome.PASSED else []
+        submitted = [self.speedup] if self.outcome is SubmissionStatus.PASSED else []
         seen = [self.best_seen] if math.isfinite(self.best_seen) else []
         return max(submitted + seen, default=BASELINE)
 
@@ -128,7 +130,7 @@ class AggregateScore:
     aggregate: Mean
     best_seen: Mapping[str, Mean]
     best_seen_aggregate: Mean
-    outcomes: Mapping[RunOutcome, int]
+    outcomes: Mapping[SubmissionStatus, int]
 
 
 def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
@@ -153,7 +155,7 @@ def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
         {cell: fmean(run.best_seen_utility for run in found.values()) for cell, found in cells.items()}
     )
     ended = Counter(run.outcome for run in runs)
-    outcomes = Counter({kind: ended[kind] for kind in RunOutcome if ended[kind]})
+    outcomes = Counter({kind: ended[kind] for kind in SubmissionStatus if ended[kind]})
     return AggregateScore(final, final_aggregate, best, best_aggregate, outcomes)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from infraray.engines.process import EngineProcess
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.bench import Bench, Trial, to_plain
+from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
 from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch
 from infraray.scenarios.inference.integrity.evidence import Evidence, Phase
 from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_integrity
@@ -24,7 +24,7 @@ from infraray.scenarios.inference.integrity.judge import judge
 from infraray.scenarios.inference.integrity.opinion import ask_opinion
 from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
 from infraray.scenarios.inference.quality import QualityResult
-from infraray.scenarios.inference.scoring import RunOutcome, outcome, speedup
+from infraray.scenarios.inference.scoring import SubmissionStatus, speedup, submission_status
 from infraray.space.values import Configuration
 
 
@@ -41,7 +41,7 @@ class Submission:
         opinion_s: seconds that the reference was started and asked what it thinks of the answers.
     """
 
-    trial: Trial
+    trial: MeasuredLaunch
     speedup: float
     quality: QualityResult
     integrity: IntegrityResult | None
@@ -49,17 +49,17 @@ class Submission:
     opinion_s: float = 0.0
 
     @property
-    def outcome(self) -> RunOutcome:
+    def outcome(self) -> SubmissionStatus:
         """What became of it."""
         integrity = self.integrity
         if integrity is None:
-            return outcome(self.speedup, self.quality.passed, integrity_passed=False)
-        return outcome(self.speedup, self.quality.passed, integrity.passed, integrity.accused)
+            return submission_status(self.speedup, self.quality.passed, integrity_passed=False)
+        return submission_status(self.speedup, self.quality.passed, integrity.passed, integrity.accused)
 
     @property
     def passed(self) -> bool:
         """Whether it was measured and both gates let it through."""
-        return self.outcome is RunOutcome.PASSED
+        return self.outcome is SubmissionStatus.PASSED
 
     @property
     def score(self) -> float:
@@ -73,7 +73,7 @@ class Submission:
             return self.trial.failure
         integrity = "not checked" if self.integrity is None else self.integrity.reason
         said = f"quality: {self.quality.reason}; integrity: {integrity}"
-        begin = {RunOutcome.PASSED: "passed; ", RunOutcome.NOT_VERIFIED: "not verified; "}
+        begin = {SubmissionStatus.PASSED: "passed; ", SubmissionStatus.NOT_VERIFIED: "not verified; "}
         return begin.get(self.outcome, "") + said
 
     def to_json(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def submit(
 
 
 def _documents(
-    command_line: str, log: str, transcript: str, trial: Trial, integrity: IntegrityResult
+    command_line: str, log: str, transcript: str, trial: MeasuredLaunch, integrity: IntegrityResult
 ) -> Mapping[str, str]:
     if trial.measurement is None:
         raise InfrarayError("inference: nothing was measured that could be judged")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from infraray.hardware.machine import this_machine
 from infraray.load.metrics import higher_is_better
 from infraray.load.workloads import Workload
-from infraray.scenarios.inference.bench import Trial
+from infraray.scenarios.inference.bench import MeasuredLaunch
 from infraray.scenarios.inference.setting import Setting
 from infraray.space.hyperparameters import Float, Int
 from infraray.space.search_space import SearchSpace
@@ -76,7 +76,9 @@ def describe_actions(space: SearchSpace) -> str:
     )
 
 
-def describe_history(setting: Setting, trials: Sequence[Trial], speedups: Sequence[float], left_s: float) -> str:
+def describe_history(
+    setting: Setting, trials: Sequence[MeasuredLaunch], speedups: Sequence[float], left_s: float
+) -> str:
     """What was measured so far, and the time that is left."""
     lines = [f"{left_s:.0f} s left. {len(trials)} measurements."]
     best = max(
@@ -91,7 +93,7 @@ def describe_history(setting: Setting, trials: Sequence[Trial], speedups: Sequen
     return "\n".join(lines)
 
 
-def describe_trial(setting: Setting, trial: Trial, speedup: float) -> str:
+def describe_trial(setting: Setting, trial: MeasuredLaunch, speedup: float) -> str:
     """One measurement in a line."""
     changed = _changed(setting.space, trial.configuration)
     what = json.dumps(changed) if changed else "the defaults"

@@ -15,7 +15,7 @@ from infraray.scenarios.inference.integrity import connection_watch
 from infraray.scenarios.inference.integrity.probes import ask_probes
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.reference import Reference
-from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.scoring import SubmissionStatus
 from infraray.scenarios.inference.submission import Submission, submit
 from tests.openai_server import Server
 from tests.scenarios.inference.conftest import COMMAND
@@ -88,11 +88,11 @@ def test_a_judge_that_says_nothing_of_use_stands_in_the_record(bench: Bench) -> 
     told = json.loads(json.dumps(result.to_json()))
     assert "no verdict" in told["integrity"]["not_checked"]["judge"]
     assert told["integrity"]["judgement"]["answer"] == "It seems fine to me."
-    assert told["outcome"] == RunOutcome.QUALITY_FAILED and told["score"] == 1.0
+    assert told["outcome"] == SubmissionStatus.QUALITY_FAILED and told["score"] == 1.0
 
 
 def test_a_server_that_serves_nothing_is_a_failed_server(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bench.setting.env, "ANSWERS", "0")
     monkeypatch.setattr(bench, "reference", lambda seed: Reference(1.0, (), None))
     result = submitted(bench)
-    assert math.isnan(result.speedup) and result.outcome is RunOutcome.SERVER_FAILED and result.score == 1.0
+    assert math.isnan(result.speedup) and result.outcome is SubmissionStatus.SERVER_FAILED and result.score == 1.0

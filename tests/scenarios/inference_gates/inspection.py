@@ -23,7 +23,7 @@ from infraray.scenarios.inference.integrity import (
     check_integrity,
     plan_probes,
 )
-from infraray.scenarios.inference.quality import Answers, QualityResult, Quiz, read_mmlu_pro
+from infraray.scenarios.inference.quality import QualityResult, Quiz, QuizAnswers, read_mmlu_pro
 
 WORKLOAD = Workload(
     input_tokens=320, output_tokens=40, num_requests=16, traffic=(Traffic(concurrency=2),), request_timeout_s=120.0
@@ -43,7 +43,7 @@ class Inspector:
     roofline: Roofline
     reference_url: str
     reference: tuple[Response, ...]
-    reference_answers: Answers
+    reference_answers: QuizAnswers
 
     @classmethod
     def beside(cls, reference_url: str, folder: Path, questions: int) -> Inspector:

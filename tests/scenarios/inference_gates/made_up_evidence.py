@@ -19,7 +19,7 @@ from infraray.scenarios.inference.integrity import (
     Opinion,
     Phase,
     ProbeAnswers,
-    ProbePlan,
+    ProbeSet,
 )
 from infraray.scenarios.inference.integrity.connection_watch import OutsideConnection
 from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood
@@ -79,7 +79,7 @@ def token(logprob: float, *alternatives: tuple[str, float], text: str = "x") -> 
 
 
 PROBE = Probe("prompt", 512, 8)
-PLAN = ProbePlan(
+PLAN = ProbeSet(
     (PROBE,) * 11,
     (PROBE,) * 11,
     tuple(Canary(place, (PROBE, PROBE)) for place in ("beginning", "end") for _ in range(16)),

@@ -12,7 +12,7 @@ import pytest
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.spec import EngineName
-from infraray.scenarios.inference.quality import Answers, QualityResult
+from infraray.scenarios.inference.quality import QualityResult, QuizAnswers
 from tests.engines.conftest import ENV
 from tests.engines.started import started
 from tests.scenarios.inference_gates.inspection import Inspector
@@ -25,7 +25,7 @@ def test_it_answers_its_questions(inspector: Inspector) -> None:
     assert inspector.reference_answers.levels["stated"] >= 90
 
 
-def ask(inspector: Inspector, spec: EngineSpec, preloaded: PreloadedLauncher) -> Answers:
+def ask(inspector: Inspector, spec: EngineSpec, preloaded: PreloadedLauncher) -> QuizAnswers:
     with started(spec, preloaded) as process:
         return inspector.quiz.ask(process.url, spec.model)
 

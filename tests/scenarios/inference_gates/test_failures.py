@@ -3,7 +3,7 @@
 import pytest
 
 from infraray.scenarios.inference.failures import FailureClass, FailureMode, RunTrace, classify, failure_modes
-from infraray.scenarios.inference.scoring import RunOutcome
+from infraray.scenarios.inference.scoring import SubmissionStatus
 
 WHO = "engine vllm (vllm /models/m): did not start: "
 
@@ -57,17 +57,17 @@ def launches(*flags):
 @pytest.mark.parametrize(
     ("run", "modes"),
     [
-        (RunTrace(launches({}), RunOutcome.PASSED, False, 0), {"first_working_config"}),
-        (RunTrace(launches({}, {"a": 1}, {"a": 1}), RunOutcome.PASSED, False, 0), {"first_working_config"}),
-        (RunTrace(launches({"a": 1}, {"a": 2}), RunOutcome.PASSED, False, 0), set()),
-        (RunTrace(launches({"a": 1}), RunOutcome.QUALITY_FAILED, True, 0), {"quality_gate_failure"}),
+        (RunTrace(launches({}), SubmissionStatus.PASSED, False, 0), {"first_working_config"}),
+        (RunTrace(launches({}, {"a": 1}, {"a": 1}), SubmissionStatus.PASSED, False, 0), {"first_working_config"}),
+        (RunTrace(launches({"a": 1}, {"a": 2}), SubmissionStatus.PASSED, False, 0), set()),
+        (RunTrace(launches({"a": 1}), SubmissionStatus.QUALITY_FAILED, True, 0), {"quality_gate_failure"}),
         (
-            RunTrace(launches({"a": 1}, {"a": 2}, {"b": 3}), RunOutcome.QUALITY_FAILED, True, 1),
+            RunTrace(launches({"a": 1}, {"a": 2}, {"b": 3}), SubmissionStatus.QUALITY_FAILED, True, 1),
             {"quality_gate_failure", "multi_variable_edits", "integrity_trigger"},
         ),
         # A check that was not complete is no failure of the quality.
-        (RunTrace((), RunOutcome.QUALITY_FAILED, False, 0), set()),
-        (RunTrace((), RunOutcome.SERVER_FAILED, False, 0), {"server_failed_to_start"}),
+        (RunTrace((), SubmissionStatus.QUALITY_FAILED, False, 0), set()),
+        (RunTrace((), SubmissionStatus.SERVER_FAILED, False, 0), {"server_failed_to_start"}),
     ],
 )
 def test_modes_are_those_of_the_papers_table(run, modes):

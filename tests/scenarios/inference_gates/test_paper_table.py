@@ -18,14 +18,14 @@ from infraray.errors import InfrarayError
 from infraray.load.workloads import Workload
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
-from infraray.scenarios.inference.bench import Trial, to_plain
+from infraray.scenarios.inference.bench import MeasuredLaunch, to_plain
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode
 from infraray.scenarios.inference.integrity import Finding, IntegrityResult
 from infraray.scenarios.inference.paper_ranking import ranking_scores
 from infraray.scenarios.inference.paper_table import paper_table, print_paper_table, tuned_flags
 from infraray.scenarios.inference.quality import QualityResult
-from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregate_score
+from infraray.scenarios.inference.scoring import ScoredRun, SubmissionStatus, aggregate_score
 from infraray.scenarios.inference.setting import Setting
 from infraray.scenarios.inference.submission import Submission
 from infraray.trajectories.encoding import encode, to_batch
@@ -61,7 +61,7 @@ def plan(agents, seeds=3, **changes):
 
 def submission(speedup, quality=PASSED, integrity=HONEST, configuration=TUNED):
     failure = None if math.isfinite(speedup) else "no request succeeded"
-    return Submission(Trial(configuration, None, failure, 40.0, 20.0), speedup, quality, integrity)
+    return Submission(MeasuredLaunch(configuration, None, failure, 40.0, 20.0), speedup, quality, integrity)
 
 
 def step(extra):
@@ -72,7 +72,9 @@ def step(extra):
 
 def episode(spec, submitted, seen=(), configurations=(DEFAULTS,)):
     """As the environment records one; without a submission where it is None."""
-    steps = [step({"trial": to_plain(Trial(one, None, None, 9.0, 9.0)), "speedup": 1.0}) for one in configurations]
+    steps = [
+        step({"trial": to_plain(MeasuredLaunch(one, None, None, 9.0, 9.0)), "speedup": 1.0}) for one in configurations
+    ]
     score, correct, failure = 1.0, False, "not_submitted"
     if submitted is not None:
         steps.append(step({"submission": submitted.to_json()}))
@@ -137,10 +139,10 @@ def test_what_fails_or_is_given_up_or_never_submits_counts_as_the_reference_with
     assert row.score.best_seen["A"].value == pytest.approx((8 + 1 + 1) / 3)
     assert row.score.best_seen["C"].value == pytest.approx((5 + 1 + 4) / 3)
     assert row.score.outcomes == {
-        RunOutcome.PASSED: 1,
-        RunOutcome.QUALITY_FAILED: 1,
-        RunOutcome.INTEGRITY_FLAGGED: 1,
-        RunOutcome.SERVER_FAILED: 3,
+        SubmissionStatus.PASSED: 1,
+        SubmissionStatus.QUALITY_FAILED: 1,
+        SubmissionStatus.INTEGRITY_FLAGGED: 1,
+        SubmissionStatus.SERVER_FAILED: 3,
     }
     assert row.modes == {
         FailureMode.QUALITY_GATE_FAILURE: 1,
@@ -209,7 +211,7 @@ def test_failing_improves_no_place_in_the_order():
                 ScoredRun(
                     workload,
                     pair,
-                    RunOutcome.PASSED if random.random() < 0.8 else RunOutcome.SERVER_FAILED,
+                    SubmissionStatus.PASSED if random.random() < 0.8 else SubmissionStatus.SERVER_FAILED,
                     float(np.exp(random.normal(0, 1))),
                 )
                 for workload in "AC"
@@ -218,7 +220,8 @@ def test_failing_improves_no_place_in_the_order():
             for agent in range(agents)
         }
         runs["quitter"] = [
-            replace(run, outcome=RunOutcome.SERVER_FAILED) if random.random() < 0.5 else run for run in runs["agent:0"]
+            replace(run, outcome=SubmissionStatus.SERVER_FAILED) if random.random() < 0.5 else run
+            for run in runs["agent:0"]
         ]
         found = ranking_scores(runs)
         assert found["quitter"] <= found["agent:0"] * (1 + 1e-12)

@@ -12,7 +12,7 @@ from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import Workload
 from infraray.scenarios.inference.integrity import (
     ProbeAnswers,
-    ProbePlan,
+    ProbeSet,
     ask_opinion,
     ask_probes,
     check_can_probe,
@@ -180,7 +180,7 @@ def test_the_texts_of_all_traffics_are_looked_at(monkeypatch, answers, asked):
 
     monkeypatch.setattr(opinion, "likelihood", says)
     monkeypatch.setattr(opinion, "ask_canaries", lambda *_: ())
-    probes = ProbeAnswers(ProbePlan((), (), (), (), ()), (), (), (), (), ())
+    probes = ProbeAnswers(ProbeSet((), (), (), (), ()), (), (), (), (), ())
     requests = [Request(f"prompt {number}", 8, 8, "made up") for number in range(answers)]
     traffics = [[response(number, text=f"{traffic} {number}") for number in range(answers)] for traffic in "abc"]
     own = [response(number, text=f"own {number}") for number in range(answers)]
@@ -203,7 +203,7 @@ def test_more_texts_are_looked_at_where_they_are_short(monkeypatch, tokens, look
     """Answers of which the model would have said little, so that few of their tokens can be compared."""
     monkeypatch.setattr(opinion, "likelihood", lambda *_: (token(-0.1),) * tokens)
     monkeypatch.setattr(opinion, "ask_canaries", lambda *_: ())
-    probes = ProbeAnswers(ProbePlan((), (), (), (), ()), (), (), (), (), ())
+    probes = ProbeAnswers(ProbeSet((), (), (), (), ()), (), (), (), (), ())
     requests = [Request(f"prompt {number}", 8, 8, "made up") for number in range(100)]
     answers = [response(number, text=f"{number}") for number in range(100)]
     said = ask_opinion("http://h/v1", "m", requests, "chat", [answers], answers, probes, None)

@@ -7,13 +7,15 @@ from itertools import count
 import pytest
 from scipy.stats import binomtest
 
-from infraray.scenarios.inference.quality import Answer, Answers, QualityResult, Question, Quiz
+from infraray.scenarios.inference.quality import QualityResult, Question, Quiz, QuizAnswer, QuizAnswers
 from tests.openai_server import Server
 
 
 def answers(correct, asked, failed=0, quiz="quiz"):
-    given = [Answer(number, number < correct, "A") for number in range(asked - failed)]
-    return Answers(quiz, (*given, *(Answer(asked + number, False, failure="status 500") for number in range(failed))))
+    given = [QuizAnswer(number, number < correct, "A") for number in range(asked - failed)]
+    return QuizAnswers(
+        quiz, (*given, *(QuizAnswer(asked + number, False, failure="status 500") for number in range(failed)))
+    )
 
 
 def test_the_papers_own_example_stands_on_the_right_side():

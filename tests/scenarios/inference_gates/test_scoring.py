@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregate_score, outcome, speedup
+from infraray.scenarios.inference.scoring import ScoredRun, SubmissionStatus, aggregate_score, outcome, speedup
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from infraray.scenarios.inference.scoring import RunOutcome, ScoredRun, aggregat
 )
 def test_aggregates_of_the_papers_table_come_out(cells, aggregate):
     """InferenceBench, Tables 2 and 4: the geometric mean of the displayed means."""
-    runs = [ScoredRun("ABCD"[place], 0, RunOutcome.PASSED, value) for place, value in enumerate(cells)]
+    runs = [ScoredRun("ABCD"[place], 0, SubmissionStatus.PASSED, value) for place, value in enumerate(cells)]
     assert aggregate_score(runs).aggregate.value == pytest.approx(aggregate, abs=0.006)
 
 
@@ -41,20 +41,20 @@ def test_speedups_of_native_units_come_out(objective, score, reference, expected
 @pytest.mark.parametrize(("score", "reference"), [(0.0, 1.0), (math.inf, 1.0), (math.nan, 1.0), (1.0, 0.0)])
 def test_without_a_measurement_there_is_no_speedup_and_the_server_failed(score, reference):
     assert math.isnan(speedup("ttft", score, reference))
-    assert outcome(speedup("ttft", score, reference), True, True) is RunOutcome.SERVER_FAILED
+    assert outcome(speedup("ttft", score, reference), True, True) is SubmissionStatus.SERVER_FAILED
 
 
 def test_each_run_has_one_outcome():
-    assert outcome(2.0, True, True) is RunOutcome.PASSED
-    assert outcome(2.0, False, False) is RunOutcome.QUALITY_FAILED
-    assert outcome(2.0, True, False) is RunOutcome.INTEGRITY_FLAGGED
-    assert outcome(2.0, True, False, accused=False) is RunOutcome.NOT_VERIFIED
-    assert ScoredRun("A", 0, RunOutcome.NOT_VERIFIED, 2.0).utility == 1.0
+    assert outcome(2.0, True, True) is SubmissionStatus.PASSED
+    assert outcome(2.0, False, False) is SubmissionStatus.QUALITY_FAILED
+    assert outcome(2.0, True, False) is SubmissionStatus.INTEGRITY_FLAGGED
+    assert outcome(2.0, True, False, accused=False) is SubmissionStatus.NOT_VERIFIED
+    assert ScoredRun("A", 0, SubmissionStatus.NOT_VERIFIED, 2.0).utility == 1.0
 
 
 def runs(failed=()):
     values = {("A", 0): 2.0, ("A", 1): 4.0, ("A", 2): 3.0, ("C", 0): 30.0, ("C", 1): 20.0, ("C", 2): 10.0}
-    kinds = {cell: RunOutcome.QUALITY_FAILED if cell in failed else RunOutcome.PASSED for cell in values}
+    kinds = {cell: SubmissionStatus.QUALITY_FAILED if cell in failed else SubmissionStatus.PASSED for cell in values}
     return [ScoredRun(*cell, kinds[cell], value) for cell, value in values.items()]
 
 
@@ -62,7 +62,7 @@ def test_a_failed_run_counts_as_the_reference_and_is_never_left_out():
     total = aggregate_score(runs(failed=[("C", 0)]))
     assert total.workloads["C"].value == pytest.approx(31 / 3)
     assert total.workloads["C"].sem == pytest.approx(5.4874, abs=1e-4)
-    assert total.outcomes[RunOutcome.QUALITY_FAILED] == 1 and total.outcomes[RunOutcome.PASSED] == 5
+    assert total.outcomes[SubmissionStatus.QUALITY_FAILED] == 1 and total.outcomes[SubmissionStatus.PASSED] == 5
     with pytest.raises(InfrarayError, match="no run of C, seed pair 0"):
         aggregate_score(runs()[:3] + runs()[4:])
     with pytest.raises(InfrarayError, match="stands there twice"):
@@ -88,12 +88,12 @@ def test_the_best_that_was_seen_stands_beside_what_was_submitted():
     assert total.workloads["A"].value == pytest.approx((1 + 4 + 3) / 3)
     assert total.best_seen["A"].value == pytest.approx((25 + 4 + 3) / 3)
     assert total.best_seen["C"] == total.workloads["C"]
-    slow = ScoredRun("A", 0, RunOutcome.PASSED, 0.8)
+    slow = ScoredRun("A", 0, SubmissionStatus.PASSED, 0.8)
     assert aggregate_score([slow]).best_seen["A"].value == aggregate_score([slow]).workloads["A"].value == 0.8
 
 
 def test_repetitions_count_with_their_mean_and_no_seed_pair_counts_twice():
-    again = ScoredRun("A", 0, RunOutcome.PASSED, 4.0, repetition=1)
+    again = ScoredRun("A", 0, SubmissionStatus.PASSED, 4.0, repetition=1)
     total = aggregate_score([*runs(), again])
     assert total.workloads["A"].value == pytest.approx((3 + 4 + 3) / 3)
-    assert total.outcomes[RunOutcome.PASSED] == 7
+    assert total.outcomes[SubmissionStatus.PASSED] == 7

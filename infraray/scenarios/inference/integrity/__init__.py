@@ -8,7 +8,7 @@ from infraray.scenarios.inference.integrity.judge import Judgement, check_judge,
 from infraray.scenarios.inference.integrity.opinion import Opinion, ask_opinion
 from infraray.scenarios.inference.integrity.probes import (
     ProbeAnswers,
-    ProbePlan,
+    ProbeSet,
     ask_probes,
     check_can_probe,
     plan_probes,
@@ -26,7 +26,7 @@ __all__ = [
     "Opinion",
     "Phase",
     "ProbeAnswers",
-    "ProbePlan",
+    "ProbeSet",
     "ask_opinion",
     "ask_probes",
     "check_can_probe",

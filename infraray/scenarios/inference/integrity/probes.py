@@ -106,7 +106,7 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class ProbePlan:
+class ProbeSet:
     """All that will be asked.
 
     Args:
@@ -151,7 +151,7 @@ class ProbeAnswers:
         fingerprints: with log-probabilities.
     """
 
-    plan: ProbePlan
+    plan: ProbeSet
     short: tuple[Response, ...]
     long: tuple[Response, ...]
     canaries: tuple[tuple[Response, Response], ...]
@@ -179,7 +179,7 @@ def check_can_probe(workload: Workload, tokenizer: ModelTokenizer) -> None:
         raise InfrarayError(f"integrity: the chat template alone is {bare} tokens, longer than what is asked with it")
 
 
-def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
+def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbeSet:
     """Makes prompts that no server can know.
 
     Raises:
@@ -188,7 +188,7 @@ def plan_probes(workload: Workload, tokenizer: ModelTokenizer) -> ProbePlan:
     check_can_probe(workload, tokenizer)
     short, long = _timed_lengths(workload)
     documents = _Documents(tokenizer)
-    return ProbePlan(
+    return ProbeSet(
         # One more of each, to warm up.
         short=tuple(documents.probe(short, TIMED_OUTPUT) for _ in range(TIMED + 1)),
         long=tuple(documents.probe(long, TIMED_OUTPUT) for _ in range(TIMED + 1)),
@@ -243,7 +243,7 @@ class _Documents:
 
 
 def ask_probes(
-    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer, time_limit_s: float = TIME_LIMIT_S
+    base_url: str, model: str, plan: ProbeSet, tokenizer: ModelTokenizer, time_limit_s: float = TIME_LIMIT_S
 ) -> ProbeAnswers:
     """Asks a server all of a plan, first what is timed, one after the other.
 
@@ -328,7 +328,7 @@ def _with_replacements(
 
 
 def ask_canaries(
-    base_url: str, model: str, plan: ProbePlan, tokenizer: ModelTokenizer, time_limit_s: float = math.inf
+    base_url: str, model: str, plan: ProbeSet, tokenizer: ModelTokenizer, time_limit_s: float = math.inf
 ) -> tuple[tuple[Response, Response], ...]:
     """Asks a server the canaries of a plan; returns the answers to each pair."""
     probes = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))

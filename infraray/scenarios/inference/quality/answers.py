@@ -14,7 +14,7 @@ Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Answer:
+class QuizAnswer:
     """The answer to one question.
 
     Args:
@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class QuizAnswers:
     """All answers of one server, in the questions' order.
 
     Args:
@@ -42,7 +42,7 @@ class Answers:
     """
 
     quiz: str
-    answers: tuple[Answer, ...]
+    answers: tuple[QuizAnswer, ...]
 
     @property
     def asked(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from infraray.scenarios.inference.quality.answers import Answers
+from infraray.scenarios.inference.quality.answers import QuizAnswers
 
 TAU = Fraction(95, 100)
 """Kept exact: 19 of 20 right answers against 20 of 20 pass."""
@@ -26,8 +26,8 @@ class QualityResult:
         reference: of the reference server; None if it was not asked.
     """
 
-    answers: Answers | None
-    reference: Answers | None
+    answers: QuizAnswers | None
+    reference: QuizAnswers | None
 
     @property
     def passed(self) -> bool:

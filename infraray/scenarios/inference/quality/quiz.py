@@ -12,7 +12,7 @@ from infraray.load.generator import Load, generate_load
 from infraray.load.requests import Request
 from infraray.load.responses import Response, read_response
 from infraray.load.target import find_target
-from infraray.scenarios.inference.quality.answers import Answer, Answers
+from infraray.scenarios.inference.quality.answers import QuizAnswer, QuizAnswers
 from infraray.scenarios.inference.quality.extraction import extract_answer
 from infraray.scenarios.inference.quality.prompt import messages
 from infraray.scenarios.inference.quality.question import Question
@@ -65,7 +65,7 @@ class Quiz:
         model: str,
         concurrency: int = CONCURRENCY,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
-    ) -> Answers:
+    ) -> QuizAnswers:
         """Asks a server, some questions at a time.
 
         A request that fails is not repeated: the question counts as unanswered, and the result as
@@ -93,18 +93,18 @@ class Quiz:
         answers = list(map(_answer, self.questions, send(messages[:CONCURRENCY])))
         if all(answer.failure for answer in answers):
             why = f"not asked after {len(answers)} others failed, the last with: {answers[-1].failure}"
-            answers += [Answer(one.question_id, False, failure=why) for one in self.questions[CONCURRENCY:]]
+            answers += [QuizAnswer(one.question_id, False, failure=why) for one in self.questions[CONCURRENCY:]]
         else:
             answers += map(_answer, self.questions[CONCURRENCY:], send(messages[CONCURRENCY:]))
-        return Answers(self.sha256, tuple(answers))
+        return QuizAnswers(self.sha256, tuple(answers))
 
 
-def _answer(question: Question, response: Response) -> Answer:
+def _answer(question: Question, response: Response) -> QuizAnswer:
     # A model may end without a word; that is an answer, and a wrong one.
     silent = response.failure == "incomplete" and response.finish_reason is not None
     if response.failure is not None and not silent:
-        return Answer(question.question_id, False, failure=f"{response.failure}, {response.reason}")
+        return QuizAnswer(question.question_id, False, failure=f"{response.failure}, {response.reason}")
     found = extract_answer(response.text)
     if found is None:
-        return Answer(question.question_id, False)
-    return Answer(question.question_id, found.letter == question.answer, found.letter, found.level)
+        return QuizAnswer(question.question_id, False)
+    return QuizAnswer(question.question_id, found.letter == question.answer, found.letter, found.level)

@@ -40,14 +40,14 @@ class Constant(ScriptedAgent):
         """Finds the schedule, once in a process, and starts at its beginning."""
         super().reset(briefing)
         assert isinstance(briefing.parameters, LoadBalanceParameters)
-        self.turns = Turns(best_weights(briefing.parameters))
+        self.rotation = Rotation(best_weights(briefing.parameters))
 
     def act(self, observation: Observation) -> int:
         """Ignores the observation."""
-        return next(self.turns)
+        return next(self.rotation)
 
 
-class Turns(Iterator[int]):
+class Rotation(Iterator[int]):
     """Servers in turn, each as often as its weight and as evenly as can be."""
 
     def __init__(self, weights: Weights) -> None:
@@ -76,7 +76,7 @@ def best_weights(parameters: LoadBalanceParameters) -> Weights:
     tasks = [generate_jobs(shorter, FIRST_SEED + task) for task in range(TASKS)]
     best, fewest_s = rates, np.inf
     for weights in _candidates(rates, parameters.utilisation):
-        order = list(islice(Turns(weights), shorter.num_jobs))
+        order = list(islice(Rotation(weights), shorter.num_jobs))
         seconds = 0.0
         for arrivals, sizes in tasks:
             servers = Servers(rates.tolist(), counts_jobs=False)

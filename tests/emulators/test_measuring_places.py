@@ -1,4 +1,4 @@
-"""Measurements take turns on files that nothing isolated can lock."""
+"""Measurements take places, which are files that nothing isolated can lock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from infraray.emulators.inside import turns
+from infraray.emulators.inside import measuring_places
 from infraray.isolation import Limits, Sandbox, problem
 from tests.isolation.elsewhere import in_namespaces
 
@@ -28,13 +28,13 @@ print("searched")
 
 
 def test_every_turn_has_a_file() -> None:
-    assert all(path.is_file() and os.access(path, os.R_OK) for path in turns.FILES)
+    assert all(path.is_file() and os.access(path, os.R_OK) for path in measuring_places.FILES)
 
 
 @pytest.mark.skipif(problem() is not None, reason=str(problem()))
 @pytest.mark.parametrize("network", ["none", "inherit"])
 def test_no_turns_file_is_in_sight_of_what_runs_isolated(network: str) -> None:
-    identities = {(os.stat(path).st_dev, os.stat(path).st_ino) for path in turns.FILES}
+    identities = {(os.stat(path).st_dev, os.stat(path).st_ino) for path in measuring_places.FILES}
 
     def search() -> str:
         limits = Limits(wall_s=60, cpu_s=60)
@@ -45,4 +45,4 @@ def test_no_turns_file_is_in_sight_of_what_runs_isolated(network: str) -> None:
 
 def test_no_turns_file_is_below_a_folder_that_a_sandbox_shows() -> None:
     shown = ("/usr", "/bin", "/lib", "/sbin", "/etc", "/proc/sys")
-    assert not any(str(path.resolve()).startswith(shown) for path in turns.FILES)
+    assert not any(str(path.resolve()).startswith(shown) for path in measuring_places.FILES)

@@ -1,8 +1,8 @@
 """Lets a few measurements run at a time on a computer: all its networks share an ARP cache of 1024 entries.
 
-More would only make each other repeat their rounds. A turn is a lock on a file of the computer's /proc, so that no file
-needs to be made, and the kernel gives it back when its holder is killed. Nothing that runs isolated can take it: there,
-/proc is another one, while this package's own files may be in sight.
+More would only make each other repeat their rounds. A place is a lock on a file of the computer's /proc: no file
+needs to be made, and the kernel gives it back when its holder is killed. Nothing that runs isolated can take it:
+there, /proc is another one, while this package's own files may be in sight.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILES = [Path("/proc", name) for name in ("cmdline", "devices", "filesystems", "misc", "partitions", "version")]
-"""One for each turn; everybody may read them. A network of 4 x 4 hosts uses 80 entries, a large one some 500."""
+"""One for each place; everybody may read them. A network of 4 x 4 hosts uses 80 entries, a large one some 500."""
 
 WAIT_S = 5.0
-"""Then a measurement runs without a turn, and is as right."""
+"""Then a measurement runs without a place, and is as right."""
 
 
-class Turns:
-    """One network's way to a turn. Open it where /proc is still the computer's."""
+class MeasuringPlaces:
+    """One network's way to a place. Open it where /proc is still the computer's."""
 
     def __init__(self) -> None:
         self._files = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in FILES if path.exists()]
@@ -35,7 +35,7 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Inside, the caller has a turn."""
+        """Inside, the caller has a place."""
         file = self._take()
         try:
             yield
