@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,10 +14,11 @@ from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.environment import Environment
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
-from infraray.launch import prepare
-from infraray.runs.plan import Plan
 from infraray.runs.run_file import parse_run
 from infraray.user_code import printable
+
+if TYPE_CHECKING:
+    from infraray.runs.plan import Plan
 
 
 def play(
@@ -40,6 +41,8 @@ def play(
 
     Exit status: 0 the episode finished, 1 it failed, 2 it could not be played.
     """
+    from infraray.launch import prepare  # with it comes Arrow, which the other commands need not wait for
+
     section = {"scenario": scenario, "preset": preset}
     asked = {"name": "play", "scenarios": [section], "agents": [agent], "seeds": [seed], "imports": imports or []}
     plan = prepare(parse_run(asked, lambda _: "command line: "), here=True)
