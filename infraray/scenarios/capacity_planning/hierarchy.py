@@ -22,7 +22,7 @@ class Attribute:
     type: type
     unit: str = ""
     required: bool = False
-    minimum: int | None = None  # in the unit; a smaller value is a violation
+    minimum: int = 0  # in the unit
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,14 @@ class EntityKind:
     contains: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     attributes: tuple[Attribute, ...] = ()
+    minimum_bandwidth_bps: int = 0  # what its ports must have together
 
     def holds(self, relationship: str) -> tuple[str, ...]:
         """Kinds at the other end of an edge of this relationship that starts here."""
         return {RK_CONTAINS: self.contains, RK_CONTROLS: self.controls}.get(relationship, ())
 
 
-CAPACITY = Attribute("physical_capacity_bps", int, unit="bit/s", required=True, minimum=1_000_000_000)
+CAPACITY = Attribute("physical_capacity_bps", int, unit="bit/s", required=True, minimum=10**9)
 
 KINDS: dict[str, EntityKind] = {
     kind.name: kind
@@ -83,6 +84,7 @@ KINDS: dict[str, EntityKind] = {
             "packet switches",
             contains=("EK_PORT",),
             attributes=(Attribute("switch_loc", dict),),  # {"stage": 2}: the tier of the Clos network
+            minimum_bandwidth_bps=10 * 10**9,
         ),
         EntityKind("EK_PORT", "port", "ports", attributes=(CAPACITY,)),
     )

@@ -9,28 +9,8 @@ import random
 import pytest
 
 from infraray.scenarios.capacity_planning.generator import SMALL, generate
-from infraray.scenarios.capacity_planning.hierarchy import RK_CONTAINS, RK_CONTROLS
 from infraray.scenarios.capacity_planning.topology import Topology
-
-
-def change_at_random(topology: Topology, draw: random.Random) -> None:
-    """One change of any sort, sensible or not."""
-    some, other = draw.choices(sorted(topology.nodes), k=2)
-    name = f"new{draw.randrange(10**9)}"
-    match draw.randrange(6):
-        case 0:
-            topology.remove_node(some)
-        case 1:
-            topology.set_attribute(some, "physical_capacity_bps", draw.choice([0, None, 5 * 10**9, 1.5]))
-        case 2:
-            topology.set_attribute(some, "type", draw.choice([["EK_PORT"], "EK_PORT", [], ["EK_TREE"]]))
-        case 3:
-            topology.add_edge(some, other, draw.choice([RK_CONTAINS, RK_CONTROLS, "RK_LIKES"]))
-        case 4:
-            topology.add_node(name, [draw.choice(["EK_PORT", "EK_PACKET_SWITCH", "EK_RACK"])])
-            topology.add_edge(some, name, RK_CONTAINS)
-        case 5:
-            topology.remove_edge(*draw.choice(sorted(topology.edges)))
+from tests.scenarios.capacity_planning.graphs import change_at_random
 
 
 def test_neighbours_are_sorted_and_by_kind():
