@@ -1,4 +1,4 @@
-"""When a parameter has an effect: conditions on the values of others."""
+"""Conditions on other parameters' values under which a parameter has an effect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, init=False)
 class Is:
-    """One of the parameters ``names`` has the value, or one of the values: ``Is("arrivals", "bursty")``."""
+    """One of the parameters in ``names`` has one of the values: ``Is("arrivals", "bursty")``."""
 
     names: tuple[str, ...]
     values: tuple[Any, ...]

@@ -1,7 +1,7 @@
 """The environment: a Gymnasium `Env` that plays seeded tasks of one scenario.
 
-A scenario subclasses `Environment` and says what its world does; validation of actions, what
-happens after an invalid one, limits, text and numbers are the same for all and live here.
+A scenario subclasses `Environment` and defines its world; everything that all scenarios share lives here: validating
+actions, handling invalid ones, limits, text and numeric observations.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from infraray.step_info import StepInfo
 InvalidActionPolicy = Literal["retry", "default", "penalty", "end"]
 INVALID_PENALTY = 1.0
 PENALIZED = Is("invalid_action", "penalty")
-"""Where ``invalid_penalty`` has an effect."""
+"""The condition under which ``invalid_penalty`` has an effect."""
 
 MAX_RETRIES = 3
-"""Invalid actions in a row that `retry` forgives before the default action is taken."""
+"""Consecutive invalid actions that `retry` tolerates before it takes the default action."""
 
 TEXT_CHARACTERS = string.printable
 MAX_TEXT_LENGTH = 65_536
@@ -55,14 +55,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Score:
-    """What a scenario's score is called, its unit, which way is better, and what values it can have.
+    """A scenario's score: its name, unit, direction and range.
 
     Args:
-        name: what it is called.
-        unit: "1" for none.
-        higher_is_better: which way.
-        low: the lowest value that there can be, such as 0 for a time; None where there is no limit.
-        high: the highest, such as 1 for a share.
+        name: its name.
+        unit: its unit, "1" if it has none.
+        higher_is_better: its direction.
+        low: the lowest possible value, such as 0 for a time; None if there is no limit.
+        high: the highest possible value, such as 1 for a share; None if there is no limit.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Score:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The lowest and the highest value, infinite where there is no limit."""
+        """The lowest and the highest possible value, infinite if there is no limit."""
         return -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
 
 
@@ -82,9 +82,9 @@ class Outcome(NamedTuple):
 
     Args:
         reward: the reward, before ``reward_scale``.
-        terminated: the task is over.
+        terminated: whether the task is over.
         safe: whether the step was safe; None where the scenario does not define safety.
-        extra: JSON-able facts of the step that are worth keeping.
+        extra: JSON-serializable facts about the step that are worth keeping.
     """
 
     reward: float
@@ -98,11 +98,11 @@ class Measures:
     """What an episode achieved, in the scenario's own terms.
 
     Args:
-        score: the scalar by which agents are ranked; NaN where nothing was scored yet.
+        score: the scalar by which agents are ranked; NaN if nothing has been scored yet.
         correct: whether the task was solved; None where the scenario does not define it.
         safe: whether every step was safe; None where the scenario does not define it.
         metrics: further figures by name, with the unit in the name.
-        failure: the kind of failure, None where there is none.
+        failure: the kind of failure, None if there was none.
     """
 
     score: float
@@ -115,31 +115,31 @@ class Measures:
 class Environment(gymnasium.Env[Any, Any]):
     """Base of all environments.
 
-    An observation is a dict with ``task_description`` (what the system is and what is asked),
-    ``available_actions`` (what may be answered), ``text_observation`` (the state in words) and,
-    where the state has numbers, ``numeric_observation`` (float64, laid out as `layout` says).
+    An observation is a dict with ``task_description`` (the system and the aim),
+    ``available_actions`` (the valid answers), ``text_observation`` (the state in words) and,
+    if the state has numbers, ``numeric_observation`` (float64, laid out as in `layout`).
     With ``text=False`` an observation is the vector of numbers itself (`NumericObservation`), and
-    ``observation_space`` a flat `Box`, as learning libraries take it.
+    ``observation_space`` a flat `Box`, as learning libraries expect.
 
     An action is native (a member of ``action_space``) or text, which `parse_action` reads.
 
     Args:
         text: whether observations carry text.
-        invalid_action: what an invalid action does. ``retry``: nothing happens, the reason is
-            told, and after three in a row the default action is taken; ``default``: the default
+        invalid_action: what an invalid action does. ``retry``: nothing happens, the agent sees the reason, and after
+            three in a row the default action is taken; ``default``: the default
             action is taken; ``penalty``: the default action is taken and ``invalid_penalty`` is
             subtracted from the reward; ``end``: the episode ends and scores as the floor.
-        invalid_penalty: reward units (before ``reward_scale``) that ``penalty`` subtracts; only with that.
+        invalid_penalty: reward units (before ``reward_scale``) that ``penalty`` subtracts; only with ``penalty``.
         max_episode_steps: calls of `step` after which the episode is truncated.
         reward_scale: factor on every reward.
         level: difficulty, one of the scenario's ``levels``.
-        preset: a named set of parameters, one of the scenario's ``presets``; parameters that
-            are given beside it win.
-        render_mode: ``ansi`` for the state in words; in any other there is nothing to see, as `render` says.
+        preset: a named set of parameters, one of the scenario's ``presets``; parameters passed alongside it take
+            precedence.
+        render_mode: ``ansi`` for the state in words, the only mode there is.
         parameters: the scenario's own, see its ``Parameters``.
 
     Raises:
-        UnknownArgument: a keyword is unknown, which is a `TypeError` too.
+        UnknownArgument: a keyword is unknown; also a `TypeError`.
         InfrarayError: one line for every argument that is out of range or has no effect.
     """
 
@@ -152,17 +152,17 @@ class Environment(gymnasium.Env[Any, Any]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     levels: ClassVar[tuple[int, ...]] = (1,)
     expert: ClassVar[str | None] = None
-    """The spec of an agent that plays well; its answers are the examples that language models are shown."""
+    """The spec of an agent that plays well; its answers serve as examples for language models."""
     without_constant: ClassVar[str | None] = None
-    """Why no agent ``constant`` gives the best answer that never looks; None where there is one."""
+    """Why the scenario has no agent ``constant``, which always gives the best fixed answer; None if it has one."""
     lookahead: ClassVar[int] = 0
-    """Steps whose chance an observation shows before they are played: 0 where an agent sees what was, 1 where it sees
-    what is decided now, such as the job to place, more where a forecast is a part of the problem."""
+    """Steps whose random events an observation reveals before they are played: 0 if an agent sees only the past, 1 if
+    it sees what it decides on now, such as the job to place, more if a forecast is part of the problem."""
     measured: ClassVar[bool] = False
-    """Whether outcomes are measured on this machine: equal seeds are equal tasks, no two plays are equal, and two
-    at a time would measure each other: see `exclusively`."""
+    """Whether outcomes are measured on this machine: equal seeds give equal tasks but no two episodes are equal, and
+    two played at once would disturb each other's measurements; see `exclusively`."""
     blocking: ClassVar[bool] = False
-    """Whether a reset or step may wait for something outside, such as an emulator; it then has a thread of its own."""
+    """Whether a reset or step may wait for something external, such as an emulator; it then runs in its own thread."""
 
     def __init__(
         self,
@@ -213,40 +213,40 @@ class Environment(gymnasium.Env[Any, Any]):
         self.observation_space = self._make_observation_space()
         self.task: Task | None = None
         self.played = 0
-        """Actions that the world has carried out in this episode (invalid ones excepted)."""
+        """Actions that the world has carried out in this episode, excluding invalid ones."""
         self._over = False
 
-    # What a scenario says about its world.
+    # What a scenario defines about its world.
 
     @classmethod
     def problem(cls) -> str | None:
-        """Why no task can be played on this machine, in one line that says what to do; None where they can."""
+        """Why no task can be played on this machine, in one line with the fix; None if tasks can be played."""
         return None
 
     def unplayable(self) -> str | None:
-        """Why no task with these parameters can be played, in one line that says what to do; None where they can.
+        """Why no task with these parameters can be played, in one line with the fix; None if tasks can be played.
 
-        What is missing on a machine whatever the parameters are is said by `problem`.
+        `problem` reports what the machine lacks regardless of the parameters.
         """
         return None
 
     def missing_here(self) -> str | None:
-        """What tasks with these parameters need and this machine lacks, as `unplayable` says it.
+        """What this machine lacks for tasks with these parameters, in the form of `unplayable`.
 
-        Asked just before a run starts on this machine; a plan may be made elsewhere.
+        Called just before a run starts on this machine, since a plan may be made elsewhere.
         """
         return None
 
     def least_steps(self) -> tuple[int, str]:
-        """The smallest ``max_episode_steps`` that leaves something to score, and the parameter that it follows from.
+        """The smallest ``max_episode_steps`` that leaves something to score, and the parameter that determines it.
 
-        A scenario with a warm-up says how long that is; the name is "" where one step is enough.
+        A scenario with a warm-up overrides this; the name is "" if one step is enough.
         """
         return 1, ""
 
     @abstractmethod
     def observed_fields(self) -> tuple[ObservedField, ...]:
-        """The parts of the numeric observation, in order; empty where the state has no numbers."""
+        """The parts of the numeric observation, in order; empty if the state has no numbers."""
 
     @abstractmethod
     def make_action_space(self) -> gymnasium.Space[Any]:
@@ -254,33 +254,33 @@ class Environment(gymnasium.Env[Any, Any]):
 
     @abstractmethod
     def describe_task(self) -> str:
-        """The system and the aim in words, the same for every task with these parameters."""
+        """Describes the system and the aim; the same for every task with these parameters."""
 
     @abstractmethod
     def describe_actions(self) -> str:
-        """What an agent may answer, with an example, for a reader and for a program."""
+        """Describes the valid answers, with an example, for a reader and for a program."""
 
     @abstractmethod
     def begin(self, task: Task) -> None:
-        """Generates the task's world from its seed and puts it before the first decision."""
+        """Generates the task's world from its seed and advances it to the first decision."""
 
     @abstractmethod
     def numbers(self) -> NDArray[np.float64]:
-        """The numeric observation now, a fresh float64 array of shape ``(layout.size,)``."""
+        """The current numeric observation, a fresh float64 array of shape ``(layout.size,)``."""
 
     @abstractmethod
     def words(self) -> str:
-        """The text observation now."""
+        """The current text observation."""
 
     @abstractmethod
     def advance(self, action: Any) -> Outcome:
         """Carries out a valid native action."""
 
     def answer_form(self) -> AnswerForm:
-        """What an action is when it is said now: from it follow `parse_action` and `say_action`.
+        """The written form of an action at this moment, from which `parse_action` and `say_action` are derived.
 
-        By default what the action space suggests: a number for `Discrete`, a JSON object for a `Dict` of numbers
-        and texts. A scenario gives names by which an agent speaks: ``Choice("server", 5)``, a `Record` of fields.
+        Derived from the action space by default: a number for `Discrete`, a JSON object for a `Dict` of numbers and
+        texts. A scenario overrides it with the names that agents use: ``Choice("server", 5)``, a `Record` of fields.
         """
         form = form_of(self.action_space)
         if form is None:
@@ -291,7 +291,7 @@ class Environment(gymnasium.Env[Any, Any]):
         return form
 
     def parse_action(self, text: str) -> Any:
-        """Reads an action from what an agent wrote, in the order that ``infraray.answers.reader`` says.
+        """Reads an action from an agent's text, trying the forms in the order of ``infraray.answers.reader``.
 
         Raises:
             InvalidAction: one line with the reason and what would be valid.
@@ -304,72 +304,72 @@ class Environment(gymnasium.Env[Any, Any]):
 
     @abstractmethod
     def default_action(self) -> Any:
-        """The harmless action that is taken in place of an invalid one."""
+        """The harmless action that replaces an invalid one."""
 
     @abstractmethod
     def measure(self) -> Measures:
-        """What the episode achieved so far."""
+        """What the episode has achieved so far."""
 
     @abstractmethod
     def bound(self) -> float:
-        """The best score known or provable for this task as far as `progress`."""
+        """The best score known or provable for this task up to `progress`."""
 
     def progress(self) -> int:
-        """How far into its task the episode is: floor and bound are the same for equal progress.
+        """How far the episode has got in its task; floor and bound are the same for equal progress.
 
-        The actions played, unless an action takes the task further at one time than at another.
+        The number of actions played, unless some actions take the task further than others.
         """
         return self.played
 
     def exclusively(self) -> AbstractContextManager[None]:
-        """Is held by whoever plays an episode from before its reset to its end; in it, a measured scenario waits."""
+        """A context held while an episode is played, from before its reset to its end; measured scenarios wait here."""
         return nullcontext()
 
     def parts(self) -> tuple[Any, ...]:
-        """Classes, and modules by name, that decide its outcomes and that no import of its own leads to.
+        """Classes, and modules by name, that influence its outcomes but are not reachable through its own imports.
 
-        What is looked up by a name under these parameters, and programs that it starts: their code is part of an
-        episode's identity, as the class's own and what that imports is (`infraray.code_identity`).
+        These are what it looks up by name under these parameters and the programs that it starts. Their code is part
+        of an episode's identity, like that of the class and its imports (`infraray.code_identity`).
         """
         return ()
 
     def best_agent(self) -> str | None:
-        """The spec of the agent that plays well with these parameters: `expert`, unless a scenario knows a better."""
+        """The spec of an agent that plays well with these parameters: `expert` unless a scenario knows better."""
         return self.expert
 
     def floor(self) -> float | None:
-        """A fixed floor; None (the default) means the score that the ``random`` agent gets."""
+        """A fixed floor; None (the default) means the score of the ``random`` agent."""
         return None
 
     def check_action(self, action: Any) -> Any:
-        """Returns a native action in its plain form; NumPy's and others' arrays of one element are that element.
+        """Returns a native action in its plain form; arrays of one element become that element.
 
         Raises:
             InvalidAction: one line with the reason and what would be valid.
-            InfrarayError: an array or tensor stands for no action.
+            InfrarayError: an array or tensor that is not an action.
         """
         space = self.action_space
         if isinstance(space, spaces.Discrete):
-            # Most actions are, and a call costs as much as the rest of a simulator's step.
+            # Most actions are plain, and a call costs as much as the rest of a simulator's step.
             return action if type(action) is int and 0 <= action < space.n else whole_number(action, int(space.n))
         action = plain(space, action)
         if not space.contains(action):
             raise InvalidAction(f"the action {_shorten(action)} is not a member of {space}")
         return action
 
-    # What Gymnasium asks for.
+    # The Gymnasium interface.
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Starts a task. ``seed`` fixes it completely; without one, the next task of the last seed's series starts.
+        """Starts a task. ``seed`` determines it completely; without one, the next task of the last seed's series.
 
         Returns:
-            The first observation, an `Observation` or with ``text=False`` a `NumericObservation`, and facts of it.
+            The first observation, an `Observation` or with ``text=False`` a `NumericObservation`, and its info.
 
         Raises:
-            InfrarayError: the seed is no whole number of at least 0, or there are ``options``, of which none is known.
+            InfrarayError: the seed is not a whole number of at least 0, or there are ``options``; none are known.
         """
         if options:
-            raise InfrarayError(f"{self.scenario}: options={_shorten(options)}: a reset knows none; leave them out")
+            raise InfrarayError(f"{self.scenario}: options={_shorten(options)}: reset() has no options; leave them out")
         seed = None if seed is None else checked_seed(seed, self.scenario)
         super().reset(seed=seed)
         task_seed = int(self.np_random.integers(2**31)) if seed is None else seed
@@ -386,8 +386,8 @@ class Environment(gymnasium.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Takes a native action or text.
 
-        ``info`` holds ``valid``, where it was invalid ``reason``, and where the scenario defines them ``safe`` and
-        ``extra``; ``info["action"]`` is the action as understood, None where nothing was carried out (`StepInfo`).
+        ``info`` holds ``valid``; ``reason`` if the action was invalid; ``safe`` and ``extra`` if the scenario defines
+        them; and ``action``, the action as understood, None if nothing was carried out (`StepInfo`).
         """
         if self.task is None:
             raise InfrarayError(f"{self.scenario}: step() before reset(); call reset(seed=...) first")
@@ -425,13 +425,13 @@ class Environment(gymnasium.Env[Any, Any]):
         return self._observe(reason), reward * self.reward_scale, terminated, truncated, info
 
     def render(self) -> str | None:
-        """The state in words, with ``render_mode="ansi"``; a warning and nothing with one that there is not."""
+        """The state in words with ``render_mode="ansi"``; without it, None and a warning."""
         if self.render_mode not in (None, "ansi"):
             gymnasium.logger.warn(f"{self.scenario}: render_mode={self.render_mode!r} shows nothing; give 'ansi'")
         return self.words() if self.render_mode == "ansi" else None
 
     def verdict(self) -> Measures:
-        """What the episode achieved; an episode that an invalid action ended says so."""
+        """What the episode achieved, and whether an invalid action ended it."""
         if self.task is None:
             raise InfrarayError(f"{self.scenario}: verdict() before reset(); call reset(seed=...) first")
         measures = self.measure()
@@ -443,7 +443,7 @@ class Environment(gymnasium.Env[Any, Any]):
         return Measures(measures.score, measures.correct, measures.safe, measures.metrics, failure)
 
     def options(self) -> dict[str, Any]:
-        """The arguments that are the same for every scenario, as given: part of an episode's identity."""
+        """The arguments common to all scenarios, as given; part of an episode's identity."""
         return {
             "text": self.text,
             "invalid_action": self.invalid_action,
@@ -477,7 +477,7 @@ class Environment(gymnasium.Env[Any, Any]):
         return observation
 
     def _after_invalid_action(self) -> Any:
-        """The action that is carried out in place of an invalid one, None where nothing is."""
+        """The action that replaces an invalid one, None if nothing is carried out."""
         if self.invalid_action == "end":
             self._ended_by_invalid_action = True
             return None
@@ -508,7 +508,7 @@ def _shorten(value: Any) -> str:
 
 
 def _printable(reason: str) -> str:
-    """A reason as it is told and kept: it quotes what an agent wrote, which may be anything and of any length."""
+    """A reason fit to show and store: it quotes the agent's text, which may hold anything and be of any length."""
     bounded = reason if len(reason) <= MAX_REASON_LENGTH else f"{reason[: MAX_REASON_LENGTH - 3]}..."
     return "".join(character if character in TEXT_CHARACTERS else "?" for character in bounded)
 

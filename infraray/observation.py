@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 NEVER = 1e-12
-"""Probability of a draw that bounds may leave out, where a distribution has none."""
+"""Probability of a draw beyond the stated bounds, where a distribution is unbounded."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class ObservedField:
     """A named, contiguous part of the numeric observation.
 
     Args:
-        name: the field's name, as an agent reads it: ``observation.queue_lengths``.
-        size: how many numbers it holds.
-        unit: the unit of its numbers, "1" for counts and ratios.
-        description: one sentence, for the manual and for the data's readers.
-        low: the smallest possible number.
-        high: the largest possible number (finite, so that learners can scale by it).
+        name: the field's name, as an agent accesses it: ``observation.queue_lengths``.
+        size: number of values it holds.
+        unit: the unit of its values, "1" for counts and ratios.
+        description: one sentence, for the manual and for readers of the data.
+        low: the smallest possible value.
+        high: the largest possible value (finite, so that learners can scale by it).
     """
 
     name: str
@@ -36,7 +36,7 @@ class ObservedField:
 
 
 class ObservationLayout:
-    """Where each field stands in the numeric observation."""
+    """The position of each field in the numeric observation."""
 
     def __init__(self, fields: Sequence[ObservedField]) -> None:
         self.fields = tuple(fields)
@@ -54,7 +54,7 @@ class ObservationLayout:
         return Box(low, high, dtype=np.float64)
 
     def describe(self) -> list[dict[str, Any]]:
-        """The layout as plain data, kept beside stored trajectories."""
+        """The layout as plain data, stored beside the trajectories."""
         return [{"name": f.name, "size": f.size, "unit": f.unit, "description": f.description} for f in self.fields]
 
 
@@ -84,18 +84,18 @@ class Observation(dict[str, Any]):
 
 
 class NumericObservation(np.ndarray[Any, np.dtype[np.float64]]):  # NDArray is an alias, not a class, in NumPy 2.5
-    """An observation of numbers alone: the vector itself, whose parts have names.
+    """An observation that consists of numbers alone: the vector itself, with named parts.
 
-    It is a NumPy array of shape ``(size,)``, or ``(tasks, size)`` of many tasks at once, and
+    It is a NumPy array of shape ``(size,)``, or ``(tasks, size)`` for many tasks at once, and
     ``observation.queue_lengths`` is the part with that name, of shape ``(..., size of the part)``.
-    As in an `Observation` the whole is ``observation["numeric_observation"]`` too, so that an agent
-    need not know which of both it is given.
+    The whole vector is also ``observation["numeric_observation"]``, as in an `Observation`, so an agent need not know
+    which of the two it gets.
     """
 
     layout: ObservationLayout | None
 
     def __new__(cls, layout: ObservationLayout, numbers: NDArray[np.float64]) -> Self:
-        """The numbers, not copied, in the order of the layout along the last axis."""
+        """A view of the numbers, ordered along the last axis as the layout says."""
         observation = numbers.view(cls)
         observation.layout = layout
         return observation
@@ -109,11 +109,11 @@ class NumericObservation(np.ndarray[Any, np.dtype[np.float64]]):  # NDArray is a
         )
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The whole for ``numeric_observation``, for any other name ``default``: as of an `Observation`."""
+        """The whole vector for ``numeric_observation``, otherwise ``default``, as an `Observation` does."""
         return self[name] if name == "numeric_observation" else default
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
-        # A part that was cut out has the layout of the whole and names nothing.
+        # A slice inherits the layout of the whole vector, but no longer has named parts.
         is_whole = self.layout is not None and self.shape[-1:] == (self.layout.size,)
         place = _place(self.layout if is_whole else None, name)
         numbers: NDArray[np.float64] = self.view(np.ndarray)
@@ -124,7 +124,7 @@ class NumericObservation(np.ndarray[Any, np.dtype[np.float64]]):  # NDArray is a
 
 
 def _place(layout: ObservationLayout | None, name: str) -> slice:
-    """Where a field stands in the vector."""
+    """The slice of the vector that a field occupies."""
     if layout is None or name not in layout.slices:
         shown = ", ".join(layout.slices) if layout is not None else "nothing numeric"
         raise AttributeError(f"the observation has no field {name}; it shows {shown}")

@@ -20,11 +20,11 @@ def parameter(default: Any, *, unit: str, description: str, only_when: Sequence[
     """A field of a `Parameters` model.
 
     Args:
-        default: its value where none is given.
+        default: the value if none is given.
         unit: "1" for counts and ratios, "" for names.
         description: a sentence.
-        only_when: conditions that must all hold for it to have an effect; where one does not, giving
-            it another value than the default is refused.
+        only_when: conditions that must all hold for it to have an effect; otherwise any value but the default is
+            refused.
         constraints: pydantic's.
     """
     extra: dict[str, Any] = {"unit": unit, "only_when": tuple(only_when)}
@@ -32,7 +32,7 @@ def parameter(default: Any, *, unit: str, description: str, only_when: Sequence[
 
 
 def meaning(field: FieldInfo) -> str:
-    """A field's description, and when it has an effect."""
+    """A field's description and the conditions under which it has an effect."""
     told = " and ".join(map(str, conditions(field)))
     return f"{field.description}; only where {told}" if told else field.description or ""
 
@@ -44,20 +44,20 @@ def conditions(field: FieldInfo) -> tuple[Is, ...]:
 
 
 class Parameters(StrictModel):
-    """Base of every scenario's parameters: immutable, no unknown names, hashable through JSON."""
+    """Base of every scenario's parameters: immutable, without unknown names, hashable through JSON."""
 
     @classmethod
     def parse(cls, owner: str, values: Mapping[str, Any], preset: Mapping[str, Any] | None = None) -> Self:
-        """Validates ``values``, and what they leave open of a ``preset``; ``owner`` starts each line of an error.
+        """Validates ``values``, completed from a ``preset``; ``owner`` begins each line of an error.
 
-        NumPy's numbers and arrays are the numbers and lists that they hold.
+        NumPy scalars and arrays are converted to numbers and lists.
 
-        Values of the preset that have no effect beside the others become defaults again, so that
-        parameters that are written down can be read back.
+        Values of the preset that have no effect given the others are reset to their defaults, so that stored
+        parameters can be read back.
 
         Raises:
-            UnknownArgument: a name is none of the fields; it is said in Python's words as well.
-            InfrarayError: one line a field that is wrong or has no effect, each with the value and the fix.
+            UnknownArgument: a name is not a field; the message also has Python's usual wording.
+            InfrarayError: one line per field that is wrong or has no effect, with the value and the fix.
         """
         values = {name: _without_numpy(value) for name, value in values.items()}
         try:
@@ -76,7 +76,7 @@ class Parameters(StrictModel):
         )
 
     def without_effect(self) -> dict[str, str]:
-        """Why parameters with another value than the default have no effect beside the others, by name."""
+        """Why parameters that differ from their defaults have no effect given the others, by name."""
         return {
             name: condition.broken(self)
             for name, field in type(self).model_fields.items()
@@ -90,7 +90,7 @@ class Parameters(StrictModel):
 
 
 def _explained(error: ValidationError, model: type[Parameters], owner: str) -> InfrarayError:
-    """What is wrong with a model's values, a line a field."""
+    """What is wrong with a model's values, one line per field."""
     lines, kind = [], InfrarayError
     for place, line in explain_validation(error, model):
         if len(place) == 1 and place[0] not in model.model_fields:
@@ -101,7 +101,7 @@ def _explained(error: ValidationError, model: type[Parameters], owner: str) -> I
 
 
 def _without_numpy(value: Any) -> Any:
-    """A value with Python's numbers and lists in place of NumPy's."""
+    """A value with NumPy scalars and arrays replaced by Python numbers and lists."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     if type(value) in (list, tuple):

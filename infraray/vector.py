@@ -24,24 +24,24 @@ from infraray.observation import NumericObservation
 from infraray.seeds import checked_seed, is_whole
 
 Rows = NDArray[np.int64]
-"""Numbers of tasks, shape ``(some,)``."""
+"""Task indices, shape ``(some,)``."""
 
 
 class VectorEnvironment(VectorEnv[Any, Any, Any]):
-    """Base of the scenarios' vector environments.
+    """Base class of the scenarios' vector environments.
 
-    Observations are `NumericObservation` of shape ``(num_envs, layout.size)``. An action out of
-    range is a caller's mistake here and raises; how agents' invalid actions are treated is the
-    single environment's business.
+    Observations are `NumericObservation` of shape ``(num_envs, layout.size)``. An action out of range is the caller's
+    mistake and raises; handling agents' invalid actions is left to the single environment.
 
-    What follows a task's end is said by ``autoreset_mode``, in Gymnasium's sense, and repeated in ``metadata``:
+    What happens after a task ends is set by ``autoreset_mode``, in Gymnasium's sense, and repeated in ``metadata``:
 
-    - ``NextStep``: the row's next step takes no action and starts a new task, with reward 0.
-    - ``SameStep``: the new task starts at once; ``final_obs`` and ``final_info`` in ``info`` are of the old one's end.
-    - ``Disabled``: nothing is reset on the way. A task that has ended waits, ``terminated`` and with reward 0, for a
-      reset whose ``reset_mask`` marks it; when all have ended, a step raises.
+    - ``NextStep``: the row's next step ignores its action and starts a new task, with reward 0.
+    - ``SameStep``: the new task starts at once; ``final_obs`` and ``final_info`` in ``info`` describe the old one's
+      end.
+    - ``Disabled``: nothing is reset automatically. A task that has ended stays ``terminated``, with reward 0, until a
+      reset marks it in ``reset_mask``; once all have ended, a step raises.
 
-    New tasks without a seed follow from the row's last seed as those of the single environment do. In the rows that
+    New tasks without a seed are derived from the row's last seed, as in the single environment. In the rows that
     ``info["_score"]`` marks, tasks have ended with the scores in ``info["score"]`` (``SameStep``: in ``final_info``).
 
     Args:
@@ -73,49 +73,50 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.rows = np.arange(self.num_envs)
         self.seeds: list[int] | None = None
-        """The seeds of the tasks that are played now."""
+        """The seeds of the tasks being played."""
         self._series: list[np.random.Generator | int | None] = [None] * self.num_envs
-        """What the seeds of each row's next tasks are drawn from, as a seed until it is needed."""
+        """The generators of each row's next seeds; only a seed until a generator is needed."""
         self._over = np.zeros(self.num_envs, bool)
-        """Rows whose task has ended and that have no other yet."""
+        """Rows whose task has ended and has not been replaced yet."""
         self._scores = np.full(self.num_envs, np.nan)
         self._last_numbers = np.zeros(self.observation_space.shape or ())
 
     @abstractmethod
     def begin(self, seeds: Sequence[int]) -> None:
-        """Generates one task a seed and puts each before its first decision."""
+        """Generates one task per seed and advances each to its first decision."""
 
     @abstractmethod
     def restart(self, rows: Rows, seeds: Sequence[int]) -> None:
-        """Puts new tasks in place of those of some rows, one a seed; the others go on."""
+        """Replaces the tasks of some rows with new ones, one per seed; the others continue."""
 
     @abstractmethod
     def numbers(self) -> NDArray[np.float64]:
-        """The numeric observations now, a fresh array of shape ``(num_envs, layout.size)``."""
+        """The current numeric observations, a fresh array of shape ``(num_envs, layout.size)``."""
 
     @abstractmethod
     def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Carries out one valid action a task; what it does to tasks that have ended does not matter.
+        """Carries out one valid action per task; its effect on tasks that have ended does not matter.
 
         Returns:
-            Rewards of shape ``(num_envs,)``, and which tasks have ended (one value where all end together).
+            Rewards of shape ``(num_envs,)``, and which tasks have ended (one value if all end together).
         """
 
     @abstractmethod
     def scores(self) -> NDArray[np.float64]:
-        """The scores so far, shape ``(num_envs,)``; NaN where nothing was scored yet."""
+        """The scores so far, shape ``(num_envs,)``; NaN if nothing has been scored yet."""
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NumericObservation, dict[str, Any]]:
-        """Starts a task in every row, or in those that ``options["reset_mask"]`` marks.
+        """Starts a task in every row, or in the rows marked by ``options["reset_mask"]``.
 
         Args:
-            seed: row 0's, the others have the following; or one a row, None for the next of its series.
+            seed: row 0's seed, followed by consecutive ones for the other rows; or one per row, None for the next of
+                its series.
             options: ``reset_mask``, an array of ``num_envs`` truth values, at least one of them true.
 
         Raises:
-            InfrarayError: a seed or an option is none, or a row that is not marked has no task yet.
+            InfrarayError: a seed or an option is invalid, or an unmarked row has no task yet.
         """
         rows = self._rows_to_reset({} if options is None else options)
         given = self._seeds_given(seed)
@@ -129,7 +130,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
     def step(
         self, actions: NDArray[np.int64]
     ) -> tuple[NumericObservation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Takes one action a task."""
+        """Takes one action per task."""
         mode, over = self.autoreset_mode, self._over
         some_over = bool(over.any())
         if self.seeds is None or (mode == AutoresetMode.DISABLED and some_over and over.all()):
@@ -151,7 +152,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         return self._observe(), rewards, ended, np.zeros(self.num_envs, bool), info
 
     def _play(self, actions: NDArray[np.int64], some_over: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Rewards, and which of the tasks that were not over have ended now; keeps what they ended with."""
+        """Rewards, and which running tasks have just ended; keeps their final results."""
         if some_over and self._over.all():
             return np.zeros(self.num_envs), np.zeros(self.num_envs, bool)
         rewards, ends = self.advance(actions)
@@ -167,14 +168,14 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         return rewards, ended
 
     def _observe(self) -> NumericObservation:
-        """What is seen now, of tasks that wait for a reset what was seen last."""
+        """The current observations; for tasks waiting for a reset, their last ones."""
         numbers = self.numbers()
         if self.autoreset_mode == AutoresetMode.DISABLED and self._over.any():
             numbers[self._over] = self._last_numbers[self._over]
         return NumericObservation(self.single.layout, numbers)
 
     def _rows_apart(self, marked: NDArray[np.bool_]) -> NDArray[np.object_]:
-        """The observations of some rows, one an entry, None in the others: Gymnasium's form of ``final_obs``."""
+        """The observations of some rows, one per entry, None for the others: Gymnasium's form of ``final_obs``."""
         apart = np.full(self.num_envs, None, dtype=object)
         numbers = self.numbers()
         for row in np.flatnonzero(marked):
@@ -182,7 +183,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         return apart
 
     def _start(self, rows: Rows, given: Sequence[int | None] | None = None) -> None:
-        """Starts tasks of the given seeds, and where there is none of the next of the row's series."""
+        """Starts tasks with the given seeds, or the next of the row's series where none is given."""
         wanted = [None] * len(rows) if given is None else given
         pairs = zip(rows.tolist(), wanted, strict=True)
         seeds = [self._next_seed(row) if seed is None else seed for row, seed in pairs]
@@ -198,7 +199,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         self._scores[rows] = np.nan
 
     def _next_seed(self, row: int) -> int:
-        """What the single environment draws in `reset` without a seed."""
+        """The seed that the single environment draws in a `reset` without one."""
         series = self._series[row]
         if series is None:
             series = int(self.np_random.integers(2**31))
@@ -212,7 +213,7 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
         unknown = options.keys() - {"reset_mask"}
         if unknown:
             raise InfrarayError(
-                f"{owner}: options: unknown {', '.join(sorted(map(str, unknown)))}; known is reset_mask"
+                f"{owner}: options: unknown {', '.join(sorted(map(str, unknown)))}; only reset_mask is known"
             )
         if "reset_mask" not in options:
             return self.rows
@@ -222,18 +223,18 @@ class VectorEnvironment(VectorEnv[Any, Any, Any]):
                 f"{owner}: reset_mask={shown(mask)}: must be an array of {count} truth values, not all false"
             )
         if self.seeds is None and not mask.all():
-            raise InfrarayError(f"{owner}: reset_mask: rows that are not marked have no task yet; reset all first")
+            raise InfrarayError(f"{owner}: reset_mask: the other rows have no task yet; reset all of them first")
         return np.flatnonzero(mask)
 
     def _seeds_given(self, seed: Any) -> list[int | None]:
-        """One a row."""
+        """One seed per row."""
         owner, count = self.single.scenario, self.num_envs
         if seed is None:
             return [None] * count
         if isinstance(seed, list | tuple | range | np.ndarray) and np.ndim(np.asarray(seed, object)) == 1:
             if len(seed) != count:
                 raise InfrarayError(
-                    f"{owner}: seed: must be one number or {count} numbers, one a task, not {len(seed)}"
+                    f"{owner}: seed: must be one number or {count} numbers, one per task, not {len(seed)}"
                 )
             return [None if value is None else checked_seed(value, owner) for value in seed]
         first = checked_seed(seed, owner)

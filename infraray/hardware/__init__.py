@@ -1,1 +1,1 @@
-"""What a machine has to serve models with, and what it can do at most."""
+"""The hardware that serves models, and its peak performance."""

@@ -1,4 +1,4 @@
-"""One measurement at a time on the same devices, whoever makes it."""
+"""A lock that allows one measurement at a time on the same devices, across processes."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from infraray.errors import InfrarayError
 from infraray.hardware.machine import device_names
 
 _FOLDER = Path("/tmp")
-"""The same for every user, wherever their temporary files are."""
+"""The same for every user, regardless of where their temporary files are."""
 
 
 class DeviceLock:
-    """Keeps all others, in this process and in others, from measuring on the devices that this process sees."""
+    """Keeps everybody else, in this process and others, from measuring on the devices that this process sees."""
 
     def __init__(self) -> None:
         self._depth = 0
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Waits until nobody else has any of the devices, and keeps them; who has them may ask again.
+        """Waits until nobody else holds any of the devices, then holds them; reentrant.
 
         Raises:
-            InfrarayError: a lock's file cannot be opened.
+            InfrarayError: a lock file cannot be opened.
         """
         with ExitStack() as taken:
             if self._depth == 0:
-                # Everybody takes them in one order, so that no two wait for each other.
+                # Everybody takes them in the same order, which rules out deadlocks.
                 for name in device_names():
-                    # A lock belongs to what was opened here, not to the process: threads exclude each other too.
+                    # A lock belongs to the open file description, not to the process, so threads exclude each other
+                    # too.
                     descriptor = _open(_FOLDER / f"infraray-bench-{name}.lock")
                     taken.callback(os.close, descriptor)
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
-                    # Systems delete what is old in /tmp.
+                    # Systems delete old files in /tmp.
                     os.utime(descriptor)
             self._depth += 1
             try:
@@ -46,10 +47,10 @@ class DeviceLock:
 
 
 def _open(path: Path) -> int:
-    """Opens a file that every user may write, and makes it where there is none."""
+    """Opens a file that every user may write, creating it if it does not exist."""
     try:
         try:
-            # Not made at once: in a folder like /tmp, Linux lets nobody "create" the file that another user has.
+            # Opened before created: in a folder like /tmp, Linux refuses O_CREAT on a file that another user owns.
             return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
         except FileNotFoundError:
             pass
@@ -57,7 +58,7 @@ def _open(path: Path) -> int:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        # The file mode mask may have taken something away.
+        # The umask may have removed permissions.
         os.fchmod(descriptor, 0o666)
         return descriptor
     except OSError as error:

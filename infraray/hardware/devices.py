@@ -1,4 +1,4 @@
-"""What devices can do at most: GPUs by their data sheets, this machine's cores as measured."""
+"""Peak performance of devices: GPUs by their data sheets, this machine's cores as measured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from infraray.errors import InfrarayError, did_you_mean
 
 @dataclass(frozen=True)
 class Device:
-    """What a device can do at most.
+    """The peak performance of a device.
 
     Args:
         name: its name.
-        memory_bytes_per_s: bandwidth of its memory.
-        cache_bytes: its last cache: what stays there from step to step is not read from memory.
-        flops: dense floating-point operations/s by bits of an operand.
+        memory_bytes_per_s: its memory bandwidth.
+        cache_bytes: size of its last-level cache, whose contents are not read from memory in every step.
+        flops: dense floating-point operations/s by operand width in bits.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Device:
     flops: Mapping[int, float]
 
     def flops_at(self, bits: float) -> float:
-        """Operations/s for operands of ``bits``: the fastest at least so wide; wider ones than listed may be cut."""
+        """Operations/s for operands of ``bits``: the fastest of at least that width; wider ones may be truncated."""
         return max((rate for width, rate in self.flops.items() if width >= bits), default=self.flops[max(self.flops)])
 
 
@@ -59,7 +59,7 @@ DEVICES = {
         Device("V100", 900e9, 6e6, {16: 125e12}),
     )
 }
-"""Figures of the makers' data sheets, without sparsity."""
+"""Figures from the manufacturers' data sheets, without sparsity."""
 
 _NVIDIA_NAMES = {
     "A100-SXM4-40GB": "A100-40GB",
@@ -71,18 +71,18 @@ _NVIDIA_NAMES = {
     "H100 80GB HBM3": "H100-SXM",
     "RTX 4090": "RTX-4090",
 }
-"""Parts of what nvidia-smi calls a device, where that differs from the name here."""
+"""Parts of nvidia-smi's names for devices that differ from the names here."""
 
 
 def find_device(name: str) -> Device:
-    """The device of a name: one of `DEVICES`, or what nvidia-smi calls it.
+    """Finds a device by its name: one of `DEVICES`, or nvidia-smi's.
 
-    A name is found as whole words: an A10G or a GH200 is no A10 and no H200. What follows as a word of
-    its own (``H200 NVL``) is a slower form, for which the bounds hold as well; a number behind a hyphen
-    is another device (``H20-3e``) or a share of one (``A10-24Q``).
+    Names match as whole words: an A10G is not an A10, nor a GH200 an H200. A following word (``H200 NVL``) names a
+    slower variant, for which the bounds hold as well; a suffix after a hyphen names another device (``H20-3e``) or a
+    share of one (``A10-24Q``).
 
     Raises:
-        InfrarayError: it is not known.
+        InfrarayError: the device is unknown.
     """
     for part, known in (*_NVIDIA_NAMES.items(), *((known, known) for known in sorted(DEVICES, key=len, reverse=True))):
         if re.search(rf"(?<![a-z0-9]){re.escape(part)}(?![a-z0-9]|-\d)", name, re.IGNORECASE):
@@ -91,10 +91,10 @@ def find_device(name: str) -> Device:
 
 
 def measure_cpu(seconds: float = 1.0) -> Device:
-    """What this machine's cores do together in NumPy: float32 products, and reading of a large array.
+    """Measures what this machine's cores do together in NumPy: float32 products and reading a large array.
 
     Args:
-        seconds: how long to measure; the best counts.
+        seconds: how long to measure; the best result counts.
     """
     size = 1024
     left, right = (np.random.default_rng(seed).random((size, size), np.float32) for seed in (0, 1))
@@ -108,7 +108,7 @@ def measure_cpu(seconds: float = 1.0) -> Device:
         np.dot(long, long)
         read = time.perf_counter()
         rates["flops"] = max(rates["flops"], 2 * size**3 / (multiplied - began))
-        # The two operands are one array: each element comes from memory once.
+        # Both operands are the same array, so each element is read from memory once.
         rates["bytes"] = max(rates["bytes"], long.nbytes / (read - multiplied))
     return Device("CPU", rates["bytes"], _cpu_cache_bytes(), {32: rates["flops"]})
 

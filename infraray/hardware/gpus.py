@@ -1,4 +1,4 @@
-"""The GPUs of this machine, as NVIDIA's driver tells of them through its library. Needs ``infraray[inference]``."""
+"""The GPUs of this machine as reported by NVIDIA's driver through its library. Needs ``infraray[inference]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from infraray.errors import InfrarayError
 
 _DRIVER = Path("/proc/driver/nvidia/version")
-"""Is there where the driver is loaded."""
+"""Exists if the driver is loaded."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Gpu:
 
     Args:
         name: its name.
-        memory_mib: its own memory; 0 for one that shares the machine's.
-        uuid: what it is called whatever CUDA_VISIBLE_DEVICES says.
+        memory_mib: its own memory; 0 if it shares the machine's.
+        uuid: its identifier, independent of CUDA_VISIBLE_DEVICES.
         driver: the driver's version.
     """
 
@@ -32,10 +32,10 @@ class Gpu:
 
 @cache
 def listed_gpus() -> tuple[Gpu, ...]:
-    """All GPUs of this machine, in the order of the PCI bus; none where there is no driver, or it tells of none.
+    """All GPUs of this machine, in PCI bus order; empty if there is no driver or it reports none.
 
     Raises:
-        InfrarayError: there is a driver, and no way to ask it.
+        InfrarayError: there is a driver but no way to query it.
     """
     try:
         import pynvml

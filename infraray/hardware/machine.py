@@ -1,4 +1,4 @@
-"""What this machine has to serve a model with."""
+"""This machine's hardware for serving a model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from infraray.hardware.gpus import Gpu, listed_gpus
 
 @dataclass(frozen=True)
 class Hardware:
-    """What figures depend on, and what an agent is told.
+    """The hardware that figures depend on and that agents are shown.
 
     Args:
         processor: its name.
-        cores: that this process may use.
-        memory_gib: of the machine.
+        cores: the cores that this process may use.
+        memory_gib: the machine's memory.
         gpus: the name of each GPU that this process sees.
-        gpu_memory_gib: of each of them.
+        gpu_memory_gib: memory of each GPU.
     """
 
     processor: str
@@ -39,21 +39,21 @@ class Hardware:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What makes figures comparable."""
+        """The fields that must agree for figures to be comparable."""
         return {"processor": self.processor, "cores": self.cores, "gpus": list(self.gpus)}
 
     def device(self) -> Device:
-        """What a model runs on, with its limits: the GPU by its data sheet, or the cores as measured now.
+        """The device that a model runs on, with its limits: the GPU by its data sheet, or the cores as measured now.
 
         Raises:
-            InfrarayError: the GPU's data sheet is not known.
+            InfrarayError: the GPU's data sheet is unknown.
         """
         return find_device(self.gpus[0]) if self.gpus else measure_cpu()
 
 
 @cache
 def this_machine() -> Hardware:
-    """Looks at this machine once.
+    """Inspects this machine, once.
 
     Raises:
         InfrarayError: see `listed_gpus`.
@@ -70,17 +70,17 @@ def this_machine() -> Hardware:
 
 
 def device_names() -> list[str]:
-    """What this process may compute on, sorted: a name for each GPU that it sees; the cores without any.
+    """The devices that this process may compute on, sorted: one name per visible GPU, or the cores if there is none.
 
-    A GPU's name is its UUID, whatever CUDA_VISIBLE_DEVICES calls it. What the driver does not list, such
-    as a part of a GPU (MIG), keeps the name that it has there.
+    A GPU's name is its UUID, whatever CUDA_VISIBLE_DEVICES calls it. Devices that the driver does not list, such as a
+    slice of a GPU (MIG), keep the name that they have there.
     """
     listed, shown = listed_gpus(), _shown()
     if shown is None:
         nodes = [node.name.removeprefix("nvidia") for node in Path("/dev").glob("nvidia[0-9]*")]
         names = [gpu.uuid for gpu in listed] or nodes
     elif any(word.isdigit() for word in shown) and not _cuda_counts_as_listed(listed):
-        # An index may mean any of them.
+        # An index may mean any of the GPUs.
         names = [gpu.uuid for gpu in listed]
     else:
         names = [name for word in shown for name in [gpu.uuid for gpu in _meant(word, listed)] or [word]]
@@ -88,7 +88,7 @@ def device_names() -> list[str]:
 
 
 def _shown() -> list[str] | None:
-    """What CUDA_VISIBLE_DEVICES names, -1 for no GPU left out; None where it is not set and all are seen."""
+    """The entries of CUDA_VISIBLE_DEVICES without -1 (no GPU); None if it is not set and all are visible."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return (
         None if visible is None else [word for said in visible.split(",") if (word := said.strip()) not in ("", "-1")]
@@ -96,7 +96,7 @@ def _shown() -> list[str] | None:
 
 
 def _meant(word: str, listed: Sequence[Gpu]) -> list[Gpu]:
-    """The GPU that a word of CUDA_VISIBLE_DEVICES names, by its index or the beginning of its UUID."""
+    """The GPU that an entry of CUDA_VISIBLE_DEVICES names, by index or by the beginning of its UUID."""
     return [
         gpu
         for number, gpu in enumerate(listed)
@@ -105,7 +105,7 @@ def _meant(word: str, listed: Sequence[Gpu]) -> list[Gpu]:
 
 
 def _cuda_counts_as_listed(listed: Sequence[Gpu]) -> bool:
-    """Whether CUDA's indices are the driver's: by default CUDA counts the fastest first, so among equal ones."""
+    """Whether CUDA's indices equal the driver's; by default CUDA puts the fastest first, so only among equal GPUs."""
     return os.environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in listed}) < 2
 
 

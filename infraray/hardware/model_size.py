@@ -1,4 +1,4 @@
-"""What of a model decides its speed, read from its configuration."""
+"""The sizes of a model that determine its speed, read from its configuration."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from infraray.errors import InfrarayError
 
 @dataclass(frozen=True)
 class ModelSize:
-    """What of a model decides its speed.
+    """The sizes of a model that determine its speed.
 
     Args:
-        parameters: all of them.
-        layer_parameters: those in the layers that one token goes through; fewer than there are in
-            a mixture of experts.
-        head_parameters: those of the vocabulary's head, which only sampled tokens need.
-        weight_bits: bits of one parameter as it is stored.
+        parameters: the total number.
+        layer_parameters: those in the layers that one token passes through; in a mixture of experts, fewer than there
+            are.
+        head_parameters: those of the output head, which only sampled tokens need.
+        weight_bits: bits per stored parameter.
         kv_values_per_token: keys and values that one token adds to the cache.
-        kv_bits: bits of one of these.
-        attention_flops_per_pair: operations for one token that attends to one other.
+        kv_bits: bits per key or value.
+        attention_flops_per_pair: operations for one token to attend to one other.
     """
 
     parameters: int
@@ -35,23 +35,22 @@ class ModelSize:
 
     @property
     def weight_bytes(self) -> float:
-        """Bytes that a decoding step of one sequence reads."""
+        """Bytes of weights that a decoding step of one sequence reads."""
         return (self.layer_parameters + self.head_parameters) * self.weight_bits / 8
 
     @property
     def kv_bytes_per_token(self) -> float:
-        """Bytes of one token in the cache."""
+        """Bytes per token in the cache."""
         return self.kv_values_per_token * self.kv_bits / 8
 
 
 def model_size(folder: str | Path) -> ModelSize:
-    """Reads a model's size from ``config.json``: shapes and data type; the weights are not needed.
+    """Reads a model's sizes from the shapes and data type in ``config.json``; the weights are not needed.
 
-    Knows decoders of the Llama kind (Llama, Mistral, Qwen, Gemma and others), with grouped heads
-    and with mixtures of experts.
+    Supports Llama-style decoders (Llama, Mistral, Qwen, Gemma and others), with grouped heads and mixtures of experts.
 
     Raises:
-        InfrarayError: the file cannot be read or misses a shape.
+        InfrarayError: the file cannot be read or lacks a shape.
     """
     path = Path(folder) / "config.json"
     try:

@@ -1,1 +1,1 @@
-"""Means with their uncertainty, paired differences and what they say; for reports and for searches."""
+"""Means with their uncertainty, and paired differences with their verdicts; for reports and searches."""

@@ -1,16 +1,16 @@
 """Paired comparisons: who beats whom on the same tasks.
 
-Every agent plays the same tasks (common random numbers), so a difference is taken task by task,
-after averaging repetitions, over the tasks that both have a score on; a forfeited one has one
-(`infraray.statistics.forfeits`). Its interval is that of `infraray.statistics.intervals`. A difference whose 95 %
+Every agent plays the same tasks (common random numbers), so differences are taken task by task, after averaging
+repetitions, over the tasks on which both have a score; forfeited tasks have one too (`infraray.statistics.forfeits`).
+Its interval is that of `infraray.statistics.intervals`. A difference whose 95 %
 interval contains zero is called tied.
 
-The intervals hold one by one; they are not widened for the number of pairs, and every table says so. A
-correction such as Holm's would let the verdict on a pair depend on who else plays, contradict the interval
-beside it, and reward: an agent that falls behind five others makes the bar higher for the sixth.
+Each interval holds individually; they are not widened for the number of pairs, and every table says so. With a
+correction such as Holm's, the verdict on a pair would depend on who else plays and contradict the interval beside it,
+and failure would pay: an agent that falls behind five others raises the bar for the sixth.
 
-Of fewer than `BOOTSTRAP_FROM` tasks with a forfeit among them there is no verdict: one disaster would widen
-Student's interval until everything is tied.
+With fewer than `BOOTSTRAP_FROM` tasks and a forfeit among them there is no verdict: one disaster would widen Student's
+interval until everything is tied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infraray.statistics.task_scores import Booleans, TaskScores
 from infraray.statistics.verdict import OPPOSITE, Verdict, judge
 
 ALL_PAIRS_UP_TO = 100
-"""Agents from the best on that meet everyone; further ones meet the best and the one above them."""
+"""The number of top agents compared with everyone; the rest are compared with the best and the one above them."""
 _CELLS_AT_ONCE = 250_000
 
 
@@ -34,10 +34,10 @@ class Comparison:
     """One agent against another.
 
     Args:
-        agent: who is judged.
-        other: against whom.
+        agent: the agent being judged.
+        other: the agent it is compared with.
         difference: score of ``agent`` minus score of ``other``, in score units, paired by task.
-        verdict: of ``agent``; "n/a" where the tasks that are shared are too few.
+        verdict: on ``agent``; "n/a" if the two share too few tasks.
     """
 
     agent: str
@@ -46,16 +46,16 @@ class Comparison:
     verdict: Verdict
 
     def reversed(self) -> Comparison:
-        """The same, seen from the other side."""
+        """The same comparison, seen from the other side."""
         return Comparison(self.other, self.agent, -self.difference, OPPOSITE[self.verdict])
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """All pairs that were compared, each once, the higher ranked agent first.
+    """All compared pairs, each once, with the higher-ranked agent first.
 
     Args:
-        pairs: by (higher ranked, lower ranked).
+        pairs: comparisons by (higher ranked, lower ranked).
     """
 
     pairs: Mapping[tuple[str, str], Comparison]
@@ -64,7 +64,7 @@ class Comparisons:
         return iter(self.pairs.values())
 
     def of(self, agent: str, other: str) -> Comparison:
-        """``agent`` against ``other``, whichever is ranked higher.
+        """The comparison of ``agent`` with ``other``, whichever is ranked higher.
 
         Raises:
             KeyError: the two were not compared.
@@ -80,10 +80,10 @@ def compare(results: TaskScores, ranking: Sequence[int], bootstrap: TaskBootstra
     Args:
         results: the scenario's episodes.
         ranking: indices of agents, best first.
-        bootstrap: over the scenario's tasks.
+        bootstrap: resamples of the scenario's tasks.
         forfeited: for each row of the results, whether the episode was forfeited.
     """
-    # Halves, so that a difference of large scores is a number; halving is exact.
+    # Halved, so that the difference of large scores does not overflow; halving is exact.
     halves = results.task_means(results.scores)[list(ranking)]
     halves /= 2
     forfeits = results.task_means(np.where(forfeited, 1.0, 0.0))[list(ranking)] > 0
@@ -98,7 +98,7 @@ def compare(results: TaskScores, ranking: Sequence[int], bootstrap: TaskBootstra
         for a, b, half in zip(above, below, found, strict=True):
             verdict = judge(half, results.score.higher_is_better)
             few = half.n < BOOTSTRAP_FROM and bool((forfeits[a] | forfeits[b]).any())
-            # Only where episodes are owed can the tasks that two share contradict the order by all of them.
+            # Only while episodes are owed can the shared tasks contradict the order over all tasks.
             if few or verdict == "worse":
                 verdict = "n/a"
             pairs[names[a], names[b]] = Comparison(names[a], names[b], half.times(2), verdict)

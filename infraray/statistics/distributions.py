@@ -1,4 +1,4 @@
-"""How an agent's scores are spread: quantiles over its episodes, forfeited ones included."""
+"""The distribution of an agent's scores: quantiles over its episodes, including forfeited ones."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 @dataclass(frozen=True)
 class Distribution:
-    """The spread of one agent's scores.
+    """The distribution of one agent's scores.
 
     Args:
         agent: its spec.
-        episodes: how many have a score.
+        episodes: the number of episodes with a score.
         quantiles: at `LEVELS`, in score units.
         mean: over episodes, in score units.
         points: up to `MAX_POINTS` scores, evenly spaced in rank, in score units.
@@ -36,7 +36,7 @@ MAX_POINTS = 60
 
 
 def score_distributions(results: TaskScores) -> dict[str, Distribution]:
-    """One for each agent that has a score."""
+    """One distribution for each agent that has a score."""
     known = ~np.isnan(results.scores)
     order = np.lexsort((results.scores[known], results.agent[known]))
     agent, scores = results.agent[known][order], results.scores[known][order]

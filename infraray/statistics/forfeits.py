@@ -1,24 +1,23 @@
-"""What an episode counts for that an agent's own failure ended: a forfeit.
+"""Forfeits: the score that counts for an episode ended by the agent's own failure.
 
-Forfeited is an episode that failed (an exception, the time limit, the death of its worker), that an invalid
-answer ended, or that has no finite score. Left out, it would flatter: who raises on the hard tasks would be
+An episode is forfeited if it failed (an exception, the time limit, the death of its worker), if an invalid answer
+ended it, or if it has no finite score. Leaving it out would flatter: an agent that raises on the hard tasks would be
 judged by the easy ones. It counts as the worst of
 
 - the task's floor, the random agent's score, and
-- every score that anybody played on that task.
+- every score that anybody reached on that task.
 
-The floor alone would reward whoever plays worse than chance for raising instead. So nobody who forfeits a
-task stands before anybody who played it; and as long as chance or somebody else played it no better than
-the one who forfeits would have, neither its mean, its place nor any of its differences gains. (To exclude
-that among scores without a limit, a forfeit would have to count as infinitely bad, and one time-out in a
-thousand tasks would put an agent below chance.)
+The floor alone would reward an agent that plays worse than chance for raising instead. This way, no agent that
+forfeits a task ranks above one that played it; and as long as chance or another agent did no better on it than the
+forfeiting agent would have, forfeiting improves neither its mean, its rank nor any of its differences. (To rule that
+out entirely for unbounded scores, a forfeit would have to count as infinitely bad, and one time-out in a thousand
+tasks would put an agent below chance.)
 
-An episode that an invalid answer ended is stored with the floor of as much as it played, which may be the
-easy beginning; here it counts like the others. Where nobody has a score on a task and its floor is not known
-either, a forfeit of it stays without a score.
+An episode ended by an invalid answer is stored with the floor of the part that it played, which may be the easy
+beginning; here it counts like the others. If nobody has a score on a task and its floor is unknown too, its forfeits
+stay without a score.
 
-What is owed to a failure of ours, of the machine or of a provider is not recorded but played again, so that
-none of it is here.
+Failures of infraray, the machine or a provider are not recorded but played again, so none of them appear here.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Counted(Generic[Results]):
     """Results with forfeits counted.
 
     Args:
-        results: their scores, floors and bounds are filled in where an episode was forfeited.
-        forfeited: for each row, whether it was.
+        results: the results, with scores, floors and bounds filled in where an episode was forfeited.
+        forfeited: for each row, whether it was forfeited.
         unscored: for each row, whether it finished and has no finite score.
     """
 
@@ -49,13 +48,13 @@ class Counted(Generic[Results]):
 
 
 def count_forfeits(results: Results) -> Counted[Results]:
-    """Fills in what forfeited episodes count for."""
+    """Fills in the scores that forfeited episodes count for."""
     unscored = np.isnan(results.scores) & results.finished & ~results.ended
     forfeited = np.isnan(results.scores) | results.ended
     if not forfeited.any():
         return Counted(results, forfeited, unscored)
     worst, best = (np.fmin, np.fmax) if results.score.higher_is_better else (np.fmax, np.fmin)
-    # A floor that belongs to the beginning of a task counts only where nothing else is known of it.
+    # A floor that covers only the beginning of a task counts only if nothing else is known about the task.
     floor = _of_tasks(results, worst, np.where(results.ended, np.nan, results.floors), results.floors)
     bound = _of_tasks(results, best, np.where(results.ended, np.nan, results.bounds), results.bounds)
     played = _of_tasks(results, worst, np.where(forfeited, np.nan, results.scores))
@@ -70,14 +69,14 @@ def count_forfeits(results: Results) -> Counted[Results]:
 
 
 def _filled(results: TaskScores, forfeited: Booleans, by_task: Floats, values: Floats) -> Floats:
-    """The values, with that of the task where an episode was forfeited."""
+    """The values, replaced by the task's value where an episode was forfeited."""
     filled = values.copy()
     filled[forfeited] = by_task[results.task[forfeited]]
     return filled
 
 
 def _of_tasks(results: TaskScores, pick: np.ufunc, *values: Floats) -> Floats:
-    """One figure a task, picked from the first of ``values`` that has any; NaN where none has."""
+    """One figure per task, from the first of ``values`` that has one; NaN if none has."""
     found = np.full(results.tasks, np.nan)
     for column in values:
         picked = np.full(results.tasks, np.nan)

@@ -1,22 +1,22 @@
 """Means over tasks with their standard errors and 95 % intervals.
 
-The task is the unit: repetitions on one task are averaged first, since they say nothing new
-about other tasks. A mean is the case ``denominator = 1`` of a ratio of means
+The task is the unit: repetitions of a task are averaged first, since they carry no information about other tasks. A
+mean is the case ``denominator = 1`` of a ratio of means
 
     r = sum(x) / sum(y),   residuals e = x - r y,   SEM = sd(e, ddof=1) / (mean(y) sqrt(n)),
 
 over the n tasks where both are known; for ``y = 1`` this is the usual SEM. The 95 % interval is
 
-- from `BOOTSTRAP_FROM` tasks on: the bootstrap that resamples tasks (of more than `BOOTSTRAP_GROUPS`, as many
-  groups of tasks), with the percentiles expanded so that it is as wide as the t interval where the data are
-  normal (the plain percentile interval is too short for few tasks): the lower one is
+- for at least `BOOTSTRAP_FROM` tasks: a bootstrap over tasks (over `BOOTSTRAP_GROUPS` groups of tasks if there are
+  more), with percentiles expanded to match the width of the t interval for normal data (the plain percentile interval
+  is too short for few tasks). The lower level is
   Phi(-sqrt(n/(n-1)) t(0.975, n-1));
 - for fewer: r +- t(0.975, n-1) SEM.
 
-A percentile is a mean that was drawn from the data, so the bootstrap stays in the range that the figures are
-in: no negative times, no rates above 1. It also never rewards: where a single figure gets worse, both ends do,
-while one disaster widens Student's interval on both sides. Student's is cut at the ends of the figure's range,
-where one is declared; that costs no coverage, since the true mean is inside.
+A percentile is the mean of a resample, so the bootstrap stays within the range of the data: no negative times, no
+rates above 1. It also never rewards a bad result: when a single figure gets worse, both ends do, whereas one disaster
+widens Student's interval on both sides. Student's interval is clipped to the figure's range if one is declared; that
+costs no coverage, since the true mean lies inside.
 
 Sources: Cochran, Sampling Techniques, 3rd ed. 1977, section 6.4 (ratio estimate); Hesterberg, What
 Teachers Should Know About the Bootstrap, The American Statistician 69 (4), 2015, section 3.3
@@ -41,28 +41,28 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 BOOTSTRAP_FROM = 7
-"""With fewer tasks even the smallest and the largest resample are too near."""
+"""With fewer tasks, even the smallest and largest resamples lie too close together."""
 BOOTSTRAP_GROUPS = 1000
-"""Of more tasks, groups are drawn: the percentiles stay the same, and time and memory bounded."""
+"""Above this number, groups of tasks are drawn: the percentiles stay the same and time and memory are bounded."""
 EVERYTHING = -math.inf, math.inf
-"""The range of a figure of which nothing is known."""
+"""The range of a figure without known limits."""
 RESAMPLES = 5000
 BOOTSTRAP_SEED = 20_150_815
-"""Fixed, so that the same run always gives the same report."""
+"""A fixed seed, so that the same run always gives the same report."""
 _ROWS_AT_ONCE = 512
 _CELLS_AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its uncertainty, in the figure's unit; NaN is "cannot be said".
+    """A figure with its uncertainty, in the figure's unit; NaN means "unknown".
 
     Args:
         value: the estimate; NaN without data.
-        sem: its standard error; NaN from fewer than two.
+        sem: its standard error; NaN for fewer than two tasks.
         low: lower end of the 95 % interval.
         high: upper end.
-        n: how many tasks it rests on.
+        n: the number of tasks behind it.
     """
 
     value: float
@@ -75,7 +75,7 @@ class Estimate:
         return Estimate(-self.value, self.sem, -self.high, -self.low, self.n)
 
     def times(self, factor: float) -> Estimate:
-        """The same in another unit; ``factor`` is positive."""
+        """The same estimate in another unit; ``factor`` is positive."""
         return Estimate(self.value * factor, self.sem * factor, self.low * factor, self.high * factor, self.n)
 
 
@@ -84,14 +84,14 @@ class TaskBootstrap:
     """Resamples of a scenario's tasks, shared by all its estimates.
 
     Args:
-        tasks: how many tasks there are.
+        tasks: the number of tasks.
     """
 
     tasks: int
 
     @property
     def groups(self) -> int:
-        """How many groups of tasks are drawn from; a group is a task where there are not too many."""
+        """The number of groups of tasks drawn from; each task is its own group unless there are too many."""
         return min(self.tasks, BOOTSTRAP_GROUPS)
 
     @cached_property
@@ -106,11 +106,11 @@ class TaskBootstrap:
         return counts
 
     def means(self, values: Floats, within: tuple[float, float] = EVERYTHING) -> list[Estimate]:
-        """Means over tasks, one estimate a row.
+        """Means over tasks, one estimate per row.
 
         Args:
-            values: shape (rows, tasks), NaN where a row has no value on a task.
-            within: lowest and highest value that there can be.
+            values: shape (rows, tasks), NaN where a row has no value for a task.
+            within: the lowest and highest possible value.
         """
         estimates: list[Estimate] = []
         for rows in self._blocks(len(values)):
@@ -120,12 +120,12 @@ class TaskBootstrap:
     def ratios(
         self, numerators: Floats, denominators: Floats, within: tuple[float, float] = EVERYTHING
     ) -> list[Estimate]:
-        """Ratios of means over tasks, one estimate a row.
+        """Ratios of means over tasks, one estimate per row.
 
         Args:
             numerators: shape (rows, tasks), NaN where unknown.
             denominators: the same shape; a row whose sum is 0 has no ratio.
-            within: lowest and highest value that a ratio can have.
+            within: the lowest and highest possible ratio.
         """
         estimates: list[Estimate] = []
         for rows in self._blocks(len(numerators)):
@@ -133,7 +133,7 @@ class TaskBootstrap:
         return estimates
 
     def _blocks(self, rows: int) -> Iterator[slice]:
-        """Rows that are worked on at once: memory is bounded, whatever the tasks are."""
+        """Rows processed at once, which bounds memory for any number of tasks."""
         at_once = min(_ROWS_AT_ONCE, max(1, _CELLS_AT_ONCE // max(self.tasks, 1)))
         return (slice(start, start + at_once) for start in range(0, rows, at_once))
 
@@ -144,7 +144,7 @@ class TaskBootstrap:
         x_scale, y_scale = scale_of(x, axis=1), scale_of(y, axis=1)
         x /= x_scale
         y /= y_scale
-        # A row without a value, and one whose denominators add up to 0, have no ratio.
+        # A row without values, or whose denominators add up to 0, has no ratio.
         with np.errstate(invalid="ignore", divide="ignore"):
             y_sum = y.sum(axis=1)
             value = x.sum(axis=1) / y_sum
@@ -166,7 +166,7 @@ class TaskBootstrap:
             errors = self._resampled_errors(residuals[many], y[many])
             low[many], high[many] = value[many] + _expanded_percentiles(errors, n[many], t[many])
         columns = [value, sem, low, high]
-        # In the figure's own unit it may be too large for a number, and is then infinite.
+        # In the figure's own unit it may overflow, and is then infinite.
         with np.errstate(over="ignore", under="ignore"):
             value, sem, low, high = (column * (x_scale / y_scale)[:, 0] for column in columns)
         low, high = np.fmax(low, np.fmin(value, within[0])), np.fmin(high, np.fmax(value, within[1]))
@@ -190,7 +190,7 @@ class TaskBootstrap:
         if self.tasks > self.groups:
             padded = np.pad(values, ((0, 0), (0, -self.tasks % self.groups)))
             values = padded.reshape(len(values), -1, self.groups).sum(axis=1)
-        scale = np.abs(values).max(axis=1)  # single precision keeps seven digits of what is left
+        scale = np.abs(values).max(axis=1)  # single precision keeps seven digits of the scaled values
         scale[scale == 0] = 1.0
         drawn: Floats = (self.counts @ (values / scale[:, None]).astype(np.float32).T).astype(np.float64) * scale
         return drawn

@@ -1,4 +1,4 @@
-"""Sums that do not overflow: figures are what a scenario says, up to 1e308.
+"""Sums that do not overflow: a scenario's figures may be as large as 1e308.
 
 Dividing by a power of two is exact, so a sum of scaled figures has the digits of the plain one.
 """
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 
 def scale_of(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np.float64]:
-    """A power of two by which the largest figure is between 1 and 2 in size; 1 where there is none but 0.
+    """The power of two that scales the largest figure to between 1 and 2 in magnitude; 1 if all are 0.
 
     Args:
-        values: any figures; those that are not finite do not count.
-        axis: along which one scale each is wanted; it is kept with length 1.
+        values: any figures; non-finite ones are ignored.
+        axis: the axis along which to compute scales; it is kept with length 1.
     """
     sizes = np.abs(values)
     sizes[~np.isfinite(sizes)] = 0.0
@@ -27,7 +27,7 @@ def scale_of(values: NDArray[np.float64], axis: int | None = None) -> NDArray[np
 
 
 def mean(values: Sequence[float] | NDArray[np.float64]) -> float:
-    """The mean of figures of any size; NaN of none."""
+    """The mean of figures of any magnitude; NaN if there are none."""
     figures = np.asarray(values, dtype=np.float64)
     if not figures.size:
         return math.nan

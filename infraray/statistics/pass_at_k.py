@@ -1,6 +1,7 @@
-"""Whether k attempts at a task hold a success: pass@k, any of them; pass^k, all of them.
+"""Success within k attempts at a task: pass@k if any succeeds, pass^k if all succeed.
 
-Both from n >= k attempts of which c succeeded, without bias: 1 - C(n - c, k) / C(n, k) (Chen et al., "Evaluating Large
+Unbiased estimates of both from n >= k attempts of which c succeeded: 1 - C(n - c, k) / C(n, k) (Chen et al.,
+"Evaluating Large
 Language Models Trained on Code", 2021) and C(c, k) / C(n, k) (Yao et al., "tau-bench", 2024).
 """
 
@@ -19,7 +20,7 @@ class Passes:
         k: attempts.
         any: pass@k.
         all: pass^k.
-        tasks: how many have as many attempts.
+        tasks: the number of tasks with at least k attempts.
     """
 
     k: int
@@ -29,10 +30,10 @@ class Passes:
 
 
 def passes(tasks: Mapping[tuple[int, int], int]) -> Passes | None:
-    """The estimates for the largest k that every task allows; None where it is 1, which is the plain rate.
+    """The estimates for the largest k that every task allows; None if that is 1, which is the plain rate.
 
     Args:
-        tasks: how many have so many (attempts, successes); those without an attempt do not count.
+        tasks: the number of tasks by (attempts, successes); those without attempts do not count.
     """
     attempted = {(n, c): count for (n, c), count in tasks.items() if n > 0}
     k = min((n for n, _ in attempted), default=0)
@@ -48,7 +49,7 @@ def passes(tasks: Mapping[tuple[int, int], int]) -> Passes | None:
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """The chance that k of n attempts, c of which succeeded, hold a success."""
+    """The chance that k of n attempts, c of which succeeded, include a success."""
     return 1.0 - comb(n - c, k) / comb(n, k)
 
 

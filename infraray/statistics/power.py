@@ -1,11 +1,11 @@
-"""How many seeds it would take to tell two agents apart.
+"""The number of seeds it would take to tell two agents apart.
 
 For a paired difference with mean d and standard deviation s over tasks, a two-sided test at 5 % finds it
 with probability `POWER` from
 
     n = ((t(0.975, n-1) + t(0.8, n-1)) s / d)^2
 
-tasks on. The difference is taken as measured, which among the tied is a rough guess.
+tasks on. The measured difference is taken at face value, which is a rough guess for tied agents.
 
 Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, section 2.4 (paired t).
 """
@@ -20,11 +20,11 @@ from infraray.statistics.student_t import t_quantile
 
 POWER = 0.8
 MOST = 1_000_000
-"""Beyond so many seeds nobody would try."""
+"""More seeds than anybody would try."""
 
 
 def seeds_to_separate(difference: Estimate) -> int | None:
-    """Tasks from which on the difference would be found; None for no difference, or from more than `MOST` on."""
+    """The number of tasks that would reveal the difference; None for no difference or for more than `MOST`."""
     if difference.n < 2 or not (0 < difference.sem < math.inf) or difference.value == 0:
         return None
     ratio = difference.sem / abs(difference.value) * math.sqrt(difference.n)

@@ -1,8 +1,8 @@
-"""Who stands where: the one order that the tables, plots, files and comparisons all follow.
+"""The ranking of agents, followed by all tables, plots, files and comparisons.
 
-Rows are ordered by the mean score. An agent's rank is one more than the number of agents above it from which
-the paired comparison separates it, and never less than that of the row above: agents that nothing separates
-share a rank. Agents that lack tasks which others have (episodes are owed) stand below those that lack none.
+Rows are ordered by mean score. An agent's rank is one more than the number of agents above it that the paired
+comparison separates it from, and at least that of the row above; inseparable agents share a rank. Agents that lack
+tasks which others have (because episodes are owed) rank below those that lack none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from infraray.statistics.task_scores import TaskScores
 
 
 def order(results: TaskScores, scores: Sequence[Estimate], forfeits: Mapping[str, int]) -> list[int]:
-    """Indices of the agents that have a score, the best first; of equals, who forfeited less.
+    """Indices of the agents that have a score, best first; among equals, the one that forfeited less.
 
     Args:
         results: the scenario's episodes.
         scores: the agents' means over tasks.
-        forfeits: by agent, how many episodes it forfeited.
+        forfeits: the number of forfeited episodes by agent.
     """
     sign = -1 if results.score.higher_is_better else 1
     most = max((score.n for score in scores), default=0)
@@ -39,7 +39,7 @@ def ranks(agents: Sequence[str], comparisons: Comparisons, forfeits: Mapping[str
     Args:
         agents: in their order.
         comparisons: between them; agents that were not compared count as apart.
-        forfeits: by agent, how many episodes it forfeited.
+        forfeits: the number of forfeited episodes by agent.
     """
     found: list[int] = []
     for position, agent in enumerate(agents):

@@ -1,12 +1,13 @@
 """Rates of binary outcomes, such as how often an agent was correct or safe.
 
-With rate p over n tasks, SEM = sqrt(p (1 - p) / n). The 95 % interval is the normal one, p +- 1.96
-SEM, where it can be trusted, and Wilson's,
+With rate p over n tasks, SEM = sqrt(p (1 - p) / n). The 95 % interval is the normal one, p +- 1.96 SEM, where it can
+be trusted; otherwise it is Wilson's,
 
     (p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n),   z = 1.96,
 
-for fewer than 40 tasks, and where fewer than 10 successes or failures were seen. n counts tasks:
-repetitions of one task are averaged into p and add nothing to n, which errs on the wide side.
+which is used for fewer than 40 tasks, or fewer than 10 successes or failures. n counts tasks:
+repetitions of one task are averaged into p and do not add to n, which makes the interval too wide rather than too
+narrow.
 
 Sources: Wilson, JASA 22, 1927; Brown, Cai and DasGupta, Statistical Science 16 (2), 2001.
 """

@@ -1,4 +1,4 @@
-"""Sums of a figure, one for each agent, to which episodes are added a batch at a time."""
+"""Per-agent sums of a figure, built up batch by batch of episodes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from infraray.statistics.magnitude import scale_of
 
 
 class AgentSums:
-    """Sums and counts per agent; the figures may be as large as numbers go.
+    """Sums and counts per agent; the figures may be as large as a float can hold.
 
-    Figures are added one by one in the order in which they come, so that the sums do not depend on where one
-    batch ends and the next begins.
+    Figures are added one by one in order of arrival, so the sums do not depend on how they are split into batches.
 
     Args:
-        agents: how many there are.
+        agents: the number of agents.
     """
 
     def __init__(self, agents: int) -> None:
@@ -27,7 +26,7 @@ class AgentSums:
         """Adds the figures that are not NaN.
 
         Args:
-            agent: for each figure, the number of the agent that it is of.
+            agent: the index of the agent that each figure belongs to.
             values: the figures.
         """
         there = ~np.isnan(values)
@@ -42,13 +41,13 @@ class AgentSums:
 
     @property
     def totals(self) -> NDArray[np.float64]:
-        """The sum per agent; 0 for an agent without any figure."""
+        """The sum per agent; 0 for an agent without figures."""
         totals: NDArray[np.float64] = self._scaled * self._scale
         return totals
 
     @property
     def means(self) -> NDArray[np.float64]:
-        """The mean per agent; NaN for an agent without any figure."""
+        """The mean per agent; NaN for an agent without figures."""
         unknown = np.full(self._scaled.shape, np.nan)
         means: NDArray[np.float64] = np.divide(self._scaled, self.counts, out=unknown, where=self.counts > 0)
         return means * self._scale if self.counts.any() else means

@@ -1,4 +1,4 @@
-"""The scores of agents on tasks: what comparisons, ranks and intervals are of."""
+"""The scores of agents on tasks, the input to comparisons, ranks and intervals."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 AT_ONCE = 65_536
-"""Episodes whose figures are worked on at the same time."""
+"""Episodes processed at the same time."""
 
 
 class Scale(Protocol):
-    """Which way a score is better, and within which limits."""
+    """The direction and the range of a score."""
 
     @property
     def higher_is_better(self) -> bool:
-        """Which way."""
+        """Whether a higher score is better."""
 
     @property
     def range(self) -> tuple[float, float]:
-        """The lowest and the highest value, infinite where there is no limit."""
+        """The lowest and the highest possible value, infinite if there is no limit."""
 
 
 @dataclass(frozen=True)
 class TaskScores:
-    """Episodes of some agents on the same tasks, in arrays with an entry each.
+    """Episodes of several agents on the same tasks, as arrays with one entry per episode.
 
     Args:
-        score: which way is better.
+        score: the direction and the range of the score.
         agents: every agent.
-        tasks: how many tasks have at least one episode.
-        agent: an index into ``agents``.
-        task: the number of the task.
-        scores: the score; NaN where the episode failed or has none.
-        floors: the random agent's score on the task; NaN where unknown.
-        bounds: the best score known or provable; NaN where unknown.
-        finished: whether it was played to its end, not given up.
+        tasks: the number of tasks with at least one episode.
+        agent: the index into ``agents``.
+        task: the index of the task.
+        scores: the score; NaN if the episode failed or has none.
+        floors: the random agent's score on the task; NaN if unknown.
+        bounds: the best score known or provable; NaN if unknown.
+        finished: whether it was played to its end rather than given up.
         ended: whether an invalid answer ended it.
     """
 
@@ -60,7 +60,7 @@ class TaskScores:
     ended: Booleans
 
     def count(self, episodes: Booleans) -> Integers:
-        """How many of these episodes each agent has."""
+        """The number of these episodes per agent."""
         return np.bincount(self.agent[episodes], minlength=len(self.agents))
 
     def task_means(self, values: Floats) -> Floats:
@@ -80,5 +80,5 @@ class TaskScores:
         return sums.reshape(shape)
 
     def cells(self, episodes: Booleans | slice) -> Integers:
-        """For each of these episodes the place of its agent and task in an array of shape (agents, tasks)."""
+        """The flat index of each episode's agent and task in an array of shape (agents, tasks)."""
         return self.agent[episodes].astype(np.int64) * self.tasks + self.task[episodes]

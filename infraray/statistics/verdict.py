@@ -1,4 +1,4 @@
-"""What a paired difference says: better, worse, or tied where its 95 % interval contains zero."""
+"""The verdict on a paired difference: better, worse, or tied if its 95 % interval contains zero."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better", "tied"
 
 
 def judge(difference: Estimate, higher_is_better: bool) -> Verdict:
-    """What a difference says of the one from whose score the other's was taken."""
+    """Judges the agent from whose score the other's was subtracted."""
     if math.isnan(difference.low) or math.isnan(difference.high):
         return "n/a"
     if difference.low <= 0 <= difference.high:

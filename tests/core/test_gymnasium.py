@@ -64,7 +64,7 @@ def test_mode_that_cannot_be_rendered_plays_and_shows_nothing(mode):
 @pytest.mark.parametrize("scenario", SIMULATED)
 def test_single_environment_refuses_options_of_a_reset(scenario, options):
     environment = infraray.make(scenario)
-    with pytest.raises(InfrarayError, match=f"options=.*{next(iter(options))}.*a reset knows none"):
+    with pytest.raises(InfrarayError, match=f"options=.*{next(iter(options))}.*reset\\(\\) has no options"):
         environment.reset(seed=1, options=options)
     environment.reset(seed=1, options={})
 
@@ -72,13 +72,13 @@ def test_single_environment_refuses_options_of_a_reset(scenario, options):
 @pytest.mark.parametrize(
     ("options", "fix"),
     [
-        ({"level": 2}, "unknown level; known is reset_mask"),
+        ({"level": 2}, "unknown level; only reset_mask is known"),
         ({"reset_mask": np.ones(2, bool), "seed": 1}, "unknown seed"),
         ({"reset_mask": np.zeros(2, bool)}, "not all false"),
         ({"reset_mask": np.ones(3, bool)}, "an array of 2 truth values"),
         ({"reset_mask": np.ones(2, int)}, "an array of 2 truth values"),
         ({"reset_mask": None}, "an array of 2 truth values"),
-        ({"reset_mask": np.array([True, False])}, "reset all first"),
+        ({"reset_mask": np.array([True, False])}, "reset all of them first"),
     ],
 )
 def test_vector_environment_refuses_other_options_of_a_reset(options, fix):
