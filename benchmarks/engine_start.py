@@ -31,7 +31,7 @@ from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
 from infraray.engines.process import EngineProcess
 from infraray.errors import InfrarayError
-from infraray.tune.journal import read_journal
+from infraray.trajectories.journal import read_journal
 
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 FLAGS = {"max_model_len": 2048}

@@ -37,7 +37,7 @@ def main() -> None:
     objective = make_objective(load_study(given.study))
     if not isinstance(objective, InferenceObjective):
         sys.exit(f"{given.study}: names no study of the scenario inference")
-    bench, seed = objective.bench, objective.evaluation_seeds[0]
+    bench, seed = objective.bench, objective.request.evaluation_seeds[0]
     try:
         launches = [complete(json.loads(launch), bench.setting.space) for launch in given.launch]
         for lacking in bench.check_all():

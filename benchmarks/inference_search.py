@@ -48,7 +48,7 @@ def reference_row(workload: str, spec: StudySpec) -> list[str]:
     """The reference server's mean score, and the roofline's where the device is known."""
     objective = make_objective(spec)
     assert isinstance(objective, InferenceObjective)
-    bench, seeds = objective.bench, objective.evaluation_seeds
+    bench, seeds = objective.bench, objective.request.evaluation_seeds
     reference = sum(bench.reference(seed).score for seed in seeds) / len(seeds)
     roofline, limit = bench.roofline(), ""
     if roofline is not None:

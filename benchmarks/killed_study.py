@@ -21,7 +21,7 @@ from typing import Any
 from infraray.engines.supervisor import descendants
 from infraray.errors import InfrarayError
 from infraray.scratch import started_at
-from infraray.tune.journal import read_journal
+from infraray.trajectories.journal import read_journal
 
 LIMIT_S = 30.0
 """How long anything of ours may outlive the kill; Ray's own agents take longer."""

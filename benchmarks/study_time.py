@@ -7,28 +7,24 @@ by part, from what the study wrote down. To compare two versions, run the same s
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from infraray.tune.journal import read_journal
-from infraray.tune.study import DEADLINE
+from infraray.tune.measurement import Measurement
+from infraray.tune.report import study_report
 
 PARTS = ("start_s", "measure_s", "probe_s", "opinion_s")
 """Launch to ready; load, with its own warm-up; the gates' questions; the reference's start and opinion."""
 
 
-def parts(measurements: Sequence[Mapping[str, Any]], totals_s: Sequence[float] = ()) -> str:
+def parts(measurements: Sequence[Measurement], totals_s: Sequence[float] = ()) -> str:
     """Mean seconds of each part, and of what is in none."""
-    figures = [one["metrics"] for one in measurements]
-    seeds = [max(1, len(one["samples"])) for one in measurements]
     # The metrics are means over the seeds.
     means = {
-        part: fmean(found[part] * count for found, count in zip(figures, seeds, strict=True))
+        part: fmean(one.metrics[part] * max(1, len(one.samples)) for one in measurements)
         for part in PARTS
-        if all(part in found for found in figures)
+        if all(part in one.metrics for one in measurements)
     }
     said = [f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in means.items()]
     if totals_s:
@@ -38,30 +34,21 @@ def parts(measurements: Sequence[Mapping[str, Any]], totals_s: Sequence[float] =
 
 def report(folder: Path) -> list[str]:
     """Lines about a study."""
-    events = read_journal(folder / "trials.jsonl")
-    finished = [event for event in events if event["kind"] == "finished"]
-    whole = [event for event in finished if event["measurement"]["failure"] != DEADLINE]
-    measured = [event for event in whole if event["measurement"]["failure"] is None]
-    failed = [event for event in whole if event["measurement"]["failure"] is not None]
-    seconds = max((event["ended_s"] for event in finished), default=0.0)
-    name = json.loads((folder / "study.json").read_text())["name"]
-    lines = [f"{name}: {len(whole)} trials in {seconds:.0f} s, {3600 * len(whole) / max(seconds, 1e-9):.1f} an hour"]
-    for what, some in (("measured", measured), ("failed", failed)):
+    study = study_report(folder)
+    whole = [row for row in study.trials if row not in study.cut_off]
+    hourly = 3600 * len(whole) / max(study.seconds, 1e-9)
+    lines = [f"{study.name}: {len(whole)} trials in {study.seconds:.0f} s, {hourly:.1f} an hour"]
+    for what, some in (("measured", [row for row in whole if row not in study.failed]), ("failed", study.failed)):
         if some:
-            totals = [event["ended_s"] - event["began_s"] for event in some]
+            totals = [row.ended_s - row.began_s for row in some]
             lines.append(
                 f"  {len(some)} {what}, {fmean(totals):.1f} s each (the first {totals[0]:.1f}, the last "
-                f"{totals[-1]:.1f}): {parts([event['measurement'] for event in some], totals)}"
+                f"{totals[-1]:.1f}): {parts([row.measurement for row in some], totals)}"
             )
-    confirmed = [event["measurement"] for event in events if event["kind"] == "confirmed_seed"]
-    if confirmed:
-        lines.append(f"  {len(confirmed)} evaluation seeds: {parts(confirmed)}")
-    lines += [
-        f"  {event['label']}: {event['measurement']['score']}, {event['measurement']['failure'] or 'confirmed'}"
-        for event in events
-        if event["kind"] == "confirmed"
+    return lines + [
+        f"  {one.label}: {one.measurement.score}, {one.measurement.failure or 'confirmed'}: {parts([one.measurement])}"
+        for one in study.standings
     ]
-    return lines
 
 
 def main() -> None:

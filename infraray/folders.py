@@ -11,9 +11,10 @@ Kind = Literal["run", "study"]
 
 _MARKS: dict[Kind, tuple[str, ...]] = {
     "run": ("run.json", "episodes", "segments"),
-    "study": ("study.json", "trials.jsonl"),
+    "study": ("trials.jsonl",),
 }
-"""What is there as soon as one was begun, be it killed a moment later."""
+"""What is there as soon as one was begun, be it killed a moment later. A study is told by its journal: it has the
+marks of a run as well."""
 
 
 def named_path(what: str, given: str | Path) -> Path:
@@ -35,7 +36,8 @@ def named_path(what: str, given: str | Path) -> Path:
 
 def holds(folder: Path, kind: Kind) -> bool:
     """Whether a run or a study was begun in a folder."""
-    return any((folder / mark).exists() for mark in _MARKS[kind])
+    is_study = any((folder / mark).exists() for mark in _MARKS["study"])
+    return is_study if kind == "study" else not is_study and any((folder / mark).exists() for mark in _MARKS["run"])
 
 
 def check_not_shared(folder: Path, wanted: Kind) -> None:

@@ -7,12 +7,17 @@ episode that arrives twice is passed over the second time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from infraray.actors import pulse
+from infraray.errors import InfrarayError
 from infraray.trajectories.encoding import Message
 from infraray.trajectories.store import RunStore
 
@@ -57,3 +62,38 @@ def start_collector(run_dir: Path) -> Any:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)(Collector)
     return actor.remote(str(run_dir.resolve()))
+
+
+def ask(collector: Any, method: str, *arguments: Any) -> Any:
+    """Calls a collector and waits for the answer.
+
+    Raises:
+        InfrarayError: the folder cannot be written, or the cluster is lost.
+    """
+    try:
+        return pulse.get(getattr(collector, method).remote(*arguments))
+    except RayTaskError as error:
+        raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
+
+
+def stop_collector(collector: Any) -> None:
+    """Ends a collector, which gives its folder back first."""
+    with suppress(RayError):
+        pulse.get(collector.close.remote(), 30)
+    ray.kill(collector)
+
+
+@contextmanager
+def collecting(run_dir: Path) -> Iterator[Any]:
+    """A collector that holds its folder, and ends with what is inside."""
+    collector = start_collector(run_dir)
+    try:
+        ask(collector, "missing", [])  # takes the folder's lock
+        yield collector
+    except pulse.ClusterLost:
+        raise  # and nothing is left to be ended
+    except BaseException:
+        with suppress(pulse.ClusterLost):
+            stop_collector(collector)
+        raise
+    stop_collector(collector)

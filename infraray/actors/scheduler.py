@@ -25,7 +25,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskErr
 from infraray.actors import pulse
 from infraray.actors.batches import QUEUED_BATCHES, Who, batches
 from infraray.actors.begun import BegunPlace
-from infraray.actors.collector import start_collector
+from infraray.actors.collector import ask, start_collector, stop_collector
 from infraray.actors.conversation import ConversationWorker
 from infraray.actors.imports import Imports
 from infraray.actors.pulse import ClusterLost
@@ -491,19 +491,12 @@ class Scheduler:
         return len(batch) * self._limit_s(lane) + GRACE_S
 
     def _call_collector(self, method: str, *arguments: Any) -> Any:
-        try:
-            return pulse.get(getattr(self.collector, method).remote(*arguments))
-        except RayTaskError as error:
-            raise (error.cause if isinstance(error.cause, InfrarayError) else error) from None
+        return ask(self.collector, method, *arguments)
 
     def _stop(self) -> None:
         """Ends the actors; the collector gives its folder back first."""
         for lane in self.lanes:
             for worker in lane.workers:
                 ray.kill(worker.actor)
-        try:
-            pulse.get(self.collector.close.remote(), 30)
-        except RayError:
-            pass
-        ray.kill(self.collector)
+        stop_collector(self.collector)
         self.engines.stop()

@@ -1,6 +1,6 @@
 """Episodes: what identifies one, what one may take, the loop that plays one, and what is left of it."""
 
-from infraray.episodes.identity import Entry, EpisodeSpec, agent_code, episode_id, scenario_code
+from infraray.episodes.identity import Entry, EpisodeSpec, agent_code, episode_id, scenario_code, task_files
 from infraray.episodes.limits import RunLimits
 from infraray.episodes.player import EpisodePlayer, play_steps
 from infraray.episodes.spending import LimitReached, Spending
@@ -20,4 +20,5 @@ __all__ = [
     "failed_trajectory",
     "play_steps",
     "scenario_code",
+    "task_files",
 ]

@@ -14,6 +14,7 @@ from infraray.agents.random import Random
 from infraray.code_identity import code_sha256
 from infraray.environment import Environment
 from infraray.errors import without_secrets
+from infraray.parameters import file_sha256
 from infraray.registration import find
 
 RULES_VERSION = 1
@@ -70,7 +71,7 @@ class Entry:
             scenario: see above.
             agent: see above.
             made: the agent.
-            files: the user's files that the scenario depends on; the agent's are added.
+            files: those of `task_files`; the agent's are added.
             label: see above.
             engine: see above.
         """
@@ -116,6 +117,18 @@ class Entry:
         """The environment that plays this entry's tasks."""
         environment_class = find(self.scenario).environment_class()
         return environment_class(**self.parameters, **self.options, level=self.level)
+
+
+def task_files(environment: Environment, scenario: str, imported: Mapping[str, str]) -> dict[str, str]:
+    """The user's files on which an environment's tasks depend, as {path: SHA-256}.
+
+    Args:
+        environment: made with the tasks' parameters.
+        scenario: its registered id.
+        imported: the files that the run or the study imports, which may register anything.
+    """
+    owner = find(scenario).file
+    return {**environment.parameters.files(), **imported, **({} if owner is None else {owner: file_sha256(owner)})}
 
 
 def scenario_code(environment: Environment) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from infraray.errors import InfrarayError
@@ -12,12 +13,15 @@ from infraray.reports.page import make_page
 from infraray.reports.report import Report, report
 
 
-def write_report(run_dir: str | Path, out_dir: str | Path | None = None) -> Report:
+def write_report(
+    run_dir: str | Path, out_dir: str | Path | None = None, make: Callable[[Report], str] = make_page
+) -> Report:
     """Evaluates a run and writes index.html, leaderboard.md, leaderboard.csv and comparisons.csv.
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
         out_dir: where to; ``RUN/report`` by default.
+        make: makes the page.
 
     Raises:
         InfrarayError: there is nothing to report, or the folder cannot be written.
@@ -25,7 +29,7 @@ def write_report(run_dir: str | Path, out_dir: str | Path | None = None) -> Repo
     made = report(run_dir)
     folder = Path(out_dir) if out_dir is not None else Path(run_dir) / "report"
     texts = {
-        "html": ("index.html", make_page(made)),
+        "html": ("index.html", make(made)),
         "markdown": ("leaderboard.md", make_markdown(made)),
         "leaderboard": ("leaderboard.csv", leaderboard_csv(made)),
         "comparisons": ("comparisons.csv", comparisons_csv(made)),

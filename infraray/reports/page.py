@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from markupsafe import Markup
 
@@ -25,19 +26,22 @@ from infraray.reports.report import Report, ScenarioReport
 
 def make_page(report: Report) -> str:
     """The whole page."""
+    return render(__package__, "report.html", **page_values(report))
+
+
+def page_values(report: Report) -> dict[str, Any]:
+    """What ``report.html`` shows, and templates that extend it."""
     places = places_of(report)
     overview = lay_out(place_columns(report, places), places.agents, View.PAGE) if places.is_worth_showing else None
-    return render(
-        __package__,
-        "report.html",
-        report=report,
-        facts=_facts(report),
-        overview=overview,
-        figures=_drawn(OF_A_RUN, report, "run"),
-        sections=[_Section(scenario, f"scenario-{index}") for index, scenario in enumerate(report.scenarios)],
-        explanation=EXPLANATION,
-        origin=report.origin,
-    )
+    return {
+        "report": report,
+        "facts": _facts(report),
+        "overview": overview,
+        "figures": _drawn(OF_A_RUN, report, "run"),
+        "sections": [_Section(scenario, f"scenario-{index}") for index, scenario in enumerate(report.scenarios)],
+        "explanation": EXPLANATION,
+        "origin": report.origin,
+    }
 
 
 def _facts(report: Report) -> list[tuple[str, str, bool]]:

@@ -70,6 +70,7 @@ class Report:
         files: what was written, by kind (html, markdown, leaderboard, comparisons); empty before.
         origin: command, code, versions, machine and times, a line each.
         repairs: what was found damaged in the folder since it was made, a line each.
+        notes: what else a reader must know, one sentence each.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Report:
     files: Mapping[str, Path]
     origin: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def planned(self) -> int:
@@ -109,7 +111,7 @@ class Report:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before believing the tables, one sentence each."""
-        found = []
+        found = [*self.notes]
         if self.owed:
             found.append(
                 f"Unfinished: {count_of(self.owed, 'episode')} of {self.planned:,} are owed; "
@@ -171,7 +173,7 @@ def _evaluate(selection: Selection, manifest: Manifest) -> Report:
         files={},
         origin=tuple(describe(manifest.sessions)),
     )
-    if not made.collected:
+    if not made.collected and manifest.study is None:
         raise InfrarayError(
             f"nothing to report: none of the {made.planned:,} planned episodes is collected; "
             "play the run first with 'infraray run'"

@@ -93,20 +93,21 @@ class Selection:
 
 
 def select(episodes: Iterable[pa.RecordBatch], manifest: Manifest) -> Selection:
-    """Lays out the episodes that the run's present plan asks for.
+    """Lays out the episodes that the run's present plan asks for; those of a study's trials are told by the study.
 
     Args:
         episodes: with the columns `REPORTED`, each episode once.
         manifest: the run's.
     """
     planned = PlannedEpisodes(manifest.scenarios)
-    collecting = {label: _Scenario(label, entry) for label, entry in manifest.scenarios.items()}
+    shown = {label: entry for label, entry in manifest.scenarios.items() if entry.agents and not entry.of_search}
+    collecting = {label: _Scenario(label, entry) for label, entry in shown.items()}
     left_out = 0
     for batch in episodes:
         for label, part in planned.by_label(batch):
             if label is None:
                 left_out += part.num_rows
-            else:
+            elif label in collecting:
                 collecting[label].add(part)
     return Selection(tuple(one.results() for one in collecting.values()), left_out)
 

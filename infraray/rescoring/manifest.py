@@ -46,6 +46,7 @@ def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
     about = {
         "name": f"{run.manifest.name}-rescored",
         "scenarios": scenarios,
+        "study": None,
         "infraray_version": __version__,
         "rescored_from": str(run.path),
         "rescored_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,6 @@ from infraray.registration import Registration
 from infraray.runs.run_file import RunSpec
 from infraray.seeds import SeedRange
 from infraray.trajectories.manifest import Manifest, PlannedScenario, WrittenPlan
-from infraray.user_code import guarded
 
 
 @dataclass(frozen=True)
@@ -42,27 +40,7 @@ class Lineup:
         Raises:
             InfrarayError: what the scenario says of itself is nothing that can be written.
         """
-        with guarded(f"scenario {self.label}"):
-            described = PlannedScenario(
-                scenario=self.registration.name,
-                id=self.registration.id,
-                version=self.registration.version,
-                parameters=without_secrets(self.environment.parameters.model_dump(mode="json")),
-                options=self.environment.options(),
-                level=self.environment.level,
-                score=self.environment.score,
-                task_description=self.environment.task_description,
-                available_actions=self.environment.available_actions,
-                observation=tuple(self.environment.layout.describe()),
-                agents=tuple(entry.agent for entry in self.entries),
-                digests={entry.agent: entry.digest.hex() for entry in self.entries},
-                code={entry.agent: dict(entry.code) for entry in self.entries},
-                seeds=self.seeds,
-                repetitions=self.repetitions,
-                owed_total=self.total_per_entry * len(self.entries),
-            )
-            json.dumps(described.model_dump(mode="json"), ensure_ascii=False).encode()
-        return described
+        return PlannedScenario.of(self.registration, self.environment, self.entries, self.seeds, self.repetitions)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load
 from infraray.agents.chat import NotStarted, ServedModel
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.environment import Environment
-from infraray.episodes import Entry
+from infraray.episodes import Entry, task_files
 from infraray.errors import InfrarayError, Refusals, UnknownName, did_you_mean
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
@@ -117,9 +117,7 @@ def _resolve(
     """A scenario with everyone who can play it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
     with _explaining(spec, *place), guarded(f"scenario {section.scenario}"):
-        files = {**environment.parameters.files(), **imported}
-        if registration.file is not None:
-            files[registration.file] = file_sha256(registration.file)
+        files = task_files(environment, registration.id, imported)
         if not spec.agents and not section.agents:
             raise InfrarayError("no agents; list some under 'agents', for example 'scripted:*'")
     label = section.label or registration.name

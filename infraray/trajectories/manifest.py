@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
-from infraray.environment import Score
-from infraray.errors import InfrarayError, explain_validation
+from infraray.environment import Environment, Score
+from infraray.episodes.identity import Entry
+from infraray.errors import InfrarayError, explain_validation, without_secrets
+from infraray.registration import Registration
 from infraray.seeds import SeedRange
+from infraray.user_code import guarded
 from infraray.version import SCHEMA_VERSION
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", strict=True)]
@@ -49,6 +53,7 @@ class PlannedScenario(_Part):
         task_description: what the observations say of the system and the aim.
         available_actions: what they say of the actions.
         observation: the layout of the numeric observation, one mapping a field.
+        of_search: whether its episodes are a study's trials, which compete before what counts.
     """
 
     scenario: StrictStr
@@ -67,6 +72,52 @@ class PlannedScenario(_Part):
     task_description: StrictStr = ""
     available_actions: StrictStr = ""
     observation: tuple[dict[str, Any], ...] = ()
+    of_search: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        registration: Registration,
+        environment: Environment,
+        entries: Sequence[Entry],
+        seeds: SeedRange | tuple[int, ...],
+        repetitions: int = 1,
+        score: Score | None = None,
+    ) -> Self:
+        """A scenario as it is planned.
+
+        Args:
+            registration: its.
+            environment: in which it is played.
+            entries: of all who play it, in the plan's order.
+            seeds: of the tasks.
+            repetitions: see above.
+            score: what is measured, where that is not the environment's own.
+
+        Raises:
+            InfrarayError: what the scenario says of itself is nothing that can be written.
+        """
+        with guarded(f"scenario {registration.name}"):
+            described = cls(
+                scenario=registration.name,
+                id=registration.id,
+                version=registration.version,
+                parameters=without_secrets(environment.parameters.model_dump(mode="json")),
+                options=environment.options(),
+                level=environment.level,
+                score=score or environment.score,
+                task_description=environment.task_description,
+                available_actions=environment.available_actions,
+                observation=tuple(environment.layout.describe()),
+                agents=tuple(entry.agent for entry in entries),
+                digests={entry.agent: entry.digest.hex() for entry in entries},
+                code={entry.agent: dict(entry.code) for entry in entries},
+                seeds=seeds,
+                repetitions=repetitions,
+                owed_total=len(seeds) * repetitions * len(entries),
+            )
+            json.dumps(described.model_dump(mode="json"), ensure_ascii=False).encode()
+        return described
 
 
 class WrittenPlan(_Part):
@@ -74,6 +125,32 @@ class WrittenPlan(_Part):
 
     imports: tuple[StrictStr, ...] = ()
     limits: dict[str, Any] = {}
+
+
+class StudyRecord(_Part):
+    """What a study searches, and what it measures by.
+
+    Args:
+        searcher: its name.
+        against: specs of the agents that the best configuration is compared with.
+        objective: the objective's identity.
+        space: what is searched (`SearchSpace.to_json`).
+        imports: the user's files, as {path: SHA-256}.
+        budget_unit: what a trial's budget counts.
+        max_budget: that of a full measurement.
+        gated: see `infraray.tune.Objective.gated`.
+        seeds: the development seeds.
+    """
+
+    searcher: StrictStr
+    against: tuple[StrictStr, ...]
+    objective: dict[str, Any]
+    space: dict[str, Any]
+    imports: dict[str, str]
+    budget_unit: StrictStr
+    max_budget: StrictInt
+    gated: bool
+    seeds: tuple[StrictInt, ...]
 
 
 class Manifest(_Part):
@@ -85,8 +162,9 @@ class Manifest(_Part):
         infraray_version: of the installation that began the run.
         created_at: when that was, ISO 8601.
         plan: the user's file.
-        scenarios: by label, in the plan's order.
+        scenarios: by label, in the plan's order; of a study those that its journal adds are not written here.
         sessions: one for each start (`infraray.provenance`).
+        study: what a study searches; None for a run.
         rescored_from: the folder of the run whose answers were scored again; None where they were played.
         rescored_at: when that was.
     """
@@ -98,6 +176,7 @@ class Manifest(_Part):
     plan: WrittenPlan = WrittenPlan()
     scenarios: dict[str, PlannedScenario] = {}
     sessions: tuple[Any, ...] = ()
+    study: StudyRecord | None = None
     rescored_from: str | None = None
     rescored_at: str | None = None
 

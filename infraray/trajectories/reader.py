@@ -8,13 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from infraray.errors import InfrarayError
-from infraray.folders import holds, named_path
+from infraray.folders import named_path
 from infraray.trajectories.compaction import flatten_steps
 from infraray.trajectories.index import EpisodeIndex
+from infraray.trajectories.journal import JOURNAL, read_journal
 from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.parts import BrokenPart, Part, find_parts, first_of
 from infraray.trajectories.schema import EPISODES, SEGMENT, STEPS
 from infraray.trajectories.segments import read_batches
+from infraray.trajectories.studied import with_entrants
 
 
 class Run:
@@ -31,10 +33,12 @@ class Run:
         self.path = named_path("run", path)
         path_of_manifest = self.path / "run.json"
         if not path_of_manifest.exists():
-            if holds(self.path, "study"):
-                raise InfrarayError(f"{path}: holds a study and no run; 'infraray report {path}' shows it")
-            raise InfrarayError(f"{path}: holds no run (no run.json); give the folder that 'infraray run' wrote")
+            raise InfrarayError(
+                f"{path}: holds no run (no run.json); give the folder that 'infraray run' or 'infraray search' wrote"
+            )
         self.manifest = Manifest.load(path_of_manifest)
+        if self.manifest.study is not None:
+            self.manifest = with_entrants(self.manifest, read_journal(self.path / JOURNAL))
 
     def episodes(self, columns: Sequence[str] = tuple(EPISODES.names)) -> pa.Table:
         """All collected episodes, each once, schema `EPISODES`.

@@ -15,7 +15,7 @@ import numpy as np
 from infraray.environment import Score
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.verdict import Verdict, judge
-from infraray.tune.objective import Measurement
+from infraray.tune.measurement import Measurement
 
 CANDIDATES = 3
 """How many of the best configurations are tried in turn where one does not hold."""
@@ -38,7 +38,7 @@ def compare_seeds(samples: Sequence[float], others: Sequence[float], score: Scor
     return half.times(2), judge(half, score.higher_is_better)
 
 
-def holds(measurement: Measurement, defaults: Measurement | None, score: Score) -> bool:
+def stands(measurement: Measurement, defaults: Measurement | None, score: Score) -> bool:
     """Whether a configuration stands on the evaluation seeds.
 
     Args:
@@ -58,7 +58,7 @@ def judge_candidates(ranking: Sequence[str], passed: Mapping[str, bool]) -> dict
 
     Args:
         ranking: the configurations' keys, the best on the development seeds first.
-        passed: by key, whether what was measured on the evaluation seeds `holds` there.
+        passed: by key, whether what was measured on the evaluation seeds `stands` there.
 
     Returns:
         The first of the ranking that passed is the best; the candidates before it are refused. There is no best

@@ -8,21 +8,21 @@ does. With several agents, the agent is searched as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 import yaml
 
 from infraray.agents import find_agent_kind, load_agent, parse_agent, registered_agents
-from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
+from infraray.environment import Environment
+from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory, task_files
 from infraray.errors import InfrarayError
-from infraray.parameters import file_sha256
 from infraray.registration import find
 from infraray.space.search_space import SearchSpace, chosen_part, joint_space
 from infraray.space.values import Configuration, Value, written
-from infraray.statistics.magnitude import mean
-from infraray.tune.objective import Measurement, Objective, SearchRequest
+from infraray.tune.objective import Objective, SearchRequest
 
 AGENT = "agent"
 """The hyperparameter that chooses between several agents."""
@@ -47,45 +47,31 @@ class EpisodeObjective(Objective):
     budget_unit = "episodes"
 
     def __init__(self, request: SearchRequest) -> None:
-        registration = find(request.scenario)
-        environment = registration.environment_class()(preset=request.preset, level=request.level, **request.parameters)
-        self.scenario = registration.id
-        self.name = registration.name
-        self.parameters = environment.parameters.model_dump(mode="json")
-        self.options = environment.options()
-        self.level = environment.level
-        self.score = environment.score
-        self.files = environment.parameters.files()
-        if registration.file is not None:
-            self.files[registration.file] = file_sha256(registration.file)
-        self.seeds, self.evaluation_seeds = request.seeds, request.evaluation_seeds
+        super().__init__(request)
+        self.name = find(request.scenario).name
+        self.score = self._environment.score
         self.min_budget, self.max_budget = max(1, len(self.seeds) // CHEAPEST), len(self.seeds)
         if not request.agents:
-            raise InfrarayError(f"agents: none given; {_searchable(registration.name)}")
+            raise InfrarayError(f"agents: none given; {_searchable(self.name)}")
         self.agents = {_short_name(agent): agent for agent in request.agents}
         if len(self.agents) < len(request.agents):
             raise InfrarayError("agents: each must have a name of its own")
-        spaces = {name: _space_of(agent, registration.name) for name, agent in self.agents.items()}
+        spaces = {name: _space_of(agent, self.name) for name, agent in self.agents.items()}
         self.space = joint_space(self.name, 1, AGENT, spaces) if len(spaces) > 1 else next(iter(spaces.values()))
-        self._player: EpisodePlayer | None = None
+        self._players: dict[bool, EpisodePlayer] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what each process makes for itself."""
+        made = ("_environment", "_files")
+        return {**{name: value for name, value in vars(self).items() if name not in made}, "_players": {}}
 
     def identity(self) -> Mapping[str, Any]:
-        """All that the episodes' identities hold but the agents' options, which are the configuration."""
+        """The entries of the agents, whose options are the configuration."""
         return {
-            "scenario": self.scenario,
-            "parameters": self.parameters,
-            "options": self.options,
-            "level": self.level,
-            "files": {**self.files, **{path: sha for agent in self.agents.values() for path, sha in _files(agent)}},
-            "agents": list(self.agents.values()),
-            "code": {agent: dict(self._entry(agent).code) for agent in self.agents.values()},
+            "entries": {agent: self.agent_entry(agent).digest.hex() for agent in self.agents.values()},
             "seeds": list(self.seeds),
             "evaluation_seeds": list(self.evaluation_seeds),
         }
-
-    def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """Its code."""
-        return {"code": self._entry(agent).code["agent"]}
 
     def spell(self, configuration: Configuration) -> str:
         """The agent's spec."""
@@ -96,36 +82,42 @@ class EpisodeObjective(Objective):
         pairs = [f"{option}={_spelled(value)}" for option, value in {**dict(spec.options), **options}.items()]
         return f"{spec.kind}:{spec.target}" + (f"?{'&'.join(pairs)}" if pairs else "")
 
-    def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
-        """Plays the first ``budget`` seeds."""
-        return self._play(self.spell(configuration), self.seeds[:budget])
+    def seeds_within(self, budget: int) -> tuple[int, ...]:
+        """The first ``budget`` seeds."""
+        return self.seeds[:budget]
 
-    def confirm(self, configuration: Configuration) -> Measurement:
-        """Plays the evaluation seeds."""
-        return self._play(self.spell(configuration), self.evaluation_seeds)
+    def entry(self, configuration: Configuration, budget: int | None) -> Entry:
+        """The configuration's agent."""
+        return self.agent_entry(self.spell(configuration))
 
     def check_agent(self, agent: str) -> None:
         """Makes the agent once."""
         check_agent(agent, self.name)
 
-    def confirm_agent(self, agent: str) -> Measurement:
-        """Plays the evaluation seeds."""
-        return self._play(agent, self.evaluation_seeds)
+    def agent_entry(self, agent: str) -> Entry:
+        """As in a run, so that the episodes are the same."""
+        made = load_agent(agent, self.name)
+        return Entry.of(self._environment, self.request.scenario, agent, made, self._files, self.name)
+
+    def play(self, specs: Sequence[EpisodeSpec]) -> Iterator[Trajectory]:
+        """Plays them as a run does; development episodes without floor and bound, which may take longer than they."""
+        with_bounds = specs[0].seed in self.evaluation_seeds
+        if with_bounds not in self._players:
+            self._players[with_bounds] = EpisodePlayer(EPISODE_S, with_bounds=with_bounds)
+        yield from play_all(self._players[with_bounds], specs)
 
     def close(self) -> None:
         """Closes the environments."""
-        if self._player is not None:
-            self._player.close()
+        for player in self._players.values():
+            player.close()
 
-    def _play(self, agent: str, seeds: tuple[int, ...]) -> Measurement:
-        if self._player is None:
-            self._player = EpisodePlayer(EPISODE_S, with_bounds=False)
-        return measure_agent(self._player, self._entry(agent), seeds)
+    @cached_property
+    def _environment(self) -> Environment:
+        return self.environment()
 
-    def _entry(self, agent: str) -> Entry:
-        """The entry whose episodes an agent plays."""
-        environment = find(self.scenario).environment_class()(**self.parameters, **self.options, level=self.level)
-        return Entry.of(environment, self.scenario, agent, load_agent(agent, self.name), self.files, self.name)
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        return task_files(self._environment, self.request.scenario, self.request.imported)
 
 
 def check_agent(agent: str, scenario: str) -> None:
@@ -139,32 +131,16 @@ def check_agent(agent: str, scenario: str) -> None:
     load_agent(agent, scenario)
 
 
-def measure_agent(player: EpisodePlayer, entry: Entry, seeds: Sequence[int]) -> Measurement:
-    """The mean score of an agent over seeds; of one that answers at once, the first failure ends it."""
-    specs = [EpisodeSpec(entry, seed, 0) for seed in seeds]
-    if entry.conversational:
-        return _measurement(asyncio.run(_converse(player, specs)))
-    played = []
-    for spec in specs:
-        played.append(player.play(spec))
-        if played[-1].measures is None:
-            break
-    return _measurement(played)
-
-
-async def _converse(player: EpisodePlayer, specs: list[EpisodeSpec]) -> list[Trajectory]:
-    return list(await asyncio.gather(*(player.converse(spec) for spec in specs)))
-
-
-def _measurement(played: list[Trajectory]) -> Measurement:
-    """The mean over episodes; one that failed fails the trial, since a mean over the others would flatter it."""
-    for trajectory in played:
-        if trajectory.measures is None:
-            reason = f"seed {trajectory.spec.seed}: {trajectory.failure}"
-            return Measurement(None, failure="episode failed", reason=reason)
-    samples = tuple(trajectory.measures.score for trajectory in played if trajectory.measures is not None)
-    seconds = sum(trajectory.wall_s for trajectory in played)
-    return Measurement(mean(samples), samples, {"episode_s": seconds / len(played)})
+def play_all(player: EpisodePlayer, specs: Sequence[EpisodeSpec]) -> Iterator[Trajectory]:
+    """Plays episodes of one entry, and gives each as soon as it has ended; conversations are under way side by side."""
+    if not specs[0].entry.conversational:
+        yield from map(player.play, specs)
+        return
+    with asyncio.Runner() as runner:
+        pending = {runner.get_loop().create_task(player.converse(spec)) for spec in specs}
+        while pending:
+            done, pending = runner.run(asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED))
+            yield from (task.result() for task in done)
 
 
 def _space_of(agent: str, scenario: str) -> SearchSpace:
@@ -187,10 +163,6 @@ def _searchable(scenario: str) -> str:
 
 def _short_name(agent: str) -> str:
     return parse_agent(agent).target.rpartition(":")[2]
-
-
-def _files(agent: str) -> list[tuple[str, str]]:
-    return sorted(parse_agent(agent).files().items())
 
 
 def _spelled(value: Value) -> str:

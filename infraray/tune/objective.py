@@ -1,33 +1,36 @@
-"""What is searched for: an objective measures configurations.
+"""What is searched for: an objective measures configurations, by episodes.
 
 Where it comes from: the scenario that a study names is registered with a subclass of `Objective`, which
-is made from a `SearchRequest`. The one that every scenario has unless it names its own plays
-episodes with agents that have parameters (`infraray.tune.episodes`).
+is made from a `SearchRequest`. The one that every scenario has unless it names its own has agents play
+that have parameters (`infraray.tune.episodes`); one that measures configurations itself, such as the
+launch of a server, is an `infraray.tune.measured.MeasuredObjective`.
 
-What becomes of it: a study sends the objective to the actors that run its trials, one objective an
-actor, and calls `Objective.evaluate` there again and again; what the objective started, such as a
-server that the next configuration can use again, it keeps until `Objective.close`. The order is
+What becomes of it: a trial is a list of episodes, one a seed, of the same `Entry`; so are the
+configurations and agents on the evaluation seeds. They are collected like every run's, and only those
+that are owed are played. A study sends the objective to the actors that run its trials, one objective an
+actor, and calls `Objective.play` there again and again; what the objective started, such as a server
+that the next configuration can use again, it keeps until `Objective.close`. The order is
 
 1. `Objective.prepare` for each of the `Objective.preparations`;
 2. `Objective.warm_up` in each process that will run trials, before the study's clock starts;
-3. `Objective.evaluate` for every trial, the space's defaults first;
-4. `Objective.confirm` for the best configuration and for the defaults, seed by seed where seeds are
-   `Objective.confirmed_apart`, `Objective.confirm_agent` for each agent that the study compares with,
-   after the clock has stopped.
+3. the episodes of every trial, the space's defaults first;
+4. after the clock has stopped, those on the evaluation seeds: of the best configuration, of the defaults,
+   and of each agent that the study compares with.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from infraray.environment import Score
+from infraray.environment import Environment, Score
+from infraray.episodes import Entry, EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
+from infraray.registration import find
 from infraray.space.search_space import SearchSpace
 from infraray.space.values import Configuration
-from infraray.statistics.magnitude import mean
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class SearchRequest:
         agents: specs of the agents whose parameters are searched; empty where the scenario itself
             has what is searched.
         seeds: development seeds, on which trials are measured.
-        evaluation_seeds: seeds on which `Objective.confirm` measures; none of them is among ``seeds``.
+        evaluation_seeds: seeds on which the result is confirmed; none of them is among ``seeds``.
         seconds: the study's budget of wall-clock time; None without one.
+        imported: the user's files that register scenarios or agents, as {path: SHA-256}.
     """
 
     scenario: str
@@ -54,41 +58,14 @@ class SearchRequest:
     seeds: tuple[int, ...]
     evaluation_seeds: tuple[int, ...]
     seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a configuration achieved.
-
-    Args:
-        score: in the objective's unit; None where the trial failed.
-        samples: the scores that ``score`` is the mean of, one a seed, in the seeds' order; may be empty.
-        metrics: further figures by name, with the unit in the name.
-        failure: the class of the failure, such as ``server start failed``; None where there is none.
-        reason: the failure's reason in one line.
-    """
-
-    score: float | None
-    samples: tuple[float, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    failure: str | None = None
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {**vars(self), "samples": list(self.samples), "metrics": dict(self.metrics)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Measurement:
-        """Reads what `to_json` wrote."""
-        return cls(**{**data, "samples": tuple(data["samples"])})
+    imported: Mapping[str, str] = field(default_factory=dict)
 
 
 class Objective(ABC):
-    """Measures configurations of a space. It is pickled before its first use, not after.
+    """Measures configurations of a space. It is pickled before its first episode, not after.
 
-    A measurement depends on the configuration, the budget and `identity` alone (but for noise): a
-    configuration that was measured is not measured again.
+    A score depends on the configuration, the budget, the seed and `identity` alone (but for noise): an
+    episode that is collected is not played again.
 
     Args:
         request: what the study asks for.
@@ -106,8 +83,17 @@ class Objective(ABC):
     score: Score
     """What is measured, its unit, and which way is better."""
 
+    seeds: tuple[int, ...]
+    """Of the episodes that trials are made of."""
+
+    evaluation_seeds: tuple[int, ...]
+    """Of the episodes that count in the end."""
+
     alone_on_devices: ClassVar[bool] = False
     """Whether trials side by side on the same devices would measure each other."""
+
+    gated: ClassVar[bool] = False
+    """Whether a configuration whose episode names a failure has failed though it has a score, as at a gate."""
 
     budget_unit: str
     """What a trial's budget counts, such as ``episodes`` or ``requests``."""
@@ -118,12 +104,19 @@ class Objective(ABC):
     max_budget: int
     """The budget of a full measurement."""
 
-    @abstractmethod
-    def __init__(self, request: SearchRequest) -> None: ...
+    def __init__(self, request: SearchRequest) -> None:
+        self.request = request
+        self.seeds, self.evaluation_seeds = request.seeds, request.evaluation_seeds
+
+    def environment(self) -> Environment:
+        """The scenario's, with the study's parameters: what agents play in."""
+        request = self.request
+        environment_class = find(request.scenario).environment_class()
+        return environment_class(preset=request.preset, level=request.level, **request.parameters)
 
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
-        """Everything else that a measurement depends on, as plain data: the scenario, seeds, files by hash."""
+        """Everything else that a score depends on, as plain data: the scenario, seeds, files by hash."""
 
     @abstractmethod
     def spell(self, configuration: Configuration) -> str:
@@ -148,62 +141,41 @@ class Objective(ABC):
         """Makes it, so that no trial pays for it. What fails here should fail in the trials, and say why there."""
         raise NotImplementedError
 
-    @abstractmethod
-    def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
-        """Measures on the development seeds.
+    def seeds_within(self, budget: int) -> tuple[int, ...]:
+        """The development seeds of a trial with a budget; all, where the budget is of something else."""
+        return self.seeds
 
-        At the study's deadline `infraray.deadline.TimeLimit` is raised inside, wherever it is, and a
-        second later the process is ended. An exception, this one or another, is the trial's failure.
+    @abstractmethod
+    def entry(self, configuration: Configuration, budget: int | None) -> Entry:
+        """What a configuration's episodes have in common.
 
         Args:
             configuration: canonical.
-            budget: from ``min_budget`` to ``max_budget``, in ``budget_unit``.
+            budget: of a trial, from ``min_budget`` to ``max_budget``; None on the evaluation seeds.
         """
 
     @abstractmethod
-    def confirm(self, configuration: Configuration) -> Measurement:
-        """Measures with the full budget on the evaluation seeds, from a clean start."""
+    def play(self, specs: Sequence[EpisodeSpec]) -> Iterator[Trajectory]:
+        """Plays episodes of one entry that this objective has named.
 
-    confirmed_apart: Sequence[int] = ()
-    """The evaluation seeds where `confirm_seed` measures one at a time, so that several can be measured side by side
-    and a kill loses one; empty where `confirm` measures them together."""
+        At the study's deadline `infraray.deadline.TimeLimit` is raised inside, wherever it is, and a second
+        later the process is ended.
 
-    def confirm_seed(self, configuration: Configuration, seed: int) -> Measurement:
-        """Measures as `confirm` does, on one of the evaluation seeds."""
-        raise NotImplementedError
+        Returns:
+            Each as soon as it has ended; one that fails says so, and is taken as it is.
+        """
 
     def check_agent(self, agent: str) -> None:
-        """Refuses an agent that `confirm_agent` cannot measure; is called before the study begins.
+        """Refuses an agent that cannot be compared with configurations; is called before the study begins.
 
         Raises:
-            InfrarayError: there is no such agent, or none can be compared with configurations.
+            InfrarayError: there is no such agent, or none can be compared.
         """
         raise InfrarayError(f"{agent}: {self.space.id} cannot be compared with agents; leave it out")
 
-    def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """What an agent's measurement depends on and `identity` does not hold, as plain data; its file is known."""
-        return {}
-
-    def confirm_agent(self, agent: str) -> Measurement:
-        """Measures an agent as `confirm` measures a configuration, for the table that both stand in."""
+    def agent_entry(self, agent: str) -> Entry:
+        """What an agent's episodes on the evaluation seeds have in common."""
         raise NotImplementedError
 
     def close(self) -> None:  # noqa: B027 (many objectives own nothing)
-        """Ends what `evaluate` and `confirm` started; is called once, at the end, also after a failure."""
-
-
-def joined(measurements: Sequence[Measurement]) -> Measurement:
-    """The measurement on all seeds of one on each: means, and the first failure."""
-    scores = [one.score for one in measurements if one.score is not None]
-    figures: dict[str, list[float]] = {}
-    for one in measurements:
-        for name, value in one.metrics.items():
-            figures.setdefault(name, []).append(value)
-    failed = next((one for one in measurements if one.failure is not None), None)
-    return Measurement(
-        mean(scores) if len(scores) == len(measurements) else None,
-        tuple(sample for one in measurements for sample in one.samples),
-        {name: mean(values) for name, values in figures.items()},
-        failure=None if failed is None else failed.failure,
-        reason=None if failed is None else failed.reason,
-    )
+        """Ends what playing started; is called once, at the end, also after a failure."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from infraray.reports.notation import duration, plain, printable, shortened
-from infraray.tune.objective import Measurement
+from infraray.tune.measurement import Measurement
 from infraray.tune.study import Confirmation, Outcome, Study
 
 _LENGTH = 100
@@ -38,10 +38,6 @@ class StudyProgress:
     def preparing(self, piece: str) -> None:
         """One line for each piece, which may take minutes."""
         self._say(f"preparing: {piece}")
-
-    def confirmed_seed(self, confirmation: Confirmation, seed: int, measurement: Measurement) -> None:
-        """One line for each seed that is measured by itself."""
-        self._say(f"evaluation seed {seed}: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")
 
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """One line for each that is measured on the evaluation seeds."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import ray
@@ -21,13 +22,15 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher as TuneSearcher
 
+from infraray.actors.collector import ask, collecting
 from infraray.actors.pulse import check_pulse
 from infraray.errors import InfrarayError
 from infraray.scratch import scratch_folder
 from infraray.space.values import Configuration
-from infraray.tune.objective import Measurement
-from infraray.tune.study import DEADLINE, Confirmation, Outcome, Study, Trial
-from infraray.tune.trial_actor import Order, TrialActor, workplace_of
+from infraray.tune.keeper import EpisodeKeeper
+from infraray.tune.measurement import Measurement
+from infraray.tune.study import Confirmation, Outcome, Study, Trial
+from infraray.tune.trial_actor import Done, Order, TrialActor, workplace_of
 from infraray.user_code import guarded, passes
 
 
@@ -80,9 +83,6 @@ class StudyWatcher(Protocol):
     def preparing(self, piece: str) -> None:
         """Something is made that all trials need."""
 
-    def confirmed_seed(self, confirmation: Confirmation, seed: int, measurement: Measurement) -> None:
-        """Something was measured on one of the evaluation seeds."""
-
     def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
         """Something was measured on the evaluation seeds."""
 
@@ -90,13 +90,17 @@ class StudyWatcher(Protocol):
         """Something worth a line."""
 
 
-def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], watcher: StudyWatcher) -> None:
+def run_study(
+    name: str, study: Study, folder: Path, resources: Resources, sources: Mapping[str, bytes], watcher: StudyWatcher
+) -> None:
     """Measures all that a study's budget allows, and confirms what came of it.
 
     Needs a connected cluster.
 
     Args:
+        name: the study's.
         study: the study.
+        folder: where its episodes are collected.
         resources: of a trial.
         sources: the content of the user's Python files by path.
         watcher: is told of the progress.
@@ -105,8 +109,19 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], 
         InfrarayError: the objective cannot be prepared, the cluster is too small, or the journal cannot be written.
     """
     places = resources.places(study.objective.alone_on_devices)
-    search = _StudySearch(study, places, watcher)
-    actor = tune.with_parameters(TrialActor, workplace=workplace_of(study.objective, sources))
+    with collecting(folder) as collector:
+        for line in ask(collector, "repairs"):
+            watcher.notice(line)
+        search = _StudySearch(study, EpisodeKeeper(name, folder, collector), places, watcher)
+        workplace = workplace_of(name, study.objective, collector, sources)
+        _tune(search, tune.with_parameters(TrialActor, workplace=workplace), resources, places)
+        ask(collector, "finish")
+    if search.error is not None:
+        raise search.error
+
+
+def _tune(search: _StudySearch, actor: Any, resources: Resources, places: int) -> None:
+    """Lets Tune hand out the study's orders until there are no more."""
     with _quiet_tune(), scratch_folder() as folder:
         tune.Tuner(
             tune.with_resources(actor, {"cpu": resources.cpus, "gpu": resources.gpus}),
@@ -125,8 +140,6 @@ def run_study(study: Study, resources: Resources, sources: Mapping[str, bytes], 
                 verbose=0,
             ),
         ).fit()
-    if search.error is not None:
-        raise search.error
 
 
 class _Pulse(tune.Callback):  # type: ignore[misc]
@@ -162,13 +175,15 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
 
     Args:
         study: the study.
+        keeper: of its episodes.
         places: orders under way at a time.
         watcher: is told of the progress.
     """
 
-    def __init__(self, study: Study, places: int, watcher: StudyWatcher) -> None:
+    def __init__(self, study: Study, keeper: EpisodeKeeper, places: int, watcher: StudyWatcher) -> None:
         super().__init__(metric="ended", mode="min")
         self.study = study
+        self.keeper = keeper
         self.places = places
         self.watcher = watcher
         self.error: BaseException | None = None
@@ -212,19 +227,30 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
             self._take(given, result, error)
 
     def _take(self, given: _Given, result: dict[str, Any] | None, error: bool) -> None:
-        found = result or {"measurement": _death(given.order), "began": given.at, "ended": time.time()}
-        measurement: Measurement = found["measurement"]
+        found = result or {"carried_out": _death(given.order), "began": given.at, "ended": time.time()}
+        done: Done = found["carried_out"]
         if given.subject is None:
-            self._take_preparation(given.order, measurement)
-        elif isinstance(given.subject, Confirmation):
-            self._take_confirmation(given.subject, given.order.seed, measurement)
-        elif measurement.failure == DEADLINE and found["began"] >= (given.order.deadline or math.inf):
+            self._take_preparation(given.order, done)
+            return
+        self.study.results.update(done.results)
+        if done.unavailable is not None:
+            raise InfrarayError(done.unavailable)
+        if result is None:
+            # What it delivered before it died is collected, though it could not say so.
+            self.study.results.update(self.keeper.collected(given.order.episodes))
+        owed = self.study.owed_episodes(given.subject)
+        if done.failure is not None and owed:
+            self.study.results.update(self.keeper.give_up(owed[0], done.failure))
+            owed = self.study.owed_episodes(given.subject)
+        if isinstance(given.subject, Confirmation):
+            self._take_confirmation(given.subject)
+        elif owed and found["began"] >= (given.order.deadline or math.inf):
             # Its actor was not there in time: it did not run, and is still owed.
             self.held = None
         else:
             began_s, ended_s = self.study.elapsed_s(found["began"]), self.study.elapsed_s(found["ended"])
             self.held = None if error else given.subject.configuration
-            self.watcher.finished(self.study.finish(given.subject, measurement, began_s, ended_s))
+            self.watcher.finished(self.study.finish(given.subject, began_s, ended_s, cut_off=bool(owed)))
 
     def save(self, checkpoint_path: str) -> None:
         """Writes nothing: the journal has it all."""
@@ -251,7 +277,7 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
             if self.unprepared:
                 piece = self.unprepared.pop(0)
                 self.watcher.preparing(piece)
-                return _Given(None, Order("prepare", piece=piece))
+                return _Given(None, Order(piece=piece))
             if self.under_way:
                 return None
             self.phase = "warming"
@@ -260,56 +286,49 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         if self.phase == "warming":
             if self.cold:
                 self.cold -= 1
-                return _Given(None, Order("warm_up"))
+                return _Given(None, Order())
             if self.under_way:
                 return None
             self.phase = "searching"
             self.study.start_clock()
         if self.phase == "searching":
-            trial = self.study.next_trial(self.held)
-            if trial is not None:
-                order = Order("evaluate", trial.configuration, trial.budget, deadline=self.study.deadline)
-                return _Given(trial, order)
+            while (trial := self.study.next_trial(self.held)) is not None:
+                if owed := self.study.owed_episodes(trial):
+                    return _Given(trial, Order(episodes=tuple(owed), deadline=self.study.deadline))
+                # Killed after the last episode, or all were played in other trials.
+                now_s = self.study.elapsed_s()
+                self.watcher.finished(self.study.finish(trial, now_s, now_s))
             if self.under_way:
                 return None
             self.phase = "confirming"
-        confirming = [(given.subject, given.order.seed) for given in self.under_way.values()]
+        return self._next_confirmation()
+
+    def _next_confirmation(self) -> _Given | None:
+        """Owed episodes on the evaluation seeds, in equal shares for all places; conversations wait side by side."""
+        playing = {spec.id for given in self.under_way.values() for spec in given.order.episodes}
         for due in self.study.due_confirmations():
-            seeds = self.study.owed_seeds(due)
-            if not seeds:
-                # Killed after the last seed.
-                self._confirm(due, self.study.joined_seeds(due))
-                return self._next()
-            for seed in seeds:
-                if (due, seed) not in confirming:
-                    what = "confirm_agent" if due.configuration is None else "confirm"
-                    return _Given(due, Order(what, due.configuration, agent=due.label, seed=seed))
+            owed = self.study.owed_episodes(due)
+            share = len(owed) if owed[0].entry.conversational else math.ceil(len(owed) / self.places)
+            if free := [spec for spec in owed if spec.id not in playing][:share]:
+                return _Given(due, Order(episodes=tuple(free), to_the_end=True))
         return None
 
-    def _take_confirmation(self, due: Confirmation, seed: int | None, measurement: Measurement) -> None:
-        if seed is not None:
-            self.study.confirm_seed(due, seed, measurement)
-            self.watcher.confirmed_seed(due, seed, measurement)
-            if self.study.owed_seeds(due):
-                return
-            measurement = self.study.joined_seeds(due)
-        self._confirm(due, measurement)
+    def _take_confirmation(self, due: Confirmation) -> None:
+        measurement = self.study.measurement(due.episodes)
+        if measurement is not None:
+            self.watcher.confirmed(due, measurement)
 
-    def _confirm(self, due: Confirmation, measurement: Measurement) -> None:
-        self.study.confirm(due, measurement)
-        self.watcher.confirmed(due, measurement)
-
-    def _take_preparation(self, order: Order, measurement: Measurement) -> None:
-        if measurement.failure is not None and order.what == "warm_up":
+    def _take_preparation(self, order: Order, done: Done) -> None:
+        if done.failure is not None and not order.piece:
             # The trials will say the same, or go without.
-            self.watcher.notice(f"{self.study.objective.warming}: {measurement.reason}")
-        elif measurement.failure is not None:
-            failed = f"nothing can be measured: {measurement.reason}"
+            self.watcher.notice(f"{self.study.objective.warming}: {done.failure}")
+        elif done.failure is not None:
+            failed = f"nothing can be measured: {done.failure}"
             if self.under_way:
                 # Tune ends no trial that is under way, and a reference may take its time.
                 self.watcher.notice(f"{failed}; waiting for what else is being prepared")
             raise InfrarayError(failed)
-        for line in (measurement.reason or "").splitlines():
+        for line in done.lines:
             if line not in self.notices:
                 self.notices.add(line)
                 self.watcher.notice(line)
@@ -324,11 +343,11 @@ class _Given:
     at: float = field(default_factory=time.time)
 
 
-def _death(order: Order) -> Measurement:
+def _death(order: Order) -> Done:
     """What became of an order whose actor died."""
     if order.deadline is not None and time.time() >= order.deadline:
-        return Measurement(None, failure=DEADLINE, reason="the study's time was up")
-    return Measurement(None, failure="process died", reason="the process that ran the trial died")
+        return Done(cut_off=True)
+    return Done(failure="process died: the process that ran the trial died")
 
 
 @contextmanager

@@ -1,16 +1,16 @@
 """Running a study: its file, its folder, the cluster, the search, and a summary.
 
-runs/NAME/study.json      what is searched, and what its names were resolved to
-runs/NAME/trials.jsonl    the journal: every trial asked for, finished and confirmed (`infraray.tune.journal`)
-runs/NAME/report/         tables and page
+A study's folder is a run's (`infraray.trajectories.store`) with one file more:
+
+runs/NAME/trials.jsonl    the journal: who was asked for and finished when, who plays on the evaluation seeds
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,12 @@ from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError, without_secrets
 from infraray.folders import check_not_shared, named_path
 from infraray.parameters import file_sha256
-from infraray.provenance import with_session
-from infraray.tune.journal import Journal
+from infraray.provenance import session
+from infraray.registration import find
+from infraray.trajectories.journal import JOURNAL, Journal
+from infraray.trajectories.manifest import BrokenManifest, Manifest, PlannedScenario, StudyRecord, WrittenPlan
+from infraray.trajectories.store import RunStore
+from infraray.tune.measurement import read_results
 from infraray.tune.objective import Objective
 from infraray.tune.study import Budget, Study
 from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study, user_files
@@ -81,15 +85,19 @@ def search(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InfrarayError(f"{folder}: cannot be written ({error.strerror})") from None
-    with Journal(folder / "trials.jsonl") as journal:
+    with Journal(folder / JOURNAL) as journal:
         _keep_manifest(folder, spec, objective)
         budget = Budget(spec.budget.trials, spec.budget.seconds)
-        made = Study(objective, spec.searcher, spec.seed, budget, journal, spec.min_budget, spec.against)
-        _search(spec, made, quiet)
+        # Waits for the collector of a search that was killed a moment ago, and takes up what it left.
+        with closing(RunStore(folder)) as store:
+            store.finish()
+            results = read_results(folder)
+        made = Study(objective, spec.searcher, spec.seed, budget, journal, results, spec.min_budget, spec.against)
+        _search(spec, made, folder, quiet)
         return _summary(made, folder)
 
 
-def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
+def _search(spec: StudySpec, study: Study, folder: Path, quiet: bool) -> None:
     from infraray.tune.progress import StudyProgress
 
     progress = StudyProgress(study, Console(stderr=True, quiet=quiet))
@@ -113,14 +121,14 @@ def _search(spec: StudySpec, study: Study, quiet: bool) -> None:
             ) from None
 
         resources = Resources(spec.resources.cpus, spec.resources.gpus, spec.parallel)
-        run_study(study, resources, user_files(spec), progress)
+        run_study(spec.name, study, folder, resources, user_files(spec), progress)
 
 
 def _summary(study: Study, folder: Path) -> SearchSummary:
-    best = study.confirmed_best()
+    best, measurement = study.confirmed_best() or (None, None)
     return SearchSummary(
         None if best is None else best.label,
-        None if best is None or best.measurement is None else best.measurement.score,
+        None if measurement is None else measurement.score,
         len(study.outcomes),
         sum(outcome.measurement.failure is not None for outcome in study.outcomes.values()),
         study.searched_s,
@@ -128,48 +136,59 @@ def _summary(study: Study, folder: Path) -> SearchSummary:
     )
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """What a search before has written; nothing where there was none."""
+def _read_manifest(path: Path) -> Manifest | None:
+    """What a search before has written; None where there was none."""
+    if not path.exists():
+        return None
     try:
-        before = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
+        before = Manifest.load(path)
+    except BrokenManifest:
         before = None
-    if not isinstance(before, dict) or not isinstance(before.get("study"), dict):
+    if before is None or before.study is None:
         raise InfrarayError(f"{path}: does not describe a study; choose another --out")
     return before
 
 
 def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
-    """Writes ``study.json``; a folder that holds another study is refused."""
-    path = folder / "study.json"
-    created_at = datetime.now(UTC).isoformat(timespec="seconds")
+    """Writes ``run.json``; a folder that holds another study is refused."""
+    path = folder / "run.json"
     before = _read_manifest(path)
+    plan = before.plan.model_dump(mode="json") if before is not None else {}
     for field, value in spec.identity().items():
-        found = before["study"].get(field, value) if before else value
-        if found != value:
+        if (found := plan.get(field, value)) != value:
             held, wanted = json.dumps(found), json.dumps(value)
             raise InfrarayError(f"{folder}: holds a study with {field}: {held}, not {wanted}; choose another --out")
-    manifest = {
-        "name": spec.name,
-        "study": without_secrets(spec.model_dump(mode="json")),
-        "objective": objective.identity(),
-        "space": objective.space.to_json(),
-        "imports": {path: file_sha256(path) for path in spec.imports},
-        "score": vars(objective.score),
-        "budget_unit": objective.budget_unit,
-        "max_budget": objective.max_budget,
-        "infraray_version": __version__,
-        "created_at": before.get("created_at", created_at),
-        "sessions": with_session(before.get("sessions")),
-    }
-    for part in ("objective", "space", "imports"):
-        value = json.loads(json.dumps(manifest[part]))
-        if before.get(part, value) != value:
+    study = StudyRecord(
+        searcher=spec.searcher,
+        against=tuple(spec.against),
+        objective=json.loads(json.dumps(objective.identity())),
+        space=json.loads(json.dumps(objective.space.to_json())),
+        imports={path: file_sha256(path) for path in spec.imports},
+        budget_unit=objective.budget_unit,
+        max_budget=objective.max_budget,
+        gated=objective.gated,
+        seeds=objective.seeds,
+    )
+    if before is not None and before.study is not None:
+        same = before.study.model_copy(update={"against": study.against})
+        if same != study:
             raise InfrarayError(
                 f"{folder}: what is searched or measured has changed since, such as a file; choose another --out"
             )
-    temporary = path.with_suffix(".json.new")
-    temporary.write_text(json.dumps(manifest, indent=2))
-    os.replace(temporary, path)
+    registration = find(spec.scenario)
+    scenario = PlannedScenario.of(
+        registration, objective.environment(), (), objective.evaluation_seeds, score=objective.score
+    )
+    manifest = Manifest(
+        name=spec.name,
+        infraray_version=__version__,
+        created_at=before.created_at if before is not None else datetime.now(UTC).isoformat(timespec="seconds"),
+        plan=WrittenPlan.model_validate(without_secrets(spec.model_dump(mode="json"))),
+        scenarios={registration.name: scenario},
+        sessions=(*(before.sessions if before is not None else ()), session()),
+        study=study,
+    )
+    try:
+        manifest.dump(path)
+    except OSError as error:
+        raise InfrarayError(f"{path}: cannot be written ({error.strerror})") from None

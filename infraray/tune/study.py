@@ -1,8 +1,9 @@
-"""A study: which configurations were asked for, what became of them, and what is to be measured next.
+"""A study: which configurations were asked for, what became of them, and what is to be played next.
 
-Everything follows from the journal's events in their order: the searcher's proposals, which are
-repeatable, and what it was told. A study that was killed is read back event by event and goes on where
-it was; what was asked for and did not finish is measured first. Nothing here knows of Ray.
+Everything follows from the journal's events in their order, which say what was asked for and when it was
+finished, and from the episodes that are collected, which say what came of it. A study that was killed is
+read back event by event and goes on where it was; what was asked for and did not finish comes first, and
+of it only the episodes that are owed. Nothing here knows of Ray.
 """
 
 from __future__ import annotations
@@ -11,27 +12,25 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from infraray.agents import parse_agent
+from infraray.episodes import EpisodeSpec, episode_id
 from infraray.space.sampling import sample_untried
 from infraray.space.values import Configuration, canonical_text
-from infraray.tune.candidates import CANDIDATES, holds, judge_candidates
-from infraray.tune.journal import Event, Journal
-from infraray.tune.objective import Measurement, Objective, joined
+from infraray.trajectories.journal import Event, Journal
+from infraray.tune.candidates import CANDIDATES, judge_candidates, stands
+from infraray.tune.measurement import CUT_OFF, Measurement, Result, measurement_of
+from infraray.tune.objective import Objective
 from infraray.tune.searchers import Proposal, find_searcher
 from infraray.tune.searchers.brackets import budget_ladder
 from infraray.user_code import guarded
 
 Source = Literal["defaults", "searcher", "random"]
-
-DEADLINE = "deadline"
-"""Failure of a trial that ran when the study's time was up. It says nothing about the configuration."""
 
 REPEATS = 20
 """Proposals in a row of what was measured already, after which one that was not is drawn at random."""
@@ -54,6 +53,26 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Episodes:
+    """Episodes of one entry, one a seed, by which a configuration or an agent is measured.
+
+    Args:
+        digest: the entry's.
+        seeds: in their order.
+        to_the_end: whether all are played though one has failed, as on the evaluation seeds.
+    """
+
+    digest: bytes
+    seeds: tuple[int, ...]
+    to_the_end: bool = False
+
+    @cached_property
+    def ids(self) -> tuple[bytes, ...]:
+        """Their identities."""
+        return tuple(episode_id(self.digest, seed, 0) for seed in self.seeds)
+
+
+@dataclass(frozen=True)
 class Trial:
     """A configuration to be measured with a budget.
 
@@ -63,6 +82,7 @@ class Trial:
         configuration: canonical.
         budget: in the objective's unit.
         source: who proposed it; ``random`` where the searcher had nothing new.
+        episodes: of which it is made.
     """
 
     number: int
@@ -70,6 +90,7 @@ class Trial:
     configuration: Configuration
     budget: int
     source: Source
+    episodes: Episodes
 
 
 @dataclass(frozen=True)
@@ -95,15 +116,13 @@ class Confirmation:
 
     Args:
         label: what a person types to use it.
+        episodes: of which it is made; others where an agent's code or files have changed.
         configuration: None for an agent.
-        measurement: None as long as it is not measured.
-        depends_on: what else an agent's measurement depends on; it is measured again where that has changed.
     """
 
     label: str
+    episodes: Episodes
     configuration: Configuration | None = None
-    measurement: Measurement | None = None
-    depends_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -119,7 +138,8 @@ class Study:
         searcher: a registered searcher's name.
         seed: of the searcher.
         budget: what may be spent.
-        journal: where everything is written; what it holds already is taken up.
+        journal: where everything is written that is no episode; what it holds already is taken up.
+        results: what is collected, by the episodes' identities; grows with the study.
         min_budget: the smallest budget of a trial; the objective's own without one.
         against: agents that the best configuration is compared with.
     """
@@ -131,6 +151,7 @@ class Study:
         seed: int,
         budget: Budget,
         journal: Journal,
+        results: dict[bytes, Result],
         min_budget: int | None = None,
         against: Sequence[str] = (),
     ) -> None:
@@ -140,6 +161,7 @@ class Study:
         self.seed = seed
         self.budget = budget
         self.journal = journal
+        self.results = results
         self.against = tuple(against)
         kind = find_searcher(searcher)
         smallest = objective.min_budget if min_budget is None else min_budget
@@ -149,12 +171,11 @@ class Study:
         self.outcomes: dict[str, Outcome] = {}
         """By the trial's id; without those that the deadline cut off."""
         self.confirmations: dict[str, Confirmation] = {}
-        """By key."""
-        self.seeds_confirmed: dict[str, dict[int, Measurement]] = {}
-        """By key and evaluation seed, where seeds are confirmed apart."""
+        """Those that were begun, by key."""
         self.same_proposals = True
         """Whether the searcher proposed the same again as the journal says; another version of it may not."""
         self._by_id: dict[str, Trial] = {}
+        self._agents: dict[str, Confirmation] = {}
         self._waiting: dict[str, list[Proposal]] = {}
         self._without_loss: list[Proposal] = []
         self._losses: list[float] = []
@@ -223,34 +244,66 @@ class Study:
                 break
             configuration = dict(proposal.configuration)
             known = self._by_id.get(self._id(configuration, proposal.budget))
+            episodes = self._episodes(configuration, proposal.budget) if known is None else known.episodes
             event = {
                 "kind": "asked",
                 "trial": len(self.trials) if known is None else known.number,
                 "configuration": configuration,
                 "label": self._spell(configuration),
+                "digest": episodes.digest.hex(),
+                "seeds": len(episodes.seeds),
                 "budget": proposal.budget,
                 "source": source,
                 "held": None if held is None else dict(held),
                 "at_s": round(self.elapsed_s(), 3),
             }
             self.journal.append(event)
-            trial = self._take_proposal(proposal, source)
+            trial = self._take_proposal(proposal, source, episodes)
             if trial is not None:
                 return trial
         return None
 
-    def finish(self, trial: Trial, measurement: Measurement, began_s: float, ended_s: float) -> Outcome:
-        """Keeps what became of a trial, and tells the searcher."""
+    def owed_episodes(self, subject: Trial | Confirmation) -> list[EpisodeSpec]:
+        """What of a trial or a confirmation is still to be played; of a trial nothing once an episode has failed."""
+        if self.measurement(subject.episodes) is not None:
+            return []
+        identified = zip(subject.episodes.seeds, subject.episodes.ids, strict=True)
+        owed = [seed for seed, identity in identified if identity not in self.results]
+        with guarded("the objective"):
+            if isinstance(subject, Trial):
+                entry = self.objective.entry(subject.configuration, subject.budget)
+            elif subject.configuration is not None:
+                entry = self.objective.entry(subject.configuration, None)
+            else:
+                entry = self.objective.agent_entry(subject.label)
+        return [EpisodeSpec(entry, seed, 0) for seed in owed]
+
+    def measurement(self, episodes: Episodes) -> Measurement | None:
+        """What episodes add up to; None while that is not known."""
+        results = [self.results.get(identity) for identity in episodes.ids]
+        return measurement_of(episodes.seeds, results, self.objective.gated, episodes.to_the_end)
+
+    def finish(self, trial: Trial, began_s: float, ended_s: float, cut_off: bool = False) -> Outcome:
+        """Keeps that a trial has ended, and tells the searcher what it came to.
+
+        Args:
+            trial: whose episodes are collected.
+            began_s: seconds on the study's clock.
+            ended_s: the same.
+            cut_off: whether the study's time was up before they were.
+        """
         event = {
             "kind": "finished",
             "trial": trial.number,
             "id": trial.id,
-            "measurement": measurement.to_json(),
             "began_s": round(began_s, 3),
             "ended_s": round(ended_s, 3),
+            "cut_off": cut_off,
         }
         self.journal.append(event)
-        return self._take_outcome(event)
+        outcome = self._take_outcome(event)
+        assert outcome is not None
+        return outcome
 
     def ranking(self) -> list[Outcome]:
         """The trials with the full budget and a score, the best first, of equals the earlier."""
@@ -264,82 +317,67 @@ class Study:
     # The confirmation.
 
     def due_confirmations(self) -> list[Confirmation]:
-        """What is still to be measured on the evaluation seeds, once the search is over."""
+        """Who is still to play on the evaluation seeds, once the search is over; that they are to is written down."""
         ranking = self.ranking()
         wanted = [outcome.trial.configuration for outcome in ranking if outcome.trial.number == 0]
         for outcome in ranking[:CANDIDATES]:
             wanted.append(outcome.trial.configuration)
             if self._passed.get(canonical_text(outcome.trial.configuration), True):
                 break
-        due = [Confirmation(self._spell(configuration), configuration) for configuration in wanted]
-        with guarded("the objective"):
-            due += [Confirmation(agent, depends_on=self._identity_of(agent)) for agent in self.against]
-        return list({one.key: one for one in due if not self._is_confirmed(one)}.values())
+        begun = [self._begun(configuration) for configuration in wanted]
+        begun += [self._begun_agent(agent) for agent in self.against]
+        return [one for one in begun if self.measurement(one.episodes) is None]
 
-    def _identity_of(self, agent: str) -> dict[str, Any]:
-        """What an agent's measurement depends on: its file by hash, and what the objective says."""
-        return {**parse_agent(agent).files(), **self.objective.agent_identity(agent)}
-
-    def owed_seeds(self, due: Confirmation) -> Sequence[int | None]:
-        """The evaluation seeds on which it is still to be measured, one at a time; None stands for all together."""
-        if due.configuration is None or not self.objective.confirmed_apart:
-            return [None]
-        done = self.seeds_confirmed.get(due.key, {})
-        return [seed for seed in self.objective.confirmed_apart if seed not in done]
-
-    def confirmed_best(self) -> Confirmation | None:
+    def confirmed_best(self) -> tuple[Confirmation, Measurement] | None:
         """The best configuration that the evaluation seeds confirmed; None without one."""
         ranking = [canonical_text(outcome.trial.configuration) for outcome in self.ranking()]
         roles = judge_candidates(ranking, self._passed)
-        return next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
+        best = next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
+        found = None if best is None else self.measurement(best.episodes)
+        return None if best is None or found is None else (best, found)
 
     @property
     def _passed(self) -> dict[str, bool]:
         """By key, whether what was measured on the evaluation seeds holds there."""
-        defaults = self.confirmations.get(canonical_text(self.space.default))
-        base = None if defaults is None else defaults.measurement
-        return {
-            key: holds(found.measurement, base, self.objective.score)
-            for key, found in self.confirmations.items()
-            if found.measurement is not None
+        found = {
+            key: measurement
+            for key, one in self.confirmations.items()
+            if (measurement := self.measurement(one.episodes)) is not None
         }
+        base = found.get(canonical_text(self.space.default))
+        return {key: stands(measurement, base, self.objective.score) for key, measurement in found.items()}
 
-    def confirm_seed(self, due: Confirmation, seed: int, measurement: Measurement) -> None:
-        """Keeps a measurement on one evaluation seed."""
+    def _begun(self, configuration: Configuration) -> Confirmation:
+        known = self.confirmations.get(canonical_text(configuration))
+        if known is not None:
+            return known
+        return self._begin(Confirmation(self._spell(configuration), self._episodes(configuration, None), configuration))
+
+    def _begun_agent(self, agent: str) -> Confirmation:
+        if agent not in self._agents:
+            with guarded("the objective"):
+                digest = self.objective.agent_entry(agent).digest
+            episodes = Episodes(digest, self.objective.evaluation_seeds, to_the_end=True)
+            self._agents[agent] = Confirmation(agent, episodes)
+        wanted = self._agents[agent]
+        return wanted if self.confirmations.get(agent) == wanted else self._begin(wanted)
+
+    def _begin(self, one: Confirmation) -> Confirmation:
         event = {
-            "kind": "confirmed_seed",
-            "label": due.label,
-            "configuration": None if due.configuration is None else dict(due.configuration),
-            "seed": seed,
-            "measurement": measurement.to_json(),
-        }
-        self.journal.append(event)
-        self._take_seed(event)
-
-    def joined_seeds(self, due: Confirmation) -> Measurement:
-        """The measurement on all evaluation seeds, of those on each."""
-        done = self.seeds_confirmed[due.key]
-        return joined([done[seed] for seed in self.objective.confirmed_apart])
-
-    def confirm(self, due: Confirmation, measurement: Measurement) -> None:
-        """Keeps a measurement on the evaluation seeds."""
-        event = {
-            "kind": "confirmed",
-            "label": due.label,
-            "configuration": None if due.configuration is None else dict(due.configuration),
-            "depends_on": dict(due.depends_on),
-            "measurement": measurement.to_json(),
+            "kind": "confirming",
+            "label": one.label,
+            "configuration": None if one.configuration is None else dict(one.configuration),
+            "digest": one.episodes.digest.hex(),
         }
         self.journal.append(event)
         self._take_confirmation(event)
+        return one
 
     # How events change the study; the same when they happen and when they are read back.
 
     def _replay(self, event: Event) -> None:
-        if event["kind"] == "confirmed":
+        if event["kind"] == "confirming":
             self._take_confirmation(event)
-        elif event["kind"] == "confirmed_seed":
-            self._take_seed(event)
         elif event["kind"] == "finished":
             self._take_outcome(event)
         elif event["kind"] == "clock":
@@ -351,9 +389,10 @@ class Study:
                 proposal = self.searcher.ask(event["held"])
                 self.same_proposals = proposal == recorded
                 recorded = proposal if proposal is not None and self.same_proposals else recorded
-            self._take_proposal(recorded, event["source"])
+            seeds = self.objective.seeds_within(event["budget"])
+            self._take_proposal(recorded, event["source"], Episodes(bytes.fromhex(event["digest"]), seeds))
 
-    def _take_proposal(self, proposal: Proposal, source: Source) -> Trial | None:
+    def _take_proposal(self, proposal: Proposal, source: Source, episodes: Episodes) -> Trial | None:
         """Returns the trial that has to be measured; None where that is done or under way."""
         identity = self._id(proposal.configuration, proposal.budget)
         if identity in self._by_id:
@@ -363,7 +402,7 @@ class Study:
             else:
                 self._waiting[identity].append(proposal)
             return None
-        trial = Trial(len(self.trials), identity, proposal.configuration, proposal.budget, source)
+        trial = Trial(len(self.trials), identity, proposal.configuration, proposal.budget, source, episodes)
         self.trials.append(trial)
         self._by_id[identity] = trial
         self._waiting[identity] = [proposal]
@@ -371,31 +410,27 @@ class Study:
         self._repeats = 0
         return trial
 
-    def _take_outcome(self, event: Event) -> Outcome:
+    def _take_outcome(self, event: Event) -> Outcome | None:
+        """Returns what became of a trial; None where its episodes are lost, so that it is owed."""
         trial = self.trials[event["trial"]]
         self.searched_s = max(self.searched_s, event["ended_s"])
-        outcome = Outcome(trial, Measurement.from_json(event["measurement"]), event["began_s"], event["ended_s"])
-        if outcome.measurement.failure != DEADLINE:
+        measurement = CUT_OFF if event["cut_off"] else self.measurement(trial.episodes)
+        if measurement is None:
+            return None
+        outcome = Outcome(trial, measurement, event["began_s"], event["ended_s"])
+        if not event["cut_off"]:
             self.outcomes[trial.id] = outcome
             for proposal in self._waiting.pop(trial.id):
                 self._tell(proposal, outcome.measurement)
         return outcome
 
     def _take_confirmation(self, event: Event) -> None:
-        measurement = Measurement.from_json(event["measurement"])
-        made = Confirmation(event["label"], event["configuration"], measurement, event.get("depends_on", {}))
+        episodes = Episodes(bytes.fromhex(event["digest"]), self.objective.evaluation_seeds, to_the_end=True)
+        made = Confirmation(event["label"], episodes, event["configuration"])
         self.confirmations[made.key] = made
-
-    def _take_seed(self, event: Event) -> None:
-        done = self.seeds_confirmed.setdefault(canonical_text(event["configuration"]), {})
-        done[event["seed"]] = Measurement.from_json(event["measurement"])
 
     def _take_time(self, event: Event) -> None:
         self.searched_s = max(self.searched_s, event["at_s"])
-
-    def _is_confirmed(self, due: Confirmation) -> bool:
-        found = self.confirmations.get(due.key)
-        return found is not None and found.depends_on == due.depends_on
 
     def _propose(self, held: Configuration | None) -> tuple[Proposal | None, Source]:
         if not self.trials:
@@ -440,6 +475,13 @@ class Study:
     def _spell(self, configuration: Configuration) -> str:
         with guarded("the objective"):
             return self.objective.spell(configuration)
+
+    def _episodes(self, configuration: Configuration, budget: int | None) -> Episodes:
+        """Those of a configuration: of a trial, or without a budget on the evaluation seeds."""
+        with guarded("the objective"):
+            objective = self.objective
+            seeds = objective.evaluation_seeds if budget is None else objective.seeds_within(budget)
+            return Episodes(objective.entry(configuration, budget).digest, seeds, to_the_end=budget is None)
 
     def _id(self, configuration: Configuration, budget: int) -> str:
         return hashlib.sha256(f"{self._measured} {canonical_text(configuration)} {budget}".encode()).hexdigest()[:16]

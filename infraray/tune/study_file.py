@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from infraray.agents import parse_agent
 from infraray.errors import InfrarayError, explain_validation, without_secrets
+from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
 from infraray.runs.seeds import Seeds
 from infraray.seeds import SeedRange
@@ -190,6 +191,7 @@ def make_objective(spec: StudySpec) -> Objective:
             seeds,
             evaluation_seeds,
             spec.budget.seconds,
+            {path: file_sha256(path) for path in spec.imports},
         )
         objective = objective_class(request)
     with spec.explaining("min_budget"):

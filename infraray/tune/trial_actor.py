@@ -3,49 +3,67 @@
 from __future__ import annotations
 
 import faulthandler
-import math
 import os
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import ray
 from ray import cloudpickle, tune
 
 from infraray.actors.imports import Imports
+from infraray.actors.rollout import pack
 from infraray.deadline import TimeLimit, time_limit
-from infraray.space.values import Configuration
-from infraray.tune.objective import Measurement, Objective
-from infraray.tune.study import DEADLINE
-from infraray.user_code import class_name, describe_failure, passes
+from infraray.episodes import EpisodeSpec, Trajectory
+from infraray.errors import Unavailable
+from infraray.tune.measurement import Result
+from infraray.tune.objective import Objective
+from infraray.user_code import describe_failure, passes
 
 GRACE_S = 1.0
 """What a trial may take beyond the deadline before its process is ended."""
 
+STORED_EVERY_S = 0.3
+"""What a kill may lose of the episodes of a trial: they are collected together, and at the trial's end."""
+
 
 @dataclass(frozen=True)
 class Order:
-    """What an actor is to do.
+    """What an actor is to do: a piece to prepare, episodes to play, or with neither to warm up.
 
     Args:
-        what: ``prepare``, ``warm_up``, ``evaluate``, ``confirm`` or ``confirm_agent``.
-        configuration: None where there is none.
-        budget: of ``evaluate``.
-        agent: of ``confirm_agent``.
-        piece: of ``prepare``.
-        seed: of ``confirm``; None for all evaluation seeds.
+        piece: of `Objective.preparations`.
+        episodes: owed ones of one trial or confirmation.
+        to_the_end: whether all are played though one has failed, as on the evaluation seeds.
         deadline: seconds since the epoch; None without one.
     """
 
-    what: str
-    configuration: Configuration | None = None
-    budget: int = 0
-    agent: str = ""
     piece: str = ""
-    seed: int | None = None
+    episodes: tuple[EpisodeSpec, ...] = ()
+    to_the_end: bool = False
     deadline: float | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of an order.
+
+    Args:
+        results: of the episodes that are collected.
+        lines: of a preparation, what the user should know.
+        failure: why it could not be carried out; None where it could.
+        cut_off: whether the deadline passed before all was done.
+        unavailable: what every further episode needs and is not there; None where nothing is missing.
+    """
+
+    results: Mapping[bytes, Result] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    failure: str | None = None
+    cut_off: bool = False
+    unavailable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,11 +71,15 @@ class Workplace:
     """What an actor's process needs before it can unpickle the objective.
 
     Args:
+        study: its name.
         objective: pickled.
+        collector: the handle of the actor that writes the study's folder.
         imports: what the driver has imported.
     """
 
+    study: str
     objective: bytes
+    collector: Any
     imports: Imports
 
 
@@ -65,34 +87,33 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """One trial after the other; each is one step of a Tune trial, whose configuration holds an `Order`."""
 
     def setup(self, config: dict[str, Any], workplace: Workplace) -> None:
-        """Unpickles the objective; why it cannot, the first order's measurement says."""
+        """Unpickles the objective; why it cannot, every order's failure says."""
         self.order: Order = config["order"]
         self.objective: Objective | None = None
         self.problem = ""
-        self.imports = workplace.imports
+        self.workplace = workplace
         try:
-            self.imports.load()
+            workplace.imports.load()
             self.objective = pickle.loads(workplace.objective)
         except BaseException as error:
             if passes(error):
                 raise
-            self.problem = describe_failure(error)
+            self.problem = f"no objective: {describe_failure(error)}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next order; the objective stays as it is."""
         self.order = new_config["order"]
         # Tune moves the actor into another folder before every trial.
-        self.imports.enter()
+        self.workplace.imports.enter()
         return True
 
     def step(self) -> dict[str, Any]:
         """Carries the order out; an exception is a failure of the trial, not of the actor."""
         began = time.time()
-        if self.objective is None:
-            measurement = Measurement(None, failure="no objective", reason=self.problem)
-        else:
-            measurement = carry_out(self.objective, self.order)
-        return {"measurement": measurement, "began": began, "ended": time.time(), "done": True}
+        done = Done(failure=self.problem)
+        if self.objective is not None:
+            done = carry_out(self.objective, self.order, self._store)
+        return {"carried_out": done, "began": began, "ended": time.time(), "done": True}
 
     def cleanup(self) -> None:
         """Ends what the objective started."""
@@ -103,43 +124,70 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
                 if passes(error):
                     raise
 
+    def _store(self, trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+        """Collects episodes; returns them as they are stored."""
+        stored, message = pack(self.workplace.study, trajectories)
+        ray.get(self.workplace.collector.append.remote(message))
+        return stored
 
-def carry_out(objective: Objective, order: Order) -> Measurement:
-    """The measurement of an order; where it is to prepare, one without a score, whose reason is what to know."""
+
+Store = Callable[[Sequence[Trajectory]], Sequence[Trajectory]]
+"""Keeps episodes, and returns them as they are kept."""
+
+
+def carry_out(objective: Objective, order: Order, store: Store) -> Done:
+    """Carries an order out; the first of a trial's episodes that fails ends it, since the trial has failed."""
+    if order.episodes:
+        return _play(objective, order, store)
     try:
         with _until(order.deadline):
-            if order.what == "prepare":
-                return Measurement(None, reason="\n".join(objective.prepare(order.piece)) or None)
-            if order.what == "warm_up":
-                objective.warm_up()
-                return Measurement(None)
-            measurement = _checked(_measure(objective, order))
+            if order.piece:
+                return Done(lines=tuple(objective.prepare(order.piece)))
+            objective.warm_up()
+            return Done()
     except BaseException as error:
         if passes(error):
             raise
-        measurement = Measurement(None, failure=class_name(error), reason=describe_failure(error))
-    if measurement.failure is not None and order.deadline is not None and time.time() >= order.deadline:
-        return Measurement(None, failure=DEADLINE, reason="the study's time was up")
-    return measurement
+        return Done(failure=describe_failure(error))
 
 
-def _measure(objective: Objective, order: Order) -> Measurement:
-    if order.what == "confirm_agent":
-        return objective.confirm_agent(order.agent)
-    assert order.configuration is not None
-    if order.what == "confirm":
-        if order.seed is not None:
-            return objective.confirm_seed(order.configuration, order.seed)
-        return objective.confirm(order.configuration)
-    return objective.evaluate(order.configuration, order.budget)
+def _play(objective: Objective, order: Order, store: Store) -> Done:
+    results: dict[bytes, Result] = {}
+    waiting: list[Trajectory] = []
+
+    def keep() -> None:
+        if waiting:
+            results.update({stored.spec.id: Result.of(stored) for stored in store(waiting)})
+            waiting.clear()
+
+    cut_off, failure, unavailable = False, None, None
+    try:
+        with _until(order.deadline):
+            stored_at = time.monotonic()
+            for trajectory in objective.play(order.episodes):
+                if trajectory.measures is None and _is_over(order.deadline):
+                    cut_off = True  # broken off by the deadline, which is not its failure
+                    break
+                waiting.append(trajectory)
+                if trajectory.measures is None and not order.to_the_end:
+                    break
+                if time.monotonic() >= stored_at + STORED_EVERY_S:
+                    keep()
+                    stored_at = time.monotonic()
+    except BaseException as error:
+        if passes(error):
+            raise
+        cut_off = _is_over(order.deadline)
+        if isinstance(error, Unavailable):
+            unavailable = str(error)
+        elif not cut_off:
+            failure = describe_failure(error)
+    keep()
+    return Done(results, failure=failure, cut_off=cut_off, unavailable=unavailable)
 
 
-def _checked(measurement: Measurement) -> Measurement:
-    """The same with finite figures only: a score that is none is a failure."""
-    metrics = {name: value for name, value in measurement.metrics.items() if math.isfinite(value)}
-    if measurement.failure is None and (measurement.score is None or not math.isfinite(measurement.score)):
-        return Measurement(None, metrics=metrics, failure="no score", reason=f"the score is {measurement.score}")
-    return replace(measurement, metrics=metrics)
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.time() >= deadline
 
 
 @contextmanager
@@ -161,6 +209,6 @@ def _until(deadline: float | None) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
-def workplace_of(objective: Objective, sources: Mapping[str, bytes]) -> Workplace:
+def workplace_of(study: str, objective: Objective, collector: Any, sources: Mapping[str, bytes]) -> Workplace:
     """What actors need to work for this process."""
-    return Workplace(cloudpickle.dumps(objective), Imports.of_this_process(sources))
+    return Workplace(study, cloudpickle.dumps(objective), collector, Imports.of_this_process(sources))

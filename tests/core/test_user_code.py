@@ -220,14 +220,14 @@ def test_whatever_a_record_raises_costs_its_episode_alone(kind: str) -> None:
 def test_whatever_an_objective_raises_fails_its_trial_alone(kind: str) -> None:
     class Troubled(Objective):
         __init__ = object.__init__
-        identity = spell = raising(kind)
-        evaluate = confirm = confirm_agent = prepare = raising(kind)
+        identity = spell = entry = raising(kind)
+        play = prepare = warm_up = raising(kind)
 
-    for what in ("prepare", "evaluate", "confirm", "confirm_agent"):
-        measured = carry_out(Troubled(), Order(what, {}))
-        assert measured.score is None and measured.failure
-        measured.failure.encode()
-        check_line(measured.reason, kind)
+    for order in (Order(piece="clay"), Order(), Order(episodes=(episode(),))):
+        done = carry_out(Troubled(), order, list)
+        assert not done.results
+        done.failure.encode()
+        check_line(done.failure, kind)
 
 
 def test_files_are_read_in_the_encoding_that_they_declare(tmp_path: Path) -> None:

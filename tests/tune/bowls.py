@@ -3,15 +3,19 @@
 import os
 import signal
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from infraray.environment import Score
+from infraray.agents import parse_agent
+from infraray.environment import Measures, Score
+from infraray.episodes import Trajectory
 from infraray.errors import InfrarayError
 from infraray.registration import register
 from infraray.scenarios.load_balance.environment import LoadBalance
 from infraray.space import Categorical, Float, SearchSpace
 from infraray.testing.search_problems import bowl
-from infraray.tune import Measurement, Objective
+from infraray.tune import Measured, MeasuredObjective
 
 SPACE = SearchSpace(
     "bowls",
@@ -24,12 +28,12 @@ SPACE = SearchSpace(
 )
 
 
-class Bowl(Objective):
+class Bowl(MeasuredObjective):
     """The bowl, a little noisy by seed.
 
-    Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long one takes; ``actors``:
+    Parameters: ``log``: a file that gets a line a measurement; ``trial_s``: how long a trial takes; ``actors``:
     how many must be there before the first one goes on; ``clay``: a file that every measurement reads;
-    ``oven``: whether it must be warmed up, and how that goes; ``apart``: whether seeds are confirmed one at a time;
+    ``oven``: whether it must be warmed up, and how that goes; ``seed_s``: how long an evaluation seed takes;
     ``cracked``: what becomes of a cracked one: ``raises``, ``dies``, ``sleeps``, ``spins``, ``nan``.
     """
 
@@ -40,13 +44,15 @@ class Bowl(Objective):
     max_budget = 9
 
     def __init__(self, request):
+        super().__init__(request)
         self.parameters = dict(request.parameters)
-        self.seeds, self.evaluation_seeds = request.seeds, request.evaluation_seeds
         self.warming = "the oven" if self.parameters.get("oven") else ""
-        self.confirmed_apart = self.evaluation_seeds if self.parameters.get("apart") else ()
         self.is_warm = False
         if self.parameters.get("refuse"):
             raise InfrarayError("bowls: refuse=True: must be false")
+
+    def environment(self):
+        return Bowls()
 
     def identity(self):
         return {"seeds": list(self.seeds), "cracked": self.parameters.get("cracked")}
@@ -74,43 +80,43 @@ class Bowl(Objective):
             os.kill(os.getpid(), signal.SIGKILL)
         self.is_warm = True
 
-    def evaluate(self, configuration, budget):
-        self.write(f"evaluate {self.spell(configuration)} budget={budget}")
+    def measure(self, configuration, seed, budget):
+        self.write(f"measure {self.spell(configuration)} budget={budget} seed={seed}")
         if self.parameters.get("oven") == "needed" and not self.is_warm:
             raise InfrarayError("the oven is cold")
         self.take_clay()
         self.wait_for_others()
-        time.sleep(self.parameters.get("trial_s", 0.0) * budget / self.max_budget)
+        time.sleep(self.parameters.get("trial_s", 0.0) * budget / self.max_budget / len(self.seeds))
         if configuration["glaze"] == "cracked":
             self.crack()
         # What little is measured says less.
         bias = (self.max_budget - budget) * 0.1
-        samples = tuple(bowl(configuration) + bias + seed * 0.01 for seed in self.seeds)
-        return Measurement(sum(samples) / len(samples), samples)
+        return Measured(bowl(configuration) + bias + seed * 0.01)
 
-    def confirm(self, configuration):
-        self.write(f"confirm {self.spell(configuration)}")
+    def confirm(self, configuration, seed):
+        self.write(f"confirm {self.spell(configuration)} seed={seed}")
         self.take_clay()
-        if self.parameters.get("unconfirmed") and configuration != self.space.default:
-            return Measurement(1.0, failure="quality gate", reason="it leaks")
-        samples = tuple(bowl(configuration) + seed * 0.001 for seed in self.evaluation_seeds)
-        return Measurement(sum(samples) / len(samples), samples)
-
-    def confirm_seed(self, configuration, seed):
-        self.write(f"confirm {self.spell(configuration)} on {seed}")
         self.wait_for_others()
         time.sleep(self.parameters.get("seed_s", 0.0))
-        if seed == self.parameters.get("unconfirmed") and configuration != self.space.default:
-            return Measurement(1.0, (1.0,), failure="quality gate", reason="it leaks")
-        score = bowl(configuration) + seed * 0.001
-        return Measurement(score, (score,), {"seed": seed})
+        leaking = self.parameters.get("unconfirmed")
+        if leaking in (True, seed) and configuration != self.space.default:
+            return Measured(1.0, failure="quality gate: it leaks")
+        return Measured(bowl(configuration) + seed * 0.001, {"seed": seed})
 
     def check_agent(self, agent):
         if agent != "scripted:potter":
             raise InfrarayError(f"{agent}: only scripted:potter makes bowls")
 
-    def confirm_agent(self, agent):
-        return Measurement(2.0, tuple(2.0 for _ in self.evaluation_seeds))
+    def agent_entry(self, agent):
+        code = {"budget_s": str(self.parameters.get("seconds")), **parse_agent(agent).files()}
+        return replace(self.entry(self.space.default, None), agent=agent, options={}, code=code)
+
+    def play(self, specs):
+        if "configuration" in specs[0].entry.options:
+            yield from super().play(specs)
+            return
+        for spec in specs:
+            yield Trajectory(spec, [], Measures(2.0), 0.0, 0.0, False, 1, datetime.now(UTC), 0.1, None)
 
     def close(self):
         self.write("close")

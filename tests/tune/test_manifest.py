@@ -20,8 +20,9 @@ STUDY = {
 
 @pytest.mark.parametrize("content", ["[1]", '{"study": [1]}', "{}", "null", "3", "{broken", "\udcff"])
 def test_a_manifest_of_something_else_is_refused_in_one_line(content: str, tmp_path: Path) -> None:
-    manifest = tmp_path / "study.json"
+    manifest = tmp_path / "run.json"
     manifest.write_bytes(content.encode(errors="surrogateescape"))
+    (tmp_path / "trials.jsonl").touch()
     with pytest.raises(InfrarayError) as refused:
         search(STUDY, tmp_path, quiet=True)
     assert str(refused.value) == f"{manifest}: does not describe a study; choose another --out"

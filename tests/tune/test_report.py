@@ -1,21 +1,27 @@
 """A study's report says what the journal says: the studies are made by the product, but for the cluster."""
 
 import dataclasses
-import json
 import math
+import shutil
 import statistics
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
 from infraray.errors import InfrarayError
+from infraray.reports.report import report as run_report
 from infraray.testing.search_problems import SWITCHES, bowl
-from infraray.tune import Measurement
-from infraray.tune.journal import Journal, read_journal
+from infraray.trajectories.encoding import encode, to_batch
+from infraray.trajectories.journal import Journal, read_journal
+from infraray.trajectories.reader import Run
+from infraray.trajectories.store import RunStore
 from infraray.tune.report import print_study_report, study_report, write_study_report
 from infraray.tune.report.importance import LEAST_TRIALS, find_importance
 from infraray.tune.report.page import make_study_page
@@ -23,7 +29,7 @@ from infraray.tune.report.plots.importances import draw_importances
 from infraray.tune.report.plots.parallel_coordinates import INACTIVE, draw_parallel_coordinates
 from infraray.tune.report.plots.progress import draw_progress
 from infraray.tune.search import search
-from infraray.tune.study import DEADLINE, Budget, Study
+from infraray.tune.study import Budget, Confirmation, Study
 from infraray.tune.study_file import make_objective, parse_study
 from infraray.tune.trial_actor import Order, carry_out
 
@@ -31,9 +37,8 @@ BOWLS = str(Path(__file__).with_name("bowls.py"))
 POTTER = "scripted:potter"
 
 
-def make_study(folder: Path, searcher: str, trials: int, **parameters) -> Path:
-    """A study's folder; trial after trial, each a second long."""
-    spec = parse_study(
+def spec_of(searcher: str, trials: int, **parameters):
+    return parse_study(
         {
             "name": "bowls",
             "scenario": "bowls",
@@ -46,18 +51,32 @@ def make_study(folder: Path, searcher: str, trials: int, **parameters) -> Path:
             "parameters": {"cracked": "raises", **parameters},
         }
     )
+
+
+def make_study(folder: Path, searcher: str, trials: int, **parameters) -> Path:
+    """A study's folder; trial after trial, each a second long."""
+    spec = spec_of(searcher, trials, **parameters)
     folder.mkdir()
     objective = make_objective(spec)
-    with Journal(folder / "trials.jsonl") as journal:
-        study = Study(objective, searcher, spec.seed, Budget(trials), journal, spec.min_budget, spec.against)
+    with Journal(folder / "trials.jsonl") as journal, closing(RunStore(folder)) as store:
+        study = Study(objective, searcher, spec.seed, Budget(trials), journal, {}, spec.min_budget, spec.against)
+
+        def keep(trajectories):
+            ids = [trajectory.spec.id for trajectory in trajectories]
+            store.append(encode(to_batch("bowls", trajectories), ids))
+            return list(trajectories)
+
+        def play(subject):
+            order = Order(episodes=tuple(study.owed_episodes(subject)), to_the_end=isinstance(subject, Confirmation))
+            study.results.update(carry_out(objective, order, keep).results)
+
         study.start_clock()
         while (trial := study.next_trial()) is not None:
-            order = Order("evaluate", trial.configuration, trial.budget)
-            study.finish(trial, carry_out(objective, order), float(trial.number), trial.number + 1.0)
+            play(trial)
+            study.finish(trial, float(trial.number), trial.number + 1.0)
         while due := study.due_confirmations():
             for one in due:
-                what = "confirm_agent" if one.configuration is None else "confirm"
-                study.confirm(one, carry_out(objective, Order(what, one.configuration, agent=one.label)))
+                play(one)
     # All is measured: what is left to do is to write the manifest.
     search(spec, folder, quiet=True)
     return folder
@@ -73,6 +92,10 @@ def report(folder):
     return study_report(folder)
 
 
+def episodes_of(folder):
+    return Run(folder).episodes().to_pylist()
+
+
 def drawn(draw, report):
     figure = Figure(figsize=(9, 4))
     draw(report, figure)
@@ -82,28 +105,30 @@ def drawn(draw, report):
 def test_every_trial_of_the_journal_is_a_row(report, folder):
     finished = [event for event in read_journal(folder / "trials.jsonl") if event["kind"] == "finished"]
     assert [row.number for row in report.trials] == [event["trial"] for event in finished]
-    assert [row.measurement.to_json() for row in report.trials] == [event["measurement"] for event in finished]
+    scores = {row["agent"]: [] for row in episodes_of(folder)}
+    for row in episodes_of(folder):
+        scores[row["agent"]] += [] if row["seed"] >= 100 or row["score"] is None else [row["score"]]
+    for row in report.trials:
+        assert list(row.measurement.samples) == sorted(scores[row.label])
     assert len(report.scored) + len(report.failed) == len(report.trials) == 40
     assert len(report.failed) > 5 and report.seconds == 40.0
 
 
 def test_a_trial_that_the_deadline_cut_off_is_no_failure_and_counts_once_when_it_is_measured_later(tmp_path):
     folder = make_study(tmp_path / "run", "random", 4)
-    cut_off = Measurement(None, failure=DEADLINE, reason="the time was up")
     with Journal(folder / "trials.jsonl") as journal:
         asked = next(event for event in journal.events if event["kind"] == "asked")
-        journal.append({**asked, "trial": 4, "id": "later"})
-        ended = {"kind": "finished", "trial": 4, "id": "later", "measurement": cut_off.to_json()}
-        journal.append({**ended, "began_s": 4.0, "ended_s": 4.5})
+        journal.append({**asked, "trial": 4})
+        ended = {"kind": "finished", "trial": 4, "id": "later"}
+        journal.append({**ended, "began_s": 4.0, "ended_s": 4.5, "cut_off": True})
     report = study_report(folder)
     assert [row.number for row in report.cut_off] == [4] and report.seconds == 4.5
     assert not any(row.number == 4 for row in (*report.failed, *report.scored))
     with Journal(folder / "trials.jsonl") as journal:
-        later = {**ended, "measurement": Measurement(0.5, (0.5,)).to_json(), "began_s": 5.0, "ended_s": 6.0}
-        journal.append(later)
+        journal.append({**ended, "began_s": 5.0, "ended_s": 6.0, "cut_off": False})
     report = study_report(folder)
     assert not report.cut_off and [row.number for row in report.trials] == [0, 1, 2, 3, 4]
-    assert report.best_so_far[-1] == 0.5
+    assert report.trials[4].score == report.trials[0].score
 
 
 def test_best_so_far_is_the_running_minimum_of_what_was_scored(report):
@@ -217,39 +242,26 @@ def test_differences_to_the_defaults_are_paired_by_seed(report):
 def test_a_best_that_fails_on_the_evaluation_seeds_is_shown_as_refused(tmp_path):
     report = study_report(make_study(tmp_path / "run", "random", 8, unconfirmed=True))
     refused = [standing for standing in report.standings if standing.role == "refused"]
-    assert refused and all(standing.measurement.reason == "it leaks" for standing in refused)
-    assert any("failed on the evaluation seeds: it leaks" in warning for warning in report.warnings)
+    assert refused and all(standing.measurement.reason == "seed 100: it leaks" for standing in refused)
+    assert any("failed on the evaluation seeds: seed 100: it leaks" in warning for warning in report.warnings)
 
 
 def test_report_and_summary_name_the_same_best(tmp_path):
     folder = make_study(tmp_path / "run", "random", 8, unconfirmed=True)
     report = study_report(folder)
-    summary = search(report.manifest["study"], folder, quiet=True)
+    summary = search(spec_of("random", 8, unconfirmed=True), folder, quiet=True)
     assert report.best is not None and report.best.configuration == report.space.default
     assert summary.best == report.best.label
     assert "Nothing better than the defaults was found." in report.warnings
-
-
-def test_agent_that_is_spelled_as_the_best_has_a_row_of_its_own(tmp_path):
-    folder = make_study(tmp_path / "run", "random", 8)
-    before = study_report(folder)
-    label = before.best.label
-    with Journal(folder / "trials.jsonl") as journal:
-        measurement = Measurement(2.0, (2.0,) * 4).to_json()
-        event = {"kind": "confirmed", "label": label, "configuration": None, "depends_on": {}}
-        journal.append({**event, "measurement": measurement})
-    study = {**before.manifest["study"], "against": [label]}
-    (folder / "study.json").write_text(json.dumps({**before.manifest, "study": study}))
-    rows = {standing.role: standing for standing in study_report(folder).standings}
-    assert rows["best"].label == rows["agent"].label == label
-    assert rows["best"].score == before.best.score and rows["agent"].score.value == 2.0
 
 
 def test_files_and_terminal_say_the_same(report, folder):
     written = write_study_report(folder)
     assert written.files["png"].read_bytes().startswith(b"\x89PNG")
     page = written.files["html"].read_text()
-    assert page == make_study_page(report) and "http" not in page.split("<main>")[1].split("xmlns")[0]
+    assert (
+        page == make_study_page(report, run_report(folder)) and "http" not in page.split("<main>")[1].split("xmlns")[0]
+    )
     console = Console(width=200, record=True, file=StringIO())
     print_study_report(written, console)
     said = console.export_text()
@@ -258,43 +270,34 @@ def test_files_and_terminal_say_the_same(report, folder):
     assert "40 trials" in said and f"{len(report.failed)} failed" in said and str(written.files["html"]) in said
 
 
-def test_a_finite_space_has_a_size_and_a_continuous_one_has_none(report):
-    assert report.space_size is None and " configurations ·" not in make_study_page(report)
+def test_a_finite_space_has_a_size_and_a_continuous_one_has_none(report, folder):
+    assert report.space_size is None and " configurations ·" not in make_study_page(report, run_report(folder))
     assert dataclasses.replace(report, space=SWITCHES).space_size == 8
 
 
 def test_a_folder_without_a_study_or_without_a_trial_is_one_line(tmp_path, folder):
     with pytest.raises(InfrarayError, match="holds no study; make one with 'infraray search'"):
         study_report(tmp_path)
-    (tmp_path / "study.json").write_bytes((folder / "study.json").read_bytes())
+    (tmp_path / "run.json").write_bytes((folder / "run.json").read_bytes())
     (tmp_path / "trials.jsonl").touch()
     with pytest.raises(InfrarayError, match="nothing to report: no trial has ended"):
         study_report(tmp_path)
 
 
 def rewritten(folder, target, change):
-    """The study with its measurements changed; ``change`` maps a seed's score, given the event."""
-    target.mkdir()
-    (target / "study.json").write_bytes((folder / "study.json").read_bytes())
-    with Journal(target / "trials.jsonl") as journal:
-        for event in read_journal(folder / "trials.jsonl"):
-            made = dict(event)
-            measured = event.get("measurement")
-            if measured is not None and measured["score"] is not None:
-                samples = [change(one, event) for one in measured["samples"]]
-                score = change(measured["score"], event) if not samples else statistics.mean(samples)
-                made["measurement"] = {**measured, "score": score, "samples": samples}
-            journal.append(made)
+    """The study with its scores changed; ``change`` maps an episode's score, given its row."""
+    shutil.copytree(folder, target)
+    for path in target.glob("episodes/*.parquet"):
+        table = pq.read_table(path)
+        scores = [None if row["score"] is None else change(row["score"], row) for row in table.to_pylist()]
+        place = table.schema.get_field_index("score")
+        pq.write_table(table.set_column(place, table.schema.field("score"), pa.array(scores, pa.float64())), path)
     return target
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_scores_as_large_as_numbers_go_have_a_report(folder, tmp_path, sign):
-    largest = max(
-        abs(one)
-        for event in read_journal(folder / "trials.jsonl")
-        for one in event.get("measurement", {}).get("samples", ())
-    )
+    largest = max(abs(row["score"]) for row in episodes_of(folder) if row["score"] is not None)
     factor = sign * (1.7e308 / largest)
     made = write_study_report(rewritten(folder, tmp_path / "run", lambda one, _: one * factor))
     print_study_report(made, Console(width=120, file=StringIO()))
@@ -307,8 +310,8 @@ def test_best_of_the_search_that_the_defaults_beat_on_the_evaluation_seeds_is_re
     before = study_report(folder)
     best = before.best.configuration
 
-    def worse(one, event):
-        return one + 1e3 if event["kind"] == "confirmed" and event["configuration"] == best else one
+    def worse(one, row):
+        return one + 1e3 if row["seed"] >= 100 and row["agent"] == before.best.label else one
 
     report = study_report(rewritten(folder, tmp_path / "run", worse))
     roles = {standing.role: standing for standing in report.standings}
@@ -323,10 +326,10 @@ def test_no_best_is_worse_than_the_defaults_in_any_study(folder, tmp_path, numbe
     spread = float(np.exp(random.normal(0, 2)))
     shifts = {}
 
-    def shifted(one, event):
-        if event["kind"] != "confirmed":
+    def shifted(one, row):
+        if row["seed"] < 100:
             return one
-        shift = shifts.setdefault(event["label"], random.normal(0, spread))
+        shift = shifts.setdefault(row["agent"], random.normal(0, spread))
         return one + shift + random.normal(0, 0.3 * spread)
 
     report = study_report(rewritten(folder, tmp_path / "run", shifted))
@@ -339,9 +342,7 @@ def test_no_best_is_worse_than_the_defaults_in_any_study(folder, tmp_path, numbe
 def test_best_that_is_tied_with_the_defaults_says_how_many_seeds_would_tell(folder, tmp_path):
     noise = iter(np.random.default_rng(0).normal(0, 1, 1000))
     report = study_report(
-        rewritten(
-            folder, tmp_path / "run", lambda one, event: 20 + next(noise) if event["kind"] == "confirmed" else one
-        )
+        rewritten(folder, tmp_path / "run", lambda one, row: 20 + next(noise) if row["seed"] >= 100 else one)
     )
     assert report.best.verdict == "tied" and report.best.seeds_to_separate > 4
     assert any("The best is tied with the defaults; about" in warning for warning in report.warnings)

@@ -15,11 +15,11 @@ import yaml
 
 from infraray.errors import InfrarayError
 from infraray.testing.search_problems import bowl
-from infraray.tune.journal import Journal, read_journal
+from infraray.trajectories.journal import Journal, read_journal
+from infraray.trajectories.reader import Run
 from infraray.tune.report import study_report
 from infraray.tune.search import search
 from infraray.tune.searchers.random import RandomSearch
-from infraray.tune.study import DEADLINE
 from infraray.user_file import load_file
 
 BOWLS = str(Path(__file__).with_name("bowls.py"))
@@ -57,7 +57,7 @@ def test_search_measures_in_as_many_actors_as_fit_and_keeps_them(ray_session, tm
     actors = {pid for pid, _ in lines}
     assert len(actors) == 2
     assert sorted(pid for pid, what in lines if what == "close") == sorted(actors)
-    assert len([what for _, what in lines if what.startswith("evaluate")]) == 10
+    assert len([what for _, what in lines if what.startswith("measure")]) == 10 * 3
     spans = [(event["began_s"], event["ended_s"]) for event in finished(tmp_path / "run")]
     assert any(one[0] < other[0] < one[1] for one in spans for other in spans), "never two at a time"
 
@@ -66,13 +66,13 @@ def test_the_best_is_confirmed_beside_the_defaults_and_the_agents(ray_session, t
     spec = study(budget={"trials": 8}, against=["scripted:potter"])
     summary = search(spec, tmp_path / "run", quiet=True)
     events = read_journal(tmp_path / "run" / "trials.jsonl")
-    best = min(finished(tmp_path / "run"), key=lambda event: event["measurement"]["score"])
+    best = min(study_report(tmp_path / "run").scored, key=lambda row: row.score)
     asked = {event["trial"]: event for event in events if event["kind"] == "asked"}
-    assert summary.best == asked[best["trial"]]["label"]
+    assert summary.best == asked[best.number]["label"]
     # The score that counts is the one on the evaluation seeds.
-    configuration = asked[best["trial"]]["configuration"]
+    configuration = asked[best.number]["configuration"]
     assert summary.score == pytest.approx(bowl(configuration) + 0.001 * (100 + 101 + 102 + 103) / 4)
-    assert {event["label"] for event in events if event["kind"] == "confirmed"} == {
+    assert {event["label"] for event in events if event["kind"] == "confirming"} == {
         "x=4.0 y=500.0 glaze=plain",
         summary.best,
         "scripted:potter",
@@ -104,12 +104,12 @@ def test_successive_halving_measures_each_budget_as_a_trial_of_its_own(ray_sessi
 def test_failed_trial_is_kept_with_its_class_and_the_search_goes_on(kind, ray_session, tmp_path):
     parameters = {"cracked": kind, "log": str(tmp_path / "log")}
     summary = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "run", quiet=True)
-    failures = [event["measurement"] for event in finished(tmp_path / "run") if event["measurement"]["failure"]]
+    failures = [row.measurement for row in study_report(tmp_path / "run").failed]
     assert summary.trials == 8 and 0 < summary.failed == len(failures) < 8
     expected = {"raises": ("MemoryError", "no more clay"), "dies": ("process died", "died")}[kind]
     for failure in failures:
-        assert failure["failure"] == expected[0] and expected[1] in failure["reason"]
-        assert failure["score"] is None
+        assert failure.failure == expected[0] and expected[1] in failure.reason
+        assert failure.score is None
     assert summary.best is not None and "cracked" not in summary.best
 
 
@@ -121,15 +121,15 @@ def test_time_budget_is_obeyed_to_the_second(kind, ray_session, tmp_path):
     search(spec, tmp_path / "run", quiet=True)
     *others, cut = finished(tmp_path / "run")
     # A second later where the trial cannot be interrupted, and what Ray takes to notice.
-    assert cut["measurement"]["failure"] == DEADLINE
+    assert cut["cut_off"]
     assert 3.0 <= cut["ended_s"] < (4.0 if kind == "sleeps" else 5.5)
-    assert all(event["ended_s"] < 3.0 and event["measurement"]["failure"] is None for event in others)
+    assert all(event["ended_s"] < 3.0 and not event["cut_off"] for event in others)
 
 
 def test_trials_that_were_cut_off_are_measured_first_when_there_is_more_time(ray_session, tmp_path):
     parameters = {"trial_s": 1.0, "log": str(tmp_path / "log")}
     search(study(budget={"seconds": 2.5, "trials": 20}, parameters=parameters), tmp_path / "run", quiet=True)
-    cut = [event["trial"] for event in finished(tmp_path / "run") if event["measurement"]["failure"] == DEADLINE]
+    cut = [event["trial"] for event in finished(tmp_path / "run") if event["cut_off"]]
     assert cut
     before = len(finished(tmp_path / "run"))
     search(study(budget={"seconds": 5.5, "trials": 20}, parameters=parameters), tmp_path / "run", quiet=True)
@@ -207,7 +207,7 @@ def test_time_is_written_down_while_a_trial_runs(ray_session, tmp_path, monkeypa
     noted = [event["at_s"] for event in events[:end] if event["kind"] == "clock"]
     assert len(noted) >= 3 and events[end]["ended_s"] - noted[-1] < 1.0
     # Not while the best is confirmed, which is after the study's time.
-    assert all(event["kind"] == "confirmed" for event in events[end + 1 :])
+    assert all(event["kind"] == "confirming" for event in events[end + 1 :])
     assert study_report(tmp_path / "run").best is not None
 
 
@@ -271,7 +271,7 @@ def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path, monkeypa
     before = read_journal(folder / "trials.jsonl")
     open_trials = {event["trial"] for event in before if event["kind"] == "asked"}
     open_trials -= {event["trial"] for event in before if event["kind"] == "finished"}
-    assert not any(event["kind"] == "confirmed" for event in before)
+    assert not any(event["kind"] == "confirming" for event in before)
 
     again = start(tmp_path / "bowls.yaml", folder)
     output, errors = again.communicate(timeout=120)
@@ -281,10 +281,11 @@ def test_a_killed_search_loses_nothing(searcher, ray_session, tmp_path, monkeypa
     assert after[: len(before)] == before
     done = [event["id"] for event in after if event["kind"] == "finished"]
     assert len(done) == len(set(done)) == len({event["trial"] for event in after if event["kind"] == "asked"})
-    # Nothing that was finished was measured again; what was open was, once.
-    evaluated = collections.Counter(what for _, what in measured(tmp_path / "log") if what.startswith("evaluate"))
-    assert len(evaluated) == len(done)
-    assert sum(evaluated.values()) <= len(done) + len(open_trials)
+    # Nothing that was collected was measured again; what was open was, once, and only what of it was owed.
+    evaluated = collections.Counter(what for _, what in measured(tmp_path / "log") if what.startswith("measure"))
+    episodes = [row for row in Run(folder).episodes().to_pylist() if row["seed"] < 100]
+    assert len(episodes) == len(evaluated) == len({row["episode_id"] for row in episodes})
+    assert sum(evaluated.values()) <= len(episodes) + 3 * len(open_trials)
     assert "best" in output and "defaults" in output
     # The next search removes what the killed one left, and its own.
     assert not list(temporary.glob("infraray*"))
@@ -302,7 +303,7 @@ def test_every_place_is_warmed_up_once_before_its_first_trial_and_the_clock_star
     assert (summary.trials, summary.failed) == (8, 0)
     warmed = collections.Counter(pid for pid, what in measured(log) if what == "warm up")
     assert list(warmed.values()) == [1] * parallel
-    assert {pid for pid, what in measured(log) if what.startswith("evaluate")} == set(warmed)
+    assert {pid for pid, what in measured(log) if what.startswith("measure")} == set(warmed)
     assert finished(tmp_path / "run")[0]["began_s"] < 1.0
     # A study that has only to be confirmed needs no oven.
     again = study(budget={"trials": 8}, parallel=parallel, parameters=parameters, against=["scripted:potter"])
@@ -321,56 +322,50 @@ def test_what_cannot_be_warmed_up_is_told_and_measured_cold(kind, ray_session, t
     assert "preparing: the oven" in said and f"the oven: {reason}" in said
 
 
-def confirmed(folder: Path, kind: str):
-    return [event for event in read_journal(folder / "trials.jsonl") if event["kind"] == kind]
+def confirmed(folder: Path):
+    """The episodes on the evaluation seeds."""
+    return [row for row in Run(folder).episodes().to_pylist() if row["seed"] >= 100]
 
 
-def test_evaluation_seeds_that_are_confirmed_apart_are_so_side_by_side(ray_session, tmp_path):
+def test_evaluation_seeds_are_confirmed_side_by_side_each_once(ray_session, tmp_path):
     log = tmp_path / "log"
-    parameters = {"log": str(log), "apart": True, "actors": 2}
-    together = search(study(budget={"trials": 8}), tmp_path / "together", quiet=True)
-    apart = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "apart", quiet=True)
-    assert apart.best == together.best and apart.score == pytest.approx(together.score)
-    seeds = confirmed(tmp_path / "apart", "confirmed_seed")
-    assert sorted((event["label"], event["seed"]) for event in seeds) == sorted(
-        (label, seed) for label in ("x=4.0 y=500.0 glaze=plain", apart.best) for seed in range(100, 104)
+    found = search(study(budget={"trials": 8}, parameters={"log": str(log), "actors": 2}), tmp_path / "run", quiet=True)
+    episodes = confirmed(tmp_path / "run")
+    assert sorted((row["agent"], row["seed"]) for row in episodes) == sorted(
+        (label, seed) for label in ("x=4.0 y=500.0 glaze=plain", found.best) for seed in range(100, 104)
     )
     assert len({pid for pid, what in measured(log) if what.startswith("confirm")}) == 2
-    for one, other in zip(
-        confirmed(tmp_path / "apart", "confirmed"), confirmed(tmp_path / "together", "confirmed"), strict=True
-    ):
-        assert one["label"] == other["label"]
-        assert one["measurement"]["samples"] == pytest.approx(other["measurement"]["samples"])
-        assert one["measurement"]["metrics"] == {"seed": 101.5}
+    scores = [row["score"] for row in episodes if row["agent"] == found.best]
+    assert found.score == pytest.approx(sum(scores) / 4)
 
 
 def test_a_seed_that_fails_refuses_the_configuration_and_the_next_is_tried(ray_session, tmp_path):
-    parameters = {"apart": True, "unconfirmed": 102}
-    summary = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "run", quiet=True)
-    whole = confirmed(tmp_path / "run", "confirmed")
-    failed = [event["measurement"]["failure"] for event in whole if event["label"] != "x=4.0 y=500.0 glaze=plain"]
-    assert failed == ["quality gate"] * 3 and summary.best in (None, "x=4.0 y=500.0 glaze=plain")
-    assert len(confirmed(tmp_path / "run", "confirmed_seed")) == 4 * 4
+    summary = search(study(budget={"trials": 8}, parameters={"unconfirmed": 102}), tmp_path / "run", quiet=True)
+    episodes = confirmed(tmp_path / "run")
+    failed = [row["failure"] for row in episodes if row["failure"]]
+    assert failed == ["quality gate: it leaks"] * 3 and summary.best in (None, "x=4.0 y=500.0 glaze=plain")
+    assert len(episodes) == 4 * 4
 
 
-@pytest.mark.parametrize("seeds_before", [1, 3, 4])
-def test_a_search_killed_between_two_seeds_measures_only_the_others(seeds_before, ray_session, tmp_path):
+def test_a_search_killed_between_two_seeds_measures_only_the_others(ray_session, tmp_path):
     log = tmp_path / "log"
-    parameters = {"log": str(log), "apart": True, "seed_s": 0.3}
-    spec = study(budget={"trials": 4}, parallel=1, parameters=parameters)
+    parameters = {"log": str(log), "seed_s": 0.7}
+    (tmp_path / "bowls.yaml").write_text(yaml.safe_dump(study(budget={"trials": 4}, parallel=1, parameters=parameters)))
     folder = tmp_path / "run"
-    search(spec, folder, quiet=True)
-    before = measured(log)
-    # As if it had been killed right after the event of a seed.
-    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
-    seeds = [number for number, line in enumerate(lines) if '"confirmed_seed"' in line]
-    (folder / "trials.jsonl").write_text("".join(lines[: seeds[seeds_before - 1] + 1]))
-    search(spec, folder, quiet=True)
-    again = [what for _, what in measured(log)[len(before) :] if what.startswith("confirm")]
-    assert len(again) == len(seeds) - seeds_before
-    events = confirmed(folder, "confirmed_seed")
-    assert len({(event["label"], event["seed"]) for event in events}) == len(events) == len(seeds)
-    assert len(confirmed(folder, "confirmed")) == len(seeds) // 4
+    driver = start(tmp_path / "bowls.yaml", folder)
+    limit = time.monotonic() + 120
+    while not log.exists() or sum(what.startswith("confirm") for _, what in measured(log)) < 4:
+        assert time.monotonic() < limit and driver.poll() is None, driver.communicate()
+        time.sleep(0.02)
+    driver.kill()
+    driver.communicate()
+    again = start(tmp_path / "bowls.yaml", folder)
+    assert again.communicate(timeout=120) and again.returncode == 0
+    times = collections.Counter(what for _, what in measured(log) if what.startswith("confirm"))
+    episodes = confirmed(folder)
+    assert len(times) == len(episodes) == 8
+    # Each seed is collected as soon as it is measured: at most the one under way, and the one before it, were lost.
+    assert sum(times.values()) <= 8 + 2
 
 
 def test_missing_packages_name_the_extra(ray_session, tmp_path):

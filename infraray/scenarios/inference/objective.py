@@ -7,25 +7,27 @@ more from a clean start on the evaluation seeds and has to pass the gates.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from infraray.agents import load_agent
 from infraray.environment import Score
-from infraray.episodes import Entry, EpisodePlayer, agent_code, scenario_code
+from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory, scenario_code, task_files
 from infraray.errors import InfrarayError
 from infraray.load.workloads import SEED_PAIRS
-from infraray.registration import find
-from infraray.scenarios.inference.bench import Bench, MeasuredLaunch
+from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import classify
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair, task_of
+from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT
 from infraray.scenarios.inference.submission import Submission, submit
 from infraray.space.values import Configuration
-from infraray.tune.episodes import check_agent, measure_agent
-from infraray.tune.objective import Measurement, Objective, SearchRequest, joined
+from infraray.tune.episodes import check_agent, play_all
+from infraray.tune.measured import Measured, MeasuredObjective, MeasurementFailed
+from infraray.tune.objective import SearchRequest
 
 SCENARIO = "inference"
 
@@ -33,7 +35,7 @@ AGENT_S = 86_400.0
 """Time limit of an agent's episode: its budget ends it long before."""
 
 
-class InferenceObjective(Objective):
+class InferenceObjective(MeasuredObjective):
     """The speedup over the reference server, on the same requests: on those of each seed all of them.
 
     Args:
@@ -50,9 +52,13 @@ class InferenceObjective(Objective):
     alone_on_devices = True
 
     def __init__(self, request: SearchRequest) -> None:
+        super().__init__(request)
         self.parameters = parameters = _parameters(request)
-        self.seeds = request.seeds
-        self.evaluation_seeds = self.confirmed_apart = request.evaluation_seeds
+        # Where they are those of tasks that agents can play, configurations and agents are compared task by task.
+        tasks = {task_of(seed): seed for seed in request.evaluation_seeds}
+        self._requests_of = {task: seed for task, seed in tasks.items() if task is not None and self._is_played(task)}
+        if len(self._requests_of) == len(request.evaluation_seeds):
+            self.evaluation_seeds = tuple(self._requests_of)
         self.setting = parameters.setting()
         self.space = self.setting.space
         self.warming = f"{', '.join(self.setting.engines)}: imports and a first start"
@@ -65,14 +71,14 @@ class InferenceObjective(Objective):
         """The setting, the seeds, and what the gates ask."""
         # A bench of its own: this one's goes to other processes.
         bench = Bench(self.setting)
-        quizzes = [bench.quiz(seed) for seed in self.evaluation_seeds]
+        quizzes = [bench.quiz(seed) for seed in self.request.evaluation_seeds]
         return {
             **self.setting.identity(),
             "seeds": list(self.seeds),
-            "evaluation_seeds": list(self.evaluation_seeds),
+            "evaluation_seeds": list(self.request.evaluation_seeds),
             "quizzes": [None if quiz is None else quiz.sha256 for quiz in quizzes],
             "judge": self.parameters.judge,
-            "code": scenario_code(self._environment()),
+            "code": scenario_code(self.environment()),
         }
 
     def spell(self, configuration: Configuration) -> str:
@@ -95,7 +101,7 @@ class InferenceObjective(Objective):
         reference = self.setting.reference_spec().engine
         return {
             f"{reference}, the reference, on the requests of seed {seed}": seed
-            for seed in (*self.seeds, *self.evaluation_seeds)
+            for seed in (*self.seeds, *self.request.evaluation_seeds)
         }
 
     @cached_property
@@ -114,74 +120,67 @@ class InferenceObjective(Objective):
         """Starts each engine once."""
         self.bench.warm_up()
 
-    def evaluate(self, configuration: Configuration, budget: int) -> Measurement:
-        """Launches, or uses the server that runs, and sends the first ``budget`` requests of each development seed."""
-        trials = []
-        for seed in self.seeds:
-            trials.append(self.bench.evaluate(configuration, seed, budget))
-            if not math.isfinite(trials[-1].score):
-                return _failed(trials[-1])
-        samples = tuple(self.bench.speedup(trial.score, seed) for trial, seed in zip(trials, self.seeds, strict=True))
-        return Measurement(sum(samples) / len(samples), samples, _metrics(trials))
+    def say(self, configuration: Configuration, budget: int | None) -> str:
+        """What an agent would say: it measures, or submits."""
+        return json.dumps({SUBMIT if budget is None else EVALUATE: dict(configuration)})
 
-    def confirm(self, configuration: Configuration) -> Measurement:
-        """Submits on each evaluation seed."""
-        return joined([self.confirm_seed(configuration, seed) for seed in self.evaluation_seeds])
+    def measure(self, configuration: Configuration, seed: int, budget: int) -> Measured:
+        """Launches, or uses the server that runs, and sends the first ``budget`` requests."""
+        trial = self.bench.evaluate(configuration, seed, budget)
+        if not math.isfinite(trial.score):
+            reason = trial.failure or "no request succeeded"
+            raise MeasurementFailed(f"{classify(reason)}: {reason}")
+        return Measured(self.bench.speedup(trial.score, seed), _metrics(trial), extra={"trial": to_plain(trial)})
 
-    def confirm_seed(self, configuration: Configuration, seed: int) -> Measurement:
-        """Submits on an evaluation seed; what fails a gate has the speedup 1."""
-        submission = submit(self.bench, configuration, seed, self.parameters.judge)
-        return Measurement(
-            submission.score,
-            (submission.score,),
-            {
-                "speedup_before_gates": submission.speedup,
-                "probe_s": submission.probe_s,
-                "opinion_s": submission.opinion_s,
-                **_metrics([submission.trial]),
-            },
-            failure=None if submission.passed else _class_of(submission),
-            reason=None if submission.passed else submission.reason,
-        )
+    def confirm(self, configuration: Configuration, seed: int) -> Measured:
+        """Submits; what fails a gate has the speedup 1."""
+        submission = submit(self.bench, configuration, self._requests_of.get(seed, seed), self.parameters.judge)
+        metrics = {
+            "speedup_before_gates": submission.speedup,
+            "probe_s": submission.probe_s,
+            "opinion_s": submission.opinion_s,
+            **_metrics(submission.trial),
+        }
+        failure = None if submission.passed else f"{_class_of(submission)}: {submission.reason}"
+        return Measured(submission.score, metrics, failure, {"submission": submission.to_json()})
 
     def check_agent(self, agent: str) -> None:
         """Refuses one that cannot be made, and any where no task has the study's seeds."""
-        self._tasks()
-        check_agent(agent, SCENARIO)
-
-    def agent_identity(self, agent: str) -> Mapping[str, Any]:
-        """Its code, and the time that it has."""
-        code = agent_code(self._environment(), agent, load_agent(agent, SCENARIO))
-        return {"code": code, "budget_s": self.parameters.budget_s}
-
-    def confirm_agent(self, agent: str) -> Measurement:
-        """Plays the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
-        self.bench.stop()
-        environment = self._environment()
-        entry = Entry.of(environment, find(SCENARIO).id, agent, load_agent(agent, SCENARIO), {}, SCENARIO)
-        player = EpisodePlayer(AGENT_S, with_bounds=False)
-        try:
-            return measure_agent(player, entry, self._tasks())
-        finally:
-            player.close()
-
-    def _environment(self) -> Inference:
-        """In which agents play the study's tasks."""
-        return Inference(**self.parameters.model_dump(mode="json"))
-
-    def _tasks(self) -> list[int]:
-        """The tasks of the environment that have these seeds."""
-        tasks = []
-        for seed in self.evaluation_seeds:
+        for seed in self.request.evaluation_seeds:
             task = task_of(seed)
-            if task is None or seed_pair(task).dev not in self.seeds:
+            if task is None or not self._is_played(task):
                 pairs = [list(seeds) for seeds in zip(*SEED_PAIRS, strict=True)]
                 raise InfrarayError(
                     f"evaluation seed {seed} and a development seed are not those of a task that agents can play; "
                     f"take seeds from {pairs[0]} and evaluation_seeds from {pairs[1]}, at the same places"
                 )
-            tasks.append(task)
-        return tasks
+        check_agent(agent, SCENARIO)
+
+    def agent_entry(self, agent: str) -> Entry:
+        """Of the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
+        environment, scenario = self.environment(), self.request.scenario
+        files = task_files(environment, scenario, self.request.imported)
+        return Entry.of(environment, scenario, agent, load_agent(agent, SCENARIO), files, SCENARIO)
+
+    def play(self, specs: Sequence[EpisodeSpec]) -> Iterator[Trajectory]:
+        """Measures, or lets an agent play."""
+        if "configuration" in specs[0].entry.options:
+            yield from super().play(specs)
+            return
+        self.bench.stop()
+        player = EpisodePlayer(AGENT_S, with_bounds=False)
+        try:
+            yield from play_all(player, specs)
+        finally:
+            player.close()
+
+    def environment(self) -> Inference:
+        """In which agents play the study's tasks."""
+        return Inference(**self.parameters.model_dump(mode="json"))
+
+    def _is_played(self, task: int) -> bool:
+        """Whether a task's development seed is the study's."""
+        return seed_pair(task).dev in self.seeds
 
     def close(self) -> None:
         """Ends the server and all else that the bench runs."""
@@ -207,37 +206,27 @@ def _parameters(request: SearchRequest) -> InferenceParameters:
     return parameters
 
 
-def _failed(trial: MeasuredLaunch) -> Measurement:
-    reason = trial.failure or "no request succeeded"
-    return Measurement(None, failure=str(classify(reason)), reason=reason, metrics={"start_s": trial.start_s})
-
-
 def _class_of(submission: Submission) -> str:
     if submission.trial.failure is not None:
         return str(classify(submission.trial.failure))
     return str(submission.outcome)
 
 
-def _metrics(trials: Sequence[MeasuredLaunch]) -> dict[str, float]:
-    """Means over the trials, of the first traffic where there are several."""
-    figures: dict[str, list[float]] = {}
-    for trial in trials:
-        if trial.measurement is None:
-            continue
-        metrics, lag = trial.measurement.traffics[0].metrics, trial.measurement.traffics[0].client_lag
-        for name, value in (
-            ("score_native", trial.score),
-            ("ttft_mean_s", metrics.ttft_s.mean),
-            ("ttft_p99_s", metrics.ttft_s.p99),
-            ("tpot_mean_s", metrics.tpot_s.mean),
-            ("request_throughput_per_s", metrics.request_throughput),
-            ("output_throughput_tokens_per_s", metrics.output_throughput),
-            ("client_send_lag_p99_s", lag.send_s.p99),
-            ("client_receive_lag_p99_s", lag.receive_s.p99),
-            ("warnings", float(len(trial.measurement.warnings))),
-            ("start_s", trial.start_s),
-            ("measure_s", trial.measure_s),
-        ):
-            if math.isfinite(value):
-                figures.setdefault(name, []).append(value)
-    return {name: sum(values) / len(values) for name, values in figures.items()}
+def _metrics(trial: MeasuredLaunch) -> dict[str, float]:
+    """Figures of the first traffic where there are several."""
+    if trial.measurement is None:
+        return {}
+    metrics, lag = trial.measurement.traffics[0].metrics, trial.measurement.traffics[0].client_lag
+    return {
+        "score_native": trial.score,
+        "ttft_mean_s": metrics.ttft_s.mean,
+        "ttft_p99_s": metrics.ttft_s.p99,
+        "tpot_mean_s": metrics.tpot_s.mean,
+        "request_throughput_per_s": metrics.request_throughput,
+        "output_throughput_tokens_per_s": metrics.output_throughput,
+        "client_send_lag_p99_s": lag.send_s.p99,
+        "client_receive_lag_p99_s": lag.receive_s.p99,
+        "warnings": float(len(trial.measurement.warnings)),
+        "start_s": trial.start_s,
+        "measure_s": trial.measure_s,
+    }

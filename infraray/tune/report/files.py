@@ -1,4 +1,4 @@
-"""Writing a study's report: study.html, study.png."""
+"""Writing a study's report: that of a run, with the search on its page, and a picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from infraray.errors import InfrarayError
+from infraray.reports.files import write_report
 from infraray.reports.plots.canvas import draw_png
 from infraray.tune.report.page import make_study_page
 from infraray.tune.report.plots import PLOTS
@@ -16,21 +17,19 @@ from infraray.tune.report.study_report import StudyReport, study_report
 
 
 def write_study_report(folder: str | Path) -> StudyReport:
-    """Evaluates a study and writes ``report/study.html`` and ``report/study.png`` into its folder.
+    """Evaluates a study and writes into its folder what every run has, and ``report/study.png``.
 
     Raises:
         InfrarayError: there is nothing to report, or the folder cannot be written.
     """
     made = study_report(folder)
     target = Path(folder) / "report"
-    files = {"html": target / "study.html", "png": target / "study.png"}
+    written = write_report(folder, target, lambda report: make_study_page(made, report))
     try:
-        target.mkdir(exist_ok=True)
-        files["html"].write_text(make_study_page(made), encoding="utf-8", errors="replace")
-        files["png"].write_bytes(_picture(made))
+        (target / "study.png").write_bytes(_picture(made))
     except OSError as error:
         raise InfrarayError(f"{target}: the report cannot be written ({error.strerror})") from None
-    return dataclasses.replace(made, files=files)
+    return dataclasses.replace(made, files={**written.files, "png": target / "study.png"})
 
 
 def _picture(report: StudyReport) -> bytes:

@@ -1,17 +1,19 @@
-"""A study's report as one HTML page that needs nothing else: no network, no other file."""
+"""A study's report: a run's page, on which configurations and agents stand in one table, with the search below it."""
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 from markupsafe import Markup
 
-from infraray.provenance import describe
 from infraray.reports.columns.column import View, lay_out
 from infraray.reports.explanation import uncorrected
 from infraray.reports.html import Figure, render
 from infraray.reports.notation import duration
+from infraray.reports.page import page_values
 from infraray.reports.plots.canvas import draw_svg
+from infraray.reports.report import Report
 from infraray.tune.report.columns import STANDINGS, metric_columns, standing_lines, trial_columns
 from infraray.tune.report.plots import PLOTS
 from infraray.tune.report.plots.plot import StudyPlot
@@ -36,22 +38,26 @@ EXPLANATION = {
 }
 
 
-def make_study_page(report: StudyReport) -> str:
-    """The whole page."""
-    manifest, lines = report.manifest, standing_lines(report)
-    return render(
-        __package__,
-        "study.html",
-        report=report,
-        facts=_facts(report),
+def make_study_page(study: StudyReport, report: Report) -> str:
+    """The whole page.
+
+    Args:
+        study: what the search came to.
+        report: the episodes on the evaluation seeds, as of any run.
+    """
+    plan, lines = study.manifest.plan.model_dump(mode="json"), standing_lines(study)
+    values = page_values(dataclasses.replace(report, notes=study.warnings))
+    about = dict(
+        study=study,
+        facts=[*_facts(study), *values["facts"]],
         standings=lay_out([*STANDINGS, *metric_columns(lines)], lines, View.PAGE),
-        uncorrected=uncorrected(report.comparisons) if report.comparisons > 1 else "",
-        figures=[_drawn(plot, report) for plot in PLOTS],
-        trials=lay_out(trial_columns(manifest["budget_unit"]), report.trials, View.PAGE),
-        settings={"study": manifest["study"], "space": manifest["space"]},
-        explanation=EXPLANATION,
-        origin=describe(manifest.get("sessions")),
+        uncorrected=uncorrected(study.comparisons) if study.comparisons > 1 else "",
+        searched=[_drawn(plot, study) for plot in PLOTS],
+        trials=lay_out(trial_columns(study.study.budget_unit), study.trials, View.PAGE),
+        settings={"study": plan, "space": study.study.space},
+        explanation={**EXPLANATION, **values["explanation"]},
     )
+    return render(__package__, "study.html", **{**values, **about})
 
 
 def _facts(report: StudyReport) -> list[tuple[str, str, bool]]:
@@ -60,7 +66,7 @@ def _facts(report: StudyReport) -> list[tuple[str, str, bool]]:
     return [
         (report.searcher, "searcher", False),
         (f"{len(report.trials):,}", "trials", False),
-        (f"{len(report.failed):,}", "failed", bool(report.failed)),
+        (f"{len(report.failed):,}", "failed trials", bool(report.failed)),
         *cut_off,
         (duration(report.seconds), "searched", False),
     ]

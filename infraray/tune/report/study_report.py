@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +12,21 @@ from typing import Any
 import numpy as np
 
 from infraray.environment import Score
+from infraray.episodes import episode_id
 from infraray.errors import InfrarayError
+from infraray.folders import holds
 from infraray.space.sampling import size
 from infraray.space.search_space import SearchSpace
 from infraray.space.values import Configuration, canonical_text
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.power import about, seeds_to_separate
 from infraray.statistics.verdict import Verdict
-from infraray.tune.candidates import compare_seeds, holds, judge_candidates
-from infraray.tune.journal import read_journal
-from infraray.tune.objective import Measurement
+from infraray.trajectories.journal import JOURNAL, read_journal
+from infraray.trajectories.manifest import Manifest, StudyRecord
+from infraray.trajectories.reader import Run
+from infraray.tune.candidates import compare_seeds, judge_candidates, stands
+from infraray.tune.measurement import CUT_OFF, DEADLINE, Measurement, Result, measurement_of, read_results
 from infraray.tune.report.importance import Importance, find_importance
-from infraray.tune.study import DEADLINE
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class StudyReport:
     """A study's report.
 
     Args:
-        manifest: what ``study.json`` holds.
+        manifest: what ``run.json`` holds.
+        study: its part about the search.
         space: what was searched.
         score: what was measured, its unit, and which way is better.
         trials: that ended, in the order in which they did.
@@ -96,7 +99,8 @@ class StudyReport:
         files: what was written, by kind (html, png); empty before.
     """
 
-    manifest: Mapping[str, Any]
+    manifest: Manifest
+    study: StudyRecord
     space: SearchSpace
     score: Score
     trials: tuple[TrialRow, ...]
@@ -106,17 +110,17 @@ class StudyReport:
     @property
     def name(self) -> str:
         """The study's name."""
-        return str(self.manifest["name"])
+        return self.manifest.name
 
     @property
     def max_budget(self) -> int:
         """The budget of a full measurement."""
-        return int(self.manifest["max_budget"])
+        return self.study.max_budget
 
     @property
     def searcher(self) -> str:
         """Its name."""
-        return str(self.manifest["study"]["searcher"])
+        return self.study.searcher
 
     @property
     def best(self) -> Standing | None:
@@ -215,68 +219,94 @@ def study_report(folder: str | Path) -> StudyReport:
         InfrarayError: the folder holds no study, or one in which no trial has ended.
     """
     folder = Path(folder)
-    try:
-        manifest = json.loads((folder / "study.json").read_text())
-    except (OSError, ValueError):
-        raise InfrarayError(f"{folder}: holds no study; make one with 'infraray search'") from None
+    if not holds(folder, "study"):
+        raise InfrarayError(f"{folder}: holds no study; make one with 'infraray search'")
+    manifest = Run(folder).manifest
+    assert manifest.study is not None
+    measured = _Measured(manifest.study, read_results(folder))
     asked: dict[int, Mapping[str, Any]] = {}
     trials: dict[int, TrialRow] = {}
     confirmed: list[Mapping[str, Any]] = []
-    for event in read_journal(folder / "trials.jsonl"):
+    for event in read_journal(folder / JOURNAL):
         if event["kind"] == "asked":
             asked.setdefault(event["trial"], event)
-        elif event["kind"] == "confirmed":
+        elif event["kind"] == "confirming":
             confirmed.append(event)
         elif event["kind"] == "finished":
             # A trial that the deadline cut off and that was measured later is the later one, at its place.
             trials.pop(event["trial"], None)
-            trials[event["trial"]] = _trial_row(asked[event["trial"]], event)
+            row = measured.trial(asked[event["trial"]], event)
+            if row is not None:
+                trials[event["trial"]] = row
     if not trials:
         raise InfrarayError(f"{folder}: nothing to report: no trial has ended")
-    score = Score(**manifest["score"])
-    space = SearchSpace.from_json(manifest["space"])
+    evaluation = next(found for found in manifest.scenarios.values() if not found.of_search)
+    space = SearchSpace.from_json(manifest.study.space)
     rows = tuple(sorted(trials.values(), key=lambda row: row.ended_s))
-    return StudyReport(manifest, space, score, rows, _standings(space, score, rows, confirmed, manifest), {})
+    entrants = [(event, measured.on(tuple(evaluation.seeds), event)) for event in confirmed]
+    found = {_key(event): (event, one) for event, one in entrants if one is not None}
+    standings = _standings(space, evaluation.score, rows, found, manifest.study)
+    return StudyReport(manifest, manifest.study, space, evaluation.score, rows, standings, {})
 
 
-def _trial_row(asked: Mapping[str, Any], ended: Mapping[str, Any]) -> TrialRow:
-    return TrialRow(
-        asked["trial"],
-        asked["label"],
-        asked["configuration"],
-        asked["budget"],
-        asked["source"],
-        Measurement.from_json(ended["measurement"]),
-        ended["began_s"],
-        ended["ended_s"],
-    )
+@dataclass(frozen=True)
+class _Measured:
+    """What the events of a study's journal came to, by the collected episodes.
+
+    Args:
+        study: what it measures by.
+        results: by the episodes' identities.
+    """
+
+    study: StudyRecord
+    results: Mapping[bytes, Result]
+
+    def trial(self, asked: Mapping[str, Any], ended: Mapping[str, Any]) -> TrialRow | None:
+        """A trial; None where its episodes are lost."""
+        seeds = self.study.seeds[: asked["seeds"]]
+        measurement = CUT_OFF if ended["cut_off"] else self.on(seeds, asked, to_the_end=False)
+        if measurement is None:
+            return None
+        return TrialRow(
+            asked["trial"],
+            asked["label"],
+            asked["configuration"],
+            asked["budget"],
+            asked["source"],
+            measurement,
+            ended["began_s"],
+            ended["ended_s"],
+        )
+
+    def on(self, seeds: tuple[int, ...], event: Mapping[str, Any], to_the_end: bool = True) -> Measurement | None:
+        """What an entrant achieved on seeds; None while that is not known."""
+        digest = bytes.fromhex(event["digest"])
+        results = [self.results.get(episode_id(digest, seed, 0)) for seed in seeds]
+        return measurement_of(seeds, results, self.study.gated, to_the_end)
 
 
 def _standings(
     space: SearchSpace,
     score: Score,
     trials: tuple[TrialRow, ...],
-    confirmed: list[Mapping[str, Any]],
-    manifest: Mapping[str, Any],
+    found: Mapping[str, tuple[Mapping[str, Any], Measurement]],
+    study: StudyRecord,
 ) -> tuple[Standing, ...]:
     """The table: who was confirmed, best score first; of earlier bests only the present one is shown."""
-    full = [row for row in trials if row.budget == manifest["max_budget"] and math.isfinite(row.score)]
+    full = [row for row in trials if row.budget == study.max_budget and math.isfinite(row.score)]
     sign = -1 if score.higher_is_better else 1
     ranking = [
         canonical_text(row.configuration) for row in sorted(full, key=lambda row: (sign * row.score, row.number))
     ]
-    measured = {_key(event): event for event in confirmed}
     defaults = canonical_text(space.default)
-    measurements = {key: Measurement.from_json(event["measurement"]) for key, event in measured.items()}
-    base = measurements.get(defaults)
-    passed = {key: holds(measurement, base, score) for key, measurement in measurements.items()}
+    base = found[defaults][1] if defaults in found else None
+    passed = {key: stands(measurement, base, score) for key, (_, measurement) in found.items()}
     shown: dict[str, str] = {**judge_candidates(ranking, passed)}
-    if defaults in measured:
+    if defaults in found:
         shown.setdefault(defaults, "defaults")
-    agents = [event["label"] for event in confirmed if event["configuration"] is None]
-    shown |= {agent: "agent" for agent in agents if agent in manifest["study"]["against"]}
+    shown |= {agent: "agent" for agent in study.against if agent in found}
     samples = base.samples if base is not None else ()
-    made = [_standing(role, measured[key], samples, score) for key, role in shown.items()]
+    made = [_standing(role, *found[key], samples, score) for key, role in shown.items()]
     return tuple(sorted(made, key=lambda one: (math.isnan(one.score.value), sign * one.score.value)))
 
 
@@ -284,8 +314,9 @@ def _key(event: Mapping[str, Any]) -> str:
     return str(event["label"]) if event["configuration"] is None else canonical_text(event["configuration"])
 
 
-def _standing(role: str, event: Mapping[str, Any], defaults: Sequence[float], score: Score) -> Standing:
-    measurement = Measurement.from_json(event["measurement"])
+def _standing(
+    role: str, event: Mapping[str, Any], measurement: Measurement, defaults: Sequence[float], score: Score
+) -> Standing:
     samples = list(measurement.samples) or ([] if measurement.score is None else [measurement.score])
     difference, verdict = compare_seeds(samples, defaults, score)
     (mean,) = TaskBootstrap(len(samples)).means(np.array([samples], dtype=float), score.range)

@@ -233,7 +233,7 @@ def test_after_the_close_nothing_is_left(parameters: InferenceParameters, owner:
         objective = InferenceObjective(
             SearchRequest("inference", None, parameters.model_dump(mode="json"), 1, (), (21,), (1337,))
         )
-        assert objective.evaluate({**objective.space.default, **SMALL}, 4).failure is None
+        assert objective.measure({**objective.space.default, **SMALL}, objective.seeds[0], 4).failure is None
         close = objective.close
     assert len(set(descendants(os.getpid())) - others) >= 5
     close()

@@ -20,6 +20,9 @@ from infraray.errors import InfrarayError
 
 Event = Mapping[str, Any]
 
+JOURNAL = "trials.jsonl"
+"""Its name in a study's folder."""
+
 
 class Journal:
     """The one writer of a journal; opening it reads what is there.
