@@ -62,6 +62,7 @@ APPARATUS = frozenset(
         "tune",
         "user_file",
         "version",
+        "written_file",
         "yaml_file",
     )
 )

@@ -12,8 +12,7 @@ from infraray.cli.completion import complete_agent, complete_scenario
 from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.cli.paths import path_of
 from infraray.cli.report import show_report
-from infraray.errors import InfrarayError
-from infraray.runs.run_file import RunSpec, load_run, parse_run
+from infraray.runs.run_file import RunSpec
 
 
 def run(
@@ -124,12 +123,4 @@ def _spec(
         "workers": workers,
         "imports": imports,
     }
-    given = {field: value for field, value in given.items() if value is not None}
-    if file is None:
-        if "scenarios" not in given:
-            raise InfrarayError("nothing to run; give a YAML file, or --scenario and --agent")
-        return parse_run({"name": "-".join(given["scenarios"]).replace("/", "_"), **given}, lambda _: "command line: ")
-    spec = load_run(file)
-    if not given:
-        return spec
-    return parse_run({**spec.model_dump(), **given}, lambda _: "command line: ")
+    return RunSpec.given(file, given, lambda scenarios: "-".join(scenarios).replace("/", "_"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -83,7 +84,7 @@ def search(
     """
     from infraray.tune.report import print_study_report, write_study_report
     from infraray.tune.search import search as launch
-    from infraray.tune.study_file import read_study
+    from infraray.tune.study_file import StudySpec
 
     budget = {"trials": trials, "seconds": seconds}
     given = {
@@ -98,7 +99,7 @@ def search(
         "parallel": parallel,
         "imports": imports,
     }
-    spec = read_study(file, {field: value for field, value in given.items() if value is not None})
+    spec = StudySpec.given(file, given, lambda scenario: re.sub(r"[^A-Za-z0-9._-]", "_", f"search-{scenario}"))
     summary = launch(spec, out, quiet)
     print_study_report(write_study_report(summary.folder), Console())
     if summary.best is None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load_agent, parse_agent
 from infraray.agents.chat import NotStarted, ServedModel
@@ -36,18 +35,18 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
     refusals = Refusals()
     imported: dict[str, str] = {}
     for position, path in enumerate(spec.imports):
-        with refusals.collecting(), _explaining(spec, "imports", position):
+        with refusals.collecting(), spec.explaining("imports", position):
             load_file(path)
             imported[path] = file_sha256(path)
     for name, engine in spec.engines.items():
-        with refusals.collecting(), _explaining(spec, "engines", name):
+        with refusals.collecting(), spec.explaining("engines", name):
             engine.check()
     lineups: list[Lineup] = []
     engines: dict[str, EngineSpec] = {}
     left_out: list[str] = []
     for position, section in enumerate(spec.scenarios):
         with refusals.collecting():
-            with _explaining(spec, "scenarios", position), guarded(f"scenario {section.scenario}"):
+            with spec.explaining("scenarios", position), guarded(f"scenario {section.scenario}"):
                 registration, environment = _make_environment(section)
                 problem = obstacle(environment) or (environment.missing_here() if here else None)
                 if problem is not None and not section.optional:
@@ -56,7 +55,7 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
                 left_out.append(f"{section.label or section.scenario} is left out: {problem}")
                 continue
             lineup = _resolve(spec, position, section, registration, environment, imported, engines, refusals)
-            with _explaining(spec, "scenarios", position):
+            with spec.explaining("scenarios", position):
                 for earlier in lineups:
                     _check_apart(earlier, lineup)
             lineups.append(lineup)
@@ -116,7 +115,7 @@ def _resolve(
 ) -> Lineup:
     """A scenario with everyone who can play it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
-    with _explaining(spec, *place), guarded(f"scenario {section.scenario}"):
+    with spec.explaining(*place), guarded(f"scenario {section.scenario}"):
         files = task_files(environment, registration.id, imported)
         if not spec.agents and not section.agents:
             raise InfrarayError("no agents; list some under 'agents', for example 'scripted:*'")
@@ -125,7 +124,7 @@ def _resolve(
     asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
     asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
     for where, pattern in asked:
-        with refusals.collecting(), _explaining(spec, *where), guarded(f"agent {pattern}"):
+        with refusals.collecting(), spec.explaining(*where), guarded(f"agent {pattern}"):
             for agent in _agents(pattern, registration):
                 if agent in entries:
                     raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
@@ -168,7 +167,7 @@ def _check_limits(spec: RunSpec, lineups: Sequence[Lineup]) -> None:
     who = "every agent waits" if all_wait else "no agent waits"
     refusals = Refusals()
     for place, value in given.items():
-        with refusals.collecting(), _explaining(spec, *place):
+        with refusals.collecting(), spec.explaining(*place):
             raise InfrarayError(f"{value:g}: has no effect: {who} for others, such as a model; leave it out")
     refusals.refuse()
 
@@ -206,22 +205,6 @@ def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> 
     if not engines[name].served_model:
         raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
     return engines[name]
-
-
-@contextmanager
-def _explaining(spec: RunSpec, *place: int | str) -> Iterator[None]:
-    """Puts file, line and field before every line of an error inside."""
-    try:
-        yield
-    except InfrarayError as error:
-        lines = []
-        for line in str(error).splitlines():
-            # "load_balance: num_servers=0: ..." is about a parameter, whose line is nearer than the scenario's.
-            named = re.match(r"\w+: (\w+)", line)
-            inner = (*place, "parameters", named[1]) if named and place[0] == "scenarios" else place
-            start = spec._where(inner)
-            lines.append(f"{start}{'.'.join(map(str, place))}: {line}")
-        raise InfrarayError("\n".join(lines)) from None
 
 
 def _agents(pattern: str, registration: Registration) -> list[str]:

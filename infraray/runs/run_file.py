@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field
 
 from infraray.engines import EngineSpec
 from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
 from infraray.episodes import RunLimits
-from infraray.errors import InfrarayError, explain_validation
 from infraray.runs.seeds import Seeds
 from infraray.seeds import SeedRange
 from infraray.strict import StrictModel
-from infraray.yaml_file import Where, nowhere, read_yaml
+from infraray.written_file import RUN, WrittenFile
+from infraray.yaml_file import Place, Where, nowhere
 
 
 class ScenarioSection(StrictModel):
@@ -51,7 +52,7 @@ def _name_engines(value: Any) -> Any:
 Engines = Annotated[dict[str, EngineSpec], BeforeValidator(_name_engines)]
 
 
-class RunSpec(StrictModel):
+class RunSpec(WrittenFile):
     """A run, as a YAML file writes it.
 
     Agents at the top play every scenario, agents in a scenario only that one. ``scripted:*``
@@ -59,41 +60,31 @@ class RunSpec(StrictModel):
     ``engine:NAME`` has something to play, and ended with the run.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    kind = RUN
+
     scenarios: list[Annotated[ScenarioSection, BeforeValidator(_read_section)]] = Field(min_length=1)
     agents: list[str] = []
     engines: Engines = {}
     seeds: Seeds = SeedRange(0, 10)
     repetitions: int = Field(default=1, ge=1, le=1_000_000)
     limits: RunLimits = RunLimits()
-    imports: list[str] = []
     workers: int | None = Field(default=None, ge=1, le=100_000)
     concurrency: int | None = Field(
         default=None, ge=1, le=1_000_000, description="conversations under way at once; 256 in each process if null"
     )
-    _where: Where = PrivateAttr(default_factory=lambda: nowhere)
+
+    def nearer(self, line: str, place: Place) -> tuple[Place, str]:
+        """An error such as "load_balance: num_servers=0: ..." is about a parameter, whose line is nearer."""
+        named = re.match(r"\w+: (\w+)", line)
+        inner = (*place, "parameters", named[1]) if named and place[0] == "scenarios" else place
+        return inner, super().nearer(line, place)[1]
 
 
 def load_run(path: str | Path) -> RunSpec:
-    """Reads a run from a YAML file.
-
-    Raises:
-        InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
-    """
-    data, where = read_yaml(path, "'scenarios' and 'agents'")
-    return parse_run(data, where)
+    """`RunSpec.load`."""
+    return RunSpec.load(path)
 
 
 def parse_run(data: Mapping[str, Any], where: Where = nowhere) -> RunSpec:
-    """Validates a run; ``where`` turns the place of a mistake into the start of its line.
-
-    Raises:
-        InfrarayError: one line a mistake.
-    """
-    try:
-        spec = RunSpec.model_validate(dict(data))
-    except ValidationError as error:
-        lines = [f"{where(place)}{line}" for place, line in explain_validation(error, RunSpec)]
-        raise InfrarayError("\n".join(lines)) from None
-    spec._where = where
-    return spec
+    """`RunSpec.parse`."""
+    return RunSpec.parse(data, where)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from infraray.agents import parse_agent
-from infraray.errors import InfrarayError, explain_validation, without_secrets
+from infraray.errors import InfrarayError, without_secrets
 from infraray.parameters import file_sha256
 from infraray.registration import Registration, find
 from infraray.runs.seeds import Seeds
@@ -23,7 +22,8 @@ from infraray.tune.objective import Objective, SearchRequest
 from infraray.tune.searchers import find_searcher
 from infraray.user_code import guarded
 from infraray.user_file import load_file, read_source
-from infraray.yaml_file import Place, Where, nowhere, read_yaml
+from infraray.written_file import STUDY, WrittenFile
+from infraray.yaml_file import Place, Where, nowhere
 
 MOST_SEEDS = 100_000
 
@@ -53,10 +53,11 @@ class ResourcesSection(StrictModel):
         return self
 
 
-class StudySpec(StrictModel):
+class StudySpec(WrittenFile):
     """A study, as a YAML file writes it."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    kind = STUDY
+
     scenario: str
     preset: str | None = None
     parameters: dict[str, Any] = {}
@@ -71,8 +72,6 @@ class StudySpec(StrictModel):
     against: list[str] = []
     parallel: int | None = Field(default=None, ge=1, le=100_000)
     resources: ResourcesSection = ResourcesSection()
-    imports: list[str] = []
-    _where: Where = PrivateAttr(default_factory=lambda: nowhere)
 
     def identity(self) -> dict[str, Any]:
         """The fields that make it this study, without secrets; the others may change when it is gone on with."""
@@ -80,70 +79,31 @@ class StudySpec(StrictModel):
         kept: dict[str, Any] = without_secrets(self.model_dump(mode="json", exclude=others))
         return kept
 
-    @contextmanager
-    def explaining(self, *place: int | str) -> Iterator[None]:
-        """Puts file, line and field before every line of an error inside."""
-        try:
-            yield
-        except InfrarayError as error:
-            lines = []
-            for line in str(error).splitlines():
-                # "abr: chunk_s=0: ..." and "agents: ..." are about a part whose line is nearer.
-                named = re.match(r"\w+: (\w+)=", line)
-                field = re.match(r"(\w+): ", line)
-                inner: Place = place
-                if named and named[1] in self.parameters:
-                    inner = ("parameters", named[1])
-                elif field and field[1] in type(self).model_fields:
-                    inner = (field[1],)
-                elif place:
-                    line = f"{'.'.join(map(str, place))}: {line}"
-                lines.append(f"{self._where(inner)}{line}")
-            raise InfrarayError("\n".join(lines)) from None
+    def merged(self, flags: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the budget's other limit."""
+        if "budget" not in flags:
+            return flags
+        return {**flags, "budget": {**self.budget.model_dump(), **flags["budget"]}}
 
-
-def read_study(path: Path | None, given: Mapping[str, Any]) -> StudySpec:
-    """The study of a file, or of the command line's flags, or of a file with flags in place of its fields.
-
-    Raises:
-        InfrarayError: see `load_study`.
-    """
-    if path is None:
-        if "scenario" not in given:
-            raise InfrarayError("nothing to search; give a YAML file, or --scenario and --agent")
-        named = re.sub(r"[^A-Za-z0-9._-]", "_", f"search-{given['scenario']}")
-        return parse_study({"name": named, **given}, lambda _: "command line: ")
-    spec = load_study(path)
-    if not given:
-        return spec
-    if "budget" in given:
-        given = {**given, "budget": {**spec.budget.model_dump(), **given["budget"]}}
-    return parse_study({**spec.model_dump(), **given}, lambda _: "command line: ")
+    def nearer(self, line: str, place: Place) -> tuple[Place, str]:
+        """Errors such as "abr: chunk_s=0: ..." and "agents: ..." are about a part whose line is nearer."""
+        named = re.match(r"\w+: (\w+)=", line)
+        field = re.match(r"(\w+): ", line)
+        if named and named[1] in self.parameters:
+            return ("parameters", named[1]), line
+        if field and field[1] in type(self).model_fields:
+            return (field[1],), line
+        return super().nearer(line, place) if place else (place, line)
 
 
 def load_study(path: str | Path) -> StudySpec:
-    """Reads a study from a YAML file.
-
-    Raises:
-        InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
-    """
-    data, where = read_yaml(path, "'scenario'")
-    return parse_study(data, where)
+    """`StudySpec.load`."""
+    return StudySpec.load(path)
 
 
 def parse_study(data: Mapping[str, Any], where: Where = nowhere) -> StudySpec:
-    """Validates a study; ``where`` turns the place of a mistake into the start of its line.
-
-    Raises:
-        InfrarayError: one line a mistake.
-    """
-    try:
-        spec = StudySpec.model_validate(dict(data))
-    except ValidationError as error:
-        lines = [f"{where(place)}{line}" for place, line in explain_validation(error, StudySpec)]
-        raise InfrarayError("\n".join(lines)) from None
-    spec._where = where
-    return spec
+    """`StudySpec.parse`."""
+    return StudySpec.parse(data, where)
 
 
 def find_objective(registration: Registration) -> type[Objective]:

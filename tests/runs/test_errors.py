@@ -191,3 +191,20 @@ def test_all_scripted_agents_are_meant_by_a_star() -> None:
     agents = [entry.agent for entry in plan.lineups[0].entries]
     assert "scripted:random" in agents and "scripted:sita_e" in agents
     assert len(agents) == 9
+
+
+def test_a_study_given_as_a_run_and_a_run_given_as_a_study_is_one_line(tmp_path):
+    from infraray.tune.study_file import load_study
+
+    (tmp_path / "study.yaml").write_text("scenario: caching\nagents: [scripted:s3_fifo]\nsearcher: tpe\nseeds: 0:10\n")
+    with pytest.raises(InfrarayError) as refused:
+        load_run(tmp_path / "study.yaml")
+    path = tmp_path / "study.yaml"
+    assert (
+        str(refused.value) == f"{path}: is a study (it has 'scenario', not 'scenarios'); use 'infraray search {path}'"
+    )
+    (tmp_path / "run.yaml").write_text("scenarios: [caching]\nagents: [scripted:s3_fifo]\nrepetitions: 3\n")
+    with pytest.raises(InfrarayError) as refused:
+        load_study(tmp_path / "run.yaml")
+    path = tmp_path / "run.yaml"
+    assert str(refused.value) == f"{path}: is a run (it has 'scenarios', not 'scenario'); use 'infraray run {path}'"

@@ -159,7 +159,7 @@ def test_searcher_that_proposes_otherwise_is_told_what_was_measured(tmp_path, mo
     path, results = tmp_path / "trials.jsonl", {}
     drive(make(path, "tpe", 8, results=results))
     # As another version of the package would.
-    monkeypatch.setitem(registry._searchers, "tpe", "infraray.tune.searchers.random:RandomSearch")
+    monkeypatch.setitem(registry.searchers._entries, "tpe", "infraray.tune.searchers.random:RandomSearch")
     again = make(path, "tpe", 12, results=results)
     assert not again.same_proposals and len(again.outcomes) == 8
     drive(again)
@@ -200,7 +200,7 @@ class Told(Searcher):
 
 @pytest.fixture
 def told(monkeypatch):
-    monkeypatch.setitem(registry._searchers, "told", Told)
+    monkeypatch.setitem(registry.searchers._entries, "told", Told)
 
 
 FAILED = Result(None, "server start failed: why", {}, 0.0)
