@@ -8,5 +8,6 @@ from infraray.isolation.bubblewrap import Network
 from infraray.isolation.limits import Limits
 from infraray.isolation.running import Finished
 from infraray.isolation.sandbox import Sandbox, problem
+from infraray.isolation.warm import Answered, WarmPython
 
-__all__ = ["Finished", "Limits", "Network", "Sandbox", "problem"]
+__all__ = ["Answered", "Finished", "Limits", "Network", "Sandbox", "WarmPython", "problem"]

@@ -52,12 +52,14 @@ MEMORY_SETTINGS = (
 buffers, and fragments. The last is a folder, as its settings come with modules; older kernels lack some."""
 
 
-def arguments(network: Network, tmpfs_bytes: int) -> list[str]:
+def arguments(network: Network, tmpfs_bytes: int, nest: bool = False) -> list[str]:
     """All of bubblewrap's arguments but for `files` and the command.
 
     Args:
         network: see `Network`.
         tmpfs_bytes: size of each writable tmpfs.
+        nest: whether a program of ours is run that makes namespaces within. The kernel lets it have a /proc of its own
+            only where nothing of this one is covered; its settings are nobody's to write here.
     """
     words = ["--new-session", "--clearenv", "--cap-drop", "ALL", "--as-pid-1"]
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
@@ -69,7 +71,7 @@ def arguments(network: Network, tmpfs_bytes: int) -> list[str]:
         words += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
     for name, value in ENVIRONMENT.items():
         words += ["--setenv", name, value]
-    return [*words, *_system(), *_proc(network), "--dev", "/dev", *_writable(tmpfs_bytes), "--chdir", "/tmp"]
+    return [*words, *_system(), *_proc(network, nest), "--dev", "/dev", *_writable(tmpfs_bytes), "--chdir", "/tmp"]
 
 
 def files(descriptors: Iterable[tuple[str, int]]) -> list[str]:
@@ -96,9 +98,12 @@ def _system() -> Iterator[str]:
             yield from ("--ro-bind", f"/etc/{name}", f"/etc/{name}")
 
 
-def _proc(network: Network) -> Iterator[str]:
+def _proc(network: Network, nest: bool) -> Iterator[str]:
     """The /proc of the own pid namespace, with all of the kernel's settings read-only but the own network's."""
-    yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
+    yield from ("--proc", "/proc")
+    if nest:
+        return
+    yield from ("--ro-bind", "/proc/sys", "/proc/sys")
     if network == "inherit":
         yield from ("--bind", "/proc/sys/net", "/proc/sys/net")
         for name in MEMORY_SETTINGS:

@@ -18,9 +18,9 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from infraray.errors import InfrarayError
@@ -66,19 +66,39 @@ class Finished:
     wall_s: float
 
 
+@dataclass(frozen=True)
+class Nest:
+    """What a program of ours needs that makes sandboxes within its own, see `infraray.isolation.warm`.
+
+    Args:
+        seccomp: a filter that lets it make namespaces.
+        arguments: bubblewrap's further ones.
+        files: further files, as contents by their paths.
+        descriptors: open files that it inherits.
+    """
+
+    seccomp: bytes
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    descriptors: tuple[int, ...] = ()
+
+
 class Running:
     """One run. `end` must be called, whatever happened.
 
     Args:
         limits: what it may use.
         network: see `Network`.
+        nest: for a program of ours alone.
     """
 
-    def __init__(self, limits: Limits, network: Network) -> None:
+    def __init__(self, limits: Limits, network: Network, nest: Nest | None = None) -> None:
         self._limits = limits
         self._network: Network = network
+        self._nest = nest
         self._started = time.monotonic()
-        self._group = memory_group.make(limits.memory_bytes)
+        # What a nest keeps is that of many sandboxes, each of which is watched by itself.
+        self._group = memory_group.make(limits.memory_bytes) if nest is None else None
         self._open = ExitStack()
         if self._group is not None:
             self._open.callback(self._group.close)
@@ -196,13 +216,18 @@ class Running:
         return Finished(output, report["exit-code"], None, self._wall_s)
 
     def _launch(self, words: Sequence[str], program: bytes) -> None:
-        seccomp_filter = self._memory(_filter())
-        copies = {path: self._memory(text.encode()) for path, text in FILES.items()} | {PROGRAM: self._memory(program)}
+        nest = self._nest
+        seccomp_filter = self._memory(_filter() if nest is None else nest.seccomp)
+        contents = {path: text.encode() for path, text in FILES.items()} | {PROGRAM: program}
+        copies = {
+            path: self._memory(content) for path, content in (contents | (dict(nest.files) if nest else {})).items()
+        }
         given = [seccomp_filter, self._status_end, *copies.values()]
         command = [
             *unprivileged(),
             bubblewrap_path(),
-            *_arguments(self._network, self._limits.memory_bytes // 2),
+            *_arguments(self._network, self._limits.memory_bytes // 2, nest is not None),
+            *(nest.arguments if nest else ()),
             *("--seccomp", str(seccomp_filter.fileno())),
             *("--json-status-fd", str(self._status_end.fileno())),
             *files((path, copy.fileno()) for path, copy in copies.items()),
@@ -217,7 +242,7 @@ class Running:
             # bubblewrap is the sandbox's first process, and its environment is to be read in /proc/1/environ.
             env={},
             cwd="/",
-            pass_fds=[end.fileno() for end in given],
+            pass_fds=[*(end.fileno() for end in given), *(nest.descriptors if nest else ())],
         )
         for end in (self._input, self._output_end, self._errors_end, *given):
             end.close()
@@ -285,5 +310,5 @@ def _filter() -> bytes:
 
 
 @functools.cache
-def _arguments(network: Network, tmpfs_bytes: int) -> list[str]:
-    return arguments(network, tmpfs_bytes)
+def _arguments(network: Network, tmpfs_bytes: int, nest: bool) -> list[str]:
+    return arguments(network, tmpfs_bytes, nest)

@@ -112,6 +112,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def makes_namespaces(rule: Rule) -> bool:
+    """Whether a rule refuses new namespaces by a clone's flags."""
+    return rule.syscall == "clone" and rule.conditions == (Argument(0, (CLONE_NEW,), "any_bit"),)
+
+
 def architecture() -> str:
     """This machine's architecture.
 
