@@ -29,7 +29,7 @@ from infraray.emulators.inside.frames import Frames
 from infraray.emulators.network import CommandResult, Topology
 from infraray.emulators.requirements import problem
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
-from infraray.isolation import Limits
+from infraray.isolation import Limits, memory_group
 
 BUILD_S = 60.0
 """What building may take, also the largest topology on a computer that is very busy."""
@@ -134,7 +134,14 @@ class NamespaceNetwork:
         if machine not in self.topology.machines:
             raise InvalidAction(self._unknown(machine))
         request = {"do": "run", "machine": machine, "command": command, "limits": asdict(self.limits)}
-        return CommandResult(**self._ask(request, self.limits.wall_s + END_S))
+        # Made here, since the network's user may make none.
+        group = memory_group.make(self.limits.memory_bytes)
+        try:
+            files = () if group is None else group.files
+            return CommandResult(**self._ask(request, self.limits.wall_s + END_S, files))
+        finally:
+            if group is not None:
+                group.close()
 
     def apply(self, machine: str, commands: Sequence[str]) -> None:
         """Runs our own shell commands on a machine, in order and not isolated.
@@ -183,14 +190,14 @@ class NamespaceNetwork:
     def _unknown(self, machine: str) -> str:
         return f"machine={machine!r}: there is none of that name; {did_you_mean(machine, self.topology.machines)}"
 
-    def _ask(self, request: Mapping[str, Any], beside_s: float = 0.0) -> Any:
-        """The answer to a request, which may take so long beside `ANSWER_S`."""
+    def _ask(self, request: Mapping[str, Any], beside_s: float = 0.0, files: Sequence[int] = ()) -> Any:
+        """The answer to a request, which may take so long beside `ANSWER_S` and comes with open files."""
         if self._lost:
             raise InfrarayError(f"the network is lost: {self._lost}; make another one")
         seconds = ANSWER_S + beside_s
         deadline = time.monotonic() + seconds
         try:
-            self._frames.send(request, deadline)
+            self._frames.send(request, deadline, files)
             answer = self._frames.receive(deadline)
         except TimeoutError:
             raise self._lose(f"it hangs, no answer in {seconds:g} s") from None

@@ -16,7 +16,7 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,66 +25,86 @@ PREFIX = "infraray-"
 STALE_S = 60.0
 """An empty group of this age is one that a killed process has left."""
 
-ENTER = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
-"""What a shell does that becomes a command in a group."""
+READ_BYTES = 2**16
+"""More than any of a group's files has."""
 
 _MOUNT = re.compile(r"^\S+ \S+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)
-_FILE_PAGES = re.compile(r"^(?:total_)?(?:in)?active_file (\d+)", re.MULTILINE)
-_KILLED = re.compile(r"^oom_kill (\d+)", re.MULTILINE)
+_FILE_PAGES = rb"(?m)^%s(?:in)?active_file (\d+)"
+_KILLED = re.compile(rb"^oom_kill (\d+)", re.MULTILINE)
+
+_FILES_1 = ("cgroup.procs", "memory.usage_in_bytes", "memory.stat", "memory.oom_control")
+_FILES_2 = ("cgroup.procs", "memory.current", "memory.stat", "memory.events")
+_LIMITS_1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
 
 
 class MemoryGroup:
-    """One sandbox's group. Close it when the sandbox has ended.
+    """One sandbox's group, by its open files. Close it when the sandbox has ended.
+
+    The kernel asks what a process may do when it opens these files, and not when it uses them. They can therefore be
+    sent into a user namespace in which no group can be made (`socket.send_fds`).
 
     Args:
-        parent: the group in which it is made.
-        limit_bytes: what the kernel lets it keep.
-
-    Raises:
-        OSError: it cannot be made.
+        files: descriptors of the files in which are its processes, its usage, what that consists of, and its events.
+        folder: where it is made; None where another process has made it, and removes it.
     """
 
-    def __init__(self, parent: Path, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self._folder = parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
-        self._folder.mkdir()
-        self._version_2 = (self._folder / "memory.max").exists()
-        limits = ("memory.max", "memory.swap.max") if self._version_2 else _LIMITS_1
-        try:
-            for name, value in zip(limits, (limit_bytes, 0 if self._version_2 else limit_bytes), strict=True):
-                with suppress(FileNotFoundError):  # the kernel does not count swap
-                    (self._folder / name).write_text(str(value))
-        except OSError:
-            self.close()
-            raise
+    def __init__(self, files: Sequence[int], folder: Path | None = None) -> None:
+        self.files = tuple(files)
+        self.folder = folder
+        self._processes, self._usage, self._stat, self._events = files
 
-    def entering(self, words: list[str]) -> list[str]:
-        """The command that starts another command in the group."""
-        return ["/bin/sh", "-c", ENTER, str(self._folder), *words]
+    @classmethod
+    def below(cls, parent: Path, limit_bytes: int) -> MemoryGroup:
+        """A new group that the kernel lets keep so much.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        folder = parent / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+        folder.mkdir()
+        opened: list[int] = []
+        try:
+            version_2 = (folder / "memory.max").exists()
+            limits = ("memory.max", "memory.swap.max") if version_2 else _LIMITS_1
+            for name, value in zip(limits, (limit_bytes, 0 if version_2 else limit_bytes), strict=True):
+                with suppress(FileNotFoundError):  # the kernel does not count swap
+                    (folder / name).write_text(str(value))
+            for name in _FILES_2 if version_2 else _FILES_1:
+                opened.append(os.open(folder / name, os.O_RDONLY if opened else os.O_WRONLY))
+        except OSError:
+            for file in opened:
+                os.close(file)
+            folder.rmdir()
+            raise
+        return cls(opened, folder)
+
+    def enter(self, process: int) -> bool:
+        """Moves a process into the group, and with it what it forks; whether the kernel permits that."""
+        try:
+            os.write(self._processes, b"%d" % process)
+        except OSError:
+            return False  # Linux before 5.16 asks who writes
+        return True
 
     def used_bytes(self) -> int:
         """What is kept, without what the kernel has read of files and could read again."""
-        used = int(self._read("memory.current" if self._version_2 else "memory.usage_in_bytes"))
-        stat = self._read("memory.stat")
+        stat = os.pread(self._stat, READ_BYTES, 0)
         # Version 1 also tells its own part without what is below it, which is the same here.
-        names = [match for match in _FILE_PAGES.finditer(stat) if self._version_2 == (match[0][:6] != "total_")]
-        return used - sum(int(match[1]) for match in names)
+        files = re.findall(_FILE_PAGES % b"total_", stat) or re.findall(_FILE_PAGES % b"", stat)
+        return int(os.pread(self._usage, READ_BYTES, 0)) - sum(map(int, files))
 
     def killed(self) -> bool:
         """Whether the kernel has ended a process at the limit."""
-        found = _KILLED.search(self._read("memory.events" if self._version_2 else "memory.oom_control"))
+        found = _KILLED.search(os.pread(self._events, READ_BYTES, 0))
         return found is not None and int(found[1]) > 0
 
     def close(self) -> None:
-        """Removes it, now that no process is in it."""
-        with suppress(OSError):
-            self._folder.rmdir()
-
-    def _read(self, name: str) -> str:
-        return (self._folder / name).read_text()
-
-
-_LIMITS_1 = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
+        """Lets go of it, and removes it where it is this process's, now that nothing is in it."""
+        for file in self.files:
+            os.close(file)
+        if self.folder is not None:
+            with suppress(OSError):
+                self.folder.rmdir()
 
 
 def make(limit_bytes: int) -> MemoryGroup | None:
@@ -93,7 +113,7 @@ def make(limit_bytes: int) -> MemoryGroup | None:
     if parent is None:
         return None
     try:
-        return MemoryGroup(parent, limit_bytes)
+        return MemoryGroup.below(parent, limit_bytes)
     except OSError:
         return None
 
@@ -108,15 +128,20 @@ def _parent() -> Path | None:
         for folder in candidates(own, mounts):
             if os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK):
                 _remove_stale(folder)
-                group = MemoryGroup(folder, 2**30)
-                try:
-                    trial = subprocess.run(group.entering(["/bin/true"]), env={}, capture_output=True, timeout=10)
-                finally:
-                    group.close()
-                return folder if trial.returncode == 0 else None
-    except (OSError, subprocess.TimeoutExpired):
+                return folder if _can_be_entered(folder) else None
+    except OSError:
         pass
     return None
+
+
+def _can_be_entered(folder: Path) -> bool:
+    """Whether a child of this process can be moved into a group that is made there."""
+    group = MemoryGroup.below(folder, 2**30)
+    try:
+        with subprocess.Popen(["/bin/cat"], env={}, stdin=subprocess.PIPE) as trial:
+            return group.enter(trial.pid)
+    finally:
+        group.close()
 
 
 def candidates(own: str, mounts: str) -> Iterator[Path]:

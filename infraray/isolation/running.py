@@ -6,7 +6,7 @@ lets it go last.
 
 The start, in order: bubblewrap tells the first process's id; the keeper learns it, who ends the sandbox when we die;
 only then we let the program begin, through its standard input. Should we die before, it reads that input's end and
-ends.
+ends. What it does is counted in its memory cgroup from then on.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, fi
 from infraray.isolation.caller import require_own_network, unprivileged
 from infraray.isolation.keeper import KEEPER
 from infraray.isolation.limits import Limits
+from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.output import printable
 from infraray.isolation.requirements import bubblewrap_path, refusal
 from infraray.isolation.rlimits import count_tasks, prefer_for_oom_killer, prlimit
@@ -90,18 +91,22 @@ class Running:
         limits: what it may use.
         network: see `Network`.
         nest: for a program of ours alone.
+        group: the memory cgroup that its processes enter; None to make one where that is possible.
     """
 
-    def __init__(self, limits: Limits, network: Network, nest: Nest | None = None) -> None:
+    def __init__(
+        self, limits: Limits, network: Network, nest: Nest | None = None, group: MemoryGroup | None = None
+    ) -> None:
         self._limits = limits
         self._network: Network = network
         self._nest = nest
         self._started = time.monotonic()
-        # What a nest keeps is that of many sandboxes, each of which is watched by itself.
-        self._group = memory_group.make(limits.memory_bytes) if nest is None else None
         self._open = ExitStack()
-        if self._group is not None:
-            self._open.callback(self._group.close)
+        self._group = group
+        # What a nest keeps is that of many sandboxes, each of which is watched by itself.
+        if group is None and nest is None and (own := memory_group.make(limits.memory_bytes)) is not None:
+            self._open.callback(own.close)
+            self._group = own
         self._output, self._output_end = self._pipe()
         self._errors, self._errors_end = self._pipe()
         self._status, self._status_end = self._pipe(outlives_reader=True)
@@ -134,6 +139,8 @@ class Running:
             self._find_init()
             if self._init is not None:
                 prefer_for_oom_killer(self._init)
+                if self._group is not None and not self._group.enter(self._init):
+                    self._group = None
                 KEEPER.begun(self._init)
                 self._input_end.write(b"go\n")
         self._input_end.close()
@@ -235,7 +242,7 @@ class Running:
             *words,
         ]
         self._process = subprocess.Popen(
-            command if self._group is None else self._group.entering(command),
+            command,
             stdin=self._input,
             stdout=self._output_end,
             stderr=self._errors_end,

@@ -7,6 +7,7 @@ import os
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.isolation.bubblewrap import PROGRAM, Network
 from infraray.isolation.limits import Limits
+from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.running import Finished, Running
 
 PROGRAM_BYTES = 2**18
@@ -27,13 +28,17 @@ class Sandbox:
         network: ``none``, or ``inherit`` for that of the calling thread, which must belong to the user namespace of
             this process and not to the machine. Such a run shares that user namespace, as rights over a network are
             not passed further down, and keeps CAP_NET_ADMIN and CAP_NET_RAW.
+        group: a memory cgroup that another process has made for the next run, where this one can make none.
     """
 
-    def __init__(self, limits: Limits | None = None, network: Network = "none") -> None:
+    def __init__(
+        self, limits: Limits | None = None, network: Network = "none", group: MemoryGroup | None = None
+    ) -> None:
         if network not in ("none", "inherit"):
             raise InfrarayError(f"network={network!r}: give 'none' or 'inherit'")
         self.limits = limits or Limits()
         self.network: Network = network
+        self._group = group
 
     def run(self, command: str) -> Finished:
         """Runs a command, or several lines of them, with /bin/sh.
@@ -65,7 +70,7 @@ class Sandbox:
             raise InvalidAction(f"the command has {len(program)} bytes; at most {PROGRAM_BYTES} are allowed")
         if b"\0" in program:
             raise InvalidAction("the command holds a NUL character")
-        running = Running(self.limits, self.network)
+        running = Running(self.limits, self.network, group=self._group)
         try:
             running.start(script, program)
             running.watch()

@@ -1,5 +1,6 @@
 """Agents' commands in an emulated network: real there, nowhere else, and bounded."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from infraray.emulators.namespace import NamespaceNetwork
 from infraray.emulators.network import Topology
 from infraray.errors import InvalidAction
-from infraray.isolation import Limits
+from infraray.isolation import Limits, memory_group
 from tests.emulators.live import needs_networks, wait_until
 
 pytestmark = needs_networks
@@ -100,3 +101,28 @@ def test_what_cannot_be_a_command_is_an_invalid_action(network: NamespaceNetwork
     with pytest.raises(InvalidAction, match="at most"):
         network.run("h1", "x" * 1_000_000)
     assert network.run("h1", "true").exit_code == 0
+
+
+# RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_CREATE: a blackhole for each address of 10.0.0.0/8, in table 7. The kernel keeps
+# some 100 bytes for each, in no process's memory.
+ROUTES = """cat > /tmp/routes.py <<'END'
+import socket, struct
+kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+for start in range(0, 2_000_000, 500):
+    kernel.send(b"".join(
+        struct.pack("=IHHIIBBBBBBBBIHHI", 36, 24, 0x401, 0, 0, 2, 32, 0, 0, 7, 4, 0, 6, 0, 8, 1, socket.htonl(to))
+        for to in range(0x0A000000 + start, 0x0A000000 + start + 500)
+    ))
+END
+exec python3 /tmp/routes.py"""
+
+
+def test_what_the_kernel_keeps_for_a_network_counts_for_the_command_that_asked_for_it() -> None:
+    group = memory_group.make(2**26)
+    if group is None or group.folder is None:
+        pytest.skip("no memory cgroup can be made here")
+    group.close()
+    with NamespaceNetwork(Topology(2, 1), Limits(wall_s=30, cpu_s=30, memory_bytes=2**25)) as network:
+        assert network.run("r0", ROUTES).ended == "memory"
+        assert network.run("r0", "ip route show table 7 | head -n 1").output.startswith("blackhole 10.0.0.0 ")
+        assert list(group.folder.parent.glob(f"{memory_group.PREFIX}{os.getpid()}-*")) == []

@@ -60,7 +60,7 @@ def test_pages_of_files_that_a_command_reads_do_not_count() -> None:
 
 def test_a_group_is_gone_after_the_run_however_it_ends() -> None:
     group = here()
-    folder = group._folder.parent
+    folder = group.folder.parent
     group.close()
     before = {path.name for path in folder.glob("infraray-*")}
     sandbox = Sandbox(Limits(memory_bytes=64 * 2**20, wall_s=2))
@@ -78,7 +78,7 @@ def test_a_group_is_gone_after_the_run_however_it_ends() -> None:
 
 def test_what_a_killed_process_left_is_removed_and_what_is_young_or_used_stays() -> None:
     group = here()
-    parent = group._folder.parent
+    parent = group.folder.parent
     group.close()
     left, young, used = (parent / f"infraray-0-{name}" for name in ("left", "young", "used"))
     for folder in (left, young, used):

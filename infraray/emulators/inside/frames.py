@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_BYTES = 1 << 26
+MAX_FILES = 8
+"""Open files that come with a message."""
 
 
 class Frames:
@@ -20,15 +22,18 @@ class Frames:
     def __init__(self, stream: socket.socket) -> None:
         self.stream = stream
         self.received = b""
+        self.files: list[int] = []
 
-    def send(self, message: Mapping[str, Any], deadline: float | None = None) -> None:
-        """Sends a message.
+    def send(self, message: Mapping[str, Any], deadline: float | None = None, files: Sequence[int] = ()) -> None:
+        """Sends a message, and open files with it.
 
         Raises:
             OSError: the other end is gone, or takes nothing until ``deadline`` (`time.monotonic`).
         """
         self._until(deadline)
-        self.stream.sendall(json.dumps(message).encode() + b"\n")
+        data = json.dumps(message).encode() + b"\n"
+        sent = socket.send_fds(self.stream, [data], files) if files else 0
+        self.stream.sendall(data[sent:])
 
     def receive(self, deadline: float | None = None) -> dict[str, Any]:
         """The next message.
@@ -42,7 +47,8 @@ class Frames:
             if len(self.received) > MAX_BYTES:
                 raise ValueError(f"a message of over {MAX_BYTES} bytes")
             self._until(deadline)
-            data = self.stream.recv(1 << 16)
+            data, files, _, _ = socket.recv_fds(self.stream, 1 << 16, MAX_FILES)
+            self.files += files
             if not data:
                 raise EOFError
             self.received += data
@@ -51,6 +57,11 @@ class Frames:
         if not isinstance(message, dict):
             raise ValueError("not an object")
         return message
+
+    def take_files(self) -> list[int]:
+        """The files that came with the last message, which the caller closes."""
+        taken, self.files = self.files, []
+        return taken
 
     def _until(self, deadline: float | None) -> None:
         left = None if deadline is None else deadline - time.monotonic()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.isolation import Limits, Sandbox
+from infraray.isolation.memory_group import MemoryGroup
 
 from .frames import Frames
 from .namespaces import CLONE_NEWUSER, NetworkNamespace, map_to_root, unshare
@@ -47,15 +49,21 @@ class MachineOwner:
                 raise OSError(self._frames.receive()["error"])
             self.namespaces[machine] = NetworkNamespace(files[0])
 
-    def run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
+    def run(self, machine: str, command: str, limits: dict[str, Any], group: Sequence[int]) -> dict[str, Any]:
         """Runs an agent's command on a machine; see `Sandbox.run`.
+
+        Args:
+            machine: its name.
+            command: what to run.
+            limits: the fields of `Limits`.
+            group: the files of the command's `MemoryGroup`; none where it has none.
 
         Raises:
             InvalidAction: it cannot be a command.
             InfrarayError: it cannot be isolated here.
             EOFError: the owner has ended.
         """
-        self._frames.send({"machine": machine, "command": command, "limits": limits})
+        self._frames.send({"machine": machine, "command": command, "limits": limits}, files=group)
         answer = self._frames.receive()
         if "error" in answer:
             raise (InvalidAction if answer["invalid"] else InfrarayError)(answer["error"])
@@ -88,11 +96,15 @@ class _Owner:
         except OSError as error:
             self._frames.send({"error": str(error)})
         while True:
-            self._frames.send(self._run(**self._frames.receive()))
+            request, files = self._frames.receive(), self._frames.take_files()
+            group = MemoryGroup(files) if files else None
+            self._frames.send(self._run(group=group, **request))
+            if group is not None:
+                group.close()
 
-    def _run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, machine: str, command: str, limits: dict[str, Any], group: MemoryGroup | None) -> dict[str, Any]:
         self._namespaces[machine].enter()
         try:
-            return {"result": asdict(Sandbox(Limits(**limits), network="inherit").run(command))}
+            return {"result": asdict(Sandbox(Limits(**limits), "inherit", group).run(command))}
         except InfrarayError as error:
             return {"error": str(error), "invalid": isinstance(error, InvalidAction)}
