@@ -1,7 +1,7 @@
-"""The one way in which infraray runs what an LLM wrote.
+"""Runs code written by an LLM; infraray has no other way to do so.
 
-A command or a Python program runs in namespaces of its own, sees only the system's read-only folders, has no network or
-one emulated machine's, and is ended at its limits. See docs/isolation.md.
+A command or a Python program runs in namespaces of its own, sees only the system's read-only folders, has either no
+network or that of one emulated machine, and is ended at its limits. See docs/isolation.md.
 """
 
 from infraray.isolation.bubblewrap import Network

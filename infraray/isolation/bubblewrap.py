@@ -1,7 +1,7 @@
-"""What a sandbox sees: the arguments that make bubblewrap build its namespaces and its file system.
+"""The view from inside a sandbox: bubblewrap's arguments for its namespaces and file system.
 
-Only the system's read-only folders, a few small files of our own in place of the machine's lists of users and hosts,
-a fresh /proc and /dev, and private tmpfs of limited size for everything that is written.
+It consists of the system's read-only folders, a few small files that replace the machine's lists of users and hosts, a
+fresh /proc and /dev, and private tmpfs of limited size for everything that is written.
 
 Source: bwrap(1), version 0.8.
 """
@@ -14,18 +14,18 @@ from typing import Literal
 
 Network = Literal["none", "inherit"]
 """``none``: only a loopback interface of its own. ``inherit``: the calling thread's network namespace, with the rights
-to look into it and to change it (CAP_NET_RAW, CAP_NET_ADMIN)."""
+to inspect and change it (CAP_NET_RAW, CAP_NET_ADMIN)."""
 
 NOBODY = 65534
 
 PROGRAM = "/program"
-"""Where what is run stands in the sandbox."""
+"""The path of the program in the sandbox."""
 
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
-"""Beside /usr, into which most distributions link them."""
+"""Folders besides /usr, into which most distributions link them."""
 
 ETC = ("alternatives", "iproute2", "ld.so.cache", "protocols", "services")
-"""What programs read of /etc: links to programs, where libraries are, names of protocols and routing tables."""
+"""The parts of /etc that programs read: links to programs, library paths, names of protocols and routing tables."""
 
 FILES = {
     "/etc/passwd": "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n",
@@ -42,32 +42,32 @@ ENVIRONMENT = {
 }
 
 WRITABLE = ("/tmp", "/dev/shm")
-"""The private tmpfs; /run and /var/tmp are links to the first."""
+"""The private tmpfs mounts; /run and /var/tmp link to the first."""
 
 MEMORY_SETTINGS = (
     *("core/optmem_max", "ipv4/tcp_rmem", "ipv4/tcp_wmem"),
     *("ipv4/ipfrag_high_thresh", "ipv6/ip6frag_high_thresh", "netfilter"),
 )
-"""A network's own settings by which the kernel would keep more for it than the watcher counts: sockets' options and
+"""Per-network settings that could make the kernel hold more memory than the watcher counts: socket options and
 buffers, and fragments. The last is a folder, as its settings come with modules; older kernels lack some."""
 
 
 def arguments(network: Network, tmpfs_bytes: int, nest: bool = False) -> list[str]:
-    """All of bubblewrap's arguments but for `files` and the command.
+    """All of bubblewrap's arguments except `files` and the command.
 
     Args:
         network: see `Network`.
         tmpfs_bytes: size of each writable tmpfs.
-        nest: whether a program of ours is run that makes namespaces within. The kernel lets it have a /proc of its own
-            only where nothing of this one is covered; its settings are nobody's to write here.
+        nest: whether the program is one of ours that makes namespaces inside. The kernel lets it mount its own /proc
+            only if nothing in this one is covered; nobody can write its settings here.
     """
     words = ["--new-session", "--clearenv", "--cap-drop", "ALL", "--as-pid-1"]
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
     if network == "none":
         words += ["--unshare-net", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
     else:
-        # No user namespace below the caller's: the kernel gives rights over a network only in the user namespace
-        # that owns it (user_namespaces(7)).
+        # No user namespace below the caller's: the kernel grants rights over a network only in the user namespace that
+        # owns it (user_namespaces(7)).
         words += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
     for name, value in ENVIRONMENT.items():
         words += ["--setenv", name, value]
@@ -78,7 +78,7 @@ def files(descriptors: Iterable[tuple[str, int]]) -> list[str]:
     """Copies open files into the sandbox, then makes its root read-only.
 
     Args:
-        descriptors: pairs of a path in the sandbox and a descriptor that is read to its end.
+        descriptors: pairs of a path in the sandbox and a descriptor, which is read to its end.
     """
     words: list[str] = []
     for path, descriptor in descriptors:
@@ -99,7 +99,7 @@ def _system() -> Iterator[str]:
 
 
 def _proc(network: Network, nest: bool) -> Iterator[str]:
-    """The /proc of the own pid namespace, with all of the kernel's settings read-only but the own network's."""
+    """The /proc of its own pid namespace, with all kernel settings read-only except its own network's."""
     yield from ("--proc", "/proc")
     if nest:
         return

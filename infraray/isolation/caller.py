@@ -1,4 +1,4 @@
-"""Who starts a sandbox: as whom its processes run, and whether the calling thread's network may be handed to them."""
+"""The caller of a sandbox: the user its processes run as, and whether they may get the calling thread's network."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NS_GET_USERNS = 0xB701
 """The user namespace that owns a namespace (ioctl_ns(2))."""
 
 INITIAL_USER_NAMESPACE = 0xEFFFFFFD
-"""The machine's own (PROC_USER_INIT_INO in the kernel's ``proc_ns.h``)."""
+"""The machine's own user namespace (PROC_USER_INIT_INO in the kernel's ``proc_ns.h``)."""
 
 
 def unprivileged() -> list[str]:
-    """The words that start bubblewrap as an ordinary user: none, or for root those that make it nobody.
+    """The command prefix that starts bubblewrap as an ordinary user: empty, or for root one that becomes nobody.
 
     Raises:
-        InfrarayError: /proc shows another pid namespace, or root cannot become nobody.
+        InfrarayError: /proc belongs to another pid namespace, or root cannot become nobody.
     """
     if os.readlink("/proc/self") != str(os.getpid()):
-        raise InfrarayError("isolation: /proc is another pid namespace's; mount it anew (unshare --mount-proc)")
+        raise InfrarayError("isolation: /proc belongs to another pid namespace; mount it again (unshare --mount-proc)")
     # The folder belongs to the machine's root, whatever that user's number is in this namespace.
     if os.stat("/proc/sys/kernel").st_uid != os.geteuid():
         return []
@@ -39,10 +39,10 @@ def unprivileged() -> list[str]:
 
 
 def require_own_network() -> None:
-    """Checks that the calling thread's network is one that a command may change.
+    """Checks that a command may change the calling thread's network.
 
     Raises:
-        InfrarayError: it belongs to the machine, or to another user namespace than this process's.
+        InfrarayError: it belongs to the machine, or to a user namespace other than this process's.
     """
     network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
@@ -63,7 +63,7 @@ def require_own_network() -> None:
 
 
 def _is_mapped(user: int) -> bool:
-    """Whether this user namespace has a user of that number."""
+    """Whether this user namespace maps that user id."""
     with open("/proc/self/uid_map") as rows:
         for row in rows:
             first, _, count = map(int, row.split())

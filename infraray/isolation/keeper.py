@@ -1,8 +1,8 @@
-"""Ends this process's sandboxes when it dies, at whatever moment and however.
+"""Ends this process's sandboxes when it dies, at any moment and for any reason.
 
-A shell beside this process knows the sandboxes that have begun, and kills their first processes when its input ends,
-which the kernel sees to. bubblewrap's own way (``--die-with-parent``) leaves processes behind where the caller dies
-while the sandbox is being built: the half-built one waits for ever for what had been building it.
+A shell beside this process knows the running sandboxes and kills their first processes when its input ends, which the
+kernel guarantees. bubblewrap's own mechanism (``--die-with-parent``) leaves processes behind if the caller dies while
+the sandbox is being built: the half-built one waits forever for its builder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ done
 
 
 class Keeper:
-    """The shell that stands by. It is started when it is first needed, and anew where somebody has killed it."""
+    """The standby shell, started when first needed and restarted if somebody has killed it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Keeper:
         self._live: set[int] = set()
 
     def begun(self, init: int) -> None:
-        """From now on, a sandbox ends with this process.
+        """Registers a sandbox: from now on it ends with this process.
 
         Args:
             init: its first process.
@@ -45,20 +45,20 @@ class Keeper:
                 self._start()
 
     def ended(self, init: int) -> None:
-        """That sandbox has ended; its number may become another's."""
+        """Forgets a sandbox that has ended; its process id may be reused."""
         with self._lock:
             self._live.discard(init)
             self._tell("ended", init)
 
     def forget(self) -> None:
-        """In a fork: what the keeper of the process before knows is not ours, and it must not wait for our end."""
+        """In a fork: the parent's sandboxes are not ours, and its keeper must not wait for our end."""
         if self._shell is not None and self._shell.stdin is not None:
             self._shell.stdin.close()
             self._shell.returncode = 0  # the other process waits for it
         self.__init__()  # type: ignore[misc]
 
     def close(self) -> None:
-        """Ends the shell, and with it all sandboxes."""
+        """Ends the shell and with it all sandboxes."""
         with self._lock:
             if self._shell is not None and self._shell.stdin is not None:
                 self._shell.stdin.close()
@@ -83,7 +83,7 @@ class Keeper:
             self._tell("begun", init)
 
     def _tell(self, event: str, init: int) -> bool:
-        """Whether the shell was there to be told."""
+        """Whether the shell was running and received the message."""
         if self._shell is None or self._shell.stdin is None:
             return False
         with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""What one command may use before it is ended."""
+"""The resources one command may use before it is ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST = {
     "file_bytes": 2**20,
     "output_bytes": 1,
 }
-"""Below these not even a shell could start."""
+"""The least with which a shell can start."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Limits:
     Args:
         wall_s: seconds from start to end.
         cpu_s: seconds of processor time.
-        memory_bytes: memory of the processes, plus what they keep in files of /tmp and in sockets.
-        processes: a command that reaches this many processes and threads at a time is ended.
-        open_files: of each process; further ones cannot be opened.
-        file_bytes: of each file; the process that writes more is ended.
+        memory_bytes: memory of the processes, including their files in /tmp and sockets.
+        processes: processes and threads at a time; a command that reaches this number is ended.
+        open_files: open files of each process; no more can be opened.
+        file_bytes: size of each file; a process that writes more is ended.
         output_bytes: standard output and error.
 
     Raises:
-        InfrarayError: a value is not a number or below what a shell needs to start.
+        InfrarayError: a value is not a number, or less than a shell needs to start.
     """
 
     wall_s: float = 10.0

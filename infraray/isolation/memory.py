@@ -1,8 +1,8 @@
-"""What a sandbox keeps in memory: its processes, and the kernel for them.
+"""The memory a sandbox uses: its processes' and the kernel's on their behalf.
 
-A memory cgroup tells it, where there is one. Elsewhere each source is counted, or bounded by the filter (see
-`infraray.isolation.seccomp`) so that a count of things suffices. Estimates are too high rather than too low, and cheap;
-only where they say too much is it looked at in detail.
+A memory cgroup reports it, if there is one. Otherwise each source is counted, or bounded by the filter (see
+`infraray.isolation.seccomp`) so that counting objects suffices. Estimates are cheap and err on the high side; only
+when they exceed the limit is memory examined in detail.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.proc import GONE, Proc, ThreadGroup
 
 SHARED_BYTES = 2 * 2**30
-"""How much pages that processes share may be counted too often. Only a walk over all pages of all processes tells,
-and this keeps it below some 0.1 s."""
+"""Bytes by which shared pages may be overcounted. Only a walk over all pages of all processes can tell, and this limit
+keeps it below some 0.1 s."""
 
 INODE_BYTES = 1024
-"""About what an empty file of a tmpfs takes."""
+"""Approximate size of an empty file in a tmpfs."""
 
 SOCKET_BYTES = 2 * 212_992
 TCP_BYTES = 4 * 2**20
-"""What the kernel by default lets one socket keep in its buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which
-no process's size shows."""
+"""Default limit of one socket's buffers (net.core.wmem_max doubled; net.ipv4.tcp_wmem), which no process's size
+includes."""
 
 PIPE_BYTES = 2**16
-"""What a pipe holds; the filter forbids to enlarge it."""
+"""The capacity of a pipe; the filter forbids enlarging it."""
 
 LOCK_BYTES = 256
-"""About what the kernel keeps for a lock on a part of a file."""
+"""Approximate kernel memory for a lock on part of a file."""
 
 LOCKS_S = 1.0
-"""How often locks are counted: reading them waits for all processors, and whoever takes one meanwhile waits too."""
+"""Interval between counts of locks: reading them waits for all processors, and blocks anyone taking one."""
 
 MAPPING_BYTES = 320
-"""About what it keeps for a part of a process's memory: the area, its place in trees, its page's origin."""
+"""Approximate kernel memory per mapping of a process: the area, its tree nodes, its page's origin."""
 
 READ_BYTES = 2**18
-"""How much text of /proc one look reads of mappings, at least one process's, and of locks."""
+"""Bytes of /proc read per look for mappings (of at least one process) and for locks."""
 
 _OWN_KIB = re.compile(rb"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+)", re.MULTILINE)
 _SOCKETS = re.compile(rb"^sockets: used (\d+)", re.MULTILINE)
@@ -50,7 +50,7 @@ _TCP = re.compile(rb"^TCP6?: inuse (\d+)", re.MULTILINE)
 
 
 class Memory:
-    """Tells whether a sandbox keeps more than its limit.
+    """Tells whether a sandbox uses more memory than its limit.
 
     Args:
         proc: its /proc.
@@ -69,9 +69,9 @@ class Memory:
         self._locks_counted = time.monotonic()
 
     def exceeded(self, groups: Sequence[ThreadGroup]) -> bool:
-        """Whether all of these processes and what the kernel keeps for them are more than the limit."""
+        """Whether these processes and the kernel's memory for them exceed the limit."""
         if self._group is not None:
-            # What these keep is not counted in every version and kernel.
+            # Not every version and kernel counts these.
             kept = self._socket_bytes() + self._lock_bytes()
             return self._group.killed() or self._group.used_bytes() + kept > self._limit_bytes
         pages = sum(group.memory_bytes for group in groups)
@@ -79,7 +79,7 @@ class Memory:
         kept += sum(group.page_table_bytes for group in groups)
         room = self._limit_bytes - kept
         if pages + sum(group.open_files for group in groups) * PIPE_BYTES <= room:
-            return False  # as it mostly is, even if pages were shared by nobody and all open files were pipes
+            return False  # the usual case, even if no pages were shared and all open files were pipes
         room -= self._pipe_bytes(groups)
         if pages <= room or pages > room + SHARED_BYTES:
             return pages > room
@@ -95,14 +95,14 @@ class Memory:
     def _socket_bytes(self) -> int:
         kept = 0
         for name in ("sockstat", "sockstat6"):
-            with suppress(FileNotFoundError):  # the kernel knows no IPv6
+            with suppress(FileNotFoundError):  # a kernel without IPv6
                 sockets = self._proc.read(f"1/net/{name}")
                 kept += sum(map(int, _SOCKETS.findall(sockets))) * SOCKET_BYTES
                 kept += sum(map(int, _TCP.findall(sockets))) * TCP_BYTES
         return kept
 
     def _lock_bytes(self) -> int:
-        """Locks on files, of which every byte can have one; above the limit where they are too many to read."""
+        """Locks on files, of which every byte can have one; above the limit if there are too many to read."""
         if time.monotonic() > self._locks_counted + LOCKS_S:
             locks = self._proc.read("locks", READ_BYTES)
             self._locks = locks.count(b"\n") * LOCK_BYTES if len(locks) < READ_BYTES else self._limit_bytes + 1
@@ -110,17 +110,17 @@ class Memory:
         return self._locks
 
     def _mapping_bytes(self, groups: Sequence[ThreadGroup]) -> int:
-        """What the kernel keeps for the parts of memory that processes have mapped; a fork has all of its parent's.
+        """Kernel memory for the processes' mappings; a fork has all of its parent's.
 
-        Reading which they are takes long where they are many. Each look therefore reads some processes', first of
-        those that were never looked at, and takes the others as they were, or as the largest.
+        Reading many mappings takes long. Each look therefore reads those of some processes, starting with new ones,
+        and takes the others' from before, or assumes the largest.
         """
         known = {group.path: self._mappings[group.path] for group in groups if group.path in self._mappings}
         left = READ_BYTES
         for path in [*(group.path for group in groups if group.path not in known), *known]:
             with suppress(PermissionError, *GONE):
                 text = self._proc.read(f"{path}/maps", 2**30)
-                known.pop(path, None)  # to the end: the next look begins with another
+                known.pop(path, None)  # move to the end: the next look begins with another
                 known[path] = text.count(b"\n")
                 left -= len(text)
             if left < 0:
@@ -130,7 +130,7 @@ class Memory:
         return MAPPING_BYTES * (sum(known.values()) + unknown * max(known.values(), default=0))
 
     def _pipe_bytes(self, groups: Sequence[ThreadGroup]) -> int:
-        """Pipes, each once, whoever has it open and also where it has a name."""
+        """Pipes, named ones included, each counted once however many processes have it open."""
         pipes = set()
         hidden = 0
         for group in groups:
@@ -142,14 +142,14 @@ class Memory:
                             pipes.add((found.st_dev, found.st_ino))
             except GONE:
                 pass
-            except PermissionError:  # a process may hide its files (PR_SET_DUMPABLE)
+            except PermissionError:  # a process can hide its files (PR_SET_DUMPABLE)
                 hidden += group.open_files
             if (len(pipes) + hidden) * PIPE_BYTES > self._limit_bytes:
                 break
         return (len(pipes) + hidden) * PIPE_BYTES
 
     def _own_bytes(self, groups: Sequence[ThreadGroup], room: int) -> int:
-        """All pages, those that processes share once; counts no further than ``room``."""
+        """All pages, shared ones counted once; stops counting at ``room``."""
         total = 0
         for group in groups:
             with suppress(*GONE):

@@ -1,4 +1,4 @@
-"""What a command printed, made safe to store, to print on a terminal and to show to an LLM."""
+"""Makes a command's output safe to store, to print on a terminal and to show to an LLM."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _TERMINAL_SEQUENCE = re.compile(
 )
 _LINE_END = re.compile(r"\r+\n?")
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but for tab and newline
-    r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what reorders the text that is seen (CVE-2021-42574)
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters except tab and newline
+    r"\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # characters that reorder displayed text (CVE-2021-42574)
 )
 
 
 def printable(raw: bytes) -> str:
     """The text of ``raw`` as UTF-8, without terminal sequences, control and reordering characters.
 
-    A carriage return becomes a newline: what it would have overwritten stays. Never longer than ``raw``.
+    A carriage return becomes a newline, so nothing is overwritten. Never longer than ``raw``.
     """
     text = raw.decode("utf-8", errors="replace")
     return _UNPRINTABLE.sub("", _LINE_END.sub("\n", _TERMINAL_SEQUENCE.sub("", text)))

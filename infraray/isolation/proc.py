@@ -1,6 +1,6 @@
-"""A sandbox's own /proc, read from outside: exactly its processes, however they were started.
+"""A sandbox's own /proc, read from outside: it shows exactly its processes, however they were started.
 
-It is reached through the root of the sandbox's first process and opened once; nothing in the sandbox can exchange it.
+It is reached through the root of the sandbox's first process and opened once; nothing in the sandbox can replace it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 GONE = (FileNotFoundError, ProcessLookupError)
-"""What reading raises of a process that has ended."""
+"""Errors raised when reading about a process that has ended."""
 
 CHUNK_BYTES = 65_536
 
@@ -24,14 +24,14 @@ _THREADS = re.compile(rb"^Threads:\s+(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class ThreadGroup:
-    """A process as one of its living threads shows it.
+    """A process as seen through one of its live threads.
 
     Args:
-        path: below /proc, of a thread that has the process's memory and files.
-        threads: how many it has.
-        memory_bytes: resident and swapped pages that are no file's on a disk; shared ones count in full.
-        page_table_bytes: what maps them.
-        open_files: at most as many, as the kernel has room for.
+        path: below /proc, of a thread that shares the process's memory and files.
+        threads: the number of its threads.
+        memory_bytes: resident and swapped pages not backed by a file on disk; shared ones count in full.
+        page_table_bytes: the page tables that map them.
+        open_files: an upper bound: the size of its descriptor table.
     """
 
     path: str
@@ -52,16 +52,16 @@ class Proc:
         self.descriptor = descriptor
 
     def pids(self) -> list[str]:
-        """The processes' numbers, also of zombies."""
+        """The processes' ids, including zombies."""
         return [name for name in os.listdir(self.descriptor) if name.isdigit()]
 
     def cpu_ticks(self, pid: str) -> int:
-        """Processor time of a process and of the children that it has waited for."""
-        # After the name in parentheses, which may hold anything: state is field 3, utime to cstime 14 to 17.
+        """Processor time of a process and of the children it has waited for."""
+        # After the name in parentheses, which may hold anything, state is field 3, utime to cstime are 14 to 17.
         return sum(map(int, self.read(f"{pid}/stat").rpartition(b")")[2].split()[11:15]))
 
     def thread_group(self, pid: str) -> ThreadGroup:
-        """What a process uses. Its first thread may have ended, and shows nothing any more, while others go on."""
+        """What a process uses. Its first thread may have ended, and then shows nothing, while others go on."""
         path, status = pid, self.read(f"{pid}/status")
         threads = sum(map(int, _THREADS.findall(status)))
         if threads > 1 and not _MEMORY_KIB.search(status):
@@ -71,7 +71,7 @@ class Proc:
         return ThreadGroup(path, threads, 1024 * memory, 1024 * tables, files)
 
     def read(self, path: str, most: int = 0) -> bytes:
-        """A file's first part; with ``most`` all of it, up to about so many bytes."""
+        """The first part of a file; with ``most``, all of it up to about that many bytes."""
         descriptor = os.open(path, os.O_RDONLY, dir_fd=self.descriptor)
         try:
             chunks = [os.read(descriptor, CHUNK_BYTES)]

@@ -1,4 +1,4 @@
-"""What a machine needs for sandboxes, and what to do where it is missing."""
+"""The requirements of sandboxes, and what to do if one is missing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 from infraray.errors import InfrarayError
 
 KERNEL = (5, 14)
-"""Since then RLIMIT_NPROC counts within each user namespace (kernel commit 21d1c5e386bc)."""
+"""The first version in which RLIMIT_NPROC counts per user namespace (kernel commit 21d1c5e386bc)."""
 
 BUBBLEWRAP = (0, 7)
-"""The first with ``--size``."""
+"""The first version with ``--size``."""
 
 INSTALL = "run once: apt-get install bubblewrap (Fedora: dnf install bubblewrap)"
 
 
 @functools.cache
 def bubblewrap_path() -> str:
-    """Where bubblewrap is.
+    """The path of bubblewrap.
 
     Raises:
-        InfrarayError: it or the kernel is missing or too old.
+        InfrarayError: bubblewrap is missing, or it or the kernel is too old.
     """
     kernel = os.uname().release
     if _version(kernel) < KERNEL:
@@ -43,14 +43,14 @@ def refusal(said: str) -> InfrarayError:
     """The error for a sandbox that bubblewrap could not make.
 
     Args:
-        said: what it printed.
+        said: bubblewrap's output.
     """
     reason = said.strip().splitlines()[-1] if said.strip() else "bwrap: ended without a word"
     return InfrarayError(f"isolation: no sandbox can be made here ({reason}); {_fix()}")
 
 
 def _fix() -> str:
-    """The likeliest of what keeps users from making namespaces."""
+    """The fix for the likeliest reason why users cannot make namespaces."""
     for setting, forbidding, allowing in (
         ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
         ("kernel/unprivileged_userns_clone", "0", "1"),

@@ -1,7 +1,7 @@
-"""The kernel's limits on each process of a sandbox: the fence inside which the watcher has time to look.
+"""The kernel's limits on each process of a sandbox, which give the watcher time to look.
 
-They are per process (getrlimit(2)), so that alone they would allow too much; together they bound what can happen
-between two looks. RLIMIT_NPROC counts all processes of the user namespace; it does not bind the machine's root, who
+They apply per process (getrlimit(2)), so alone they would allow too much; together they bound what can happen between
+two looks. RLIMIT_NPROC counts all processes of the user namespace; it does not bind the machine's root, which
 therefore never runs a sandbox.
 """
 
@@ -15,25 +15,25 @@ from contextlib import suppress
 from infraray.isolation.limits import Limits
 
 PRLIMIT = "/usr/bin/prlimit"
-"""Of util-linux. It sets the limits inside the sandbox, since from outside even root needs CAP_SYS_RESOURCE for it."""
+"""From util-linux. It sets the limits inside the sandbox; from outside, even root would need CAP_SYS_RESOURCE."""
 
 RESERVE = 8
-"""Processes beside the command's that are ours: bubblewrap's, a shell and the keeper."""
+"""Our own processes beside the command's: bubblewrap's, a shell and the keeper."""
 
 
 def prlimit(limits: Limits, others: int) -> list[str]:
-    """The words that start a command with limits, which its children inherit.
+    """The command prefix that sets limits, which children inherit.
 
     Args:
         limits: of the command.
-        others: processes and threads that the user namespace has beside.
+        others: other processes and threads in the user namespace.
     """
     values = {
-        # Twice the watcher's limit, which is about what is touched and not what is asked for, such as threads' stacks.
+        # Twice the watcher's limit, which counts touched memory rather than reserved memory such as threads' stacks.
         "data": (resource.RLIMIT_DATA, limits.memory_bytes * 2),
-        # For mappings that are nobody's data, and their page tables; far above, as threads map what they never use.
+        # For mappings that hold no data, and their page tables; far above, as threads map memory that they never use.
         "as": (resource.RLIMIT_AS, limits.memory_bytes * 32),
-        # Twice the watcher's, so that it sees the limit reached and not only forks that fail.
+        # Twice the watcher's, so that it sees the limit reached rather than only failing forks.
         "nproc": (resource.RLIMIT_NPROC, limits.processes * 2 + others + RESERVE),
         "nofile": (resource.RLIMIT_NOFILE, limits.open_files),
         "fsize": (resource.RLIMIT_FSIZE, limits.file_bytes),
@@ -48,7 +48,7 @@ def prlimit(limits: Limits, others: int) -> list[str]:
 
 
 def prefer_for_oom_killer(pid: int) -> None:
-    """Should the machine run out of memory nevertheless, the kernel ends this process and its children first."""
+    """Makes the kernel end this process and its children first if the machine still runs out of memory."""
     with suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as score:
         score.write("1000")
 
@@ -64,6 +64,6 @@ def count_tasks() -> int:
 
 
 def _allowed(kind: int, value: int) -> int:
-    """At most what this process may have itself."""
+    """The limit, capped at this process's own hard limit."""
     _, hard = resource.getrlimit(kind)
     return value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -1,12 +1,12 @@
-"""The life of one run: started, watched, ended.
+"""The life cycle of one run: start, watch, end.
 
-bubblewrap makes the namespaces; the kernel's limits keep a process that runs wild from outrunning the watcher. The
-first process of the sandbox's pid namespace is the handle on all: when it is killed, the kernel kills the others and
-lets it go last.
+bubblewrap makes the namespaces; the kernel's limits keep a runaway process from outrunning the watcher. The first
+process of the sandbox's pid namespace is the handle on all of them: when it is killed, the kernel kills the others and
+reaps it last.
 
-The start, in order: bubblewrap tells the first process's id; the keeper learns it, who ends the sandbox when we die;
-only then we let the program begin, through its standard input. Should we die before, it reads that input's end and
-ends. What it does is counted in its memory cgroup from then on.
+The start, in order: bubblewrap reports the first process's id; the keeper, which ends the sandbox if we die, records
+it; only then do we let the program begin, through its standard input. If we die earlier, it reads end-of-file there
+and exits. What it does is counted in its memory cgroup from then on.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ INTERVAL_S = 0.02
 """How often the watcher looks."""
 
 END_S = 60.0
-"""What the kernel may take to end killed processes."""
+"""Seconds the kernel may take to end killed processes."""
 
 PIPE_BYTES = 2**16
 
 FIRST = 'read -r go || exit; (exec /bin/sh -c "$0" 2>&1); exit $?'
-"""What the sandbox's first process does, a shell: when we say so it starts the program, whose errors go where its
-output goes. The shell's own errors do not: there it says when a signal has ended the program, which the exit code,
-128 + signal, does not tell from a program that ends with this code."""
+"""The script of the sandbox's first process, a shell: on our signal it starts the program, with errors redirected to
+its output. The shell's own errors go elsewhere: they report when a signal ended the program, which the exit code 128 +
+signal alone cannot distinguish from a program that exits with that code."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What became of a command.
+    """The result of a command.
 
     Args:
         output: standard output and error, in order, bounded, without terminal sequences and control characters.
-        exit_code: as a shell gives it (128 + signal); None where a limit ended the command.
-        ended: that limit: ``time``, ``cpu``, ``memory``, ``processes``, ``output`` or ``file_size``; None where the
-            command ended by itself.
+        exit_code: as in a shell (128 + signal); None if a limit ended the command.
+        ended: the limit that ended it: ``time``, ``cpu``, ``memory``, ``processes``, ``output`` or ``file_size``; None
+            if the command ended by itself.
         wall_s: seconds from the call to the end of the last process.
     """
 
@@ -85,7 +85,7 @@ class Nest:
 
 
 class Running:
-    """One run. `end` must be called, whatever happened.
+    """One run. `end` must be called in any case.
 
     Args:
         limits: what it may use.
@@ -123,11 +123,11 @@ class Running:
         self._wall_s = 0.0
 
     def start(self, script: str, program: bytes) -> None:
-        """Starts a program. Whether that succeeded is known at the end.
+        """Starts a program. Whether that succeeded is only known at the end.
 
         Args:
-            script: the shell's words that run the file `PROGRAM`.
-            program: that file.
+            script: the shell command that runs the file `PROGRAM`.
+            program: the content of that file.
         """
         others = 0
         if self._network == "inherit":
@@ -170,11 +170,11 @@ class Running:
             elif time.monotonic() >= look:
                 began = time.monotonic()
                 self._ended = watcher.exceeded()
-                # Of one processor, looking takes at most a half.
+                # Watching takes at most half of one processor.
                 look = time.monotonic() + max(INTERVAL_S, time.monotonic() - began)
 
     def end(self) -> None:
-        """Kills what is left and waits until it is gone.
+        """Kills the remaining processes and waits until they are gone.
 
         Raises:
             InfrarayError: the kernel does not end it.
@@ -183,7 +183,7 @@ class Running:
             if self._process is None:
                 return
             if self._init is None:
-                self._input_end.close()  # what may be there ends by itself; killing a builder strands what it builds
+                self._input_end.close()  # a sandbox being built ends by itself; killing its builder would strand it
                 self._process.wait()
             else:
                 with suppress(ProcessLookupError):
@@ -192,11 +192,11 @@ class Running:
                 if not select.select([self._init_pidfd], [], [], END_S)[0]:
                     raise InfrarayError(f"isolation: the kernel has not ended process {self._init} in {END_S:g} s")
                 self._process.wait()
-                # Where orphans come to us (the first process of a pid namespace, or a subreaper), it is ours to bury.
+                # If we inherit orphans (as a pid namespace's first process, or a subreaper), we must reap it.
                 with suppress(ChildProcessError):
                     os.waitid(os.P_PIDFD, self._init_pidfd, os.WEXITED | os.WNOHANG)
             self._wall_s = time.monotonic() - self._started
-            # No writer is left: what is in the pipes is all.
+            # No writer is left, so the pipes hold everything that there is.
             while self._read_output() or self._read_status():
                 pass
             _read(self._errors, self._said)
@@ -204,7 +204,7 @@ class Running:
                 self._ended = "memory"
 
     def finished(self) -> Finished:
-        """What became of it, after its end.
+        """The result, after its end.
 
         Raises:
             InfrarayError: bubblewrap did not begin it.
@@ -212,7 +212,7 @@ class Running:
         output = printable(bytes(self._printed[: self._limits.output_bytes]))
         if self._ended is not None:
             return Finished(output, None, self._ended, self._wall_s)
-        # bubblewrap reports an exit code only of what it has begun.
+        # bubblewrap reports an exit code only for what it has started.
         report: dict[str, int] = {}
         for line in self._reported.splitlines():
             report |= json.loads(line)
@@ -246,7 +246,7 @@ class Running:
             stdin=self._input,
             stdout=self._output_end,
             stderr=self._errors_end,
-            # bubblewrap is the sandbox's first process, and its environment is to be read in /proc/1/environ.
+            # bubblewrap is the sandbox's first process, and its environment can be read in /proc/1/environ.
             env={},
             cwd="/",
             pass_fds=[*(end.fileno() for end in given), *(nest.descriptors if nest else ())],
@@ -255,7 +255,7 @@ class Running:
             end.close()
 
     def _find_init(self) -> None:
-        """Waits until bubblewrap tells the sandbox's first process, and takes hold of it."""
+        """Waits until bubblewrap reports the sandbox's first process, and opens a handle on it."""
         assert self._process is not None
         while b"\n" not in self._reported:
             select.select([self._status], [], [])
@@ -266,7 +266,7 @@ class Running:
         self._open.callback(os.close, pidfd)
         with open(f"/proc/{init}/stat", "rb") as stat:
             parent = int(stat.read().rpartition(b")")[2].split()[1])
-        if parent == self._process.pid:  # else it has ended, and the number is another's
+        if parent == self._process.pid:  # else it has ended, and its id has been reused
             self._init, self._init_pidfd = init, pidfd
 
     def _read_output(self) -> bool:
@@ -276,11 +276,11 @@ class Running:
         return _read(self._status, self._reported)
 
     def _pipe(self, outlives_reader: bool = False) -> tuple[IO[bytes], IO[bytes]]:
-        """A pipe's two ends, to read and to write.
+        """A pipe's read and write ends.
 
         Args:
-            outlives_reader: writing goes on when we are dead. bubblewrap must not die of it while it builds: the
-                half-built sandbox would wait for it for ever.
+            outlives_reader: whether writing must succeed after we have died. bubblewrap must not die of SIGPIPE while
+                it builds: the half-built sandbox would wait for it forever.
         """
         reading, writing = os.pipe()
         ends = (
@@ -294,7 +294,7 @@ class Running:
         return ends[0], self._open.enter_context(os.fdopen(both, "r+b", buffering=0))
 
     def _memory(self, content: bytes) -> IO[bytes]:
-        """A file in memory that is read from its beginning."""
+        """An in-memory file, positioned at its beginning."""
         file = self._open.enter_context(os.fdopen(os.memfd_create("infraray"), "r+b", buffering=0))
         file.write(content)
         file.seek(0)
@@ -302,7 +302,7 @@ class Running:
 
 
 def _read(pipe: IO[bytes], into: bytearray) -> bool:
-    """Takes what is there now; False where that is nothing or the end."""
+    """Reads what is available now; False if there is nothing or at the end."""
     try:
         taken = os.read(pipe.fileno(), PIPE_BYTES)
     except BlockingIOError:

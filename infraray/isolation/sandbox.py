@@ -1,4 +1,4 @@
-"""Runs what an LLM wrote: a command or a Python program, in a sandbox of its own."""
+"""Runs a command or Python program written by an LLM in a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.running import Finished, Running
 
 PROGRAM_BYTES = 2**18
-"""More than a model writes at a time."""
+"""More than a model writes at once."""
 
 PYTHON = ("/usr/bin/python3", "/usr/local/bin/python3")
 
 
 class Sandbox:
-    """Runs commands and Python programs that nobody vouches for. May be used by many threads at once.
+    """Runs untrusted commands and Python programs. Thread-safe.
 
     Each run has its own user, mount, pid, ipc, uts and cgroup namespace, a read-only system, a private /tmp, an empty
-    environment, a seccomp filter and no capability. It ends with the command: what that left in the background is
-    killed, and so is everything when this process dies.
+    environment, a seccomp filter and no capability. It ends with the command: background processes are killed, and so
+    is everything if this process dies.
 
     Args:
         limits: what each run may use.
-        network: ``none``, or ``inherit`` for that of the calling thread, which must belong to the user namespace of
-            this process and not to the machine. Such a run shares that user namespace, as rights over a network are
-            not passed further down, and keeps CAP_NET_ADMIN and CAP_NET_RAW.
+        network: ``none``, or ``inherit`` for the calling thread's network, which must belong to the user namespace of
+            this process and not to the machine. Such a run shares that user namespace, since rights over a network do
+            not extend to nested ones, and keeps CAP_NET_ADMIN and CAP_NET_RAW.
         group: a memory cgroup that another process has made for the next run, where this one can make none.
     """
 
@@ -41,7 +41,7 @@ class Sandbox:
         self._group = group
 
     def run(self, command: str) -> Finished:
-        """Runs a command, or several lines of them, with /bin/sh.
+        """Runs one or several lines of commands with /bin/sh.
 
         Raises:
             InvalidAction: the text is too long or cannot be a program.
@@ -80,7 +80,7 @@ class Sandbox:
 
 
 def problem(network: Network = "none") -> str | None:
-    """Why this process cannot isolate commands and what to do about it, in one line; None where it can.
+    """Why this process cannot isolate commands and what to do about it, in one line; None if it can.
 
     Args:
         network: as for `Sandbox`.

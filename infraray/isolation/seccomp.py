@@ -1,8 +1,8 @@
 """The sandbox's seccomp filter: a classic BPF program that the kernel runs on every system call.
 
-What is refused is what a command on a router or a host never needs and what kernel exploits begin with:
-tracing, keys, BPF, io_uring, mounts, namespaces, modules, unusual sockets, and memory that no process's size shows
-(memfd, System V shared memory and messages). Everything else stays a matter of namespaces and capabilities.
+It refuses what a command on a router or a host never needs and kernel exploits start from: tracing, keys, BPF,
+io_uring, mounts, namespaces, modules, unusual sockets, and memory that does not show in any process's size (memfd,
+System V shared memory and messages). Everything else is left to namespaces and capabilities.
 
 Sources: seccomp(2), ``include/uapi/linux/seccomp.h``, ``linux/filter.h``, ``linux/audit.h``.
 """
@@ -26,7 +26,7 @@ RET_KILL_PROCESS = 0x80000000
 RET_ERRNO = 0x00050000
 RET_ALLOW = 0x7FFF0000
 
-# Offsets into struct seccomp_data; both architectures are little-endian: an argument's low word comes first.
+# Offsets into struct seccomp_data; both architectures are little-endian, so an argument's low word comes first.
 OFFSET_NUMBER, OFFSET_ARCH, OFFSET_ARGUMENTS = 0, 4, 16
 
 LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
@@ -59,10 +59,10 @@ ABSENT = (
     "clone3 inotify_init inotify_init1 io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit memfd_create "
     "memfd_secret mq_open msgget semget shmget splice tee vmsplice"
 ).split()
-"""Answered with ENOSYS, for which programs have another way: glibc calls clone instead of clone3 (whose flags, in
-memory, a filter cannot see), ``tail -f`` looks again and again instead of using inotify, ``cat`` reads and writes
-instead of splicing. What splice and vmsplice put into a pipe stays in memory, in pages of up to 2 MiB, when its process
-and its file are gone; the contexts of io_setup are the machine's (fs.aio-max-nr)."""
+"""Answered with ENOSYS, for which programs have a fallback: glibc calls clone instead of clone3 (whose flags are in
+memory, where a filter cannot see them), ``tail -f`` polls instead of using inotify, ``cat`` reads and writes instead
+of splicing. Data that splice and vmsplice put into a pipe stays in memory, in pages of up to 2 MiB, after its process
+and file are gone; io_setup contexts count against the whole machine (fs.aio-max-nr)."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ class Argument:
 
     Args:
         index: which argument, from 0.
-        values: the words it is compared with.
-        holds: ``among`` the values, ``not_among`` them, or ``any_bit`` or ``no_bit`` of the one value is set.
+        values: the words to compare it with.
+        holds: when the condition holds: the argument is ``among`` the values, ``not_among`` them, or has ``any_bit`` or
+            ``no_bit`` of the one value set.
     """
 
     index: int
@@ -82,7 +83,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Rule:
-    """Refuses a system call with an error where all conditions on its arguments hold."""
+    """Refuses a system call with an error if all conditions on its arguments hold."""
 
     syscall: str
     error: int
@@ -95,15 +96,15 @@ RULES: tuple[Rule, ...] = (
     *(Rule(name, errno.EPERM) for name in REFUSED),
     *(Rule(name, errno.ENOSYS) for name in ABSENT),
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_NEW,), "any_bit"),)),
-    # Threads have their process's open files, so that one of them tells how many pipes there are.
+    # Threads share their process's open files, so one of them suffices to count its pipes.
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_THREAD,), "any_bit"), Argument(0, (CLONE_FILES,), "no_bit"))),
     Rule("close_range", errno.EPERM, (Argument(2, (CLOSE_RANGE_UNSHARE,), "any_bit"),)),
-    # All pipes of a user together have a soft limit (fs.pipe-user-pages-soft), and above it new ones hold one page.
+    # A user's pipes together have a soft limit (fs.pipe-user-pages-soft), above which new ones hold one page.
     Rule("fcntl", errno.EPERM, (Argument(1, (F_SETPIPE_SZ,)),)),
     Rule("ioctl", errno.EPERM, (Argument(1, (TIOCSTI, TIOCLINUX)),)),
     Rule("socket", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
     Rule("socketpair", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
-    # A packet ring is kernel memory of any size that belongs to no process.
+    # A packet ring is kernel memory of arbitrary size that belongs to no process.
     Rule(
         "setsockopt",
         errno.EPERM,
@@ -121,7 +122,7 @@ def architecture() -> str:
     """This machine's architecture.
 
     Raises:
-        InfrarayError: it is none that the filter is written for.
+        InfrarayError: the filter does not support it.
     """
     machine = platform.machine()
     if machine not in AUDIT_ARCH:
@@ -141,7 +142,7 @@ def program(machine: str, rules: Iterable[Rule] = RULES) -> bytes:
         _jump(JUMP_EQUAL, AUDIT_ARCH[machine], then=1),
         _statement(RETURN, RET_KILL_PROCESS),
         _statement(LOAD, OFFSET_NUMBER),
-        # Also x32's numbers, which begin at X32_SYSCALL_BIT.
+        # This covers x32's numbers too, which begin at X32_SYSCALL_BIT.
         _jump(JUMP_AT_LEAST, LAST_KNOWN + 1, otherwise=1),
         _refuse(errno.ENOSYS),
     ]
@@ -154,7 +155,7 @@ def program(machine: str, rules: Iterable[Rule] = RULES) -> bytes:
 
 
 def _rule(number: int, rule: Rule) -> list[bytes]:
-    """Instructions that refuse or fall through; the number is loaded before and after."""
+    """Instructions that refuse or fall through; the system call's number is loaded before and after."""
     if not rule.conditions:
         return [_jump(JUMP_EQUAL, number, otherwise=1), _refuse(rule.error)]
     tail = [_refuse(rule.error), _statement(LOAD, OFFSET_NUMBER)]
@@ -164,7 +165,7 @@ def _rule(number: int, rule: Rule) -> list[bytes]:
 
 
 def _condition(condition: Argument, distance: int) -> list[bytes]:
-    """Instructions that fall through where the condition holds, and else skip ``distance`` instructions."""
+    """Instructions that fall through if the condition holds and otherwise skip ``distance`` instructions."""
     code = [_statement(LOAD, OFFSET_ARGUMENTS + 8 * condition.index)]
     if condition.holds == "any_bit":
         return [*code, _jump(JUMP_BITS, condition.values[0], otherwise=distance)]
@@ -172,7 +173,7 @@ def _condition(condition: Argument, distance: int) -> list[bytes]:
         return [*code, _jump(JUMP_BITS, condition.values[0], then=distance)]
     last = len(condition.values) - 1
     for position, value in enumerate(condition.values):
-        left = last - position  # comparisons that follow
+        left = last - position  # remaining comparisons
         if condition.holds == "not_among":
             code.append(_jump(JUMP_EQUAL, value, then=left + distance))
         else:
@@ -185,7 +186,7 @@ def _statement(operation: int, value: int) -> bytes:
 
 
 def _jump(operation: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
-    """Compares, and skips that many instructions."""
+    """Compares and skips the given numbers of instructions."""
     return struct.pack("<HBBI", operation, then, otherwise, value)
 
 

@@ -9,7 +9,7 @@ X86_64 = "x86_64"
 AARCH64 = "aarch64"
 
 LAST_KNOWN = 466
-"""removexattrat, the last that was looked at; later ones are as if the kernel did not have them."""
+"""removexattrat, the last one reviewed; later ones are treated as if the kernel lacked them."""
 
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     # name: (x86_64, aarch64)

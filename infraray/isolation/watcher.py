@@ -1,4 +1,4 @@
-"""Which limit the processes of a sandbox have reached together, measured from outside."""
+"""Watches, from outside, which limit the processes of a sandbox have jointly reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 NEIGHBOURS = 256
 """All networks of a machine share a table of neighbours' addresses (net.ipv4.neigh.default.gc_thresh3, 1024 entries):
-one network may have as many as a subnet of 254."""
+one network may have as many as a subnet of 254 hosts needs."""
 
 
 class Watcher:
@@ -38,10 +38,10 @@ class Watcher:
         self._cpu_lost_s = 0.0
 
     def exceeded(self) -> str | None:
-        """``cpu``, ``memory`` or ``processes``; None where all is well, before the start and after the end too.
+        """``cpu``, ``memory`` or ``processes``; None if none is exceeded, also before the start and after the end.
 
         Raises:
-            InfrarayError: this process may not look into the sandbox.
+            InfrarayError: this process may not inspect the sandbox.
         """
         try:
             return self._measure(self._proc) if self._inside() and self._proc is not None else None
@@ -51,14 +51,14 @@ class Watcher:
             raise InfrarayError(f"isolation: what a sandbox uses cannot be measured here ({error})") from None
 
     def close(self) -> None:
-        """Lets go of the sandbox's files."""
+        """Closes the sandbox's files."""
         self._open.close()
 
     def _inside(self) -> bool:
-        """Whether the sandbox's /proc and tmpfs are open, which they can be when it has been built."""
+        """Whether the sandbox's /proc and tmpfs are open, which is possible once it has been built."""
         if self._proc is None:
             root = f"/proc/{self._init}/root"
-            # Before bubblewrap has changed its root, this is the caller's own.
+            # Until bubblewrap has changed its root, this is the caller's own.
             if os.stat(f"{root}/proc").st_dev == os.stat("/proc").st_dev:
                 return False
             writable = [self._descriptor(root + folder) for folder in WRITABLE]
@@ -76,8 +76,8 @@ class Watcher:
         limits = self._limits
         pids = proc.pids()
         threads = -1  # the first process, which is ours
-        # At once: to look at each would take longer than to make more of them. Terminals are the machine's, 3072 of
-        # them for all sandboxes.
+        # At once: inspecting each would take longer than making more of them. Terminals belong to the machine, 3072
+        # for all sandboxes together.
         if max(threads + len(pids), len(os.listdir(self._terminals)) - 1) >= limits.processes:
             return "processes"
         cpu_ticks = 0
@@ -95,11 +95,11 @@ class Watcher:
         return None
 
     def _spent_s(self, visible_s: float) -> float:
-        """Processor time so far. What ended children used moves to whoever waits for them, and is lost otherwise."""
+        """Processor time so far. That of ended children moves to the process that waits for them, or is lost."""
         self._cpu_lost_s += max(0.0, self._cpu_s - visible_s)
         self._cpu_s = visible_s
         return visible_s + self._cpu_lost_s
 
     def _neighbours(self, proc: Proc) -> int:
-        """Addresses that the network has noted."""
+        """The number of addresses in the network's neighbour tables."""
         return proc.read("1/net/arp", 2**16).count(b"\n") - 1

@@ -1,4 +1,4 @@
-"""Load on an OpenAI-compatible server: what is sent and when, what came back, and the figures.
+"""A load generator for OpenAI-compatible servers: requests and their timing, responses, and metrics.
 
 `infraray.load.benchmark.bench` is the front door.
 """

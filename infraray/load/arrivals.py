@@ -1,4 +1,4 @@
-"""When requests are due, in seconds from the start of the measurement."""
+"""Due times of requests, in seconds from the start of the measurement."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from infraray.load.workloads import Traffic
 
 
 def arrival_times(traffic: Traffic, count: int, seed: int) -> NDArray[np.float64]:
-    """Due times in s, rising, of shape ``(count,)``; equal seeds give equal times.
+    """Due times in s, ascending, of shape ``(count,)``; equal seeds give equal times.
 
-    - burst: all at 0;
+    - burst: all are at 0;
     - poisson: gaps are exponential with mean 1/rate;
     - constant: the i-th request, from 0, is due at i/rate.
 
-    The first request is due at 0 in each, so that the duration holds no idle time at its start.
-    InferenceBench (appendix A.3) has the same three, but drew its Poisson gaps without a seed.
+    The first request is always due at 0, so the duration does not start with idle time.
+    InferenceBench (appendix A.3) has the same three but draws its Poisson gaps without a seed.
     """
     if traffic.rate is None:
         return np.zeros(count)

@@ -1,4 +1,4 @@
-"""Who sends the load: this process, or several Ray actors beside it where one core is not enough."""
+"""The clients that send a load: this process, or several Ray actors if one core is not enough."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from infraray.load.tokenizer import TokenCounter
 from infraray.load.workloads import Workload
 
 STREAMS_PER_CLIENT = 256
-"""Concurrent answers that one core reads on time (`benchmarks/load_generator.py`)."""
+"""Concurrent answers that one core can read on time (`benchmarks/load_generator.py`)."""
 
 READY_S = 120.0
-"""How long clients may take to start and to load the tokenizer."""
+"""Seconds that clients may take to start and to load the tokenizer."""
 
 _LEAD_S = 0.5
-"""What actors have to get a load before it starts."""
+"""Seconds that actors have to receive a load before it starts."""
 
 
 class Play(Protocol):
     """Sends a load and reads the answers."""
 
     def __call__(self, load: Load, requests: Sequence[Request]) -> list[Response]:
-        """The responses, in the order of the requests."""
+        """Returns the responses, in the order of the requests."""
 
 
 def clients_needed(workload: Workload) -> int:
-    """How many cores the workload's concurrency takes; one without Ray, and its lag tells whether that is enough."""
+    """The cores that the workload's concurrency takes; one without Ray, whose lag shows whether that is enough."""
     count = math.ceil(workload.peak_concurrency / STREAMS_PER_CLIENT)
     if count > 1:
         import ray
@@ -48,17 +48,17 @@ def clients_needed(workload: Workload) -> int:
 def load_clients(
     count: int, target: Target, tokenizer: TokenCounter, ignore_eos: bool, ended: Ended | None = None
 ) -> Iterator[Play]:
-    """Makes ``count`` clients ready; one is this process, more are actors that end with the context.
+    """Prepares ``count`` clients: this process for one, or actors that end with the context for more.
 
     Args:
-        count: how many.
-        target: where they send to.
-        tokenizer: counts the tokens of answers.
+        count: the number of clients.
+        target: the endpoint to send to.
+        tokenizer: counts the tokens in answers.
         ignore_eos: whether every output must have its full length.
-        ended: see `generate_load`; of this process alone, actors do not call it.
+        ended: see `generate_load`; only called in this process, not by actors.
 
     Raises:
-        InfrarayError: Ray is needed and not connected, or starts no clients.
+        InfrarayError: Ray is needed but not connected, or it does not start the clients.
     """
     if count == 1:
 
@@ -76,15 +76,15 @@ def load_clients(
 
     if not ray.is_initialized():
         raise InfrarayError(f"load: {count} clients run as Ray actors; connect to a cluster first")
-    # Here, where the server may listen for this machine alone and the clock is the same. They ask for no core of what
-    # Ray counts, since a run or a trial may hold all of it: whether there are enough is told by their lag.
+    # On this node, since the server may only listen locally and the clock must be the same. They request no CPUs from
+    # Ray, as a run or a trial may hold all of them; their lag shows whether there are enough cores.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(_LoadClient)
     clients = [actor.remote(target, tokenizer, ignore_eos) for _ in range(count)]
 
     def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
         start_at = time.time() + _LEAD_S
-        # Each has at least one place under the limit on concurrency.
+        # Each client needs at least one slot under the concurrency limit.
         used = clients[: load.concurrency]
         parts = [range(number, len(requests), len(used)) for number in range(len(used))]
         waiting = [
@@ -107,7 +107,7 @@ def load_clients(
 
 
 def _share(load: Load, part: range) -> Load:
-    """A client's messages; the limits on concurrency add up to the whole one."""
+    """A client's share of the messages; the clients' concurrency limits add up to the whole limit."""
     first, clients, concurrency = part.start, part.step, load.concurrency
     return replace(
         load,
@@ -118,7 +118,7 @@ def _share(load: Load, part: range) -> Load:
 
 
 class _LoadClient:
-    """The actor."""
+    """The actor that sends a share of a load."""
 
     def __init__(self, target: Target, tokenizer: TokenCounter, ignore_eos: bool) -> None:
         self.target = target
@@ -126,10 +126,10 @@ class _LoadClient:
         self.ignore_eos = ignore_eos
 
     def ready(self) -> None:
-        """Answers once the actor can play."""
+        """Returns once the actor can play."""
 
     def play(self, load: Load, requests: Sequence[Request], indices: Sequence[int], start_at: float) -> list[Response]:
-        """Sends a share of a load, from the wall-clock time ``start_at`` on."""
+        """Sends a share of a load, starting at the wall-clock time ``start_at``."""
         started = time.perf_counter() + start_at - time.time()
         exchanges = generate_load(self.target, load, started)
         responses = [

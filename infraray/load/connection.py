@@ -1,4 +1,4 @@
-"""One connection to a server: HTTP/1.1 on a socket that never blocks, as little work a read as can be."""
+"""One connection to a server: HTTP/1.1 on a non-blocking socket, with as little work per read as possible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infraray.load.exchange import Exchange, Failure
 
 _READ_BYTES = 65536
 _SO_TIMESTAMPNS = 35
-"""Asks Linux for the time at which data arrived; Python's socket module does not name it."""
+"""Asks Linux for the arrival time of data; Python's socket module has no name for it."""
 
 _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
@@ -26,27 +26,27 @@ _CLOSE = re.compile(rb"\r\nconnection:[^\r\n]*close|^HTTP/1\.0", re.I)
 
 
 def chunk_size(line: bytes | bytearray) -> int:
-    """The size that a chunk's first line tells, in bytes.
+    """The size in bytes in a chunk's first line.
 
     Raises:
-        ValueError: it tells none.
+        ValueError: the line has no valid size.
     """
     size = int(line.partition(b";")[0], 16)
     if size < 0:
-        raise ValueError("a chunk of less than nothing")
+        raise ValueError("a chunk of negative size")
     return size
 
 
 class Connection:
-    """Carries one exchange after the other.
+    """Carries one exchange after another.
 
     Args:
         family: `socket.AF_INET` or `socket.AF_INET6`.
         address: what `socket.connect` takes.
-        encryption: its TLS; None for none.
+        encryption: its TLS; None if unencrypted.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the connection cannot be opened.
     """
 
     __slots__ = (
@@ -66,15 +66,15 @@ class Connection:
             raise OSError(refused, os.strerror(refused))
         self._encryption = encryption
         self.used = False
-        """Whether an exchange ended well on it before: the server may have closed it since."""
+        """Whether it has carried a successful exchange, since when the server may have closed it."""
 
     @property
     def unsent(self) -> bool:
-        """Whether something waits until the socket takes more."""
+        """Whether data waits for the socket to accept more."""
         return self._sent < len(self._message)
 
     def begin(self, exchange: Exchange, message: bytes) -> bool:
-        """Sends a request; whether all of it went out. Call `write` when the socket takes more."""
+        """Sends a request; returns whether all of it went out. If not, call `write` once the socket accepts more."""
         self._exchange = exchange
         if self._encryption is not None:
             self._encryption.say(message)
@@ -87,7 +87,7 @@ class Connection:
         return self.write()
 
     def write(self) -> bool:
-        """Sends on; whether all of the request went out.
+        """Continues sending; returns whether all of the request went out.
 
         Raises:
             OSError: the connection failed.
@@ -99,14 +99,14 @@ class Connection:
         return self._sent == len(self._message)
 
     def read(self, started: float) -> bool:
-        """Takes in what has arrived; whether the answer is complete.
+        """Reads what has arrived; returns whether the answer is complete.
 
         Args:
             started: `time.perf_counter` at the start of the measurement.
 
         Raises:
-            OSError: the connection failed, or TLS refused what came.
-            WireError: what came is no HTTP, or the server closed in the middle.
+            OSError: the connection failed, or TLS rejected the data.
+            WireError: the data is not HTTP, or the server closed the connection in the middle.
         """
         exchange = self._exchange
         received = exchange.received
@@ -120,7 +120,7 @@ class Connection:
         if not exchange.body_start:
             self._read_head(exchange)
         if ancillary and exchange.body_start and len(received) > exchange.body_start:
-            # Of the newest of the bytes: those before it may have waited longer.
+            # The time of the newest bytes; earlier ones may have waited longer.
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
             waited_s = (time.time_ns() - seconds * 1_000_000_000 - nanoseconds) / 1e9
             exchange.receive_lag_s = max(exchange.receive_lag_s, waited_s)
@@ -136,7 +136,7 @@ class Connection:
         return 0 <= self._length <= end - exchange.body_start
 
     def _decrypt(self, data: bytes) -> bytes:
-        """What bytes of the wire say; what TLS itself has to answer them goes out."""
+        """Decrypts received bytes; what TLS itself has to reply is sent."""
         assert self._encryption is not None
         said = self._encryption.heard(data)
         self._message = self._message[self._sent :] + self._encryption.for_wire()
@@ -146,32 +146,32 @@ class Connection:
         return said
 
     def finish(self) -> bool:
-        """Ends the exchange; whether the connection can carry another one."""
+        """Ends the exchange; returns whether the connection can carry another one."""
         self.used = True
         return self._reusable
 
     def _read_head(self, exchange: Exchange) -> None:
-        """Looks for the end of the head, and what it says about the body."""
+        """Looks for the end of the head and reads how the body is framed."""
         end = exchange.received.find(b"\r\n\r\n")
         if end < 0:
             if len(exchange.received) > _READ_BYTES:
-                raise WireError("malformed", "the answer begins with no HTTP head")
+                raise WireError("malformed", "the answer does not begin with an HTTP head")
             return
         head = bytes(exchange.received[: end + 2])
         status = _STATUS.match(head)
         if status is None:
-            raise WireError("malformed", f"the answer begins with {head[:40]!r}, which is no HTTP")
+            raise WireError("malformed", f"the answer begins with {head[:40]!r}, which is not HTTP")
         exchange.status = int(status[1])
         exchange.body_start = self._next = end + 4
         exchange.chunked = _CHUNKED.search(head) is not None
         length = _LENGTH.search(head)
         if not exchange.chunked and length is not None:
             self._length = int(length[1])
-        # Without either, the body ends with the connection.
+        # Without either header, the body ends with the connection.
         self._reusable = _CLOSE.search(head) is None and (exchange.chunked or length is not None)
 
     def _skip_chunks(self, received: bytearray, end: int) -> bool:
-        """Steps over the chunks that are complete; whether the last one is."""
+        """Skips complete chunks; returns whether the last one is complete."""
         position = self._next
         while position < end:
             line_end = received.find(b"\r\n", position)
@@ -196,7 +196,7 @@ class Connection:
 
 
 class WireError(Exception):
-    """An answer that cannot be taken in."""
+    """An answer that cannot be parsed."""
 
     def __init__(self, failure: Failure, reason: str) -> None:
         super().__init__(reason)

@@ -1,10 +1,9 @@
 """Long documents in natural-looking English, made up from a seed.
 
-Prompts of random token ids are bad stand-ins for users: they bypass the merges of the tokenizer,
-and nothing in them recurs (InferenceBench, appendix A.4). Here each document has a subject of its
-own, whose words and coined names recur with the frequencies of natural text (Zipf, 1949), a style,
-and a structure of headings, paragraphs, dialogue, lists, tables and program text. No two begin
-alike, so that a prefix cache finds no more in common than users give it.
+Prompts of random token ids are a poor stand-in for users: they bypass the tokenizer's merges, and nothing in them
+recurs (InferenceBench, appendix A.4). Here each document has a subject, whose words and coined names recur with the
+frequencies of natural text (Zipf, 1949), a style, and a structure of headings, paragraphs, dialogue, lists, tables and
+program text. No two begin alike, so a prefix cache finds no more in common than with real users.
 """
 
 from __future__ import annotations
@@ -25,25 +24,25 @@ from infraray.load.vocabulary import (
 )
 
 VERSION = 1
-"""Rises when equal seeds no longer give equal documents."""
+"""Raised whenever equal seeds no longer give equal documents."""
 
 _DRAWN_AT_ONCE = 1024
 
 
 class _Words:
-    """Draws words with Zipf's frequencies; the order of the words is the ranking."""
+    """Draws words with Zipf frequencies, ranked by their order."""
 
     def __init__(self, random: np.random.Generator, words: Sequence[str]) -> None:
         self._random = random
         self._words = words
-        weights = 1 / (np.arange(len(words)) + 2.7)  # Mandelbrot's shift: the very first words are not that frequent.
+        weights = 1 / (np.arange(len(words)) + 2.7)  # Mandelbrot's shift: the very first words are less frequent.
         self._cumulative = np.cumsum(weights / weights.sum())
         self._drawn: Iterator[int] = iter(())
 
     def __call__(self) -> str:
         index = next(self._drawn, None)
         if index is None:
-            # NumPy draws a thousand in the time of a few single ones.
+            # NumPy draws a thousand in the time it takes to draw a few one by one.
             ranks = np.searchsorted(self._cumulative, self._random.random(_DRAWN_AT_ONCE))
             self._drawn = iter(np.minimum(ranks, len(self._words) - 1).tolist())
             index = next(self._drawn)
@@ -76,12 +75,12 @@ class _Writer:
         self._thresholds = np.cumsum(weights / weights.sum()).tolist()
 
     def _chances(self) -> Iterator[float]:
-        """Numbers from 0 to 1."""
+        """A stream of numbers from 0 to 1."""
         while True:
             yield from self.random.random(_DRAWN_AT_ONCE).tolist()
 
     def _subject(self, words: Sequence[str], kept: float) -> _Words:
-        """The document's own ranking: common words stay common, and some of the rest come to the front."""
+        """The document's own ranking: common words stay common, and some of the others move to the front."""
         ranks = np.arange(len(words)) * self.random.exponential(1, len(words))
         order = np.argsort(ranks)[: max(30, int(kept * len(words)))]
         return _Words(self.random, [words[index] for index in order])
@@ -183,11 +182,11 @@ class _Writer:
 
 
 def write_document(seed: Sequence[int], words: int) -> str:
-    """A document of at least ``words`` words, parted by blanks; equal seeds give equal beginnings.
+    """A document of at least ``words`` words, separated by blanks; equal seeds give equal beginnings.
 
     Args:
-        seed: whole numbers, at least 0; each sequence gives a document of its own.
-        words: how many are needed.
+        seed: whole numbers of at least 0; each sequence gives a different document.
+        words: the number of words needed.
     """
     writer = _Writer(seed)
     parts = [writer.title()]

@@ -1,6 +1,6 @@
-"""TLS of one connection, apart from its socket.
+"""The TLS of one connection, separate from its socket.
 
-The socket stays a plain one, so that the kernel still tells when the bytes of an answer arrived.
+The socket stays plain, so the kernel still reports when the bytes of an answer arrived.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ _READ_BYTES = 65536
 
 
 def encrypting(host_name: str) -> Callable[[], Encryption]:
-    """What makes the encryption of each connection to a host; its certificate is checked as this machine does."""
+    """A factory of the encryption of connections to a host, whose certificate is checked as this machine does."""
     context = ssl.create_default_context()
     return lambda: Encryption(context, host_name)
 
 
 class Encryption:
-    """Takes what is to be said and what the wire brings; gives what goes on the wire and what was said.
+    """Turns messages into bytes for the wire, and bytes from the wire into messages.
 
     Args:
-        context: what is trusted.
-        host_name: whom the certificate must name.
+        context: the trusted authorities.
+        host_name: the name that the certificate must have.
     """
 
     def __init__(self, context: ssl.SSLContext, host_name: str) -> None:
@@ -30,22 +30,22 @@ class Encryption:
         self._session = context.wrap_bio(self._from_wire, self._to_wire, server_hostname=host_name)
         self._is_open = False
         self._unsaid = b""
-        """What is to be said once both sides have shaken hands."""
+        """Messages to send once the handshake is complete."""
 
     def say(self, message: bytes) -> None:
-        """Takes a message; `for_wire` has it as soon as the connection is open."""
+        """Accepts a message; `for_wire` returns it as soon as the handshake is complete."""
         self._unsaid += message
         self._go_on()
 
     def for_wire(self) -> bytes:
-        """What is to be sent now."""
+        """The bytes to send now."""
         return self._to_wire.read()
 
     def heard(self, data: bytes) -> bytes:
-        """What the server says with bytes that the wire brought.
+        """Decrypts bytes received from the server.
 
         Raises:
-            ssl.SSLError: they are no TLS, or the certificate is not trusted.
+            ssl.SSLError: they are not TLS, or the certificate is not trusted.
         """
         self._from_wire.write(data)
         self._go_on()

@@ -1,4 +1,4 @@
-"""One request and its answer as they went over the wire, before anything of it is decoded."""
+"""One request and its answer as they went over the wire, before decoding."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ Failure = Literal[
 """Why a request failed.
 
 - unreachable: no connection;
-- refused: an HTTP status other than 200, or an error inside a 200 that stands for one;
+- refused: an HTTP status other than 200, or the equivalent error inside a 200;
 - closed: the server closed the connection in the middle;
-- malformed: no HTTP, no server-sent events, or no JSON in them;
-- timeout: no end within the workload's ``request_timeout_s``;
-- unfinished: not at its end, or not sent, when the measurement's time was over;
-- server_error: the stream held an error, or ended by a fault of the server's;
+- malformed: not HTTP, not server-sent events, or no JSON in them;
+- timeout: not finished within the workload's ``request_timeout_s``;
+- unfinished: not finished, or not sent, when the measurement's time was up;
+- server_error: the stream held an error, or ended because of a server fault;
 - incomplete: the stream ended without a finish reason;
-- wrong_length: the output has more tokens than asked for, or fewer though ``ignore_eos`` was asked.
+- wrong_length: the output has more tokens than requested, or fewer although ``ignore_eos`` was set.
 """
 
 
 @dataclass(slots=True)
 class Exchange:
-    """Written while it goes on; all times are in seconds from the start of the measurement.
+    """Filled in as it happens; all times are in seconds from the start of the measurement.
 
     Args:
-        index: the request's place in its set.
+        index: the request's index in its set.
         due_s: when the schedule wanted it sent.
-        ready_s: when it could be sent: due, and a place free under the concurrency limit.
-        sent_s: when the client began to send it, before connecting where it had to; None if never.
+        ready_s: when it could be sent: due, with a free slot under the concurrency limit.
+        sent_s: when the client began to send it, including any connecting; None if never.
         finished_s: when its last byte was read, or it failed.
-        receive_lag_s: the longest that bytes of the answer lay in the kernel before they were read.
-        received: all bytes of the answer, head and framing included.
+        receive_lag_s: the longest time that bytes of the answer waited in the kernel before they were read.
+        received: all bytes of the answer, including head and framing.
         read_times: when each read returned.
-        read_ends: how many bytes had been received after each read.
-        body_start: where the body begins in ``received``; 0 while the head is not complete.
+        read_ends: the number of bytes received after each read.
+        body_start: the offset of the body in ``received``; 0 while the head is incomplete.
         chunked: whether the body is in chunked framing.
-        status: the HTTP status, 0 while it is not known.
-        failure: why it failed on the wire; None where it did not.
+        status: the HTTP status, 0 while unknown.
+        failure: why it failed on the wire; None if it did not.
         reason: the failure in words.
     """
 

@@ -1,13 +1,11 @@
-"""The load generator: sends requests on schedule over as many connections as that takes.
+"""The load generator: sends requests on schedule, over as many connections as it takes.
 
-One thread waits for sockets (epoll) and does, for each read, no more than to note the time and
-keep the bytes; events and JSON are decoded when all is over (`responses`). An asyncio client
-spends three to six times the processor time on each chunk, and what a busy client adds to a
-latency looks just like a slow server.
+One thread waits for sockets (epoll) and for each read only notes the time and keeps the bytes; events and JSON are
+decoded afterwards (`responses`). An asyncio client spends three to six times the processor time on each chunk, and
+latency added by a busy client looks just like a slow server.
 
-Latencies count from when a request was due, not from when the client got round to sending it, so
-that a server that stalls is charged for those that it kept waiting (Tene, "How NOT to Measure
-Latency", 2013).
+Latencies count from when a request was due, not from when the client got round to sending it, so a stalling server is
+charged for the requests that it kept waiting (Tene, "How NOT to Measure Latency", 2013).
 """
 
 from __future__ import annotations
@@ -30,24 +28,24 @@ from infraray.load.target import Target
 
 _SPARE_FILES = 128
 _EVENTS_AT_ONCE = 64
-"""Reads between two looks at what is due: half a millisecond of them."""
+"""Reads between two checks of the schedule: half a millisecond's worth."""
 
 _BEAT_S = 0.002
-"""Longest sleep. One that took longer shows that the thread was held up, by a core, a lock or a signal: the kernel
-only tells when the newest bytes came that a read returns."""
+"""The longest sleep. One that took longer shows that the thread was held up by a core, a lock or a signal; the kernel
+only reports the arrival of the newest bytes of a read."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is sent, and when.
+    """The requests to send, and when.
 
     Args:
         messages: requests as they go over the wire, in the order of their due times.
-        due_s: seconds from the start, rising, one a message.
-        concurrency: most requests in flight; None for no limit.
-        closed_loop: whether a request is due when a place becomes free rather than at a time of its own.
-        request_timeout_s: from the sending to the end of an answer.
-        time_limit_s: when the whole measurement ends, whatever is not finished.
+        due_s: seconds from the start, ascending, one per message.
+        concurrency: the most requests in flight; None for no limit.
+        closed_loop: whether a request is due when a slot becomes free rather than at a scheduled time.
+        request_timeout_s: the limit from sending a request to the end of its answer.
+        time_limit_s: when the whole measurement ends, even with unfinished requests.
     """
 
     messages: Sequence[bytes]
@@ -59,24 +57,24 @@ class Load:
 
 
 Ended = Callable[[Exchange], None]
-"""Told of each exchange that ended, between two looks at the sockets: what it takes stands in the client's lag."""
+"""Called with each finished exchange, between two polls of the sockets; its run time adds to the client lag."""
 
 
 def generate_load(
     target: Target, load: Load, started: float | None = None, ended: Ended | None = None
 ) -> list[Exchange]:
-    """Sends everything and waits for every end; returns the exchanges in the order of the messages.
+    """Sends everything and waits until all is finished; returns the exchanges in the order of the messages.
 
     Args:
         target: the server.
-        load: what is sent, and when.
-        started: `time.perf_counter` at which the measurement starts; now, if it is not given.
-        ended: told of each exchange that ended.
+        load: the requests, and when they are due.
+        started: the `time.perf_counter` at which the measurement starts; by default now.
+        ended: called with each finished exchange.
     """
     _allow_open_files(min(len(load.messages), load.concurrency or len(load.messages)))
     run = _Run(target, load, time.perf_counter() if started is None else started, ended)
     collects = gc.isenabled()
-    # A pause of the garbage collector would stand in the latencies.
+    # A pause of the garbage collector would show up in the latencies.
     gc.disable()
     try:
         with _first_in_line():
@@ -90,10 +88,10 @@ def generate_load(
 
 @contextmanager
 def _first_in_line() -> Iterator[None]:
-    """Gives this thread a core as soon as it needs one, where the kernel allows it (root, CAP_SYS_NICE).
+    """Gives this thread a core as soon as it needs one, if the kernel allows it (root, CAP_SYS_NICE).
 
-    A server whose threads spin on every core keeps a client waiting for up to a second, at whatever
-    niceness, and what is read late and at once looks like quick decoding.
+    A server whose threads spin on every core keeps a client waiting for up to a second, at any niceness, and tokens
+    that are read late but together look like fast decoding.
     """
     policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
@@ -115,21 +113,21 @@ class _Run:
     tell_ended: Ended | None = None
     exchanges: list[Exchange] = field(default_factory=list)
     in_flight: dict[int, Connection] = field(default_factory=dict)
-    """Connections by the index of what they carry, the oldest first."""
+    """Connections by the index of the exchange they carry, oldest first."""
     idle: list[Connection] = field(default_factory=list)
     by_file: dict[int, tuple[Connection, Exchange | None]] = field(default_factory=dict)
     ended: int = 0
     caught_up_s: float = 0.0
-    """When nothing was left to read."""
+    """The last time when nothing was left to read."""
     held_up_s: float = 0.0
-    """The longest that what is to be read now may have waited."""
+    """The longest time that unread data may have waited."""
 
     def __post_init__(self) -> None:
         self.epoll = select.epoll()
         self.encryption = encrypting(self.target.host_name) if self.target.is_encrypted else None
         places = self.load.concurrency or len(self.load.messages)
         self.free_since = deque([0.0] * min(places, len(self.load.messages)))
-        """When each free place became free."""
+        """Sets when each free slot became free."""
 
     def go(self) -> None:
         total = len(self.load.messages)
@@ -146,13 +144,13 @@ class _Run:
             events = self.epoll.poll(self._patience_s(), _EVENTS_AT_ONCE)
             now = self._now()
             self.held_up_s = max(0.0, now - self.caught_up_s - _BEAT_S)
-            # After a signal a poll whose time is over returns nothing, whatever there is.
+            # After a signal, a poll that has timed out returns nothing even if there is data.
             if len(events) < _EVENTS_AT_ONCE and (events or now - asked < 2 * _BEAT_S):
                 self.caught_up_s = now
             for file, event in events:
                 connection, exchange = self.by_file[file]
                 if exchange is None:
-                    # The server has closed a connection that was kept for later.
+                    # The server has closed an idle connection.
                     self.idle.remove(connection)
                     self._drop(connection)
                 elif event & select.EPOLLOUT:
@@ -169,7 +167,7 @@ class _Run:
         return time.perf_counter() - self.started
 
     def _patience_s(self) -> float:
-        """How long nothing has to be done but to read."""
+        """Seconds until there is something to do other than reading."""
         now = self._now()
         until = min(now + _BEAT_S, self.load.time_limit_s)
         if len(self.exchanges) < len(self.load.messages) and self.free_since:
@@ -177,7 +175,7 @@ class _Run:
         oldest = next(iter(self.in_flight), None)
         if oldest is not None:
             until = min(until, (self.exchanges[oldest].sent_s or 0.0) + self.load.request_timeout_s)
-        # epoll counts in milliseconds and would oversleep: what is less is spent asking.
+        # epoll counts in milliseconds and would oversleep, so shorter waits are spent polling.
         return max(0, math.floor((until - now) * 1000)) / 1000
 
     def _send_due(self, now: float) -> None:
@@ -238,10 +236,10 @@ class _Run:
                 self._drop(connection)
 
     def _lost(self, connection: Connection, exchange: Exchange, error: OSError | WireError) -> None:
-        """The connection ended before the answer did."""
+        """Handles a connection that ended before its answer did."""
         if connection.used and not exchange.received:
-            # It was kept from an earlier exchange and the server closed it meanwhile: no fault of
-            # this request, which goes out again on a new one.
+            # It was kept alive after an earlier exchange and the server has closed it since. That is not this
+            # request's fault, so it is sent again on a new connection.
             del self.in_flight[exchange.index]
             self._drop(connection)
             exchange.read_times.clear()
@@ -273,7 +271,7 @@ class _Run:
             self.tell_ended(exchange)
 
     def _end_late(self, now: float) -> None:
-        """Ends what takes too long; as all have the same time, only the oldest can."""
+        """Ends requests that take too long; as all have the same limit, only the oldest can."""
         while self.in_flight:
             exchange = self.exchanges[next(iter(self.in_flight))]
             if now - (exchange.sent_s or 0.0) < self.load.request_timeout_s:
@@ -281,7 +279,7 @@ class _Run:
             self._fail(exchange, "timeout", f"no end within {self.load.request_timeout_s:g} s (request_timeout_s)")
 
     def _give_up(self) -> None:
-        reason = f"the time of {self.load.time_limit_s:g} s is over"
+        reason = f"the time limit of {self.load.time_limit_s:g} s is up"
         for index in list(self.in_flight):
             self._fail(self.exchanges[index], "unfinished", reason)
         for index in range(len(self.exchanges), len(self.load.messages)):
@@ -297,7 +295,7 @@ class _Run:
 
 
 def _allow_open_files(connections: int) -> None:
-    """Raises this process's limit on open files as far as it may."""
+    """Raises this process's limit on open files as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < connections + _SPARE_FILES:
         needed = connections + _SPARE_FILES

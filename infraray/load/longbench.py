@@ -1,7 +1,6 @@
-"""LongBench v2 (Bai et al., 2025) from a local copy, in the form in which the hub has it.
+"""LongBench v2 (Bai et al., 2025) from a local copy in the hub's format.
 
-The hub has one file, ``data.json``: a list of samples. What `datasets` makes of it, JSON lines or
-Parquet, reads the same.
+The hub has one file, ``data.json``, with a list of samples. JSON lines or Parquet written by `datasets` are read too.
 """
 
 from __future__ import annotations
@@ -23,13 +22,12 @@ _SUFFIXES = (".json", ".jsonl", ".parquet")
 
 
 def load_longbench(path: str | Path) -> dict[str, str]:
-    """Reads the documents: context, question and choices as one text, by ``_id``, sorted by it.
+    """Reads the documents (context, question and choices as one text) by ``_id``, in sorted order.
 
-    Several questions may be about one context. Only the first of these is kept, so that no two
-    documents begin alike.
+    If several questions share a context, only the first is kept, so that no two documents begin alike.
 
     Args:
-        path: a file, or a folder that holds such files.
+        path: a file, or a folder of such files.
 
     Raises:
         InfrarayError: one line with the file and what is wrong.
@@ -47,7 +45,7 @@ def load_longbench(path: str | Path) -> dict[str, str]:
 def _text(sample: Mapping[str, str]) -> str:
     choices = "\n".join(f"({letter}) {sample[f'choice_{letter}']}" for letter in "ABCD")
     text = f"{sample['context']}\n\n{sample['question']}\n\n{choices}"
-    # Half a surrogate pair is no character, and no request can carry it.
+    # Half a surrogate pair is not a character, and no request can carry it.
     return text.encode("utf-8", "replace").decode()
 
 
@@ -68,7 +66,7 @@ def _checked(file: Path) -> Iterator[Mapping[str, str]]:
             raise InfrarayError(f"LongBench v2: {file}: sample {number} is not an object")
         for field in FIELDS:
             if not isinstance(sample.get(field), str):
-                raise InfrarayError(f"LongBench v2: {file}: sample {number}: {field} is missing or not a text")
+                raise InfrarayError(f"LongBench v2: {file}: sample {number}: {field} is missing or not a string")
         yield sample
 
 
@@ -79,11 +77,11 @@ def _samples(file: Path) -> list[Any]:
             return rows
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".jsonl":
-            # Not splitlines(), which also ends lines at characters that JSON texts may hold.
+            # Not splitlines(), which also splits at characters that JSON strings may contain.
             return [json.loads(line) for line in text.split("\n") if line.strip()]
         samples = json.loads(text)
     except (OSError, ValueError) as error:
         raise InfrarayError(f"LongBench v2: {file}: cannot be read ({' '.join(str(error).split())[:200]})") from None
     if not isinstance(samples, list):
-        raise InfrarayError(f"LongBench v2: {file}: holds no list of samples")
+        raise InfrarayError(f"LongBench v2: {file}: does not hold a list of samples")
     return samples

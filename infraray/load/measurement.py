@@ -1,4 +1,4 @@
-"""One measurement of a server: warm it up, send a workload's requests in each traffic, check, and score."""
+"""One measurement of a server: warms it up, sends a workload's requests in each traffic, checks and scores."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from infraray.load.tokenizer import TokenCounter
 from infraray.load.workloads import Traffic, Workload
 
 OutputLimit = Literal["max_tokens", "max_completion_tokens"]
-"""OpenAI's newer models know only the second, many servers only the first."""
+"""OpenAI's newer models accept only the second, many servers only the first."""
 
 LAG_THAT_MATTERS = 0.05
-"""The client's p99 delay over the median time to first token above which the figures are in doubt."""
+"""Ratio of the client's p99 delay to the median time to first token above which metrics are in doubt."""
 
 LEAST_TEXT = 0.9
-"""Tokens of the text over tokens of the usage below which the usage is in doubt."""
+"""Ratio of the text's tokens to the reported usage below which the usage is in doubt."""
 
 
 @dataclass(frozen=True)
 class ClientLag:
-    """The client's own delays, which stand in the latencies and are not the server's.
+    """The client's own delays, which are part of the latencies but not the server's fault.
 
     Args:
-        send_s: from when a request could be sent to when it was.
-        receive_s: the longest that bytes of an answer lay on this machine before they were read.
+        send_s: delay from when a request could be sent to when it was.
+        receive_s: the longest time that bytes of an answer waited on this machine before they were read.
     """
 
     send_s: Distribution
@@ -52,13 +52,13 @@ class ClientLag:
 
 @dataclass(frozen=True)
 class UsageCheck:
-    """The server's token counts against our own, over the successes.
+    """A comparison of the server's token counts with our own, over the successes.
 
     Args:
-        missing: successes without usage; their output is counted by us.
-        wrong_prompt: successes whose prompt the server counts otherwise than the model's tokenizer does.
-        text_ratio: tokens that the texts encode to, over output tokens that the server claims;
-            NaN where it claims none, or ours are estimates.
+        missing: successes without usage, whose output we count ourselves.
+        wrong_prompt: successes whose prompt the server counts differently from the model's tokenizer.
+        text_ratio: tokens that the texts encode to, divided by the output tokens that the server claims; NaN if it
+            claims none or ours are estimates.
     """
 
     missing: int
@@ -68,15 +68,15 @@ class UsageCheck:
 
 @dataclass(frozen=True)
 class TrafficMeasurement:
-    """What one traffic measured, and how far it can be trusted.
+    """The measurement of one traffic, and how far it can be trusted.
 
     Args:
         traffic: how the requests arrived.
-        metrics: the figures.
-        input_throughput: prompt tokens/s of all successes together, by the server's count or else ours.
+        metrics: latencies and rates.
+        input_throughput: prompt tokens/s of all successes together, by the server's count if it has one, else ours.
         client_lag: the client's own delays.
         usage: the check of the token counts.
-        warnings: what puts the figures in doubt, one line each.
+        warnings: reasons to doubt the metrics, one line each.
         responses: every answer, in the order of the requests.
     """
 
@@ -91,15 +91,14 @@ class TrafficMeasurement:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a workload measured.
+    """The measurement of a workload.
 
     Args:
-        score: by the workload's objective.
-        paper_score: the same as InferenceBench's code has it, for a look beside its published figures.
-        traffics: one for each traffic of the workload.
-        requests_sha256: the hash of the requests' content.
-        seed: of the arrival times.
-        clients: processes that sent and read.
+        score: the score by the workload's objective.
+        paper_score: the score as InferenceBench's code computes it, for comparison with its published figures.
+        traffics: the measurement of each traffic.
+        requests_sha256: hash of the requests' content.
+        seed: the seed of the arrival times. clients: processes that sent and read.
     """
 
     score: float
@@ -111,11 +110,11 @@ class Measurement:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All traffics' warnings."""
+        """The warnings of all traffics."""
         return tuple(f"{one.traffic.label}: {warning}" for one in self.traffics for warning in one.warnings)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values, without the answers; what is not a number is null."""
+        """The measurement as plain values, without the answers; non-finite numbers become null."""
         traffics = []
         for one in self.traffics:
             content = asdict(replace(one, responses=()))
@@ -139,24 +138,24 @@ def measure(
     output_limit: OutputLimit = "max_tokens",
     ended: Ended | None = None,
 ) -> Measurement:
-    """Measures a server that runs.
+    """Measures a running server.
 
     Args:
         base_url: such as ``http://host:8000/v1``.
         model: the name under which the server serves the model.
         workload: traffic, temperature, timeouts and objective.
-        requests: what is sent; their endpoint is used.
-        tokenizer: counts what the server does not.
+        requests: the requests to send, to their endpoint.
+        tokenizer: counts tokens that the server does not report.
         seed: of the arrival times.
-        clients: processes that send and read; None takes as many as the concurrency needs. More
-            than one run as Ray actors on this node, which needs a cluster that is connected; without one it is one.
-        time_limit_s: for everything, the warm-up included; what is not finished then, failed.
-        api_key: what the server knows its user by.
-        output_limit: the server's name for the most tokens of an answer.
-        ended: see `generate_load`; told of each request, those of the warm-up too, where one client sends them.
+        clients: processes that send and read; None takes as many as the concurrency needs. More than one run as Ray
+            actors on this node, which takes a connected cluster; without one, None means one.
+        time_limit_s: limit for everything, including the warm-up; unfinished requests count as failed.
+        api_key: the user's key for the server.
+        output_limit: the server's parameter for the maximum number of output tokens.
+        ended: see `generate_load`; called for each request, warm-up included, if one client sends them.
 
     Raises:
-        InfrarayError: the URL is none, or several clients are asked for without Ray.
+        InfrarayError: the URL is invalid, or several clients are requested without Ray.
     """
     if clients is not None and clients < 1:
         raise InfrarayError(f"measure: clients={clients!r}: must be at least 1")
@@ -178,7 +177,7 @@ def measure(
                 messages,
                 arrival_times(traffic, len(messages), seed).tolist(),
                 traffic.concurrency,
-                # A burst holds no times of its own: those who wait send when it is their turn.
+                # A burst has no due times of its own: requests are due when a slot becomes free.
                 traffic.arrivals == "burst",
                 timeout_s,
                 deadline - time.monotonic(),
@@ -272,9 +271,9 @@ def _doubts(metrics: Metrics, lag: ClientLag, usage: UsageCheck, first_failure: 
         kinds = ", ".join(f"{count} {kind}" for kind, count in metrics.failures.items())
         doubts.append(f"{failed} of {metrics.requests} requests failed: {kinds}; the first: {first_failure}")
     if usage.missing:
-        doubts.append(f"{usage.missing} answers came without usage; their tokens are counted from the text")
+        doubts.append(f"{usage.missing} answers came without usage; their tokens were counted from the text")
     if usage.wrong_prompt:
-        doubts.append(f"the server counts {usage.wrong_prompt} prompts otherwise than the model's tokenizer does")
+        doubts.append(f"the server counts {usage.wrong_prompt} prompts differently from the model's tokenizer")
     if usage.text_ratio < LEAST_TEXT:
         doubts.append(f"the texts hold {usage.text_ratio:.0%} of the tokens that the server claims")
     return doubts

@@ -7,7 +7,7 @@ reason), end e and n output tokens:
 |---|---|---|
 | TTFT | f - d | InferenceBench, appendix A.5, which counts from s |
 | TPOT | (l - f) / (n - 1) for n > 1 | appendix A.5, which takes the end e for l |
-| ITL | gaps between the times at which text came | appendix A.5 |
+| ITL | gaps between the arrival times of text | appendix A.5 |
 | E2E | l - d | |
 | request throughput | successes / wall time | appendix A.5 |
 | output throughput | sum of n / wall time | |
@@ -15,20 +15,19 @@ reason), end e and n output tokens:
 | goodput | successes that meet the service level / wall time | Zhong et al., "DistServe", 2024 |
 | balanced score | (1 / mean TTFT x 1 / mean TPOT x request throughput)^(1/3), in s and requests/s | appendix A.5 |
 
-Wall time is from the start of the schedule to the last end, failures included. Only successes count,
-anywhere.
+Wall time runs from the start of the schedule to the last end, failures included. Only successes count in all metrics.
 
-The convention ``paper`` is for comparison with InferenceBench's published figures alone; every measurement
-has its score too. Where appendix A.5 and the code that made the figures differ, it follows the code:
+The convention ``paper`` is only for comparison with InferenceBench's published figures; every measurement has its
+score too. Where appendix A.5 and the code behind the figures differ, it follows the code:
 
 | what | ``infraray`` | appendix A.5 | the code, and ``paper`` |
 |---|---|---|---|
 | a request's clock | from d, when it was due | from s | from s |
 | its end | l | e | e |
 | TTFT and TPOT over requests | mean | mean, and percentiles | median, in scores of all objectives |
-| wall time | from the schedule's start | from a start that is not said | from the first s |
+| wall time | from the schedule's start | from an unspecified start | from the first s |
 | requests in the request throughput | successes | completed | all, failures too |
-| a wrong length, a text without a finish reason | a failure | not said | a success |
+| a wrong length, a text without a finish reason | a failure | unspecified | a success |
 | numerator of the generation throughput | n - 1 | n | n |
 """
 
@@ -48,12 +47,12 @@ from infraray.load.responses import Response
 from infraray.load.workloads import Objective, ServiceLevel
 
 Convention = Literal["infraray", "paper"]
-"""What is counted from when, and averaged how: see the module."""
+"""Where clocks start and how values are averaged; see the module."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Mean and percentiles (linear interpolation) of ``count`` values; NaN where there are none."""
+    """Mean and percentiles (linear interpolation) of ``count`` values; NaN if there are none."""
 
     count: int
     mean: float
@@ -74,23 +73,23 @@ def distribution(values: Sequence[float]) -> Distribution:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one traffic of a workload measured; latencies in s.
+    """The metrics of one traffic of a workload; latencies in s.
 
     Args:
-        requests: how many were to be sent.
-        completed: how many succeeded.
-        failures: how many failed, by kind.
-        wall_s: from the start, which `Convention` names, to the last end.
+        requests: the number of requests to send.
+        completed: the number that succeeded.
+        failures: the number of failures by kind.
+        wall_s: time from the start, as defined by `Convention`, to the last end.
         ttft_s: time to first token.
         tpot_s: time per output token.
         itl_s: inter-token latency.
-        e2e_s: to the last token.
-        ttft_from_send_s: time to first token without what the client queued.
-        e2e_from_send_s: likewise to the last token.
+        e2e_s: time to the last token.
+        ttft_from_send_s: time to first token without the client's queueing.
+        e2e_from_send_s: the same for the last token.
         request_throughput: requests/s.
         output_throughput: tokens/s of all requests together.
         generation_throughput: tokens/s of one request while it decodes.
-        goodput: requests/s that met the service level; None where none is stated.
+        goodput: requests/s that met the service level; None if there is none.
     """
 
     requests: int
@@ -109,7 +108,7 @@ class Metrics:
     goodput: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values; what is not a number is null."""
+        """The metrics as plain values; non-finite numbers become null."""
         written: dict[str, Any] = plain(asdict(self))
         return written
 
@@ -119,12 +118,12 @@ class Latencies:
     """The latencies of a traffic's successes, in s; see the module for the formulas.
 
     Args:
-        ttft_s: one a request.
-        tpot_s: one a request of more than one token.
-        itl_s: one a gap between two texts.
-        e2e_s: one a request.
-        ttft_from_send_s: one a request.
-        e2e_from_send_s: one a request.
+        ttft_s: one per request.
+        tpot_s: one per request of more than one token.
+        itl_s: one per gap between two texts.
+        e2e_s: one per request.
+        ttft_from_send_s: one per request.
+        e2e_from_send_s: one per request.
     """
 
     ttft_s: list[float]
@@ -153,8 +152,8 @@ def compute_metrics(
     """Applies the formulas of this module.
 
     Args:
-        responses: of one traffic, failures included.
-        service_level: what goodput asks.
+        responses: those of one traffic, failures included.
+        service_level: the requirements of goodput.
         convention: see the module.
     """
     paper = convention == "paper"
@@ -184,13 +183,13 @@ def compute_metrics(
 
 
 def score(objective: Objective, traffics: Sequence[Metrics], convention: Convention = "infraray") -> float:
-    """The figure by which servers are compared on a workload, 0 or infinite where nothing succeeded.
+    """The figure by which servers are compared on a workload; 0 or infinite if nothing succeeded.
 
     - ``ttft``, ``tpot``: in s, lower is better;
     - ``request_throughput``: requests/s, higher is better;
     - ``balanced``: of all three, higher is better.
 
-    ``infraray`` takes the mean of the latencies, as InferenceBench's paper says (appendix A.5); ``paper`` their
+    ``infraray`` takes the mean of the latencies, as in InferenceBench's paper (appendix A.5); ``paper`` takes their
     median, as its code does.
 
     Several traffics are averaged geometrically (section 3.2).
@@ -207,12 +206,12 @@ def score(objective: Objective, traffics: Sequence[Metrics], convention: Convent
 
 
 def higher_is_better(objective: Objective) -> bool:
-    """Which way the score goes."""
+    """Whether a higher score is better."""
     return objective in ("request_throughput", "balanced")
 
 
 def plain(value: Any) -> Any:
-    """A result's content as JSON has it: what is not a finite number becomes None."""
+    """A result as JSON-able values: non-finite numbers become None."""
     if isinstance(value, Mapping):
         return {key: plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -234,12 +233,12 @@ def _figure(objective: Objective, metrics: Metrics, convention: Convention) -> f
 
 
 def _succeeds_in_the_paper(response: Response) -> bool:
-    """Whether what fails here counts there: text of any length that ended with or without a finish reason."""
+    """Whether the paper counts a failure as a success: text of any length, with or without a finish reason."""
     return response.failure in ("wrong_length", "incomplete") and bool(response.text_times_s)
 
 
 def _sent(response: Response) -> float:
-    assert response.sent_s is not None  # What was not sent did not succeed.
+    assert response.sent_s is not None  # What succeeded was sent.
     return response.sent_s
 
 
@@ -248,7 +247,7 @@ def _first(response: Response) -> float:
 
 
 def _last(response: Response) -> float:
-    assert response.last_s is not None  # Without a finish reason nothing succeeds.
+    assert response.last_s is not None  # What succeeded had a finish reason.
     return response.last_s
 
 

@@ -1,4 +1,4 @@
-"""The requests of a workload: prompts of exactly the drawn lengths, made once and kept on disk."""
+"""The requests of a workload: prompts of exactly the drawn lengths, made once and stored on disk."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from infraray.load.workloads import Endpoint, Workload
 from infraray.parameters import file_sha256
 
 _ATTEMPTS = 100
-"""Documents beyond twice those needed that are tried where no beginning has the drawn length."""
+"""Documents tried beyond twice the number needed, if no beginning has the drawn length."""
 
 _NEAR = 48
-"""Characters around the best cut in which an exact one is looked for."""
+"""Characters around the best cut that are searched for an exact one."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt and how much is asked for.
+    """One prompt and the requested output length.
 
     Args:
-        prompt: the text; with endpoint ``chat`` the content of the user's one message.
-        prompt_tokens: what a server counts for it, chat template or special tokens included.
-        output_tokens: tokens that are asked for.
-        document: where the text is from.
+        prompt: the text; for endpoint ``chat``, the content of the single user message.
+        prompt_tokens: the number of tokens a server counts for it, including chat template or special tokens.
+        output_tokens: the number of requested tokens.
+        document: the source of the text.
     """
 
     prompt: str
@@ -48,12 +48,12 @@ class Request:
 
 @dataclass(frozen=True)
 class RequestSet:
-    """The requests that are measured, and those that warm the server up.
+    """The measured requests, and those that warm up the server.
 
     Args:
-        requests: in the order in which they are sent.
-        warmup: prompts of other documents.
-        endpoint: which endpoint the prompts were fitted to.
+        requests: the measured ones, in the order in which they are sent.
+        warmup: requests with prompts from other documents.
+        endpoint: the endpoint whose token counts the prompts were fitted to.
     """
 
     requests: tuple[Request, ...]
@@ -62,11 +62,11 @@ class RequestSet:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the content: equal hashes are equal requests, byte by byte."""
+        """Hash of the content: equal hashes mean equal requests, byte for byte."""
         return hashlib.sha256("".join(self._lines()).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Writes JSON lines: a head with the hash, then a request each. The file appears as a whole."""
+        """Writes JSON lines: a header with the hash, then one request per line. The file appears atomically."""
         head = {"endpoint": self.endpoint, "requests": len(self.requests), "sha256": self.sha256}
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{threading.get_native_id()}")
@@ -82,7 +82,7 @@ def load_requests(path: Path) -> RequestSet:
     """Reads what `RequestSet.save` wrote.
 
     Raises:
-        InfrarayError: the file cannot be read, or its content is not what was written.
+        InfrarayError: the file cannot be read, or its content has changed.
     """
     try:
         head, *lines = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
@@ -94,16 +94,16 @@ def load_requests(path: Path) -> RequestSet:
         raise InfrarayError(f"requests: {path}: cannot be read ({type(error).__name__}: {error})") from None
     loaded = RequestSet(tuple(requests[:count]), tuple(requests[count:]), endpoint)
     if loaded.sha256 != sha256:
-        raise InfrarayError(f"requests: {path}: the content does not match its hash; delete the file to make it anew")
+        raise InfrarayError(f"requests: {path}: the content does not match its hash; delete the file to make it again")
     return loaded
 
 
 def stored_requests(
     folder: Path, workload: Workload, seed: int, tokenizer: TokenCounter, longbench: str | Path | None = None
 ) -> RequestSet:
-    """The requests from ``folder``, where they were made before, or made now and kept there.
+    """Reads the requests from ``folder`` if they exist there; otherwise makes and stores them.
 
-    Arguments and errors are those of `make_requests`.
+    Takes the same arguments and raises the same errors as `make_requests`.
     """
     asked = {
         "input": [workload.shortest_input, workload.input_tokens],
@@ -125,16 +125,16 @@ def make_requests(
 ) -> RequestSet:
     """Draws lengths and documents from the seed, and cuts each document to its length.
 
-    Lengths are uniform on the whole numbers from ``length_ratio`` times the longest to the longest
-    (InferenceBench, appendix A.3). The head of the document stays, and of it exactly so much that
-    the server counts the drawn number of tokens: counted on the final text, since the tokens of a
-    text's beginning need not be the first tokens of the text.
+    Lengths are uniform on the whole numbers from ``length_ratio`` times the longest to the longest (InferenceBench,
+    appendix A.3). A prompt is the beginning of its document, cut so that the server counts exactly the drawn number of
+    tokens. They are counted on the cut text, since the tokens of a text's beginning need not be the first tokens of
+    the text.
 
     Args:
         workload: lengths, counts and endpoint.
         seed: one of a `SeedPair`.
         tokenizer: counts the prompts' tokens.
-        longbench: a local copy of LongBench v2; None takes documents that are made up (`documents`).
+        longbench: a local copy of LongBench v2; None takes generated documents (`documents`).
 
     Raises:
         InfrarayError: LongBench v2 cannot be read or holds too few documents, or the shortest
@@ -165,7 +165,7 @@ def make_requests(
             source = "the documents made up here" if longbench is None else f"LongBench v2 in {longbench}"
             raise InfrarayError(
                 f"workload: num_requests={workload.num_requests}: {source} give {len(requests)} prompts of up to "
-                f"{workload.input_tokens} tokens, needed are {count}; lower num_requests or input_tokens"
+                f"{workload.input_tokens} tokens, but {count} are needed; lower num_requests or input_tokens"
             )
     return RequestSet(
         tuple(requests[: workload.num_requests]), tuple(requests[workload.num_requests :]), workload.endpoint
@@ -173,11 +173,10 @@ def make_requests(
 
 
 def fit_to_length(text: str, tokens: int, count: Callable[[str], int]) -> str | None:
-    """The beginning of a text that counts exactly ``tokens``, or None where no beginning does.
+    """The beginning of a text that counts exactly ``tokens``; None if there is none.
 
-    The count rises with the length, by and large: it may fall by a little where a longer text
-    merges into fewer tokens, and jump over a number where a character takes several tokens. So
-    the cut is interpolated, and then looked for in its neighbourhood.
+    The count mostly rises with the length, but it may fall slightly where a longer text merges into fewer tokens, and
+    skip a number where a character takes several tokens. So the cut is interpolated and then searched for nearby.
     """
     low, low_count = 0, count("")
     high = min(len(text), 8 * tokens)
@@ -202,13 +201,13 @@ def fit_to_length(text: str, tokens: int, count: Callable[[str], int]) -> str | 
 
 
 def _made_up(seed: int, tokens: int, most: int) -> Iterator[tuple[str, str]]:
-    """Documents of at least ``tokens`` tokens each, since a word is at least one."""
+    """Generated documents of at least ``tokens`` tokens each, since a word has at least one."""
     for number in range(most):
         yield f"made-up {seed}/{number}", documents.write_document((seed, number), tokens)
 
 
 def _drawn_from(corpus: dict[str, str], random: np.random.Generator) -> Iterator[tuple[str, str]]:
-    """Each document once, in the seed's order; the corpus is sorted, so its files' order says nothing."""
+    """Each document once, in the seed's order; the corpus is sorted, so the order of its files does not matter."""
     names = list(corpus)
     for index in random.permutation(len(names)):
         yield f"LongBench v2 {names[index]}", corpus[names[index]]

@@ -1,4 +1,4 @@
-"""What an exchange said: its events and their times, its text, its tokens, and whether it is a success."""
+"""Decoded exchanges: events and their times, text, tokens, and whether each is a success."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Response:
     """The answer to one request; times are in seconds from the start of the measurement.
 
     Args:
-        request: the request's place in its set.
+        request: the request's index in its set.
         due_s: when the schedule wanted it sent.
         sent_s: when it was sent; None if it never was.
-        first_chunk_s: when the first event with a choice came, with or without text.
-        text_times_s: when each event with text came, the first of which is the first token seen.
-        last_s: when the event with the finish reason came: the last token.
+        first_chunk_s: when the first event with a choice arrived, with or without text.
+        text_times_s: when each event with text arrived; the first is the first token seen.
+        last_s: when the event with the finish reason arrived: the last token.
         finished_s: when the answer ended, or failed.
-        text: all that was generated, reasoning included.
+        text: everything that was generated, including reasoning.
         finish_reason: the server's own.
-        asked_tokens: how long the output should be.
-        prompt_tokens: the server's count, None where it gave none.
-        output_tokens: the server's count, None where it gave none.
-        text_tokens: our count of the text. It may differ from the server's on honest servers:
-            the tokens that were generated need not be those that the text encodes to.
-        send_lag_s: from when it could be sent to when it was: the client's own delay.
-        receive_lag_s: the longest that bytes of the answer waited to be read: likewise.
+        asked_tokens: the requested output length.
+        prompt_tokens: the server's count, None if it gave none.
+        output_tokens: the server's count, None if it gave none.
+        text_tokens: our count of the text. It may differ from an honest server's: the generated tokens need not be
+            those that the text encodes to.
+        send_lag_s: delay from when it could be sent to when it was, caused by the client.
+        receive_lag_s: the longest time that bytes of the answer waited to be read, caused by the client.
         failure: the kind of failure; None for a success.
         reason: the failure in words.
-        first_token_s: when the first event came that is more than the role which opens a chat, with or without text.
+        first_token_s: when the first event arrived that is more than the role that opens a chat, with or without text.
     """
 
     request: int
@@ -68,14 +68,14 @@ class Response:
 
     @property
     def silent(self) -> bool:
-        """Whether it ended as it should, and without a word: what was generated leaves no text."""
+        """Whether it ended properly but without any text: the generated tokens decode to nothing."""
         return self.failure == "incomplete" and self.finish_reason is not None and not self.text_times_s
 
     @property
     def began_s(self) -> float | None:
-        """When the output began: its first text, or the first chunk of one without text.
+        """When the output began: its first text, or its first chunk if it has no text.
 
-        None where nothing tells: it failed, or the only chunk of a silent one is its last.
+        None if unknown: it failed, or it is silent and its only chunk is its last.
         """
         if self.failure is None:
             return self.text_times_s[0]
@@ -85,7 +85,7 @@ class Response:
 
     @property
     def tokens(self) -> int:
-        """Output tokens: the server's count, or ours where it gave none."""
+        """Output tokens: the server's count, or ours if it gave none."""
         return self.text_tokens if self.output_tokens is None else self.output_tokens
 
 
@@ -96,12 +96,12 @@ class _Fault(Exception):
 
 
 def read_response(exchange: Exchange, request: Request, count_text: Callable[[str], int], ignore_eos: bool) -> Response:
-    """Decodes an exchange. What fails is a failure of the response, never an error.
+    """Decodes an exchange. Faults become failures of the response, never exceptions.
 
     Args:
         exchange: as the load generator recorded it.
-        request: what was asked.
-        count_text: counts the tokens of a text, under the model's own tokenizer.
+        request: the request.
+        count_text: counts the tokens of a text with the model's own tokenizer.
         ignore_eos: whether the output had to have its full length.
     """
     stream = _Stream()
@@ -112,7 +112,7 @@ def read_response(exchange: Exchange, request: Request, count_text: Callable[[st
         if failure is None:
             _judge(stream, request, ignore_eos)
     except _Fault as fault:
-        # What went wrong on the wire came first.
+        # Faults on the wire came first.
         if failure is None:
             failure, reason = fault.failure, str(fault)
     text = whole_characters("".join(stream.texts))
@@ -141,7 +141,7 @@ def read_response(exchange: Exchange, request: Request, count_text: Callable[[st
 
 
 class _Stream:
-    """What the events said so far."""
+    """The content of the events so far."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -155,10 +155,10 @@ class _Stream:
         self.claims_less_than_none = False
 
     def take(self, document: Any, at: float) -> None:
-        """Takes what an event, or the whole body, holds.
+        """Processes an event, or the whole body.
 
         Raises:
-            _Fault: it is an error, or nothing that OpenAI's protocol knows.
+            _Fault: it is an error, or not part of OpenAI's protocol.
         """
         error = stated_error(document)
         if error is not None:
@@ -167,12 +167,12 @@ class _Stream:
                 raise _Fault("refused", f"the stream said, inside HTTP 200: {status}: {error}")
             raise _Fault("server_error", f"the stream said: {error}")
         if not isinstance(document, dict):
-            raise _Fault("malformed", f"the event {str(document)[:80]!r} is no object")
+            raise _Fault("malformed", f"the event {str(document)[:80]!r} is not an object")
         try:
             if document.get("choices"):
                 self._take_choice(first_choice(document["choices"]), at)
         except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise _Fault("malformed", f"an event is not as OpenAI's protocol has it: {error!r}") from None
+            raise _Fault("malformed", f"an event does not follow OpenAI's protocol: {error!r}") from None
         usage = document.get("usage")
         if usage:
             self.prompt_tokens = token_count(usage, "prompt_tokens")
@@ -203,7 +203,7 @@ def _read_body(exchange: Exchange, stream: _Stream) -> None:
     """Decodes the body.
 
     Raises:
-        _Fault: the status or the body is not as it should be.
+        _Fault: the status or the body is wrong.
     """
     body, ends = _unframe(exchange)
     if exchange.status != 200:
@@ -218,7 +218,7 @@ def _read_body(exchange: Exchange, stream: _Stream) -> None:
 
 
 def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
-    """The body without its chunked framing, and where in what was received a place of it ends."""
+    """The body without its chunked framing, and a map from its offsets to those of the received bytes."""
     received, start = exchange.received, exchange.body_start
     if not exchange.chunked:
         return bytes(received[start:]), lambda position: start + position
@@ -227,7 +227,7 @@ def _unframe(exchange: Exchange) -> tuple[bytes, Callable[[int], int]]:
         try:
             size = chunk_size(received[start:line_end])
         except ValueError:
-            break  # The load generator has failed it for that.
+            break  # The load generator has already marked it as failed.
         if size == 0:
             break
         froms.append(line_end + 2)
@@ -251,7 +251,7 @@ def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
     """Whether a stream that ended well is a success.
 
     Raises:
-        _Fault: it is not.
+        _Fault: it is not a success.
     """
     if stream.finish_reason is None:
         raise _Fault("incomplete", "the stream ended without a finish reason")
@@ -261,10 +261,10 @@ def _judge(stream: _Stream, request: Request, ignore_eos: bool) -> None:
         raise _Fault("incomplete", "the stream held no text")
     tokens, asked = stream.output_tokens, request.output_tokens
     if stream.claims_less_than_none:
-        raise _Fault("wrong_length", "the server counts fewer than no output tokens")
+        raise _Fault("wrong_length", "the server counts a negative number of output tokens")
     if tokens is None:
-        # Our own count of the text is not exact enough; the server's reason is all that there is.
+        # Our own count of the text is not exact enough, so only the server's reason remains.
         if ignore_eos and end_of(stream.finish_reason) != "cut":
             raise _Fault("wrong_length", f"ended with reason {stream.finish_reason!r} and without usage")
     elif not 0 < tokens <= asked or (tokens < asked and ignore_eos):
-        raise _Fault("wrong_length", f"{tokens} output tokens, asked were {asked}")
+        raise _Fault("wrong_length", f"{tokens} output tokens instead of {asked}")

@@ -1,4 +1,4 @@
-"""Where a load goes: a server's endpoint, and a request as it goes over the wire to it."""
+"""The target of a load: a server's endpoint, and the form of a request to it on the wire."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server's endpoint is.
+    """A server's endpoint.
 
     Args:
-        family: of the address.
+        family: the address family.
         address: what `socket.connect` takes.
-        host: for the Host header.
-        path: of the endpoint.
-        is_encrypted: whether it speaks TLS (https).
-        api_key: what the server knows its user by; None where it asks for none.
+        host: value of the Host header.
+        path: the endpoint's path.
+        is_encrypted: whether it uses TLS (https).
+        api_key: the user's key; None if the server does not ask for one.
     """
 
     family: int
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def host_name(self) -> str:
-        """The host without its port, which its certificate must name."""
+        """The host without its port, as its certificate must name it."""
         return urlsplit(f"//{self.host}").hostname or ""
 
     def message(self, body: dict[str, Any]) -> bytes:
@@ -56,7 +56,7 @@ def find_target(base_url: str, endpoint: Endpoint, api_key: str | None = None) -
     """Resolves a base URL such as ``http://host:8000/v1``.
 
     Raises:
-        InfrarayError: it is no http:// or https:// URL, or the host is not known.
+        InfrarayError: it is not an http:// or https:// URL, or the host is unknown.
     """
     try:
         parts = urlsplit(base_url)
@@ -69,7 +69,7 @@ def find_target(base_url: str, endpoint: Endpoint, api_key: str | None = None) -
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise InfrarayError(f"url={base_url!r}: the host is not known ({error.strerror})") from None
-    # A name such as localhost stands for several addresses, of which a server often has but one.
+    # A name such as localhost stands for several addresses, and servers often listen on only one.
     family, _, _, _, address = found[0] if len(found) == 1 else next(filter(_accepts, found), found[0])
     path = {"chat": "/chat/completions", "completions": "/completions"}[endpoint]
     host = parts.netloc.rpartition("@")[2]

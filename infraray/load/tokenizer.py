@@ -1,4 +1,4 @@
-"""Counting tokens as the model's own server counts them."""
+"""Counts tokens as the model's own server does."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ _FILES = (
     *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),
     *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"),
 )
-"""The files of a model's folder that decide how text becomes tokens."""
+"""The files in a model's folder that determine how text becomes tokens."""
 
 
 class TokenCounter(Protocol):
     """Counts the tokens of texts and prompts."""
 
     is_exact: bool
-    """Whether it counts as the server does."""
+    """Whether its counts equal the server's."""
 
     @property
     def sha256(self) -> str:
-        """Equal digests count equally."""
+        """Digest of the tokenizer; equal digests count equally."""
 
     def count_text(self, text: str) -> int:
         """Tokens of a plain text, such as an answer: no special ones are added."""
 
     def count_prompt(self, text: str, endpoint: Endpoint) -> int:
-        """Tokens that a server makes of a prompt, special ones and the chat template's included."""
+        """Tokens that a server makes of a prompt, including special ones and the chat template's."""
 
 
 class ModelTokenizer:
     """The tokenizer in a model's folder.
 
     Args:
-        folder: holds the model's tokenizer files, as `transformers` saves them.
+        folder: the folder with the model's tokenizer files, as `transformers` saves them.
 
     Raises:
-        InfrarayError: transformers is not installed, or the folder holds no tokenizer.
+        InfrarayError: transformers is not installed, or the folder does not hold a tokenizer.
     """
 
     is_exact = True
@@ -53,7 +53,7 @@ class ModelTokenizer:
         self.folder = Path(folder)
         try:
             with _environment_kept():
-                # That PyTorch is not there is no news: counting does without.
+                # The warning that PyTorch is missing is noise: counting does not need it.
                 os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
                 from transformers import AutoTokenizer
         except ImportError:
@@ -71,12 +71,12 @@ class ModelTokenizer:
             ) from None
 
     def __reduce__(self) -> tuple[type[ModelTokenizer], tuple[Path]]:
-        """Another process loads it from its folder."""
+        """Pickled by its folder, from which another process loads it."""
         return ModelTokenizer, (self.folder,)
 
     @cached_property
     def sha256(self) -> str:
-        """A digest of the tokenizer's files: equal digests count equally."""
+        """Digest of the tokenizer's files; equal digests count equally."""
         digest = hashlib.sha256()
         for name in _FILES:
             path = self.folder / name
@@ -97,7 +97,7 @@ class ModelTokenizer:
         """
         if endpoint == "completions":
             return len(self._encode(text, add_special_tokens=True))
-        # The template writes the special tokens itself.
+        # The template adds the special tokens itself.
         return len(self._encode(self._render(text), add_special_tokens=False))
 
     def _encode(self, text: str, add_special_tokens: bool) -> list[int]:
@@ -115,21 +115,21 @@ class ModelTokenizer:
 
 
 def find_tokenizer(name: str) -> ModelTokenizer:
-    """The tokenizer of a model's folder, or of its name on the Hugging Face hub: from there only its own files.
+    """The tokenizer of a model's folder, or of a model on the Hugging Face hub, fetching only the tokenizer's files.
 
     Raises:
-        InfrarayError: it is not there, or transformers is not installed.
+        InfrarayError: it cannot be found, or transformers is not installed.
     """
     if Path(name).is_dir():
         return ModelTokenizer(name)
     found = _from_hub(name, local_files_only=True) or _from_hub(name, local_files_only=False)
     if found is None:
-        raise InfrarayError(f"tokenizer={name!r}: neither a folder nor a model that can be had from the hub")
+        raise InfrarayError(f"tokenizer={name!r}: neither a folder nor a model available from the hub")
     return ModelTokenizer(found)
 
 
 def local_tokenizer(name: str) -> ModelTokenizer | None:
-    """The same, where this machine has it already; None where it does not, or where it cannot be used."""
+    """The same if this machine already has it; None if it does not or cannot use it."""
     folder = name if Path(name).is_dir() else _from_hub(name, local_files_only=True)
     if folder is None:
         return None
@@ -139,7 +139,7 @@ def local_tokenizer(name: str) -> ModelTokenizer | None:
 
 
 def _from_hub(name: str, local_files_only: bool) -> str | None:
-    """The folder that holds a hub's model as far as its tokenizer needs it; None where there is none."""
+    """The folder with the tokenizer files of a model on the hub; None if there is none."""
     try:
         from huggingface_hub import snapshot_download
 
@@ -153,7 +153,7 @@ def _from_hub(name: str, local_files_only: bool) -> str | None:
 
 @contextmanager
 def _environment_kept() -> Iterator[None]:
-    """PyTorch, which transformers imports, sets variables that every engine would inherit from then on."""
+    """Restores the environment: importing transformers imports PyTorch, which sets variables that engines inherit."""
     before = dict(os.environ)
     try:
         yield

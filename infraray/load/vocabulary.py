@@ -108,4 +108,4 @@ SYLLABLES = tuple(
     """ka lo mi ren tos vel dar sin qua bor eth ul fra ny gol mer phi zan ost wy ar bel cor dru el fen gar hol is jor
     kel lum mar nor om pra quin ros sel tam ur vin wex yar zel ån é ø ül ñe ça ško""".split()
 )
-"""What names are coined from: some with letters beyond ASCII, as names have."""
+"""Syllables from which names are coined, some with letters beyond ASCII, as real names have."""

@@ -1,7 +1,7 @@
-"""Workloads: which requests are sent, and in which traffic they arrive.
+"""Workloads: the requests to send, and the traffic in which they arrive.
 
-The four scenarios of InferenceBench (section 3.2; appendix A.3, Table 7) stand as presets, each
-also in two shorter forms that keep its shape.
+The four scenarios of InferenceBench (section 3.2; appendix A.3, Table 7) are presets, each also in two shorter forms
+that keep its shape.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Objective = Literal["ttft", "tpot", "request_throughput", "balanced"]
 
 
 class SeedPair(NamedTuple):
-    """The seed that requests are tuned on, and the one that the final score comes from."""
+    """The seed of the requests used for tuning, and the seed of those behind the final score."""
 
     dev: int
     eval: int
@@ -59,7 +59,7 @@ class Traffic(Parameters):
 
 
 class ServiceLevel(Parameters):
-    """What a request must meet to count as good; a limit that is None is not asked."""
+    """The limits that a request must meet to count as good; None means no limit."""
 
     ttft_s: float | None = parameter(None, gt=0, unit="s", description="most time to the first token")
     tpot_s: float | None = parameter(None, gt=0, unit="s", description="most time per output token")
@@ -73,7 +73,7 @@ class ServiceLevel(Parameters):
 
 
 class Workload(Parameters):
-    """A set of requests, the traffic in which it is sent, and what is scored."""
+    """A set of requests, the traffic in which it is sent, and the metric that is scored."""
 
     input_tokens: int = parameter(
         1024, ge=1, le=10_000_000, unit="tokens", description="longest prompt, chat template included"
@@ -90,7 +90,7 @@ class Workload(Parameters):
     ignore_eos: bool = parameter(True, unit="", description="whether every output must have its full length")
     endpoint: Endpoint = parameter("chat", unit="", description="/v1/chat/completions or /v1/completions")
     warmup_requests: int = parameter(
-        2, ge=0, le=10_000, unit="1", description="requests with prompts of their own that are sent before, unmeasured"
+        2, ge=0, le=10_000, unit="1", description="unmeasured requests that are sent before, with prompts of their own"
     )
     request_timeout_s: float = parameter(
         600.0, gt=0, le=1e6, unit="s", description="how long one answer may take from its sending"
@@ -118,7 +118,7 @@ class Workload(Parameters):
 
     @property
     def peak_concurrency(self) -> int:
-        """Most requests that can be in flight at a time, in any traffic."""
+        """The most requests that can be in flight at a time in any traffic."""
         return max(min(one.concurrency or self.num_requests, self.num_requests) for one in self.traffic)
 
     @property
@@ -140,10 +140,9 @@ class Workload(Parameters):
 def scaled(preset: dict[str, Any], lengths: int, requests: int) -> dict[str, Any]:
     """A shorter form of a preset: token counts divided by ``lengths``, requests by ``requests``.
 
-    The shape stays: input to output length, each traffic's concurrency to the number of
-    requests, and each rate to what its concurrency can serve, which grows with the concurrency
-    and falls with the length. What was one at a time stays so; what was concurrent stays at
-    least two at a time.
+    The shape stays the same: the ratio of input to output length, of each traffic's concurrency to the number of
+    requests, and of each rate to what its concurrency can serve, which grows with the concurrency and falls with the
+    length. Sequential traffic stays sequential; concurrent traffic stays at least two at a time.
     """
     traffic = [
         {

@@ -1,4 +1,4 @@
-"""The conformance suite: what any scenario, agent and searcher, ours or a user's, can be held against.
+"""The conformance suite for any scenario, agent or searcher, ours or a user's.
 
 Needs pytest. In a test file of your own::
 

@@ -1,4 +1,4 @@
-"""What an agent may say, and what becomes of everything else."""
+"""Tests of valid answers, and of how everything else is handled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_ACTIONS: tuple[Any, ...] = (
     {},
     {"nothing": None},
 )
-"""Objects that are no actions of a `Discrete` space."""
+"""Objects that are not actions of a `Discrete` space."""
 
 NONSENSE = ("", " \n\t", "rubbish", "nan", "null", "[]", "{}", "-1", "9" * 40, "\x00\u202e\ud83e", "πράξη 🦙 ٣", '{"')
 """Texts that mean nothing."""
@@ -42,29 +42,29 @@ LONG = 300_000
 """Characters of a very long answer."""
 
 LONG_LIMIT_S = 10.0
-"""Far above what reading a long answer takes once, far below what reading it once a character does."""
+"""Far more than reading a long answer once takes, far less than reading it once per character."""
 
 
 class ActionConformance(ScenarioCase):
-    """Text means what the native action means; what means nothing does what the policy says."""
+    """Text means the same as the native action; meaningless text is handled by the invalid-action policy."""
 
     nonsense: ClassVar[tuple[str, ...]] = NONSENSE
     """Texts that `parse_action` must refuse."""
 
     def refused(self) -> list[Any]:
-        """What is not valid."""
+        """Everything that is not valid."""
         space = self.make().action_space
         return [value for value in NO_ACTIONS if isinstance(space, spaces.Discrete) or not space.contains(value)] + [
             *self.nonsense
         ]
 
     def refused_in_steps(self) -> list[Any]:
-        """Those that are put to whole steps: all, or one of either kind where a step waits for a live system."""
+        """Those passed to whole steps: all, or one of each kind if a step waits for a live system."""
         refused = self.refused()
         return [refused[0], refused[-1]] if self.registration().environment_class().blocking else refused
 
     def test_what_is_refused_is_refused_in_one_line(self) -> None:
-        """Whatever it is, the reason is short."""
+        """The reason is short for any input."""
         environment = self.make()
         environment.reset(seed=self.seeds[0])
         for value in self.refused():
@@ -80,7 +80,7 @@ class ActionConformance(ScenarioCase):
             assert play(native, draw, seed) == play(spoken, lambda _: spoken.say_action(repeat()), seed)  # noqa: B023
 
     def test_every_native_action_can_be_said(self) -> None:
-        """`parse_action` reads back what `say_action` writes, also with blanks around it."""
+        """`parse_action` reads back what `say_action` writes, even with blanks around it."""
         environment = self.make()
         environment.reset(seed=self.seeds[0])
         for action in _some_actions(environment):
@@ -89,7 +89,7 @@ class ActionConformance(ScenarioCase):
                 assert plain(environment.parse_action(text)) == plain(action)
 
     def test_forms_that_are_shown_are_understood(self) -> None:
-        """The JSON in ``available_actions`` is valid, and so is the same form with every other action."""
+        """The JSON in ``available_actions`` is valid, and so is the same form with any other action."""
         environment = self.make()
         environment.reset(seed=self.seeds[0])
         for form in _shown_forms(environment):
@@ -103,7 +103,7 @@ class ActionConformance(ScenarioCase):
 
     @pytest.mark.parametrize("policy", ["retry", "default", "penalty", "end"])
     def test_invalid_action_is_explained_in_one_line(self, policy: InvalidActionPolicy) -> None:
-        """Whatever was said, the step is marked as invalid with a short reason, and nothing raises."""
+        """For any text, the step is marked as invalid with a short reason, and nothing raises."""
         for value in self.refused_in_steps():
             environment = self.make(invalid_action=policy)
             environment.reset(seed=self.seeds[0])
@@ -114,7 +114,7 @@ class ActionConformance(ScenarioCase):
             assert environment.observation_space.contains(observation)
 
     def test_retry_changes_nothing_and_tells_the_reason(self) -> None:
-        """Until the default action is taken after too many in a row."""
+        """Until too many in a row trigger the default action."""
         environment, twin = self.make(invalid_action="retry"), self.make()
         for value in self.refused_in_steps():
             before, _ = environment.reset(seed=self.seeds[0])
@@ -129,7 +129,7 @@ class ActionConformance(ScenarioCase):
             assert environment.played == 1
 
     def test_default_takes_the_default_action(self) -> None:
-        """Nothing else happens, and the episode goes on to its own end."""
+        """Nothing else happens, and the episode continues to its natural end."""
         environment, twin = self.make(invalid_action="default"), self.make()
         for value in self.refused_in_steps():
             environment.reset(seed=self.seeds[0])
@@ -163,7 +163,7 @@ class ActionConformance(ScenarioCase):
             assert verdict.failure == "invalid_action" and math.isnan(verdict.score)
 
     def test_very_long_answers_are_read_at_once(self) -> None:
-        """A few hundred kilobytes that almost means something takes no more than a moment."""
+        """A few hundred kilobytes of almost valid text take no more than a moment."""
         environment = self.make(invalid_action="default")
         over = True
         for text in _long_answers(environment):
@@ -177,13 +177,13 @@ class ActionConformance(ScenarioCase):
 
 
 def _outcome(step: tuple[Any, ...]) -> Any:
-    """A step without what depends on how the action was said."""
+    """A step without the parts that depend on how the action was written."""
     observation, reward, terminated, truncated, info = step
     return plain([observation.get("numeric_observation"), reward, terminated, truncated, info["action"]])
 
 
 def _some_actions(environment: Environment) -> list[Any]:
-    """All of a few actions, or the first, the last and some between."""
+    """All actions if they are few; otherwise the first, the last and some in between."""
     space = environment.action_space
     if not isinstance(space, spaces.Discrete):
         draw = Draws(environment, 0)

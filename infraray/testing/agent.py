@@ -1,4 +1,4 @@
-"""What every agent must keep."""
+"""The contract of every agent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from infraray.testing.playing import Steps, plain, play_agent
 
 
 class AgentConformance(ScenarioCase):
-    """All that an agent must keep: ``class TestMine(AgentConformance): scenario = "mine"; agent = "python:..."``."""
+    """Tests an agent's contract: ``class TestMine(AgentConformance): scenario = "mine"; agent = "python:..."``."""
 
     agent: ClassVar[str]
     """The agent's spec."""
 
     deterministic: ClassVar[bool] = True
-    """Whether equal briefings and observations give equal actions; False for sampled models."""
+    """Whether equal briefings and observations give equal actions; False for models that sample."""
 
     def load(self) -> Agent:
         """Makes the agent."""
@@ -35,7 +35,7 @@ class AgentConformance(ScenarioCase):
             assert math.isfinite(environment.verdict().score)
 
     def test_reset_forgets_the_last_episode(self) -> None:
-        """A task is played as if it were the agent's first, whatever was played before."""
+        """A task is played as if it were the agent's first, regardless of what was played before."""
         self._needs_determinism()
         used = self.load()
         self._episode(used, self.seeds[0])
@@ -43,14 +43,14 @@ class AgentConformance(ScenarioCase):
         assert self._episode(used, self.seeds[0]) == self._episode(self.load(), self.seeds[0])
 
     def test_reset_forgets_an_episode_that_broke_off(self) -> None:
-        """Also in its middle."""
+        """Also after an episode that stopped midway."""
         self._needs_determinism()
         environment, used = self.make(max_episode_steps=3), self.load()
         play_agent(environment, used, self.seeds[1])
         assert self._episode(used, self.seeds[0]) == self._episode(self.load(), self.seeds[0])
 
     def test_observations_are_left_as_they_are(self) -> None:
-        """They are stored after the agent has seen them."""
+        """They are stored after the agent has seen them, so it must not change them."""
         environment, agent = self.make(), self.load()
         observation, _ = environment.reset(seed=self.seeds[0])
         agent.reset(Briefing.of(environment, 0))

@@ -1,4 +1,4 @@
-"""What was said counts: in any dress, among any reasons, and nothing that only stands beside it."""
+"""Tests that the answer counts in any format and amid any reasoning, and that nothing beside it does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRESSES = (
     "<answer>{}</answer>",
     r"\boxed{{{}}}",
 )
-"""Around anything that `say_action` writes."""
+"""Wrappers around anything that `say_action` writes."""
 
 PLAIN_DRESSES = (
     "{}.",
@@ -45,7 +45,7 @@ PLAIN_DRESSES = (
     "- {}",
     "{}.0",
 )
-"""Around a number that is said alone."""
+"""Wrappers around a bare number."""
 
 BEFORE = "All were looked at. Some are busier than they seem, and waiting is dear."
 AFTER = "The rest would take longer; that is why."
@@ -64,10 +64,10 @@ THOUGHT_MARKS = (
 
 
 class AnswerConformance(ScenarioCase):
-    """Every scenario reads what agents say as `infraray.answers` does; one with an ``answer_form`` has it all."""
+    """Every scenario reads answers as `infraray.answers` does; one with an ``answer_form`` gets this for free."""
 
     def test_answer_stays_however_it_is_dressed(self) -> None:
-        """Alone and among reasons."""
+        """Alone and amid reasoning."""
         for environment, action, _ in self._pairs():
             said = environment.say_action(action)
             for dress in DRESSES:
@@ -79,7 +79,7 @@ class AnswerConformance(ScenarioCase):
                     assert environment.parse_action(dress.format(int(action))) == action, dress
 
     def test_what_stands_beside_the_answer_never_counts(self) -> None:
-        """Other keys, whatever they hold, and what follows a marked line."""
+        """Neither other keys, with any content, nor what follows a marked line."""
         for environment, action, other in self._pairs():
             said, unsaid = environment.say_action(action), environment.say_action(other)
             for answer in (
@@ -90,7 +90,7 @@ class AnswerConformance(ScenarioCase):
                 assert plain(environment.parse_action(answer)) == plain(action), answer
 
     def test_contradictory_answers_are_invalid(self) -> None:
-        """Two answers are none."""
+        """Two different answers are no answer."""
         for environment, action, other in self._pairs():
             said, unsaid = environment.say_action(action), environment.say_action(other)
             for answer in (
@@ -104,7 +104,7 @@ class AnswerConformance(ScenarioCase):
                     environment.parse_action(answer)
 
     def test_thoughts_never_count(self) -> None:
-        """However they are marked; thoughts alone are no answer."""
+        """In any markup; thoughts alone are not an answer."""
         for environment, action, other in self._pairs():
             said, unsaid = environment.say_action(action), environment.say_action(other)
             for begin, end in THOUGHT_MARKS:
@@ -115,7 +115,7 @@ class AnswerConformance(ScenarioCase):
                         environment.parse_action(answer)
 
     def test_mark_that_cannot_be_read_is_invalid(self) -> None:
-        """What stands around it is not taken in its place."""
+        """The text around it is not taken instead."""
         for environment, action, _ in self._pairs():
             said = environment.say_action(action)
             for answer in (
@@ -126,7 +126,7 @@ class AnswerConformance(ScenarioCase):
                     environment.parse_action(answer)
 
     def test_numbers_of_programs_are_read_or_refused(self) -> None:
-        """NumPy's scalars and arrays of one whole number are that number; other arrays raise, whatever the policy."""
+        """NumPy scalars and arrays of one whole number count as that number; other arrays raise under any policy."""
         for text in (True, False) if self.make().layout.size else (True,):
             environment = self.make(text=text)
             if not isinstance(environment.action_space, spaces.Discrete):
@@ -153,7 +153,7 @@ class AnswerConformance(ScenarioCase):
                     environment.check_action(alike)
 
     def _pairs(self) -> Iterator[tuple[Environment, Any, Any]]:
-        """An environment at a decision, and two different actions, a few times."""
+        """A few pairs of different actions, each with an environment at a decision."""
         environment = self.make()
         environment.reset(seed=self.seeds[0])
         draw = Draws(environment, 0)
@@ -168,7 +168,7 @@ class AnswerConformance(ScenarioCase):
 
 
 def _nested(said: str, unsaid: str) -> Iterator[str]:
-    """The answer with other keys, where it is an object."""
+    """The answer with additional keys, if it is an object."""
     try:
         own, other = json.loads(said), json.loads(unsaid)
     except ValueError:
@@ -186,6 +186,6 @@ def _nested(said: str, unsaid: str) -> Iterator[str]:
 
 
 def _repeated(said: str, unsaid: str) -> Iterator[str]:
-    """The keys of both answers in one object, where they are objects."""
+    """The keys of both answers in one object, if they are objects."""
     if said.startswith("{") and unsaid.startswith("{"):
         yield f"{said[:-1]}, {unsaid[1:]}"

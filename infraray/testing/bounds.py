@@ -1,4 +1,4 @@
-"""The bound bounds at the ends of the parameters, not only where everybody plays."""
+"""Tests that the bound holds at the limits of the parameters, not only at their usual values."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from infraray.testing.case import SHORT, ScenarioCase
 from infraray.testing.playing import play_agent
 
 TOLERANCE = 1e-9
-"""Relative; the bound and the score may be summed in another order."""
+"""Relative; the bound and the score may be summed in different orders."""
 
 TINY = 1e-6
-"""Share of its default by which a parameter stays off a limit that is itself not allowed."""
+"""Share of its default by which a parameter keeps away from an exclusive limit."""
 
 
 class BoundConformance(ScenarioCase):
     """Every agent against the bound, one task for each of many parameters."""
 
     settings: ClassVar[Sequence[Mapping[str, Any]] | None] = None
-    """Parameters to hold the bound against; None for both limits and all options of each parameter, one at a time,
-    where episodes are simulated, and for none with a preset or where they are played on a live system."""
+    """Parameters to check the bound with. None means both limits and all options of each parameter, one at a time, if
+    episodes are simulated without a preset, and no parameters otherwise."""
 
     def test_no_agent_beats_the_bound_wherever_parameters_may_lie(self) -> None:
-        """The bound is a number in the score's range, and at least as good as every score and the floor."""
+        """The bound lies in the score's range and is at least as good as every score and the floor."""
         problems = [problem for setting in self.all_settings() for problem in self._problems(setting)]
         assert problems == []
 
@@ -56,7 +56,7 @@ class BoundConformance(ScenarioCase):
     def _problems(cls, setting: Mapping[str, Any]) -> Iterator[str]:
         try:
             environment = infraray.make(cls.scenario, **{**cls.small_arguments(), **setting})
-        except InfrarayError:  # needs a file, or does not go with the other values
+        except InfrarayError:  # needs a file, or contradicts the other values
             return
         low, high = environment.score.range
         slack = TOLERANCE * (1 + (abs(high) if math.isfinite(high) else 0))
@@ -69,13 +69,13 @@ class BoundConformance(ScenarioCase):
             bound = bounds[progress]
             worst = [score] if environment.floor() is None else [score, environment.floor()]
             if not (math.isfinite(bound) and low - slack <= bound <= high + slack):
-                yield f"{dict(setting)}: the bound {bound} is no number from {low} to {high}"
+                yield f"{dict(setting)}: the bound {bound} is not a number from {low} to {high}"
             elif not all(at_most(environment.score, worse, bound) for worse in worst if worse is not None):
                 yield f"{dict(setting)}: scripted:{name} has {score}, better than the bound {bound}"
 
 
 def at_most(score: Score, worse: float, better: float) -> bool:
-    """Whether ``better`` is at least as good as ``worse``; no score is worse than any."""
+    """Whether ``better`` is at least as good as ``worse``; a missing score is the worst."""
     slack = TOLERANCE * max(1.0, abs(better))
     if math.isnan(worse):
         return True
@@ -83,7 +83,7 @@ def at_most(score: Score, worse: float, better: float) -> bool:
 
 
 def _mode(field: FieldInfo) -> dict[str, Any]:
-    """Values of other parameters with which a parameter has an effect, as far as it has conditions."""
+    """The values of other parameters that give a parameter an effect, if it has conditions."""
     return {
         condition.names[0]: condition.values[0]
         for condition in conditions(field)

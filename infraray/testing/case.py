@@ -13,28 +13,28 @@ from infraray.environment import Environment
 from infraray.registration import Registration, find
 
 SHORT = {"warmup_": 5, "scored_": 25, "max_commands": 4}
-"""Values of the parameters with these prefixes, which say how long an episode is."""
+"""Short values for the parameters with these prefixes, which set the length of an episode."""
 
 
 class ScenarioCase:
-    """Base of the suite's classes: a subclass says what is under test.
+    """Base of the suite's classes: a subclass names what is under test.
 
-    ``warmup_*``, ``scored_*`` and ``max_commands`` parameters, by which scenarios say how long an
-    episode is, are made short unless ``parameters`` gives them. Where the machine cannot play the
-    scenario, its tests skip with `Environment.problem` as the reason.
+    ``warmup_*``, ``scored_*`` and ``max_commands`` parameters, which set the length of an episode, get short values
+    unless ``parameters`` sets them. If the machine cannot play the scenario, its tests skip with `Environment.problem`
+    as the reason.
     """
 
     scenario: ClassVar[str]
     """The scenario's id or name."""
 
     parameters: ClassVar[Mapping[str, Any]] = {}
-    """Parameters to test with, where the defaults are too slow or not what is meant."""
+    """Parameters to test with, if the defaults are too slow or not the intended ones."""
 
     preset: ClassVar[str | None] = None
     """The scenario's preset to test, if any."""
 
     seeds: ClassVar[range] = range(5)
-    """Tasks that are played."""
+    """Seeds of the tasks that are played."""
 
     @pytest.fixture(autouse=True)
     def _playable(self) -> None:
@@ -51,14 +51,14 @@ class ScenarioCase:
 
     @classmethod
     def small_arguments(cls) -> dict[str, Any]:
-        """The parameters, and the preset if there is one, that the suite plays with."""
+        """The parameters, and the preset if any, that the suite plays with."""
         fields = cls.registration().environment_class().Parameters.model_fields
         short = {name: value for name in fields for prefix, value in SHORT.items() if name.startswith(prefix)}
         return {**cls.preset_arguments(), **short, **cls.parameters}
 
     @classmethod
     def preset_arguments(cls) -> dict[str, Any]:
-        """The preset, if there is one."""
+        """The preset, if any."""
         return {} if cls.preset is None else {"preset": cls.preset}
 
     @classmethod
@@ -69,5 +69,5 @@ class ScenarioCase:
 
 @cache
 def _problem(scenario: str) -> str | None:
-    """Asked once, for it may start processes."""
+    """`Environment.problem`, called once because it may start processes."""
     return find(scenario).environment_class().problem()

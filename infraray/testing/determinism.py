@@ -1,4 +1,4 @@
-"""What a seed fixes: everything, everywhere."""
+"""Tests that a seed determines everything, everywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class DeterminismConformance(ScenarioCase):
     """Equal tasks play out equally, in this process, in another and after pickling."""
 
     def test_equal_seeds_give_equal_episodes(self) -> None:
-        """Also when another task was played in between, and in another instance."""
+        """Even with another task in between, and in another instance."""
         environment, other = self.make(), self.make()
         first, second = self.seeds[:2]
         once = play(environment, Draws(environment, 0), first)
@@ -23,7 +23,7 @@ class DeterminismConformance(ScenarioCase):
         assert play(other, Draws(other, 0), first) == once
 
     def test_equal_seeds_give_equal_verdicts(self) -> None:
-        """Score, metrics and bound follow from the task and the actions."""
+        """Score, metrics and bound are determined by the task and the actions."""
         verdicts = []
         for _ in range(2):
             environment = self.make()
@@ -32,13 +32,13 @@ class DeterminismConformance(ScenarioCase):
         assert verdicts[0] == verdicts[1]
 
     def test_different_seeds_give_different_tasks(self) -> None:
-        """The same actions lead elsewhere."""
+        """The same actions lead to different results."""
         environment = self.make()
         episodes = [play(environment, Draws(environment, 0), seed) for seed in self.seeds]
         assert all(a != b for number, a in enumerate(episodes) for b in episodes[:number])
 
     def test_other_processes_play_the_same_episodes(self) -> None:
-        """With every registered agent, whatever order Python's hashes give to sets there."""
+        """With every registered agent, regardless of the order that Python's hashes give to sets there."""
         registration = self.registration()
         agents = registered_agents(registration.name)
         here = episode_digests(registration.id, agents, self.small_arguments(), self.seeds[0])
@@ -46,7 +46,7 @@ class DeterminismConformance(ScenarioCase):
         assert here == there
 
     def test_text_changes_nothing_but_the_text(self) -> None:
-        """Numbers and rewards are the same with text off, which is what speed is measured with."""
+        """Numbers and rewards are the same with text off, the mode in which speed is measured."""
         if not self.make().layout.size:
             return
         spoken, silent = self.make(), self.make(text=False)
@@ -57,7 +57,7 @@ class DeterminismConformance(ScenarioCase):
         assert with_text == without
 
     def test_reset_without_a_seed_goes_on_to_new_tasks(self) -> None:
-        """The series follows from the last seed, so it can be had again."""
+        """The series is derived from the last seed, so it can be repeated."""
         series = []
         for _ in range(2):
             environment = self.make()
@@ -99,7 +99,7 @@ class DeterminismConformance(ScenarioCase):
             assert plain(getattr(copied, field.name)) == plain(getattr(observation, field.name))
 
     def test_observations_are_not_written_to_later(self) -> None:
-        """What an agent or a collector keeps stays what it was."""
+        """An observation kept by an agent or a collector does not change."""
         environment = self.make()
         draw = Draws(environment, 0)
         observation, _ = environment.reset(seed=self.seeds[0])

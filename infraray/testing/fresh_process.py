@@ -1,4 +1,4 @@
-"""The same episodes in a fresh interpreter, compared by their digests."""
+"""Plays the same episodes in a fresh interpreter and compares their digests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from infraray.user_file import load_file
 def episode_digests(
     scenario: str, agents: Mapping[str, type[Agent]], arguments: Mapping[str, Any], seed: int
 ) -> dict[str, str]:
-    """SHA-256 of everything that an episode of each agent returned and came to."""
+    """SHA-256 of everything that each agent's episode returned and achieved."""
     digests = {}
     for name, agent_class in agents.items():
         environment = infraray.make(scenario, **arguments)
@@ -38,12 +38,12 @@ def digests_in_fresh_process(
     seed: int,
     hash_seed: int,
 ) -> dict[str, str]:
-    """`episode_digests` as another interpreter finds them, whose hashes of strings differ.
+    """`episode_digests` as computed by another interpreter, whose string hashes differ.
 
     Raises:
-        RuntimeError: the interpreter failed; the text is what it wrote.
+        RuntimeError: the interpreter failed; the message is its output.
     """
-    # Pickled on its own: the user's file must be imported before the classes in it are unpickled.
+    # Pickled separately: the user's file must be imported before its classes are unpickled.
     work = pickle.dumps((registration, dict(agents), dict(arguments), seed))
     done = subprocess.run(
         [sys.executable, "-c", "from infraray.testing.fresh_process import answer; answer()"],
@@ -59,7 +59,7 @@ def digests_in_fresh_process(
 
 
 def answer() -> None:
-    """What the fresh interpreter runs: reads from standard input, prints the digests."""
+    """The fresh interpreter's program: reads from standard input and prints the digests."""
     file, work = pickle.load(sys.stdin.buffer)
     if file is not None:
         load_file(file)

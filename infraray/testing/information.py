@@ -1,4 +1,4 @@
-"""What an observation tells: the state, and neither the seed nor what is still to come."""
+"""Tests that an observation reveals the state, but neither the seed nor the future."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, Steps, play
 
 UNLIKELY_SEEDS = (987_654_321, 876_543_219, 765_432_198)
-"""Seeds that no observation holds by chance."""
+"""Seeds that no observation contains by chance."""
 
 CUTS = (0.5, 0.6, 0.7, 0.8)
 """Shares of an episode after which its randomness is changed."""
 
 FEWEST_STEPS = 8
-"""Of an episode in which a look ahead can be found."""
+"""The least number of steps of an episode in which lookahead can be detected."""
 
 DRAWS = (
     "random standard_normal normal uniform integers choice exponential poisson gamma lognormal pareto geometric zipf "
@@ -30,7 +30,7 @@ DRAWS = (
 
 
 class InformationConformance(ScenarioCase):
-    """An agent learns what it is meant to know, from words as from numbers."""
+    """An agent learns exactly what it is meant to know, from words as well as from numbers."""
 
     def test_words_tell_of_the_state(self) -> None:
         """The text changes with the task and its steps."""
@@ -42,11 +42,11 @@ class InformationConformance(ScenarioCase):
                 states.add(str(observation.get("numeric_observation")))
         assert len(texts) > 1, "text_observation is the same at every step of every task"
         assert not environment.layout.size or 2 * len(texts) >= len(states), (
-            f"{len(states)} different states are told in {len(texts)} different texts"
+            f"{len(states)} different states are described by {len(texts)} different texts"
         )
 
     def test_observations_do_not_hold_the_seed(self) -> None:
-        """By the seed an agent could know the task by heart."""
+        """With the seed, an agent could know the task by heart."""
         environment = self.make()
         holding = []
         for seed in UNLIKELY_SEEDS:
@@ -54,13 +54,14 @@ class InformationConformance(ScenarioCase):
             numbers = {number for observation, *_ in steps for number in observation.get("numeric_observation", ())}
             written = " ".join(str(observation[name]) for observation, *_ in steps for name in sorted(observation))
             holding.append(seed in numbers or str(seed) in written or f"{seed:x}" in written)
-        assert not all(holding), f"the seed stands in the observation: {UNLIKELY_SEEDS[0]}"
+        assert not all(holding), f"the observation contains the seed: {UNLIKELY_SEEDS[0]}"
 
     def test_observations_do_not_show_the_future(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Two tasks that differ from some step on look the same until then.
 
-        The second task's generators draw other values for the last part of the episode. Where these first change a
-        reward is their step; what shows them more than `Environment.lookahead` allows comes from the future.
+        The second task's generators draw different values for the last part of the episode. Their step is where they
+        first change a reward; an observation that differs more than `Environment.lookahead` steps earlier reveals the
+        future.
         """
         early = []
         for seed, constant in itertools.product(self.seeds, (None, 0, -1)):
@@ -76,15 +77,15 @@ class InformationConformance(ScenarioCase):
                 paid = _first_difference([step[1] for step in whole[1:]], [step[1] for step in other[1:]])
                 if seen is not None and paid is not None:
                     early.append(paid - seen + 1)
-        # One task whose rewards answer late, by chance, proves nothing: all must.
+        # One task whose rewards happen to react late proves nothing, so all must.
         allowed = self.registration().environment_class().lookahead
         assert not early or min(early) <= allowed, (
-            f"observations show what is drawn for a step that is {min(early)} ahead of those that were played; where "
-            f"that is meant, the environment's class says lookahead = {min(early)}"
+            f"observations reveal what is drawn for a step {min(early)} ahead of those that were played; if "
+            f"that is intended, set lookahead = {min(early)} in the environment's class"
         )
 
     def _play(self, seed: int, constant: int | None) -> Steps:
-        """With drawn actions, or always the first or the last one: rewards answer to chance at the extremes first."""
+        """Plays drawn actions, or always the first or the last one: rewards react to chance at the extremes first."""
         environment = self.make()
         space = environment.action_space
         if constant is None or not isinstance(space, spaces.Discrete):
@@ -93,14 +94,14 @@ class InformationConformance(ScenarioCase):
 
 
 class Altered:
-    """A generator whose long draws end otherwise.
+    """A generator whose long draws end differently.
 
     Args:
         real: `numpy.random.default_rng`.
-        cut: share of a draw that stays.
-        steps: of the episode. What is drawn a value a step is about that long; other draws are of what is there
-            from the start, such as servers or a catalogue, and stay.
-        seed: the generator's.
+        cut: share of a draw that stays unchanged.
+        steps: steps of the episode. Draws of about that length have one value per step and are altered; others
+            describe what exists from the start, such as servers or a catalogue, and stay unchanged.
+        seed: the generator's seed.
     """
 
     def __init__(self, real: Any, cut: float, steps: int, seed: Any = None) -> None:
@@ -124,5 +125,5 @@ class Altered:
 
 
 def _first_difference(one: list[Any], other: list[Any]) -> int | None:
-    """The first place at which two lists differ, None where they do not in their common part."""
+    """The first index at which two lists differ, None if their common part is equal."""
     return next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)

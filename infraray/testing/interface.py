@@ -1,4 +1,4 @@
-"""What a scenario shows: Gymnasium's interface, its manual, its parameters and its texts."""
+"""Tests of what a scenario exposes: Gymnasium's interface, its manual, its parameters and its texts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MANUAL_SECTIONS = (
 
 
 class InterfaceConformance(ScenarioCase):
-    """A scenario can be used as Gymnasium's users and readers of its manual expect."""
+    """A scenario behaves as Gymnasium's users and readers of its manual expect."""
 
     def test_gymnasium_finds_no_fault(self) -> None:
-        """`check_env` passes without a warning, made either way, with text and without."""
+        """`check_env` passes without a warning, for either way of making the environment, with and without text."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             made = gymnasium.make(self.registration().id, **self.small_arguments())
@@ -43,7 +43,7 @@ class InterfaceConformance(ScenarioCase):
             environment.close()
 
     def test_gymnasium_plays_an_episode_without_a_warning(self) -> None:
-        """Gymnasium's own wrappers, which watch what is returned, pass over native actions and text."""
+        """Gymnasium's own checking wrappers accept native actions and text."""
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             wrapped = gymnasium.make(self.registration().id, **self.small_arguments(), render_mode="ansi")
@@ -74,7 +74,7 @@ class InterfaceConformance(ScenarioCase):
             assert environment.observation_space.contains(observation), observation
 
     def test_texts_are_printable(self) -> None:
-        """What a language model reads holds text and nothing that a terminal or JSON would stumble over."""
+        """What a language model reads is text without anything that a terminal or JSON would stumble over."""
         environment = self.make()
         for observation, *_ in play(environment, Draws(environment, 2), self.seeds[0]):
             for name in ("task_description", "available_actions", "text_observation"):
@@ -96,7 +96,7 @@ class InterfaceConformance(ScenarioCase):
         assert {name for name, found in agents.items() if found.__module__.startswith(baselines)} <= words
 
     def test_every_parameter_has_a_unit_and_a_description(self) -> None:
-        """Parameters are made by `infraray.parameter`."""
+        """Parameters are made with `infraray.parameter`."""
         for name, field in self.registration().environment_class().Parameters.model_fields.items():
             extra = field.json_schema_extra
             assert isinstance(extra, dict) and isinstance(extra.get("unit"), str), f"{name} has no unit"
@@ -116,13 +116,13 @@ class InterfaceConformance(ScenarioCase):
             environment_class(level=level).reset(seed=0)
 
     def test_unknown_parameter_gets_one_line(self) -> None:
-        """A misspelt parameter is named, and no traceback of the inside is needed to mend it."""
+        """A misspelt parameter is named, and fixing it takes no internal traceback."""
         with pytest.raises(InfrarayError, match="no_such_parameter") as caught:
             self.make(no_such_parameter=1)
         assert "\n" not in str(caught.value)
 
     def test_step_before_reset_and_after_the_end_gets_one_line(self) -> None:
-        """Both say that reset is what is missing."""
+        """Both errors say that a reset is missing."""
         environment = self.make()
         draw = Draws(environment, 0)
         with pytest.raises(InfrarayError, match="reset"):

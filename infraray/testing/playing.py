@@ -1,4 +1,4 @@
-"""Playing episodes in tests, and comparing them as plain data."""
+"""Plays episodes in tests and compares them as plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infraray.observation import Observation
 from infraray.step_info import StepInfo
 
 AGENT_SEEDS = 2**40
-"""What an agent's seed is above that of its task: with the task's own it would draw the task."""
+"""Offset of an agent's seed from its task's: with the same seed it would draw the task's random numbers."""
 
 Steps = list[Any]
 """What `reset` and every `step` returned, as plain data that ``==`` compares."""
@@ -29,7 +29,7 @@ def play(environment: Environment, act: Callable[[Observation], Any], seed: int)
 
 
 def play_on(environment: Environment, act: Callable[[Observation], Any], observation: Observation) -> Steps:
-    """Plays the rest of an episode, of which ``observation`` is the last one seen."""
+    """Plays the rest of an episode whose latest observation is ``observation``."""
     steps: Steps = []
     over = False
     while not over:
@@ -40,7 +40,7 @@ def play_on(environment: Environment, act: Callable[[Observation], Any], observa
 
 
 def play_agent(environment: Environment, agent: Agent, seed: int) -> Steps:
-    """Plays one episode with an agent, whose own random numbers follow from the seed and are not the task's."""
+    """Plays one episode with an agent, whose random numbers are derived from the seed but differ from the task's."""
     observation, info = environment.reset(seed=seed)
     agent.reset(Briefing.of(environment, seed + AGENT_SEEDS))
     return [plain((observation, info)), *play_on(environment, agent.act, observation)]
@@ -55,8 +55,8 @@ class Draws:
         self.space: gymnasium.Space[Any] | None = None
 
     def __call__(self, observation: Observation | None = None) -> Any:
-        """The next action, whatever the observation."""
-        if self.space is None:  # not before the reset: a space may draw what suits the task
+        """The next action, regardless of the observation."""
+        if self.space is None:  # not before the reset: a space may draw actions that suit the task
             self.space = copy.deepcopy(self.environment.action_space)
             self.space.seed(self.seed)
         return self.space.sample()

@@ -1,4 +1,4 @@
-"""What every scenario must keep."""
+"""The contract of every scenario."""
 
 from infraray.testing.actions import ActionConformance
 from infraray.testing.answers import AnswerConformance
@@ -20,7 +20,7 @@ class ScenarioConformance(
     ScoreConformance,
     BoundConformance,
 ):
-    """All that a scenario must keep: ``class TestMine(ScenarioConformance): scenario = "mine"``.
+    """Tests the contract of a scenario: ``class TestMine(ScenarioConformance): scenario = "mine"``.
 
     Further class attributes, all optional: ``parameters``, ``seeds`` (see `ScenarioCase`),
     ``nonsense`` (see `ActionConformance`) and ``settings`` (see `BoundConformance`).

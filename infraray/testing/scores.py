@@ -1,4 +1,4 @@
-"""What scores mean: nothing beats the bound, and chance beats nobody who knows better."""
+"""Tests of scores: nothing beats the bound, and chance beats nobody who knows better."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, play, play_agent
 
 SEEDS = range(100, 115)
-"""Tasks on which the expert is compared with the best constant answer."""
+"""The number of tasks on which the expert is compared with the best constant answer."""
 
 
 class Played(NamedTuple):
@@ -34,11 +34,11 @@ class Played(NamedTuple):
 
 
 BROKEN_OFF = ("invalid_action", "step_limit")
-"""Failures that are no verdict on a solution."""
+"""Failures that say nothing about a solution."""
 
 
 class ScoreConformance(ScenarioCase):
-    """The bound bounds, the floor is low, and a limit leaves both valid."""
+    """The bound holds, the floor is low, and both stay valid under a step limit."""
 
     @classmethod
     @cache
@@ -47,7 +47,7 @@ class ScoreConformance(ScenarioCase):
         return cls._play_all(cls.seeds)
 
     def test_no_agent_beats_the_bound_on_any_task(self) -> None:
-        """Nor do its scores lack a value."""
+        """Nor is any score missing."""
         for played in self.all_played():
             assert math.isfinite(played.score) and math.isfinite(played.bound), played
             assert self._at_most(played.score, played.bound), played
@@ -59,7 +59,7 @@ class ScoreConformance(ScenarioCase):
             assert low <= played.score <= high and low <= played.bound <= high, played
 
     def test_registered_agents_finish_without_failure(self) -> None:
-        """They act validly and reach the task's end; where a task can be missed, not every agent solves it."""
+        """They act validly and reach the task's end; not every agent has to solve it."""
         failed = [played for played in self.all_played() if played.failure is not None]
         assert [played for played in failed if played.correct is None or played.failure in BROKEN_OFF] == []
 
@@ -74,7 +74,7 @@ class ScoreConformance(ScenarioCase):
         assert self._at_most(chance, best)
 
     def test_best_agent_earns_more_than_chance(self) -> None:
-        """A learner follows the rewards, so that they must lead where the score does."""
+        """A learner follows the rewards, so they must point the same way as the score."""
         scores, earned = self._means("score"), self._means("earned")
         best = (max if self._higher_is_better() else min)(scores, key=lambda agent: scores[agent])
         if self._at_most(scores[best], scores["random"]):
@@ -82,14 +82,14 @@ class ScoreConformance(ScenarioCase):
         assert earned[best] > earned["random"], f"{best} scores better than random and earns less: are rewards negated?"
 
     def _means(self, of: str) -> dict[str, float]:
-        """The mean of a field of `Played`, by agent."""
+        """The mean of a field of `Played` by agent."""
         values: dict[str, list[float]] = {}
         for played in self.all_played():
             values.setdefault(played.agent, []).append(getattr(played, of))
         return {agent: float(np.mean(found)) for agent, found in values.items()}
 
     def test_expert_beats_the_best_constant_answer(self) -> None:
-        """On episodes of full length, by a paired interval without zero: deciding pays."""
+        """On full-length episodes, by a paired interval that excludes zero: deciding pays."""
         arguments = {**self.preset_arguments(), **self.parameters}
         environment = infraray.make(self.scenario, **arguments)
         expert, constant = environment.best_agent(), registered_agents(self.registration().name).get("constant")
@@ -118,14 +118,14 @@ class ScoreConformance(ScenarioCase):
         return environment.verdict().score
 
     def test_fixed_floor_is_no_better_than_the_bound(self) -> None:
-        """Where a scenario sets its floor itself."""
+        """Only for a scenario that sets its own floor."""
         environment = self.make(text=not self.make().layout.size)
         play(environment, Draws(environment, 0), self.seeds[0])
         floor = environment.floor()
         assert floor is None or self._at_most(floor, environment.bound())
 
     def test_step_limit_truncates_and_score_and_bound_cover_the_prefix(self) -> None:
-        """Every agent against the bound of what was played, at half an episode."""
+        """Every agent against the bound of the part that was played, at half an episode."""
         unlimited = self.make()
         whole = play(unlimited, Draws(unlimited, 0), self.seeds[0])
         limit = max(1, len(whole) // 2)
@@ -139,7 +139,7 @@ class ScoreConformance(ScenarioCase):
             assert self._at_most(played.score, played.bound), played
 
     def test_verdict_after_a_single_step_does_not_fail(self) -> None:
-        """Also while warming up, where nothing has been scored yet."""
+        """Not even during the warm-up, when nothing has been scored yet."""
         environment = self.make(max_episode_steps=1)
         play(environment, Draws(environment, 0), self.seeds[0])
         assert isinstance(environment.verdict().score, float)
@@ -162,7 +162,7 @@ class ScoreConformance(ScenarioCase):
 
     @staticmethod
     def _bound(environment: Environment, seed: int, known: dict[tuple[int, int], float]) -> float:
-        """The bound of the task's steps so far, computed once: it may be costly."""
+        """The bound of the task's steps so far, computed once because it may be costly."""
         key = seed, environment.progress()
         if key not in known:
             known[key] = environment.bound()

@@ -1,4 +1,4 @@
-"""Spaces and functions that searchers are tested on: what real ones have, on a small scale."""
+"""Spaces and functions for testing searchers, with the features of real ones on a small scale."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENGINE = SearchSpace(
         ForbiddenAbove("max_num_seqs", "max_num_batched_tokens"),
     ),
 )
-"""Conditions two levels deep, both kinds of rules, every kind of dimension."""
+"""A space with conditions two levels deep, both kinds of rules and every kind of dimension."""
 
 BOWL = SearchSpace(
     "bowl",
@@ -37,7 +37,7 @@ SWITCHES = SearchSpace(
     1,
     (Categorical("mode", ("slow", "fast"), default="slow"), Int("level", 0, 3, default=0)),
 )
-"""Eight configurations, so that a search comes to their end."""
+"""A space of eight configurations, so that a search exhausts it."""
 
 
 def bowl(configuration: Configuration) -> float:

@@ -1,4 +1,4 @@
-"""What every searcher must keep."""
+"""The contract of every searcher."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ PENALTY = 1000.0
 
 
 class SearcherConformance:
-    """All that a searcher must keep: ``class TestMine(SearcherConformance): searcher = "mine"``."""
+    """Tests the contract of a searcher: ``class TestMine(SearcherConformance): searcher = "mine"``."""
 
     searcher: ClassVar[str]
     """The name it is registered under."""
 
     beats_random: ClassVar[bool] = True
-    """Whether it learns from what it is told."""
+    """Whether it learns from the losses that it is given."""
 
     seeds: ClassVar[range] = range(10)
-    """Of the searches that are compared with random ones."""
+    """The number of searches compared with random ones."""
 
     def make(self, space: SearchSpace, seed: int = 0) -> Searcher:
         """Makes the searcher."""
         return make_searcher(self.searcher, space, BUDGETS, seed)
 
     def test_proposes_only_valid_configurations_and_budgets(self) -> None:
-        """Also where some are told as failures, and with several open at a time."""
+        """Also if some fail, and with several open at a time."""
         for proposal, _ in explore(self.make(ENGINE), 40):
             assert ENGINE.canonical(proposal.configuration) == proposal.configuration
             assert [type(value) for value in proposal.configuration.values()] == [
@@ -46,7 +46,7 @@ class SearcherConformance:
             assert proposal.budget in BUDGETS
 
     def test_does_not_repeat_itself_in_a_large_space(self) -> None:
-        """With the full budget, that is: a smaller one is there to be followed by a larger one."""
+        """At the full budget: a configuration may return with a larger budget after a smaller one."""
         full = [
             canonical_text(proposal.configuration)
             for proposal, _ in explore(self.make(BOWL), 40, bowl)
@@ -55,7 +55,7 @@ class SearcherConformance:
         assert len(set(full)) == len(full)
 
     def test_equal_seeds_propose_equally_in_any_process(self) -> None:
-        """Different hashes of strings, as every process has them, make no difference."""
+        """String hashes, which differ between processes, make no difference."""
         expected = [written(proposal) for proposal, _ in explore(self.make(ENGINE, 7), 25)]
         assert in_fresh_process(self.searcher, 7, 25) == expected
 
@@ -67,7 +67,7 @@ class SearcherConformance:
         assert one != other
 
     def test_leaves_global_random_numbers_alone(self) -> None:
-        """Whoever seeded them relies on them."""
+        """Whoever seeded them relies on their state."""
         import random
 
         import numpy as np
@@ -81,7 +81,7 @@ class SearcherConformance:
         assert drawn == (random.random(), float(np.random.random()))
 
     def test_repeated_history_goes_on_as_the_original(self) -> None:
-        """A study that was killed asks and tells again as its journal says, with proposals open."""
+        """A killed study repeats its journal's asks and tells, including open proposals."""
         original = self.make(ENGINE, 3)
         history = explore(original, 20)
         again = self.make(ENGINE, 3)
@@ -91,14 +91,14 @@ class SearcherConformance:
             assert following == expected
 
     def test_learns_of_what_others_proposed(self) -> None:
-        """A study's first trial are the defaults."""
+        """A study's first trial uses the defaults."""
         searcher = self.make(ENGINE)
         searcher.tell(Proposal(ENGINE.default, BUDGETS[-1]), 1.0)
         for proposal, _ in explore(searcher, 15):
             assert ENGINE.canonical(proposal.configuration) == proposal.configuration
 
     def test_proposes_on_while_nothing_is_told(self) -> None:
-        """Many trials at a time, or none that succeeds: there is always something to try."""
+        """With many trials at a time, or none that succeeds, there is always something to try."""
         searcher = self.make(ENGINE)
         found = [searcher.ask() for _ in range(30)]
         assert all(
@@ -107,11 +107,11 @@ class SearcherConformance:
         )
 
     def test_goes_on_when_everything_fails(self) -> None:
-        """Equal losses teach nothing, and stop nothing."""
+        """Equal losses teach nothing, but do not stop the search."""
         assert len(explore(self.make(ENGINE), 30, lambda configuration: PENALTY)) == 30
 
     def test_comes_to_the_end_of_a_small_space(self) -> None:
-        """It says that nothing is left, or repeats itself; it neither raises nor hangs."""
+        """It says that nothing is left, or repeats itself, but neither raises nor hangs."""
         found = {canonical_text(proposal.configuration) for proposal, _ in explore(self.make(SWITCHES), 60)}
         assert found <= {canonical_text(one) for one in map(SWITCHES.canonical, _all_switches())}
         assert len(found) >= 4
@@ -119,7 +119,7 @@ class SearcherConformance:
     def test_beats_random_search_on_average(self) -> None:
         """On a bowl, half of the time with losses below 0: mean logarithm of the best loss at equal budget.
 
-        One that does not learn is only to be as good, within three standard errors of the difference.
+        A searcher that does not learn need only be as good, within three standard errors of the difference.
         """
         own = [best_of(self.make(BOWL, seed), shift=-100.0 * (seed % 2)) for seed in self.seeds]
         random = [best_of(make_searcher("random", BOWL, BUDGETS, seed)) for seed in range(40)]
@@ -130,7 +130,7 @@ class SearcherConformance:
 def explore(
     searcher: Searcher, proposals: int, loss: Callable[[Configuration], float] | None = None
 ) -> list[tuple[Proposal, float]]:
-    """Asks and tells, up to three proposals open at a time, told in another order than asked."""
+    """Asks and tells with up to three open proposals, telling in a different order than asking."""
     found: list[tuple[Proposal, float]] = []
     waiting: list[tuple[Proposal, float]] = []
     for number in range(proposals):
@@ -146,7 +146,7 @@ def explore(
 
 
 def best_of(searcher: Searcher, shift: float = 0.0, full_measurements: int = 20) -> float:
-    """log10 of the best loss of a full measurement after spending the budget of so many."""
+    """log10 of the best fully measured loss after spending the budget of that many full measurements."""
     best, spent = math.inf, 0
     while spent < full_measurements * BUDGETS[-1]:
         proposal = searcher.ask()
@@ -165,7 +165,7 @@ def written(proposal: Proposal) -> list[Any]:
 
 
 def in_fresh_process(searcher: str, seed: int, proposals: int) -> list[Any]:
-    """What `explore` finds in another interpreter, whose hashes of strings differ."""
+    """The result of `explore` in another interpreter, whose string hashes differ."""
     code = (
         "import json, sys; from infraray.testing.searcher import *; "
         "name, seed, count = json.loads(sys.argv[1]); "

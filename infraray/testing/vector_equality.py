@@ -1,4 +1,4 @@
-"""The vector environment against the single one."""
+"""Tests of the vector environment against the single one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws
 
 TOLERANCE = 1e-9
-"""Relative and absolute: sums may be taken in another order."""
+"""Relative and absolute: sums may be taken in a different order."""
 
 
 MOST_STEPS = 2000
 
 
 class VectorConformance(ScenarioCase):
-    """The vector environment plays what the single one plays; a scenario that has none says so."""
+    """The vector environment plays what the single one plays, unless the scenario declares that it has none."""
 
     def make_vector(self, **options: Any) -> Any:
-        """The vector environment for all of ``seeds``; None where the scenario has none, which is checked."""
+        """The vector environment for all of ``seeds``; None if the scenario has none, which is checked."""
         if self.registration().vector_entry_point is None:
             with pytest.raises(InfrarayError, match="has no vector environment"):
                 infraray.make_vector(self.scenario, len(self.seeds))
@@ -62,7 +62,7 @@ class VectorConformance(ScenarioCase):
     def test_vector_starts_new_tasks_as_gymnasium_says(self, mode: AutoresetMode) -> None:
         """In each autoreset mode it does what Gymnasium's own vector environment of single ones does.
 
-        Some rows are reset on the way, so that they are not at the same step.
+        Some rows are reset along the way, so that they are at different steps.
         """
         vector = self.make_vector(autoreset_mode=mode)
         if vector is None:
@@ -106,7 +106,7 @@ class VectorConformance(ScenarioCase):
         assert_equal(np.isfinite(info["final_info"]["score"]), ended)
 
     def test_vector_can_be_reset_and_played_again(self) -> None:
-        """With one number as seed, which stands for that one and the following."""
+        """With a single seed, which stands for itself and the following ones."""
         vector = self.make_vector()
         if vector is None:
             return
@@ -118,7 +118,7 @@ class VectorConformance(ScenarioCase):
         assert not np.array_equal(first, other)
 
     def test_vector_refuses_what_is_no_action(self) -> None:
-        """One clear line in place of a wrong index."""
+        """With one clear line instead of a wrong index."""
         vector = self.make_vector()
         if vector is None:
             return
@@ -134,5 +134,5 @@ class VectorConformance(ScenarioCase):
 
 
 def assert_equal(actual: Any, expected: Any) -> None:
-    """Numbers are the same up to `TOLERANCE`."""
+    """Asserts that numbers agree up to `TOLERANCE`."""
     np.testing.assert_allclose(actual, expected, rtol=TOLERANCE, atol=TOLERANCE)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.alone
         ("cut", "closed", "closed the connection after|reset"),
         ("hang", "timeout", r"no end within 0.4 s \(request_timeout_s\)"),
         ("broken_json", "malformed", "no JSON: "),
-        ("no_event", "malformed", "the event '17' is no object"),
+        ("no_event", "malformed", "the event '17' is not an object"),
         ("no_http", "malformed", "begins with b'SSH-2.0-OpenSSH_9.6"),
         ("bad_chunk", "malformed", "chunk of size b'zz'"),
         ("negative_chunk", "malformed", "chunk of size b'-6'"),
@@ -88,7 +88,7 @@ def test_an_output_that_ends_early_or_goes_on_is_no_success() -> None:
         exchanges = play(server, requests, concurrency=1, closed_loop=True)
     responses = read(exchanges, requests)
     assert [response.failure for response in responses] == [None, "wrong_length", "wrong_length", None]
-    assert responses[1].reason == "3 output tokens, asked were 6"
+    assert responses[1].reason == "3 output tokens instead of 6"
     # Without ignore_eos a model may end when it likes; it may never go on.
     free = [
         read_response(exchange, one, lambda text: len(text.split()), False)

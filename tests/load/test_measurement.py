@@ -71,7 +71,7 @@ def test_an_honest_server_gives_no_warning_about_its_counts(tokenizer: ModelToke
             Reply(usage={"prompt_tokens": 40, "completion_tokens": 10}, tokens=5),
             "hold 50% of the tokens that the server",
         ),
-        (Reply(usage={"prompt_tokens": 1, "completion_tokens": 10}), "the server counts 4 prompts otherwise than"),
+        (Reply(usage={"prompt_tokens": 1, "completion_tokens": 10}), "the server counts 4 prompts differently from"),
         (Reply(trouble="no_usage"), "4 answers came without usage"),
         (Reply(trouble="429"), "4 of 4 requests failed: 4 refused; the first: HTTP 429: "),
         (Reply(tokens=3), "4 of 4 requests failed: 4 wrong_length"),

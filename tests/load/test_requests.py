@@ -220,7 +220,7 @@ def test_requests_are_drawn_from_longbench_without_repetition(tokenizer: ModelTo
 def test_too_few_or_too_short_documents_are_one_line(tokenizer: ModelTokenizer, tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text(json.dumps([sample(number) for number in range(5)] + [sample(9, context="short")]))
-    with pytest.raises(InfrarayError, match=r"num_requests=16: LongBench v2 in .* give 5 prompts .* needed are 18"):
+    with pytest.raises(InfrarayError, match=r"num_requests=16: LongBench v2 in .* give 5 prompts .* but 18 are needed"):
         make_requests(workload(input_tokens=400), 21, tokenizer, path)
 
 
@@ -228,10 +228,10 @@ def test_too_few_or_too_short_documents_are_one_line(tokenizer: ModelTokenizer, 
     ("content", "said"),
     [
         ("[{", "cannot be read"),
-        ('{"a": 1}', "holds no list of samples"),
+        ('{"a": 1}', "does not hold a list of samples"),
         ("[17]", "sample 1 is not an object"),
-        (json.dumps([{**sample(1), "context": None}]), "sample 1: context is missing or not a text"),
-        (json.dumps([{"_id": "1"}]), "sample 1: domain is missing or not a text"),
+        (json.dumps([{**sample(1), "context": None}]), "sample 1: context is missing or not a string"),
+        (json.dumps([{"_id": "1"}]), "sample 1: domain is missing or not a string"),
     ],
 )
 def test_a_broken_longbench_is_one_line(content: str, said: str, tmp_path: Path) -> None:

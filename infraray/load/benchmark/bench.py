@@ -1,4 +1,4 @@
-"""Measures an OpenAI-compatible server that runs, wherever and whatever it is."""
+"""Measures any running OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from infraray.load.tokenizer import ModelTokenizer, TokenCounter, find_tokenizer
 from infraray.load.workloads import Workload
 
 BENCH: dict[str, Any] = {"output_tokens": 128, "traffic": [{"concurrency": 8}]}
-"""What is sent where nothing is said; the rest is as in `Workload`."""
+"""The default load; everything else is as in `Workload`."""
 
 Watching = Callable[[str, int], AbstractContextManager[Ended]]
-"""Told of a traffic's label and number of requests; what it returns is told of each request that ended."""
+"""Called with a traffic's label and number of requests; what it yields is called for each finished request."""
 
 
 def bench(
@@ -36,21 +36,21 @@ def bench(
 ) -> Benchmark:
     """Measures a server under a workload.
 
-    Each traffic has prompts of its own, warm-up included: a server may have kept what it computed of others.
+    Each traffic has its own prompts, including the warm-up, since a server may have cached what it computed for others.
 
     Args:
         base_url: such as ``http://host:8000/v1``.
-        workload: what is sent and how; 64 requests, 8 at a time, without one.
-        model: the name by which the server knows it; the first that it lists without one.
-        tokenizer: a folder or a name on the Hugging Face hub; what the model was loaded from without one. Where that
-            is not on this machine, the lengths of prompts are estimated from the server's own counts.
-        api_key_env: the variable that holds the server's key; where it is not set, none is sent.
-        seed: of prompts, lengths and arrival times.
-        watching: stands around the load of each traffic.
+        workload: what is sent and how; by default 64 requests, 8 at a time.
+        model: the name under which the server serves it; by default the first one it lists.
+        tokenizer: a folder or a name on the Hugging Face hub; by default what the model was loaded from. If that is
+            not on this machine, prompt lengths are estimated from the server's own counts.
+        api_key_env: the variable that holds the server's key; if it is not set, no key is sent.
+        seed: determines prompts, lengths and arrival times.
+        watching: a context manager around the load of each traffic.
 
     Raises:
-        InfrarayError: the URL is none, no server answers there, it refuses our key or has no such model, or does not
-            take a first request.
+        InfrarayError: the URL is invalid, no server answers there, it refuses our key or has no such model, or it
+            rejects a first request.
     """
     workload = Workload.parse("bench", BENCH) if workload is None else workload
     started_at = datetime.now(UTC)
@@ -95,10 +95,10 @@ def bench(
 
 
 def _tokenizer(given: str | None, served: ServedModel) -> ModelTokenizer | None:
-    """The tokenizer that was given, or the model's own where this machine has it; None where it does not.
+    """The given tokenizer, or else the model's own; None if this machine does not have it.
 
     Raises:
-        InfrarayError: what was given is none.
+        InfrarayError: the given one is not a tokenizer.
     """
     if given is not None:
         return find_tokenizer(given)

@@ -1,4 +1,4 @@
-"""Token counts where the model's tokenizer is not at hand: by characters, as the server's own counts suggest."""
+"""Token counts estimated from characters and the server's own counts, for when the model's tokenizer is missing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from infraray.load.workloads import Endpoint
 
 CHARACTERS_PER_TOKEN = 4.5
-"""Of English, where the server counts nothing."""
+"""For English, used if the server reports no counts."""
 
 
 @dataclass(frozen=True)
 class EstimatedTokenizer:
-    """Counts about as the server does: good for prompts of about the asked length, not for checking it.
+    """Counts roughly as the server does: good enough to size prompts, not to check the server.
 
     Args:
-        characters_per_token: of English text.
+        characters_per_token: characters per token of English text.
         template_tokens: what the chat template adds to a prompt.
     """
 
@@ -26,13 +26,13 @@ class EstimatedTokenizer:
 
     @property
     def sha256(self) -> str:
-        """What it is, in place of a digest: nothing is stored by it."""
+        """A description instead of a digest, since nothing is stored under it."""
         return repr(self)
 
     def count_text(self, text: str) -> int:
-        """Tokens of a plain text, about."""
+        """Approximate number of tokens of a plain text."""
         return round(len(text) / self.characters_per_token)
 
     def count_prompt(self, text: str, endpoint: Endpoint) -> int:
-        """Tokens of a prompt, about."""
+        """Approximate number of tokens of a prompt."""
         return self.template_tokens + self.count_text(text)

@@ -1,4 +1,4 @@
-"""A first request, by itself: what a server does not take is told before a load of it fails."""
+"""A single first request, which reveals what a server rejects before a whole load of it fails."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _SHORT = 200
 """Characters of the shorter prompt."""
 
 _FATAL = ("unreachable", "refused", "closed", "malformed", "timeout", "server_error")
-"""Failures that every request would share; what is wrong with an answer is the measurement's to tell."""
+"""Failures that every request would share; other faults of an answer are left to the measurement."""
 
 
 @dataclass
 class Probe:
-    """Asks a server one request at a time.
+    """Sends a server one request at a time.
 
     Args:
-        base_url: for errors.
+        base_url: the URL, for error messages.
         target: the server's endpoint.
-        model: the name of the model there.
-        workload: how it will be asked.
-        api_key_env: the variable of the key, for errors.
-        output_limit: the server's name for the most tokens of an answer; changed where it wants the other one.
+        model: the server's name for the model.
+        workload: the form of the requests.
+        api_key_env: the key's variable, for error messages.
+        output_limit: the server's parameter for the maximum number of output tokens; switched if it expects the other
+            one.
     """
 
     base_url: str
@@ -44,10 +45,10 @@ class Probe:
     output_limit: OutputLimit = "max_tokens"
 
     def ask(self, number: int, characters: int) -> Response:
-        """The answer to a prompt of so many characters, another one for each ``number``.
+        """The answer to a prompt of that many characters, a different one for each ``number``.
 
         Raises:
-            InfrarayError: the server does not take the request, and so takes none.
+            InfrarayError: the server rejects the request, and would reject all of them.
         """
         prompt = write_document((0x9A0BE, number), characters // 2)[:characters]
         request = Request(prompt, 0, _OUTPUT_TOKENS, "probe")
@@ -62,12 +63,12 @@ class Probe:
         return response
 
     def estimate_tokenizer(self) -> EstimatedTokenizer:
-        """What a token is here in characters, as far as two prompts tell.
+        """Estimates characters per token from the counts of two prompts.
 
         Raises:
             InfrarayError: see `ask`.
         """
-        # Fewer tokens than the load's prompts have: a token of English has more than three characters.
+        # Fewer tokens than the load's prompts have, as an English token has more than three characters.
         long = max(2 * _SHORT, min(4000, 3 * self.workload.input_tokens))
         counts = [self.ask(number, characters).prompt_tokens for number, characters in enumerate((_SHORT, long))]
         short_tokens, long_tokens = counts

@@ -1,7 +1,7 @@
-"""A bar at the terminal, drawn by the thread that measures.
+"""A progress bar in the terminal, drawn by the measuring thread.
 
-A thread of its own would take turns with it for milliseconds at a time (the interpreter's lock), and so would a
-library's bar. A line of text takes some 20 microseconds a quarter of a second, and none where the terminal is stopped.
+A separate thread, such as a library's bar uses, would hold the interpreter's lock for milliseconds at a time. Drawing
+a line takes some 20 microseconds every quarter of a second, and nothing while the terminal is stopped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WIDTH = 30
 
 @contextmanager
 def load_bar(label: str, requests: int) -> Iterator[Ended]:
-    """Shows on standard error how many requests of a load have ended, and failed; without a terminal only its name."""
+    """Shows on standard error how many requests have ended and failed; without a terminal, only the load's name."""
     if not sys.stderr.isatty():
         print(f"{label}: {requests} requests", file=sys.stderr)
         yield lambda exchange: None
@@ -34,7 +34,7 @@ def load_bar(label: str, requests: int) -> Iterator[Ended]:
         done = ended * _WIDTH // max(1, requests)
         failures = f", {failed} failed" if failed else ""
         bar = f"[{'=' * done}{' ' * (_WIDTH - done)}] {ended}/{requests}{failures}  {label}"
-        # A line that is wrapped cannot be drawn over.
+        # A wrapped line cannot be overwritten.
         sys.stderr.write(f"\r{bar[: shutil.get_terminal_size().columns - 1]}\x1b[K")
         sys.stderr.flush()
 

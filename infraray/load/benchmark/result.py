@@ -1,4 +1,4 @@
-"""What a benchmark measured, as a value and as a file."""
+"""The result of a benchmark, as a value and as a file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FORMATS = (".json", ".csv")
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A server's figures under a workload.
+    """A server's metrics under a workload.
 
     Args:
-        base_url: the server's.
-        model: the name by which it was asked for it.
-        tokenizer: the folder of the tokenizer that counted; None where lengths are estimated.
-        seed: of prompts, lengths and arrival times.
-        started_at: when it began.
+        base_url: the server's URL.
+        model: the model's name in the requests.
+        tokenizer: the folder of the tokenizer used for counting; None if lengths are estimated.
+        seed: the seed of prompts, lengths and arrival times.
+        started_at: when it started.
         workload: what was sent and how.
-        traffics: what each traffic of the workload measured, in its order.
+        traffics: the measurement of each traffic, in the workload's order.
     """
 
     base_url: str
@@ -45,11 +45,11 @@ class Benchmark:
 
     @property
     def failed(self) -> int:
-        """How many requests failed."""
+        """The number of failed requests."""
         return sum(one.metrics.requests - one.metrics.completed for one in self.traffics)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values, each request with its times in s; what is not a number is null."""
+        """The result as plain values, each request with its times in s; non-finite numbers become null."""
         written: dict[str, Any] = plain(
             {
                 "infraray_version": __version__,
@@ -65,7 +65,7 @@ class Benchmark:
         return written
 
     def rows(self) -> list[dict[str, Any]]:
-        """The figures of each traffic in one flat row."""
+        """The metrics of each traffic as one flat row."""
         return [
             {
                 "base_url": self.base_url,
@@ -78,7 +78,7 @@ class Benchmark:
         ]
 
     def save(self, path: Path) -> None:
-        """Writes a file: all of it as JSON, or as CSV a row for each traffic, by the name's end.
+        """Writes a file in the format of its suffix: everything as JSON, or one row per traffic as CSV.
 
         Raises:
             InfrarayError: see `check_out`, or the file cannot be written.
@@ -98,17 +98,17 @@ class Benchmark:
 
 
 def check_out(path: Path) -> None:
-    """Refuses a file that could not be written, before anything is measured for it.
+    """Rejects a file that could not be written, before anything is measured.
 
     Raises:
-        InfrarayError: its name ends in none of `FORMATS`, there is no such folder, or it may not be written.
+        InfrarayError: its suffix is not in `FORMATS`, its folder does not exist, or it is not writable.
     """
     if path.suffix not in FORMATS:
         raise InfrarayError(f"--out {path}: must end in {' or '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise InfrarayError(f"--out {path}: there is no folder {path.parent}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InfrarayError(f"--out {path}: may not be written")
+        raise InfrarayError(f"--out {path}: is not writable")
 
 
 def _told(one: TrafficMeasurement) -> dict[str, Any]:

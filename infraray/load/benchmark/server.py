@@ -1,4 +1,4 @@
-"""What a server tells before it is measured: which models it serves, and whether it takes our key."""
+"""What a server reports before it is measured: the models it serves, and whether it accepts our key."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PATIENCE_S = 10.0
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model as a server names it.
+    """A model as listed by a server.
 
     Args:
-        name: by which it is asked for.
-        root: what it was loaded from, a folder or a name on the hub, where the server tells; or its name.
+        name: the name used in requests.
+        root: what it was loaded from, a folder or a name on the hub; its name if the server does not say.
     """
 
     name: str
@@ -32,10 +32,10 @@ class ServedModel:
 
 
 def read_key(api_key_env: str) -> str | None:
-    """The key in an environment variable; None where it is not set.
+    """The key in an environment variable; None if it is not set.
 
     Raises:
-        InfrarayError: what it holds is no key.
+        InfrarayError: its value cannot be a key.
     """
     key = os.environ.get(api_key_env) or None
     if key is not None and (fault := key_fault(key)) is not None:
@@ -44,12 +44,12 @@ def read_key(api_key_env: str) -> str | None:
 
 
 def find_model(base_url: str, model: str | None, api_key_env: str) -> ServedModel:
-    """The model of a name, or the first that the server lists.
+    """Finds a model by name, or the first that the server lists.
 
-    A server that lists none is asked for the model by its name.
+    If the server lists none, requests use the given name.
 
     Raises:
-        InfrarayError: no server answers, it refuses our key, or serves no such model.
+        InfrarayError: no server answers, it refuses our key, or it does not serve the model.
     """
     served = _list_models(base_url, api_key_env, needed=model is None)
     if model is None and not served:
@@ -65,7 +65,7 @@ def _list_models(base_url: str, api_key_env: str, needed: bool) -> dict[str, Ser
     """The models by name, in the server's order.
 
     Raises:
-        InfrarayError: no server answers, it refuses our key, or has no list and one is ``needed``.
+        InfrarayError: no server answers, it refuses our key, or it has no list although one is ``needed``.
     """
     url = f"{base_url.rstrip('/')}/models"
     key = read_key(api_key_env)
@@ -81,7 +81,7 @@ def _list_models(base_url: str, api_key_env: str, needed: bool) -> dict[str, Ser
             return {}
         raise InfrarayError(f"{url}: HTTP {error.code}{_hint(base_url, error)}") from None
     except (ValueError, RecursionError, HTTPException):
-        raise InfrarayError(f"{url}: no list of models but something else; is this an OpenAI-compatible API?") from None
+        raise InfrarayError(f"{url}: the answer is not a list of models; is this an OpenAI-compatible API?") from None
     except OSError as error:
         cause = getattr(error, "reason", error)
         said = " ".join(str(cause).split())
@@ -96,7 +96,7 @@ def _list_models(base_url: str, api_key_env: str, needed: bool) -> dict[str, Ser
 
 
 def key_refused(base_url: str, api_key_env: str, status: int) -> str:
-    """What to do about a server that wants another key, or one at all."""
+    """The advice for a server that wants a different key, or any key at all."""
     if read_key(api_key_env) is not None:
         return f"{base_url}: refuses the key in {api_key_env} (HTTP {status}); export a valid one"
     return (
@@ -106,7 +106,7 @@ def key_refused(base_url: str, api_key_env: str, status: int) -> str:
 
 
 def _hint(base_url: str, error: urllib.error.HTTPError) -> str:
-    """What may be wrong with a base URL at which there is no list of models."""
+    """A guess at what is wrong with a base URL that has no list of models."""
     if error.headers.get("Location"):
         return f", moved to {error.headers['Location']}; give that URL without /models"
     if error.code == 404 and not base_url.rstrip("/").endswith("/v1"):
@@ -115,11 +115,11 @@ def _hint(base_url: str, error: urllib.error.HTTPError) -> str:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The load would not follow either."""
+    """Refuses redirects, as the load would not follow them either."""
 
     def redirect_request(self, *_: Any) -> None:
         """Refuses."""
 
 
-# No proxy: the load takes none.
+# No proxy, since the load does not use one.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())

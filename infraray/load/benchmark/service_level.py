@@ -1,4 +1,4 @@
-"""A service level as a person writes it: ``ttft=200ms,tpot=50ms``."""
+"""A service level in its written form: ``ttft=200ms,tpot=50ms``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _UNITS = {"ms": 1e-3, "s": 1.0}
 
 
 def read_service_level(text: str) -> dict[str, float]:
-    """The fields of a `ServiceLevel` that a text sets, in s.
+    """Reads the fields of a `ServiceLevel`, in s.
 
     Raises:
-        InfrarayError: it names no latency that is known, or a time without its unit.
+        InfrarayError: it names an unknown latency, or a time without a unit.
     """
     found: dict[str, float] = {}
     for part in text.split(","):

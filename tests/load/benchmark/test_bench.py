@@ -172,7 +172,7 @@ def test_a_server_that_speaks_something_else_is_one_line(words: str) -> None:
                 connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
 
         greeted = beside.submit(greet)
-        with pytest.raises(InfrarayError, match=r"no list of models but something else; is this an OpenAI-compatible"):
+        with pytest.raises(InfrarayError, match=r"the answer is not a list of models; is this an OpenAI-compatible"):
             bench(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", workload(), tokenizer=words)
         greeted.result()
 
