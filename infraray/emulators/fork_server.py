@@ -1,8 +1,8 @@
-"""This process's handle on the fork server that its networks are forked from.
+"""This process's handle on the fork server from which its networks are forked.
 
 It is a fresh process, not a fork of this one: small, with one thread, and started once. It ends when this one
-does. Networks are not forked from here because what ends with its parent (PR_SET_PDEATHSIG) ends with the
-*thread* that forked it, and because nobody may fork from a process with threads.
+does. Networks are not forked from here because a child that ends with its parent (PR_SET_PDEATHSIG) ends with the
+*thread* that forked it, and because forking a process with threads is unsafe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INSIDE = Path(__file__).with_name("inside")
 
 
 class ForkServer:
-    """Started with the first network."""
+    """The fork server, started with the first network."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,14 +32,14 @@ class ForkServer:
 
     @property
     def pid(self) -> int | None:
-        """The process, if it was started."""
+        """The process id, if it was started."""
         return None if self._process is None else self._process.pid
 
     def fork(self, stream: socket.socket) -> None:
-        """Forks a child that will talk over ``stream``'s other end.
+        """Forks a child that talks over the other end of ``stream``.
 
         Raises:
-            OSError: not even a new fork server takes it.
+            OSError: even a new fork server does not accept it.
         """
         with self._lock:
             if self._control is not None:
@@ -65,14 +65,14 @@ class ForkServer:
             )
 
     def _stop(self) -> None:
-        """Ends it and all its networks."""
+        """Ends the fork server and all its networks."""
         if self._control is not None and self._process is not None:
             self._control.close()
             self._process.wait(END_S)
         self._control = self._process = None
 
     def _forget(self) -> None:
-        """In a fork of this process: the fork server is the parent's, and must see when that ends."""
+        """In a fork of this process: the fork server belongs to the parent and must notice when that ends."""
         if self._control is not None and self._process is not None:
             self._control.close()
             self._process.returncode = 0  # not ours to wait for

@@ -1,9 +1,9 @@
-"""A live network in namespaces of its own: needs no root, meets no other network, leaves nothing behind.
+"""A live network in its own namespaces: it needs no root, is separate from all others and leaves nothing behind.
 
 A fork server forks a child for each network (`infraray.emulators.inside`). The child makes new user, mount,
-pid, network, ipc, uts and cgroup namespaces, and Mininet builds the network in them. The child ends when it is
-killed, and when any process between it and this one ends, and with it ends all that is in its namespaces. No
-name is ever taken on the host, so kill -9 of anything leaves nothing there.
+pid, network, ipc, uts and cgroup namespaces, and Mininet builds the network in them. The child ends when it is killed
+or any process between it and this one ends, and everything in its namespaces ends with it. No name is ever taken on
+the host, so kill -9 of anything leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -32,36 +32,36 @@ from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.isolation import Limits, memory_group
 
 BUILD_S = 60.0
-"""What building may take, also the largest topology on a computer that is very busy."""
+"""Time that building may take, for the largest topology on a very busy computer."""
 
 ANSWER_S = 30.0
-"""What an answer may take beside building and commands."""
+"""Time that an answer may take in addition to building and commands."""
 
 APPLY_S = 20.0
-"""What each of our own commands may take."""
+"""Time that each of our own commands may take."""
 
 FLOWMESH_S = 300.0
-"""What measuring the flows of the largest network may take beside that, on a computer that is very busy."""
+"""Additional time for measuring the flows of the largest network on a very busy computer."""
 
 END_S = 10.0
 
 
 class NamespaceNetwork:
-    """A network, live when the constructor returns, and whole when it is configured.
+    """A network that is live when the constructor returns, and fully connected once it is configured.
 
     See `infraray.emulators.network.Network`.
 
-    A context manager, which closes it. A network that hangs, or whose child is killed, is lost: every method
-    then says so in an `InfrarayError`; make another one.
+    As a context manager it closes itself. A network that hangs, or whose child is killed, is lost: every method then
+    raises an `InfrarayError` that says so; make another one.
 
     Args:
         topology: its plan.
-        limits: of each command that is run.
-        configured: whether it is configured at once. Otherwise only machines and cables are made, and
-            `configure` is to be called before anything else.
+        limits: the limits of each command.
+        configured: whether to configure it at once. Otherwise only machines and cables are made, and `configure` must
+            be called before anything else.
 
     Raises:
-        InfrarayError: this machine cannot (see `infraray.emulators.problem`), or it took too long.
+        InfrarayError: this machine cannot emulate networks (see `infraray.emulators.problem`), or it took too long.
     """
 
     def __init__(self, topology: Topology, limits: Limits | None = None, configured: bool = True) -> None:
@@ -91,10 +91,10 @@ class NamespaceNetwork:
             raise InfrarayError(f"the network was not built: {reason}") from None
 
     def configure(self, topology: Topology) -> None:
-        """Numbers and names what was built, once; the network is then whole.
+        """Assigns addresses and names, once; the network is then fully connected.
 
         Args:
-            topology: one of the same shape as was built.
+            topology: one of the same shape as the built one.
 
         Raises:
             InfrarayError: the kernel refuses, or the network is lost.
@@ -103,13 +103,13 @@ class NamespaceNetwork:
         try:
             self._ask(_configure(topology), BUILD_S)
         except InfrarayError as error:
-            raise self._lose(str(error)) from None  # neither the one nor the other
+            raise self._lose(str(error)) from None  # neither built nor configured
 
     def pingmesh(self) -> NDArray[np.bool_]:
         """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True.
 
-        A pair reaches where the request comes to the target itself, at the address `Topology.target`, and the
-        reply comes back. False is certain, see `infraray.emulators.inside.pingmesh`.
+        A pair is connected if the request reaches the target itself, at the address `Topology.target`, and the reply
+        comes back. False is certain; see `infraray.emulators.inside.pingmesh`.
 
         Raises:
             InfrarayError: the computer is too busy to tell, or the network is lost.
@@ -117,7 +117,7 @@ class NamespaceNetwork:
         return _table(self._ask({"do": "pingmesh"}))
 
     def flowmesh(self) -> NDArray[np.bool_]:
-        """Which ordered pairs carry everything, see `infraray.emulators.inside.flowmesh`.
+        """Which ordered pairs carry all traffic; see `infraray.emulators.inside.flowmesh`.
 
         Raises:
             InfrarayError: the computer is too busy to tell, or the network is lost.
@@ -125,11 +125,11 @@ class NamespaceNetwork:
         return _table(self._ask({"do": "flowmesh"}, FLOWMESH_S))
 
     def run(self, machine: str, command: str) -> CommandResult:
-        """Runs what an agent wrote in a machine's network, isolated by `infraray.isolation` in everything else.
+        """Runs an agent's command in a machine's network, isolated by `infraray.isolation` in all other respects.
 
         Raises:
             InvalidAction: no such machine, or the text cannot be a command.
-            InfrarayError: it cannot be isolated here, and was not run; or the network is lost.
+            InfrarayError: it cannot be isolated here and was not run, or the network is lost.
         """
         if machine not in self.topology.machines:
             raise InvalidAction(self._unknown(machine))
@@ -144,10 +144,10 @@ class NamespaceNetwork:
                 group.close()
 
     def apply(self, machine: str, commands: Sequence[str]) -> None:
-        """Runs our own shell commands on a machine, in order and not isolated.
+        """Runs our own shell commands on a machine, in order and without isolation.
 
         Raises:
-            InfrarayError: no such machine; a command fails, with what it printed; the network is lost.
+            InfrarayError: no such machine; a command failed (with its output); the network is lost.
         """
         if machine not in self.topology.machines:
             raise InfrarayError(self._unknown(machine))
@@ -155,7 +155,7 @@ class NamespaceNetwork:
         self._ask(request, APPLY_S * len(commands))
 
     def snapshot(self) -> Mapping[str, Mapping[str, Any]]:
-        """Each machine's configuration, as `infraray.emulators.inside.configuration` reads it.
+        """Each machine's configuration as read by `infraray.emulators.inside.configuration`.
 
         Raises:
             InfrarayError: the network is lost.
@@ -164,18 +164,18 @@ class NamespaceNetwork:
         return found
 
     def close(self) -> None:
-        """Ends the network; no process of it is left when it returns. May be called twice."""
+        """Ends the network; none of its processes is left when this returns. May be called twice."""
         self._lost = self._lost or "it was closed"
         self._end()
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still running."""
         return self._end.alive and not select.select([self._process], [], [], 0)[0]
 
     @property
     def pid(self) -> int:
-        """The first process in its namespaces, as the host numbers it; -1 when that has ended."""
+        """The host's id of the first process in its namespaces; -1 if that has ended."""
         if not self.alive:
             return -1
         lines = Path(f"/proc/self/fdinfo/{self._process}").read_text().splitlines()
@@ -206,7 +206,7 @@ class NamespaceNetwork:
         except ValueError as error:
             raise self._lose(f"its answer is not one: {error}") from None
         except BaseException:
-            self._lose("a request was interrupted")  # whoever asks next must not get this answer
+            self._lose("a request was interrupted")  # the next request must not get this answer
             raise
         if "error" in answer:
             raise (InvalidAction if answer.get("invalid") else InfrarayError)(answer["error"])
@@ -223,9 +223,9 @@ def _table(rows: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _build(topology: Topology) -> dict[str, Any]:
-    """What the child needs to know of a topology's shape.
+    """What the child needs to know about a topology's shape.
 
-    A machine's end of a cable is named after its place among the ends of all segments, until it is configured.
+    Until it is configured, a machine's end of a cable is named after its index among the ends of all segments.
     """
     cables: list[list[tuple[str, str]]] = []
     for number, members in enumerate(topology.members, start=1):
@@ -240,7 +240,7 @@ def _build(topology: Topology) -> dict[str, Any]:
 
 
 def _configure(topology: Topology) -> dict[str, Any]:
-    """What the child needs to know of a topology's numbering."""
+    """What the child needs to know about a topology's addresses and names."""
     settings: dict[str, dict[str, list[Any]]] = {
         machine: {"interfaces": [], "routes": []} for machine in topology.machines
     }
@@ -257,7 +257,7 @@ def _configure(topology: Topology) -> dict[str, Any]:
 
 
 def _end(stream: socket.socket, process: int) -> None:
-    """Kills a network's first process, and waits until the kernel has ended all others in its namespaces."""
+    """Kills a network's first process and waits until the kernel has ended all others in its namespaces."""
     stream.close()
     if process >= 0:
         with suppress(ProcessLookupError):

@@ -1,12 +1,12 @@
-"""What an emulated network is to those who use it: its plan, what can be asked of it, and the answers.
+"""The interface of an emulated network: its plan, its methods and their results.
 
 A router joins ``num_subnets`` subnets; each has a switch and ``hosts_per_subnet`` hosts, as in NetArena's
 routing application. With a longer chain there are several routers in a row, and the subnets are spread
 evenly over them. Hosts have a default route through their subnet's router; routers of a chain have one
 static route for each subnet and link that is not theirs.
 
-How all this is numbered and named is a list of segments, one for each subnet and link. The plain one is
-NetArena's, see `plain_segments`.
+Addresses and names are given by a list of segments, one for each subnet and link. The plain list is NetArena's, see
+`plain_segments`.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ MAX_MACHINES = 128
 
 
 PLAIN_MTU = 1500
-"""Of an interface, in bytes."""
+"""MTU of an interface, in bytes."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """How a subnet, or a link between two routers, is numbered and named.
+    """Addresses and names in a subnet, or on a link between two routers.
 
-    Its members are, for a subnet, the router and then the hosts in their order; for a link, the router
-    before and the one after.
+    The members of a subnet are its router and then its hosts in order; those of a link are the routers before and
+    after it.
 
     Args:
         network: such as ``192.168.1.0/24``.
-        numbers: each member's number in the network, such as 1 and 101 for .1 and .101.
+        numbers: each member's host number, such as 1 and 101 for .1 and .101.
         names: each member's interface, such as ``r0-eth1``.
-        mtu: of all its interfaces, in bytes.
+        mtu: MTU of all its interfaces, in bytes.
     """
 
     network: str
@@ -58,11 +58,9 @@ class Interface:
     """One interface of a machine.
 
     Args:
-        machine: whose it is.
-        name: as the machine knows it, such as ``r0-eth1``.
+        machine: the machine it belongs to. name: its name on the machine, such as ``r0-eth1``.
         address: with its prefix, such as ``192.168.1.1/24``.
-        network: the segment's, such as ``192.168.1.0/24``.
-        mtu: in bytes.
+        network: the segment's network, such as ``192.168.1.0/24``. mtu: its MTU in bytes.
     """
 
     machine: str
@@ -161,13 +159,13 @@ class Topology:
 
     @cached_property
     def interfaces(self) -> tuple[Interface, ...]:
-        """Every interface of every machine, as it is when the network is whole: machine by machine."""
+        """Every interface of every machine in the intact network, machine by machine."""
         found = [interface for segment in self.segments for interface in segment]
         return tuple(sorted(found, key=lambda interface: self.machines.index(interface.machine)))
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        """The static routes of every machine, as they are when the network is whole."""
+        """The static routes of every machine in the intact network."""
         found = [Route(host, "default", self.target(host, self.router_of(self.subnet(host)))) for host in self.hosts]
         for position, router in enumerate(self.routers):
             for segment in self.segments:
@@ -181,10 +179,10 @@ class Topology:
     def target(self, source: str, target: str) -> str:
         """The address at which ``target`` is pinged from ``source``, which is another machine.
 
-        A host has one. A router is pinged at the interface that faces the source, the first that a packet
-        from there comes to: hosts of its own subnets ping it at the subnet, all others at the link on their side.
-        (NetArena pings the router's first address from everywhere, so that a fault of subnet 1's interface
-        shows in more cells than the same fault of another one.)
+        A host has only one. A router is pinged at the interface that faces the source, the first that a packet from
+        there reaches: hosts of its own subnets ping its address in the subnet, all others the one on the link on their
+        side. (NetArena pings the router's first address from everywhere, so a fault of subnet 1's interface shows in
+        more cells than the same fault of another one.)
         """
         if target in self.hosts:
             subnet = self.subnet(target)
@@ -197,7 +195,7 @@ class Topology:
         return self.segments[self.num_subnets + link][end].ip
 
     def path_mtu(self, source: str, target: str) -> int:
-        """The smallest MTU on the way from one machine to another, in bytes."""
+        """The smallest MTU on the path from one machine to another, in bytes."""
         near, far = (
             self.routers.index(machine if machine in self.routers else self.router_of(self.subnet(machine)))
             for machine in (source, target)
@@ -211,14 +209,14 @@ class Topology:
         return 1 + self.hosts.index(host) // self.hosts_per_subnet
 
     def router_of(self, subnet: int) -> str:
-        """The router that joins subnet 1, 2, ...; both ends of a chain have at least one."""
+        """The router of subnet 1, 2, ...; both ends of a chain have at least one subnet."""
         if self.num_routers <= self.num_subnets:
             return f"r{(subnet - 1) * self.num_routers // self.num_subnets}"
         return f"r{(subnet - 1) * (self.num_routers - 1) // (self.num_subnets - 1)}"
 
 
 def plain_segments(topology: Topology) -> tuple[Segment, ...]:
-    """NetArena's numbering, and ours of the links that it does not have.
+    """NetArena's numbering, extended to the links, which it does not have.
 
     Subnet i = 1, 2, ... is 192.168.i.0/24: its router has .1 on ``r*-eth{i}``, its hosts have .101, .102, ...
     on ``h*-eth0``. Link k = 1, 2, ... between routers k-1 and k is 10.0.k.0/30: .1 on
@@ -238,20 +236,20 @@ def plain_segments(topology: Topology) -> tuple[Segment, ...]:
 
 
 def _numbered(network: str, number: int) -> str:
-    """The address of that number in a network, with the network's prefix."""
+    """The address with that host number in a network, with the network's prefix."""
     found = ip_network(network)
     return f"{found[number]}/{found.prefixlen}"
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What became of one untrusted command.
+    """The result of one untrusted command.
 
     Args:
         output: standard output and error, in order, bounded, terminal control characters removed.
-        exit_code: of the command; None where it was ended.
-        ended: why it was ended: ``time``, ``memory``, ``output``, ... ; ``storm`` where it left packets that go round
-            without end, so that its machine's links were taken down; None where it ended by itself.
+        exit_code: the command's exit code; None if it was ended.
+        ended: why it was ended: ``time``, ``memory``, ``output``, ... ; ``storm`` if it left packets circulating
+            without end, so that its machine's links were taken down; None if it ended by itself.
         wall_s: seconds it took.
     """
 
@@ -262,7 +260,7 @@ class CommandResult:
 
 
 class Network(Protocol):
-    """A live network. Not for several threads at a time."""
+    """A live network. Not thread-safe."""
 
     topology: Topology
 
@@ -270,19 +268,19 @@ class Network(Protocol):
         """Which ordered pairs reach each other: ``[source, target]`` over ``topology.machines``, the diagonal True."""
 
     def flowmesh(self) -> NDArray[np.bool_]:
-        """Which ordered pairs carry everything: UDP and TCP on random ports, in packets of full length, without loss.
+        """Which ordered pairs carry all traffic: UDP and TCP on random ports, in full-length packets, without loss.
 
-        Shaped as `pingmesh`, and ten times slower.
+        Same shape as `pingmesh`, but ten times slower.
         """
 
     def run(self, machine: str, command: str) -> CommandResult:
-        """Runs what an agent wrote on a machine, isolated and bounded."""
+        """Runs an agent's command on a machine, isolated and within limits."""
 
     def apply(self, machine: str, commands: Sequence[str]) -> None:
-        """Runs our own commands on a machine, such as a fault's; raises where one fails."""
+        """Runs our own commands on a machine, such as a fault's; raises if one fails."""
 
     def snapshot(self) -> Mapping[str, Mapping[str, Any]]:
-        """Each machine's network configuration in a canonical form: addresses, links, routes, rules, filters, sysctls.
+        """Each machine's network configuration in canonical form: addresses, links, routes, rules, filters, sysctls.
 
         Equal snapshots mean an equal configuration: counters, timers and caches are left out.
         """

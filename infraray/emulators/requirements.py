@@ -1,4 +1,4 @@
-"""What a machine must have to emulate networks, and what else its kernel can do."""
+"""The requirements of emulating networks, and optional features of the kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infraray import isolation
 from infraray.emulators.inside import mininet_package
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are; an ordinary user's PATH is without sbin."""
+"""Folders with programs; an ordinary user's PATH lacks sbin."""
 
 PACKAGES = {
     "unshare": "util-linux",
@@ -20,7 +20,7 @@ PACKAGES = {
     "iptables": "iptables",
     "iptables-save": "iptables",
 }
-"""The package of each program that is needed, in Debian and Ubuntu."""
+"""The Debian and Ubuntu package of each required program."""
 
 PROBE_S = 20.0
 
@@ -42,7 +42,7 @@ _NETWORK = (
 
 
 def problem() -> str | None:
-    """Why this machine cannot emulate networks, in one line that says what to do; None where it can."""
+    """Why this machine cannot emulate networks, in one line with the fix; None if it can."""
     if sys.platform != "linux":
         return f"networks are emulated by Linux; this is {sys.platform}"
     missing = {package for program, package in PACKAGES.items() if shutil.which(program, path=PATH) is None}
@@ -62,12 +62,12 @@ def problem() -> str | None:
 
 @functools.cache
 def features() -> frozenset[str]:
-    """What this kernel can do beside what is needed: ``netem``, a queueing discipline that delays packets."""
+    """Optional features of this kernel: ``netem``, a queueing discipline that delays packets."""
     return frozenset({"netem"} if _try("tc qdisc add dev lo root netem delay 1ms") is None else ())
 
 
 def _try(script: str) -> str | None:
-    """Runs a script in fresh namespaces; returns the first line of what went wrong, or None."""
+    """Runs a script in fresh namespaces; returns the first line of the error, or None."""
     try:
         result = subprocess.run(
             [*_NAMESPACES, script],

@@ -1,7 +1,7 @@
-"""Networks prepared ahead: the next one is built while an agent thinks about this one.
+"""A supply of networks: the next one is built while an agent thinks about the current one.
 
-What an environment uses, also in a rollout worker on Ray: each worker then has its own networks on its own
-node, asks them over a socket in some 0.1 ms, and they end with it.
+Environments use it, including those in a rollout worker on Ray: each worker has its own networks on its own node,
+reaches them over a socket in some 0.1 ms, and they end with it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from infraray.isolation import Limits
 
 
 class NetworkSupply:
-    """Networks of one shape, of which one is always built or being built. May be used by many threads.
+    """Networks of one shape, one of which is always ready or being built. Thread-safe.
 
-    Nothing is built before the first network is taken. A supply that nobody refers to any more closes itself.
+    Nothing is built before the first network is taken. A supply closes itself when it is garbage-collected.
 
     Args:
-        topology: the plan of those that are taken without another one.
-        limits: of each command that is run on them.
+        topology: the default plan.
+        limits: the limits of each command on them.
     """
 
     def __init__(self, topology: Topology, limits: Limits | None = None) -> None:
@@ -35,13 +35,13 @@ class NetworkSupply:
         self._close = weakref.finalize(self, _Next.close, self._next)
 
     def take(self, topology: Topology | None = None) -> NamespaceNetwork:
-        """A network that nobody else has; close it when it is used up. Begins to build the next one.
+        """Takes a network for exclusive use and begins to build the next one; close it when done.
 
         Args:
             topology: its plan, of the same shape as the supply's.
 
         Raises:
-            InfrarayError: this machine cannot; or the supply is closed; or it is of another shape.
+            InfrarayError: this machine cannot emulate networks, the supply is closed, or the shape differs.
         """
         topology = topology or self.topology
         if topology.shape != self.topology.shape:
@@ -53,32 +53,32 @@ class NetworkSupply:
             self._next.network = None
         network = None
         if prepared is not None:
-            with suppress(InfrarayError):  # what it met may have passed
+            with suppress(InfrarayError):  # its obstacle may have passed
                 network = prepared.result()
-                network.configure(topology)  # it is lost where that fails
+                network.configure(topology)  # the network is lost if that fails
         if network is None or not network.alive:
             network = NamespaceNetwork(topology, self.limits)
         self._prepare()
         return network
 
     def close(self) -> None:
-        """Closes the network that was prepared and not taken. May be called twice."""
+        """Closes the prepared network, if it was not taken. May be called twice."""
         self._close()
 
     def _prepare(self) -> None:
-        """Builds the next network in a thread, unless another thread of the user's has begun one."""
+        """Builds the next network in a thread, unless another caller has already begun one."""
         with self._next.lock:
             if self._next.closed or self._next.network is not None:
                 return
             future: Future[NamespaceNetwork] = Future()
             self._next.network = future
-        # Not an executor's thread, which the interpreter would wait for at its end.
+        # Not an executor's thread, which the interpreter would wait for at exit.
         threading.Thread(target=_build, args=(self.topology, self.limits, future), daemon=True).start()
 
 
 @dataclass
 class _Next:
-    """The network that is prepared; apart from the supply, whose end closes it."""
+    """The prepared network, held separately from the supply, whose finalizer closes it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     network: Future[NamespaceNetwork] | None = None

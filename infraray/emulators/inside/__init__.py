@@ -1,5 +1,5 @@
-"""What runs inside a network's namespaces, next to commands that nobody trusts.
+"""Code that runs inside a network's namespaces, next to untrusted commands.
 
-Imported by a process of its own that has only the standard library and Mininet, so that it starts
-fast and stays small; see `infraray.emulators.forkserver`.
+It is imported by a separate process with only the standard library and Mininet, which starts fast and stays small; see
+`infraray.emulators.forkserver`.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder
-    package = types.ModuleType("infraray")  # without what it imports at its top: a network needs little of it
+    package = types.ModuleType("infraray")  # an empty stand-in without its imports: a network needs little of it
     package.__path__ = [str(Path(__file__).parents[2])]
     sys.modules["infraray"] = package
 

@@ -1,9 +1,9 @@
-"""Which machines carry everything to which: UDP and TCP on random ports, in packets of full length, without loss.
+"""Measures which machines carry all traffic to which: UDP and TCP on random ports, full-length packets, no loss.
 
-A pingmesh asks for one small ICMP packet, which may be let through alone, answered by another machine, or lost
-now and then. Here the target answers each packet with a number that nobody else can know, at the address that it
-was sent to, and not one of many packets may be missing. As in `infraray.emulators.inside.pingmesh` nothing waits
-for a time-out: a packet has arrived or is lost when an echo over the loopback interface has come back.
+A pingmesh asks for one small ICMP packet, which may be the only kind let through, answered by another machine, or lost
+now and then. Here the target answers each packet with a number that nobody else can know, from the address it was sent
+to, and none of many packets may be missing. As in `infraray.emulators.inside.pingmesh`, nothing waits for a time-out:
+a packet has arrived or is lost once an echo over the loopback interface has come back.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ from .mininet_network import EmulatedNetwork, Machine
 from .pingmesh import IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, RECEIVE_BUFFER_BYTES, Overloaded, Pingmesh, one_processor
 
 ROUNDS = 4
-"""Each with ports of its own."""
+"""Rounds, each with its own ports."""
 
 DATAGRAMS = 10
-"""From each source to each target in a round, the last of them of full length; and as many back."""
+"""Datagrams from each source to each target in a round, the last of full length, and as many back."""
 
 ATTEMPTS = 3
-"""A pair that loses something in each of so many attempts is broken: the computer may lose a packet too."""
+"""A pair that loses something in each of this many attempts is broken; the computer may lose a packet too."""
 
 STREAM_BYTES = 8_000
-"""Over each TCP connection, there and back; several packets of full length."""
+"""Bytes over each TCP connection, there and back: several full-length packets."""
 
 STREAM_PACKETS = 10
-"""That they take at most, at first; a connection begins with that many (RFC 6928)."""
+"""The most packets in flight at first; a connection begins with that many (RFC 6928)."""
 
 NAME_BYTES = 16
-"""Of the first that a connection carries, by which it is known."""
+"""The first bytes that a connection carries, which identify it."""
 
 MACHINES_AT_ONCE = 24
-"""Sources, and targets, that exchange datagrams at a time: answers have to fit into a receive buffer of 416 KiB."""
+"""Sources and targets that exchange datagrams at a time; answers must fit into a receive buffer of 416 KiB."""
 
 PACKETS_AT_ONCE = 160
-"""Then they are waited for: a processor has a queue of 1000, also for the other networks that measure on it."""
+"""Packets sent before waiting: a processor has a queue of 1000, shared with other networks measuring on it."""
 
 HANDSHAKE = 3
-"""Packets by which a TCP connection is made."""
+"""Packets it takes to establish a TCP connection."""
 
 PORTS = range(1024, 65536)
 IP_PKTINFO = 8
 HEADERS = 28
-"""Bytes of an IP and a UDP header."""
+"""Bytes of an IP plus a UDP header."""
 
 SHORTEST = 64
-"""Bytes of a datagram's payload that is not of full length."""
+"""Payload bytes of a short datagram."""
 
 Sender = TypeVar("Sender")
 
 
 class Flowmesh:
-    """Measures a network again and again.
+    """Measures a network repeatedly.
 
     Args:
-        mesh: whose machines and targets these are.
-        network: the same.
-        mtus: of the way from each source to each target, in bytes, in the machines' order.
+        mesh: the pingmesh, with the machines and targets.
+        network: the network.
+        mtus: path MTU from each source to each target, in bytes, in the machines' order.
     """
 
     def __init__(self, mesh: Pingmesh, network: EmulatedNetwork, mtus: Sequence[Sequence[int]]) -> None:
@@ -76,7 +76,7 @@ class Flowmesh:
         """[source][target], the diagonal True.
 
         Raises:
-            Overloaded: the computer is too busy to tell.
+            Overloaded: the computer is too busy for a reliable result.
         """
         machines = range(len(self.machines))
         missing = {source: {target for target in machines if target != source} for source in machines}
@@ -89,7 +89,7 @@ class Flowmesh:
         return [[target not in missing[source] for target in machines] for source in machines]
 
     def _attempt(self, asked: Mapping[int, set[int]]) -> dict[int, set[int]]:
-        """The targets to which each source lost nothing, of those that are asked."""
+        """Those of the given targets to which each source lost nothing."""
         carried = {source: set(targets) for source, targets in asked.items()}
         for exchange in [self._datagrams] * ROUNDS + [self._streams]:
             kind = socket.SOCK_STREAM if exchange == self._streams else socket.SOCK_DGRAM
@@ -99,11 +99,11 @@ class Flowmesh:
                     self.mesh.forget_neighbours()
                     for source, target in pairs - exchange(pairs, ends):
                         carried[source].discard(target)
-        self.mesh.forget_neighbours()  # others need the room
+        self.mesh.forget_neighbours()  # other networks need the room
         return carried
 
     def _blocks(self, asked: Mapping[int, set[int]]) -> Iterator[set[tuple[int, int]]]:
-        """Pairs that are asked together: as many as ARP caches and receive buffers have room for."""
+        """Pairs measured together: as many as ARP caches and receive buffers have room for."""
         at_once = min(self.mesh.sources_at_once, MACHINES_AT_ONCE)
         machines = range(len(self.machines))
         for first_source in machines[::at_once]:
@@ -118,15 +118,15 @@ class Flowmesh:
                     yield pairs
 
     def _datagrams(self, pairs: Set[tuple[int, int]], ends: _Ends) -> set[tuple[int, int]]:
-        """Those pairs between which every datagram arrived, and the target's answer to each."""
+        """The pairs between which every datagram and the target's answer to it arrived."""
         asked = sorted(pairs) * DATAGRAMS
         expected = dict(zip(_random(8, len(asked)), asked, strict=True))
         for number, (token, (source, target)) in enumerate(self._slowly(expected.items())):
             length = self._length(source, target) if number >= len(asked) - len(pairs) else SHORTEST
-            with suppress(OSError):  # no route, a filter, too long for the way: lost
+            with suppress(OSError):  # no route, a filter, or too long for the path: lost
                 ends.sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, ends))
         self.mesh.settle()
-        # All of them before the first answer, which may come to a socket that has requests as well.
+        # All requests are read before the first answer, which may arrive at a socket that also has requests.
         targets = {target for _, target in pairs}
         arrived = [(target, *received) for target in targets for received in _received(ends.sockets[target])]
         answers: dict[bytes, bytes] = {}
@@ -152,7 +152,7 @@ class Flowmesh:
         return set(pairs) - set(expected.values())
 
     def _streams(self, pairs: Set[tuple[int, int]], ends: _Ends) -> set[tuple[int, int]]:
-        """Those pairs between which a TCP connection carries bytes both ways."""
+        """The pairs between which a TCP connection carries bytes both ways."""
         with ExitStack() as opened:
             forth: dict[bytes, tuple[tuple[int, int], _Pipe]] = {}
             for source, target in self._slowly(sorted(pairs)):
@@ -168,7 +168,7 @@ class Flowmesh:
             pipes: dict[tuple[int, int], tuple[_Pipe, _Pipe]] = {}
             for target in {target for _, target in pairs}:
                 for server in _accepted(ends.sockets[target], opened):
-                    # A translated address says nothing about who it is, but what it sends first does.
+                    # A translated address does not identify the sender, but its first bytes do.
                     name = _peek(server)
                     if name not in forth:
                         continue
@@ -189,14 +189,14 @@ class Flowmesh:
             return {pair for pair, both in pipes.items() if not any(pipe.left for pipe in both)}
 
     def _slowly(self, senders: Iterable[Sender], packets: int = 1) -> Iterator[Sender]:
-        """The same, each of which sends so many packets; all have arrived or are lost before too many are sent."""
+        """Yields the items, each of which sends that many packets, pausing before too many are in flight."""
         for number, sender in enumerate(senders, start=1):
             yield sender
             if number % (PACKETS_AT_ONCE // packets) == 0:
                 self.mesh.settle()
 
     def _address(self, source: int, target: int, ends: _Ends) -> tuple[str, int]:
-        """Where a source finds a target's socket."""
+        """The address at which a source finds a target's socket."""
         return self.mesh.addresses[source][target], ends.ports[target]
 
     def _length(self, source: int, target: int) -> int:
@@ -204,12 +204,12 @@ class Flowmesh:
 
     @contextmanager
     def _socket(self, machine: int, kind: socket.SocketKind) -> Iterator[socket.socket]:
-        """A socket on a random port of a machine, of all its addresses."""
+        """A socket on a random port of a machine, on all its addresses."""
         with self.machines[machine].namespace.entered(self.home):
             opened = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         with opened:
             if kind == socket.SOCK_DGRAM:
-                # What was learned of a way's MTU from a fault must not outlive it, so it is not used.
+                # A path MTU learned during a fault must not outlive it, so it is not used.
                 opened.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
                 opened.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
@@ -225,7 +225,7 @@ class Flowmesh:
 
 
 class _Ends:
-    """A socket of each machine, on a port of its own.
+    """One socket per machine, each on its own port.
 
     Args:
         sockets: in the machines' order; those of TCP listen.
@@ -240,10 +240,10 @@ class _Ends:
 
 
 class _Pipe:
-    """Bytes on their way from one end of a connection to the other.
+    """Bytes on the way from one end of a connection to the other.
 
     Args:
-        sender: the end at which they go in.
+        sender: the sending end.
         content: the bytes.
     """
 
@@ -253,13 +253,13 @@ class _Pipe:
         self.unsent = self.left = content
 
     def push(self) -> None:
-        """Sends what the kernel takes."""
+        """Sends as much as the kernel accepts."""
         if self.unsent:
             with suppress(OSError):
                 self.unsent = self.unsent[self.sender.send(self.unsent) :]
 
     def pull(self) -> bool:
-        """Takes what has arrived; whether that was anything."""
+        """Reads what has arrived; returns whether there was anything."""
         found = b""
         with suppress(OSError):
             found = self.receiver.recv(STREAM_BYTES) if self.receiver else b""
@@ -270,7 +270,7 @@ class _Pipe:
 
 
 def _accepted(listener: socket.socket, opened: ExitStack) -> Iterator[socket.socket]:
-    """The connections that have come in."""
+    """Incoming connections."""
     with suppress(OSError):
         while True:
             server, _ = listener.accept()
@@ -280,20 +280,20 @@ def _accepted(listener: socket.socket, opened: ExitStack) -> Iterator[socket.soc
 
 
 def _peek(server: socket.socket) -> bytes:
-    """The first bytes of a connection, which stay where they are."""
+    """The first bytes of a connection, without consuming them."""
     with suppress(OSError):
         return server.recv(NAME_BYTES, socket.MSG_PEEK)
     return b""
 
 
 def _random(length: int, count: int) -> list[bytes]:
-    """Byte strings that nobody can know."""
+    """Byte strings that nobody can guess."""
     drawn = os.urandom(length * count)
     return [drawn[start : start + length] for start in range(0, len(drawn), length)]
 
 
 def _received(receiver: socket.socket) -> Iterator[tuple[bytes, str, tuple[str, int]]]:
-    """(payload, address that it was sent to, sender) of all that has arrived."""
+    """(payload, destination address, sender) of all datagrams that have arrived."""
     with suppress(BlockingIOError):
         while True:
             try:
@@ -312,6 +312,6 @@ def _send_from(sender: socket.socket, data: bytes, address: str, to: tuple[str, 
 
 
 def in_order(machines: Sequence[Machine], mtus: Mapping[str, Mapping[str, int]]) -> list[list[int]]:
-    """MTUs by the machines' numbers, from those by their names."""
+    """MTUs indexed by machine number instead of name."""
     names = [machine.name for machine in machines]
     return [[mtus[source].get(target, 0) for target in names] for source in names]

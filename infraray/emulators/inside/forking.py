@@ -1,4 +1,4 @@
-"""The process that networks are forked from: Mininet is imported once, and all networks share its memory."""
+"""The process from which networks are forked: Mininet is imported once and all networks share its memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .frames import Frames
 from .init import start
 
 OPEN_FILES = 16384
-"""Six of each machine, and room."""
+"""Six files per machine, and some spare."""
 
 
 def serve(control: socket.socket) -> None:
-    """Forks a network for every socket that comes over ``control``, until that is closed."""
+    """Forks a network for every socket received over ``control``, until that is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of ended networks
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, OPEN_FILES), most))
-    gc.freeze()  # a collection would write to the memory that is shared
+    gc.freeze()  # a collection would write to shared memory
     this = os.getpid()
     while True:
         message, files, _, _ = socket.recv_fds(control, 1, 1)

@@ -1,6 +1,6 @@
-"""Messages between a network's child process and its parent: JSON, one a line.
+"""Messages between a network's child process and its parent: JSON, one per line.
 
-Not pickle: the child is next to commands that nobody trusts.
+Not pickle, because the child runs next to untrusted commands.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Frames:
         """Sends a message, and open files with it.
 
         Raises:
-            OSError: the other end is gone, or takes nothing until ``deadline`` (`time.monotonic`).
+            OSError: the other end is gone, or accepts nothing before ``deadline`` (`time.monotonic`).
         """
         self._until(deadline)
         data = json.dumps(message).encode() + b"\n"
@@ -40,7 +40,7 @@ class Frames:
 
         Raises:
             EOFError: the other end is closed.
-            TimeoutError: ``deadline`` (`time.monotonic`) is over.
+            TimeoutError: ``deadline`` (`time.monotonic`) has passed.
             ValueError: it is not a message.
         """
         while b"\n" not in self.received:

@@ -1,7 +1,7 @@
 """A network's first process: enters the namespaces, builds the network and answers its parent's requests.
 
-When it ends, for whatever reason, the kernel ends all processes in its pid namespace, and with them go
-interfaces, mounts and namespaces.
+When it ends, for any reason, the kernel ends all processes in its pid namespace, and with them its interfaces, mounts
+and namespaces.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ NOBODY = 65534
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 IDLE_S = 1.0
-"""A network that nobody asks anything is looked after so often."""
+"""Interval at which an idle network is checked."""
 
 WHOLE_S = 5.0
-"""A network that is not whole so long after it was configured is given up."""
+"""A network that is not fully connected this long after it was configured is given up."""
 
 
 def start(stream: socket.socket, parent: int) -> None:
-    """Makes the namespaces, and in them the first process; returns when that has ended.
+    """Makes the namespaces and their first process; returns when that has ended.
 
     Args:
-        stream: to who asked for the network.
+        stream: the socket to whoever asked for the network.
         parent: the calling process's parent, with which it ends.
 
     Raises:
@@ -75,7 +75,7 @@ def start(stream: socket.socket, parent: int) -> None:
         try:
             _end_with_parent()
             theirs.send(b".")
-            if theirs.recv(1):  # the parent lived when the line above was done
+            if theirs.recv(1):  # the parent was alive after the line above
                 theirs.close()
                 _Server(stream, places).serve()
         finally:
@@ -83,7 +83,7 @@ def start(stream: socket.socket, parent: int) -> None:
     theirs.close()
     places.close()
     ours.recv(1)
-    with suppress(OSError):  # whoever asked may be gone
+    with suppress(OSError):  # the client may be gone
         socket.send_fds(stream, [b"\n"], [os.pidfd_open(child)])
     stream.close()
     ours.send(b".")
@@ -91,12 +91,12 @@ def start(stream: socket.socket, parent: int) -> None:
 
 
 def _become_ordinary() -> None:
-    """Root becomes nobody: in its own namespaces it would still be the computer's root to files and to limits.
+    """Turns root into nobody, since even in its own namespaces it would be the computer's root to files and limits.
 
-    What is to be imported has been; an interpreter in root's home cannot be read any more.
+    Everything needed is imported by now; an interpreter in root's home is no longer readable.
     """
     if os.geteuid() == 0:
-        with suppress(OSError):  # a container's only user is root; nothing runs isolated then, and says so
+        with suppress(OSError):  # a container's only user is root; then nothing can run isolated, and the error says so
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -111,8 +111,8 @@ class _Server:
     """The first process.
 
     Args:
-        stream: where requests come from; it ends when that is closed.
-        places: for measurements.
+        stream: the source of requests; the process ends when it is closed.
+        places: the measuring places.
     """
 
     def __init__(self, stream: socket.socket, places: MeasuringPlaces) -> None:
@@ -130,7 +130,7 @@ class _Server:
         }
 
     def serve(self) -> None:
-        """Answers requests, one after the other."""
+        """Answers requests, one after another."""
         try:
             self._enter()
             while True:
@@ -139,7 +139,7 @@ class _Server:
                     answer = {"result": self.answers[request.pop("do")](**request)}
                 except (InfrarayError, OSError, Overloaded) as error:
                     answer = {"error": str(error), "invalid": isinstance(error, InvalidAction)}
-                except Exception as error:  # an agent's network can be what nobody thought of
+                except Exception as error:  # an agent can do anything to a network
                     answer = {"error": f"{type(error).__name__}: {error}"}
                 self.frames.send(answer)
                 _reap()
@@ -149,7 +149,7 @@ class _Server:
             self.frames.send({"error": f"{type(error).__name__}: {error}"})
 
     def _next_request(self) -> dict[str, Any]:
-        """Waits for it; ends the storms that break out meanwhile, such as by a measurement's broadcast."""
+        """Waits for the next request; meanwhile ends storms, which may be caused by a measurement's broadcast."""
         while True:
             try:
                 return self.frames.receive(time.monotonic() + IDLE_S)
@@ -158,7 +158,7 @@ class _Server:
                     self.storms.end()
 
     def _enter(self) -> None:
-        """Makes the mounts that go with the namespaces."""
+        """Makes the mounts that the namespaces need."""
         namespaces.prctl(namespaces.PR_SET_NO_NEW_PRIVS, 1)
         safe = namespaces.MS_NOSUID | namespaces.MS_NODEV | namespaces.MS_NOEXEC
         namespaces.mount("none", "/", "", namespaces.MS_REC | namespaces.MS_PRIVATE)
@@ -181,7 +181,7 @@ class _Server:
     def configure(
         self, settings: dict[str, Any], targets: dict[str, dict[str, str]], mtus: dict[str, dict[str, int]]
     ) -> None:
-        """Numbers and names it, and returns when every machine reaches every other one."""
+        """Assigns addresses and names, and returns once every machine reaches every other one."""
         self.network.configure(settings)
         self.mesh = Pingmesh(self.network, targets, self.places)
         self.flows = Flowmesh(self.mesh, self.network, in_order(self.mesh.machines, mtus))
@@ -191,15 +191,15 @@ class _Server:
                 raise OSError(f"the network is not whole {WHOLE_S:g} s after it was configured")
 
     def pingmesh(self) -> list[str]:
-        """A string of 0 and 1 for each source."""
+        """The pingmesh, as a string of 0 and 1 for each source."""
         return _rows(self.mesh.measure())
 
     def flowmesh(self) -> list[str]:
-        """The same of what carries everything."""
+        """The flowmesh in the same form."""
         return _rows(self.flows.measure())
 
     def apply(self, machine: str, commands: list[str], seconds: float) -> None:
-        """Runs our own commands.
+        """Runs our own, trusted commands.
 
         Raises:
             OSError: one fails, or takes too long.
@@ -225,7 +225,7 @@ class _Server:
                 raise OSError(f"{machine}: {command}: exit status {process.returncode}: {' '.join(output.split())}")
 
     def run(self, machine: str, command: str, limits: dict[str, Any]) -> dict[str, Any]:
-        """Runs what nobody vouches for."""
+        """Runs an untrusted command."""
         group = self.frames.take_files()
         try:
             return self._run(machine, command, limits, group)
@@ -252,7 +252,7 @@ def _rows(table: list[list[bool]]) -> list[str]:
 
 
 def _reap() -> None:
-    """Ends the zombies of orphans, which the first process inherits."""
+    """Reaps orphans, which the first process inherits."""
     with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

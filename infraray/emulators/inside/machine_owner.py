@@ -1,8 +1,9 @@
-"""Who owns the machines: a process in a user namespace below the network's own.
+"""The owner of the machines: a process in a user namespace below the network's own.
 
-The kernel gives rights over a network namespace in the user namespace that owns it, and in those above. What agents run
-has rights over all machines' namespaces, and knows others by number (``IFLA_TARGET_NETNSID`` in rtnetlink(7): a cable's
-other end has one). The switches are therefore not the machines' owner's, but the first process's, one level up.
+The kernel grants rights over a network namespace in the user namespace that owns it, and in those above. What agents
+run has rights over all machines' namespaces, and can name others by number (``IFLA_TARGET_NETNSID`` in rtnetlink(7):
+the other end of a cable has one). Therefore the switches belong not to the machines' owner but to the first process,
+one level up.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .namespaces import CLONE_NEWUSER, NetworkNamespace, map_to_root, unshare
 
 
 class MachineOwner:
-    """Makes the machines' namespaces, and runs in them what nobody vouches for. It ends with the first process.
+    """Makes the machines' namespaces and runs untrusted commands in them. It ends with the first process.
 
     Args:
         machines: their names.
@@ -59,7 +60,7 @@ class MachineOwner:
             group: the files of the command's `MemoryGroup`; none where it has none.
 
         Raises:
-            InvalidAction: it cannot be a command.
+            InvalidAction: the text cannot be a command.
             InfrarayError: it cannot be isolated here.
             EOFError: the owner has ended.
         """
@@ -72,10 +73,10 @@ class MachineOwner:
 
 
 class _Owner:
-    """The process.
+    """The owner's process.
 
     Args:
-        stream: to the first process.
+        stream: the socket to the first process.
         machines: their names.
     """
 
@@ -86,7 +87,7 @@ class _Owner:
         self._namespaces: dict[str, NetworkNamespace] = {}
 
     def serve(self) -> None:
-        """Makes the namespaces, and runs one command after the other until the first process ends."""
+        """Makes the namespaces and runs commands one by one until the first process ends."""
         try:
             unshare(CLONE_NEWUSER)
             map_to_root(0, 0)

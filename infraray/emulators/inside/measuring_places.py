@@ -1,8 +1,8 @@
-"""Lets a few measurements run at a time on a computer: all its networks share an ARP cache of 1024 entries.
+"""Lets only a few measurements run at a time on a computer, whose networks share an ARP cache of 1024 entries.
 
-More would only make each other repeat their rounds. A place is a lock on a file of the computer's /proc: no file
-needs to be made, and the kernel gives it back when its holder is killed. Nothing that runs isolated can take it:
-there, /proc is another one, while this package's own files may be in sight.
+More would only make each other repeat rounds. A place is a lock on a file in the computer's /proc, so no file needs to
+be created, and the kernel releases it when its holder is killed. Isolated commands cannot take it, as they have a
+different /proc, whereas they might see this package's own files.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FILES = [Path("/proc", name) for name in ("cmdline", "devices", "filesystems", "misc", "partitions", "version")]
-"""One for each place; everybody may read them. A network of 4 x 4 hosts uses 80 entries, a large one some 500."""
+"""One file per place, readable by everybody. A network of 4 x 4 hosts uses 80 entries, a large one some 500."""
 
 WAIT_S = 5.0
-"""Then a measurement runs without a place, and is as right."""
+"""Wait after which a measurement runs without a place, which is just as correct."""
 
 
 class MeasuringPlaces:
-    """One network's way to a place. Open it where /proc is still the computer's."""
+    """One network's access to places. Open it while /proc is still the computer's."""
 
     def __init__(self) -> None:
         self._files = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in FILES if path.exists()]
 
     def close(self) -> None:
-        """Gives the files back."""
+        """Closes the files."""
         for file in self._files:
             os.close(file)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Inside, the caller has a place."""
+        """A context in which the caller has a place."""
         file = self._take()
         try:
             yield

@@ -1,8 +1,8 @@
 """A network built by Mininet: a topology of LinuxRouters, hosts and LinuxBridges.
 
-Mininet runs a shell for each node and several commands for each interface, which takes a second for 20
-nodes. Here its objects are the plan, each node is a network namespace without a process, and one batch of
-``ip`` a namespace carries the plan out.
+Mininet runs a shell for each node and several commands for each interface, which takes a second for 20 nodes. Here its
+objects only form the plan, each node is a network namespace without a process, and one batch of ``ip`` per namespace
+carries out the plan.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ LinuxBridge: Any = mininet.nodelib.LinuxBridge
 Topo: Any = mininet.topo.Topo
 Mininet: Any = mininet.net.Mininet
 
-Mininet.inited = True  # it would set the computer's limits, which are not ours
+Mininet.inited = True  # otherwise it would set the computer's limits, which are not ours to change
 
 SYSCTLS = {
-    # Only IPv4 is measured; IPv6's own traffic would only cost time.
+    # Only IPv4 is measured; IPv6's background traffic would only cost time.
     "ipv6/conf/{}/disable_ipv6": 1,
-    # What was learned from a fault must not outlive it: a redirect would for five minutes.
+    # What was learned during a fault must not outlive it; a redirect would for five minutes.
     "ipv4/conf/{}/accept_redirects": 0,
     "ipv4/conf/{}/send_redirects": 0,
-    # Otherwise these would be the host's, and differ from one to the other.
+    # Otherwise these would be inherited from the host and differ between hosts.
     "ipv4/conf/{}/rp_filter": 0,
     "ipv4/conf/{}/arp_announce": 0,
     "ipv4/conf/{}/arp_filter": 0,
     "ipv4/conf/{}/arp_ignore": 0,
 }
-"""Set in each machine, below /proc/sys/net, for ``all`` interfaces and by ``default``."""
+"""Settings below /proc/sys/net in each machine, for ``all`` interfaces and as the ``default``."""
 
 
 class Port(Intf):  # type: ignore[misc]
@@ -57,10 +57,10 @@ class Cable(Link):  # type: ignore[misc]
         pass
 
     def command(self, number: int) -> str:
-        """What makes it, for ``ip -batch``.
+        """The line for ``ip -batch`` that creates it.
 
-        Both ends have different numbers: where they are equal by chance, the kernel takes up to a second to
-        see that the cable is plugged in (``linkwatch_urgent_event`` in net/core/link_watch.c).
+        Both ends have different numbers: if they happen to be equal, the kernel takes up to a second to notice that
+        the cable is plugged in (``linkwatch_urgent_event`` in net/core/link_watch.c).
         """
         ends = [
             f"{port.name} address {port.mac}" + (f" netns {port.node.namespace.path}" if port.node.inNamespace else "")
@@ -70,19 +70,19 @@ class Cable(Link):  # type: ignore[misc]
 
 
 class Machine(Node):  # type: ignore[misc]
-    """A host: a network namespace that is there already, and sockets into it."""
+    """A host: an existing network namespace, and sockets into it."""
 
     forwards = False
 
     @classmethod
     def setup(cls) -> None:
-        """Nothing: `infraray.emulators.problem` knows what is missing."""
+        """Does nothing: `infraray.emulators.problem` knows what is missing."""
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
         self.namespace: NetworkNamespace = self.params["namespace"]
         self.namespace.enter()
         values = {name.format(which): value for name, value in SYSCTLS.items() for which in ("all", "default")}
-        # Otherwise the kernel waits a random part of 0.8 s before it answers for others.
+        # Otherwise the kernel delays its proxy answers by up to 0.8 s at random.
         values |= {"ipv4/ip_forward": int(self.forwards), "ipv4/neigh/default/proxy_delay": 0}
         for name, value in values.items():
             with suppress(FileNotFoundError):  # a kernel may be without IPv6
@@ -94,7 +94,7 @@ class Machine(Node):  # type: ignore[misc]
             self.xfrm = Netlink(XFRM)
 
     def config(self, ip: str | None = None, **params: Any) -> None:
-        """Nothing: see `EmulatedNetwork.configure`."""
+        """Does nothing: see `EmulatedNetwork.configure`."""
 
 
 class LinuxRouter(Machine):
@@ -108,20 +108,20 @@ class Bridge(LinuxBridge):  # type: ignore[misc]
 
     @classmethod
     def setup(cls) -> None:
-        """Nothing: made with ip(8), not with brctl(8)."""
+        """Does nothing: it is made with ip(8), not with brctl(8)."""
 
     def startShell(self, mnopts: str | None = None) -> None:  # noqa: D102
         pass
 
     def cmd(self, *args: Any, **options: Any) -> str:
-        """Nothing: Mininet wants to configure the interface to a controller."""
+        """Does nothing: Mininet would configure the interface to a controller."""
         return ""
 
     def start(self, _controllers: object) -> None:
-        """Nothing: `EmulatedNetwork.start` makes all switches at once."""
+        """Does nothing: `EmulatedNetwork.start` makes all switches at once."""
 
     def commands(self) -> list[str]:
-        """What makes it and plugs its cables in, for ``ip -batch``."""
+        """The lines for ``ip -batch`` that create it and plug in its cables."""
         lines = [f"link add {self.name} type bridge mcast_snooping 0", f"link set {self.name} up"]
         return lines + [f"link set {name} master {self.name} up" for name in self.intfNames() if name != "lo"]
 
@@ -142,19 +142,19 @@ class PlannedTopology(Topo):  # type: ignore[misc]
                 node2,
                 intfName1=name1,
                 intfName2=name2,
-                # Equal topologies are equal in every bit.
+                # Equal topologies are equal down to the last bit.
                 addr1=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}",
                 addr2=f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}",
             )
 
 
 class EmulatedNetwork(Mininet):  # type: ignore[misc]
-    """Mininet's network, started: machines, switches and cables, without an address.
+    """A started Mininet network: machines, switches and cables, without addresses.
 
     Args:
         plan: what to build.
-        home: the namespace that the calling process is in, where the switches go.
-        namespaces: each machine's.
+        home: the calling process's namespace, where the switches go.
+        namespaces: the namespace of each machine.
 
     Raises:
         OSError: the kernel or ip(8) refuses; the text says what.
@@ -179,14 +179,14 @@ class EmulatedNetwork(Mininet):  # type: ignore[misc]
         """Makes switches and cables."""
         super().start()
         for hook in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
-            hook.write_text("0")  # the switches have no filters, and need not look for them at each packet
+            hook.write_text("0")  # the switches have no filters and need not look for them for every packet
         lines = ["link set lo up", *(link.command(number) for number, link in enumerate(self.links))]
         for switch in self.switches:
             lines += switch.commands()
         _finish(_begin(lines), "the switches")
 
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        """Numbers and names all machines at once; see `infraray.emulators.namespace` for the settings' fields."""
+        """Numbers and names all machines; see `infraray.emulators.namespace` for the settings' fields."""
         batches = []
         for machine in self.hosts:
             with machine.namespace.entered(self.home):
@@ -196,7 +196,7 @@ class EmulatedNetwork(Mininet):  # type: ignore[misc]
 
 
 def _configuring(interfaces: Sequence[tuple[str, str, str, int]], routes: Sequence[tuple[str, str]]) -> list[str]:
-    """What configures a machine, for ``ip -batch``."""
+    """The lines for ``ip -batch`` that configure a machine."""
     lines = ["link set lo up"]
     for built, name, address, mtu in interfaces:
         lines += [f"link set {built} name {name} mtu {mtu}", f"address add {address} brd + dev {name}"]
@@ -205,8 +205,8 @@ def _configuring(interfaces: Sequence[tuple[str, str, str, int]], routes: Sequen
 
 
 def _begin(lines: Sequence[str]) -> subprocess.Popen[str]:
-    """Starts ip(8) on a batch in the namespace that the caller is in."""
-    # vfork, which a process with a large memory needs to start others fast, is only taken without close_fds.
+    """Starts ip(8) on a batch in the caller's namespace."""
+    # Python uses vfork, without which a process with a large memory starts others slowly, only without close_fds.
     batch = subprocess.Popen(
         ["ip", "-batch", "-"],
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Finds Mininet: this environment's package (PyPI), or else Debian's, which a virtual environment does not see."""
+"""Finds Mininet: this environment's package (PyPI) or else Debian's, which a virtual environment does not see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEBIAN = Path("/usr/lib/python3/dist-packages/mininet")
 
 
 def found() -> bool:
-    """Whether there is a Mininet to import."""
+    """Whether Mininet can be imported."""
     return importlib.util.find_spec("mininet") is not None or DEBIAN.is_dir()
 
 
@@ -21,14 +21,14 @@ def load() -> Any:
     """The package, with its modules ``link``, ``net``, ``node``, ``nodelib`` and ``topo``.
 
     Raises:
-        ImportError: there is none.
+        ImportError: there is no such package.
     """
     # Mininet takes one name from distutils, for Open vSwitch. Python 3.12 has none; setuptools' takes 0.15 s.
     version = types.ModuleType("distutils.version")
     version.StrictVersion = None  # type: ignore[attr-defined]
     sys.modules.update({"distutils": types.ModuleType("distutils"), "distutils.version": version})
     if importlib.util.find_spec("mininet") is None:
-        # Not through sys.path, on which Debian's other packages would come before the environment's.
+        # Not through sys.path, where Debian's other packages would shadow the environment's.
         spec = importlib.util.spec_from_file_location(
             "mininet", DEBIAN / "__init__.py", submodule_search_locations=[str(DEBIAN)]
         )

@@ -1,4 +1,4 @@
-"""The kernel's calls for namespaces that Python 3.11 does not have."""
+"""System calls for namespaces that Python 3.11 lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _check(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Puts the calling process into new namespaces."""
+    """Moves the calling process into new namespaces."""
     _check(_libc.unshare(flags), "unshare")
 
 
@@ -39,12 +39,12 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def current_cpu() -> int:
-    """The processor that the caller runs on now."""
+    """The processor on which the caller is running."""
     return int(_libc.sched_getcpu())
 
 
 def map_to_root(user: int, group: int) -> None:
-    """Makes the caller, who is that user above, root of the user namespace that it has just made."""
+    """Maps the caller, with the given ids outside, to root of the user namespace that it has just made."""
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
@@ -54,7 +54,7 @@ class NetworkNamespace:
     """A network namespace.
 
     Args:
-        file: the open file that holds it.
+        file: the open file that refers to it.
     """
 
     def __init__(self, file: int) -> None:
@@ -62,27 +62,27 @@ class NetworkNamespace:
 
     @classmethod
     def current(cls) -> NetworkNamespace:
-        """The one that the calling process is in."""
+        """The calling process's namespace."""
         return cls(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
 
     @classmethod
     def new(cls) -> NetworkNamespace:
-        """A fresh one of the caller's user namespace; the calling process is in it afterwards."""
+        """A fresh namespace owned by the caller's user namespace; the calling process is in it afterwards."""
         unshare(CLONE_NEWNET)
         return cls.current()
 
     @property
     def path(self) -> str:
-        """Its name for ip(8), and for whatever runs below the same process."""
+        """Its path for ip(8) and other descendants of the same process."""
         return f"/proc/{os.getpid()}/fd/{self.file}"
 
     def enter(self) -> None:
-        """Moves the calling thread, and what it starts from now on, into the namespace."""
+        """Moves the calling thread, and what it starts from then on, into the namespace."""
         _check(_libc.setns(self.file, CLONE_NEWNET), "setns")
 
     @contextmanager
     def entered(self, home: NetworkNamespace) -> Iterator[None]:
-        """Inside, the caller is in this namespace; afterwards in ``home``."""
+        """A context in which the caller is in this namespace; afterwards it is in ``home``."""
         self.enter()
         try:
             yield

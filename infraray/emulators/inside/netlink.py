@@ -1,4 +1,4 @@
-"""Just enough of netlink(7) to read a network namespace's configuration, to forget its neighbours and to silence it."""
+"""Just enough netlink(7) to read a network namespace's configuration, clear its neighbours and silence it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Message = tuple[bytes, Attributes]
 """An object: its fixed header and its attributes."""
 
 RECEIVE_BYTES = 1 << 18
-"""More than the kernel puts into one answer."""
+"""More bytes than the kernel puts into one answer."""
 
 SEQUENCE = 1
-"""Of every request that is answered; what nobody waits for has `UNHEARD`."""
+"""Sequence number of all requests with an awaited answer; others have `UNHEARD`."""
 
 UNHEARD = 0
 
@@ -40,7 +40,7 @@ _buffer = bytearray(RECEIVE_BYTES)
 
 
 class Netlink:
-    """A socket into the network namespace that the calling process is in; it stays there.
+    """A socket in the calling process's network namespace, where it stays.
 
     Args:
         protocol: `ROUTE`, `XFRM` or `NETFILTER`.
@@ -55,24 +55,24 @@ class Netlink:
         """All objects of a kind.
 
         Args:
-            kind: of the request.
-            request: its header and attributes.
-            header_length: of the objects' headers; 0 for that of the request.
+            kind: the kind of request.
+            request: header and attributes of the request.
+            header_length: length of the objects' headers; 0 for that of the request.
 
         Raises:
-            OSError: the kernel refuses, or the objects changed during eight attempts to read them.
+            OSError: the kernel refuses, or the objects changed during each of eight attempts to read them.
         """
         return self.parse(self.read(kind, request), header_length or len(request))
 
     def read(self, kind: int, request: bytes) -> bytes:
-        """The kernel's answer to the same request as it is, with headers; equal objects give equal answers.
+        """The kernel's raw answer to the same request, with headers; equal objects give equal answers.
 
         Raises:
             OSError: see `dump`.
         """
         last = self._last.get((kind, request))
         for _ in range(8):
-            # Always the same sequence number, as every answer is read to its end.
+            # The sequence number is always the same, as every answer is read to its end.
             self._send(kind, NLM_F_REQUEST | NLM_F_DUMP, request)
             answer = self._receive()
             if answer == last:
@@ -91,7 +91,7 @@ class Netlink:
         ]
 
     def ask(self, kind: int, body: bytes, header_length: int) -> Message:
-        """The one object that a request asks for.
+        """The single object that a request asks for.
 
         Raises:
             OSError: the kernel refuses.
@@ -100,7 +100,7 @@ class Netlink:
         return self.parse(self._receive(whole=False), header_length)[0]
 
     def forget_neighbours(self) -> None:
-        """Empties the ARP cache but for what was entered by hand."""
+        """Empties the ARP cache except for entries made by hand."""
         messages = b""
         for header, attributes in self.dump(RTM_GETNEIGH, bytes([socket.AF_INET]) + bytes(11)):
             state, flags = struct.unpack_from("=HB", header, 8)
@@ -109,11 +109,11 @@ class Netlink:
                 body = header + struct.pack("=HH", 4 + len(address), NDA_DST) + address
                 messages += struct.pack("=IHHII", 16 + len(body), RTM_DELNEIGH, NLM_F_REQUEST, 0, 0) + body
         if messages:
-            # What is gone by itself meanwhile gives an error with sequence 0, which no one waits for.
+            # Entries that have meanwhile expired cause an error with sequence 0, which nobody waits for.
             self.socket.send(messages)
 
     def neighbour_table_overflows(self) -> int:
-        """How often the ARP cache, which all of the machine's namespaces share, was full."""
+        """How often the ARP cache, shared by all namespaces of the machine, was full."""
         overflows = 0
         for _, attributes in self.dump(RTM_GETNEIGHTBL, bytes([socket.AF_INET]) + bytes(3)):
             if NDTA_STATS in attributes:
@@ -121,14 +121,14 @@ class Netlink:
         return overflows
 
     def packets(self) -> int:
-        """How many all links together have received and sent."""
+        """Packets that all links together have received and sent."""
         counted = 0
         for _, found in self.dump(RTM_GETLINK, bytes(16)):
             counted += sum(struct.unpack_from("=2Q", found.get(IFLA_STATS64, bytes(16))))
         return counted
 
     def take_links_down(self) -> None:
-        """Stops all links; they forget their routes and neighbours."""
+        """Takes all links down; they lose their routes and neighbours."""
         for header, _ in self.dump(RTM_GETLINK, bytes(16)):
             (index,) = struct.unpack_from("=i", header, 4)
             self._send(RTM_NEWLINK, NLM_F_REQUEST, struct.pack("=BxHiII", 0, 0, index, 0, IFF_UP), UNHEARD)
@@ -137,18 +137,18 @@ class Netlink:
         self.socket.send(struct.pack("=IHHII", 16 + len(body), kind, flags, sequence, 0) + body)
 
     def _receive(self, whole: bool = True) -> bytes:
-        """The answer to the last request; ``whole`` where it has several parts and an end."""
+        """The answer to the last request; ``whole`` if it has several parts and an end marker."""
         parts = []
         while True:
             part = bytes(memoryview(_buffer)[: self.socket.recv_into(_buffer)])
             if struct.unpack_from("=I", part, 8)[0] != SEQUENCE:
-                continue  # an error about what nobody waits for
+                continue  # an error that nobody waits for
             _raise_error(part)
             parts.append(part)
             if part[-20:-12] == _DONE or not whole:
                 break
             if any(kind == NLMSG_DONE for _, kind, _ in _messages(part)):
-                break  # with a remark of the kernel's
+                break  # with a message from the kernel
         return b"".join(parts)
 
 
@@ -172,7 +172,7 @@ def _raise_error(part: bytes) -> None:
 
 
 def attributes(data: bytes) -> Attributes:
-    """Attributes by number, without the flags in the number."""
+    """Attributes by number, with the flags masked out."""
     return dict(attribute_list(data))
 
 

@@ -1,14 +1,14 @@
-"""Which machines reach which, all ordered pairs at once and without a process.
+"""Measures which machines reach which, all ordered pairs at once and without starting a process.
 
-A pair reaches where the target itself receives the source's ICMP echo request and the source receives the
-reply: an address that was added to another machine does not count. The requests are ping(8)'s: 56 bytes, not
-to be fragmented.
+A source reaches a target if the target itself receives the ICMP echo request and the source receives the reply; an
+address that was added to another machine does not count. The requests are like ping(8)'s: 56 bytes, not to be
+fragmented.
 
-Nothing here waits for a time-out. A packet passes from one namespace to the next through a queue of the
-processor that sends it, first in, first out. So while this process keeps to one processor, an echo over its
-own loopback interface overtakes no packet: after as many such echoes in a row as the longest path has hops,
-every packet sent before has arrived or is lost, however busy the computer is. Only queueing disciplines hold
-packets back; where there is one, replies are waited for at the end.
+Nothing here waits for a time-out. A packet passes from one namespace to the next through a first-in-first-out queue of
+the processor that sends it. So while this process stays on one processor, an echo over its own loopback interface
+overtakes no packet: after as many such echoes in a row as the longest path has hops, every packet sent before has
+arrived or is lost, however busy the computer is. Only queueing disciplines hold packets back; if there is one, the
+measurement waits for replies at the end.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from .namespaces import current_cpu
 from .netlink import ROUTE, RTM_GETLINK, RTM_GETQDISC, Attributes, Netlink, attributes
 
 ROUNDS = 3
-"""A pair that does not answer in so many undisturbed rounds is broken."""
+"""A pair that does not answer in this many undisturbed rounds is broken."""
 
 REPLY_S = 0.5
-"""A reply that comes later than this counts as none; NetArena's faults delay by 1 s and more."""
+"""A reply later than this does not count; NetArena's faults delay by 1 s or more."""
 
 LAST_WAIT_S = 0.1
-"""How long for replies that a queueing discipline delays, as NetArena's ``ping -W 0.1``."""
+"""Wait for replies delayed by a queueing discipline, as in NetArena's ``ping -W 0.1``."""
 
 TRANSITION_S = 2.0
-"""So long an interface that is being switched on is waited for; the kernel takes up to a second."""
+"""Wait for an interface that is being switched on; the kernel takes up to a second."""
 
 MEASURE_S = 20.0
-"""Without enough undisturbed rounds in this time, the measurement fails."""
+"""Time in which there must be enough undisturbed rounds, or else the measurement fails."""
 
 ECHO_S = 5.0
-"""What one echo over the loopback interface may take."""
+"""Time that one echo over the loopback interface may take."""
 
 NEIGHBOURS_AT_ONCE = 256
-"""ARP entries that are made at a time, beside those of hosts and routers: a computer has 1024 for all networks."""
+"""ARP entries made at a time, besides those of hosts and routers; a computer has 1024 for all networks."""
 
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 SOL_RAW, ICMP_FILTER = 255, 1
@@ -66,16 +66,16 @@ _PAYLOAD = struct.Struct("!8sHHI40x")
 
 
 class Overloaded(Exception):
-    """The computer is too busy to tell what is broken."""
+    """The computer is too busy to determine what is broken."""
 
 
 class Pingmesh:
-    """Measures a network again and again.
+    """Measures a network repeatedly.
 
     Args:
-        network: whose machines; sources and targets have their order.
+        network: the network; sources and targets are in the order of its machines.
         targets: the address that each source pings, by source and target.
-        places: taken for each measurement.
+        places: the measuring places, one of which is taken for each measurement.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Pingmesh:
         for number, echo in enumerate(self.sockets):
             self.poll.register(echo, select.EPOLLIN)
             self.number_of[echo.fileno()] = number
-        # A source makes an entry of each neighbour that it pings, and one there.
+        # A source creates an entry for each neighbour that it pings, and one at that neighbour.
         neighbours = len(self.machines) / max(1, len(network.switches))
         self.sources_at_once = max(1, int(NEIGHBOURS_AT_ONCE / (2 * neighbours)))
 
@@ -110,7 +110,7 @@ class Pingmesh:
         Raises:
             Overloaded: the computer is too busy to tell.
         """
-        # Connection tracking takes equal identifiers for one flow, and would translate it as it did before.
+        # Connection tracking treats equal identifiers as one flow, and would translate it as before.
         self.identifier = (self.identifier + 1) & 0xFFFF
         measurement = _Measurement(self)
         with self.places.taken(), one_processor():
@@ -120,10 +120,10 @@ class Pingmesh:
         return measurement.reached()
 
     def received(self) -> Iterator[tuple[int, bytes]]:
-        """(machine's number, packet) of all that has arrived, taken out of the sockets.
+        """(machine number, packet) of everything that has arrived, read from the sockets.
 
         Raises:
-            Overloaded: there is no end of it.
+            Overloaded: packets arrive without end.
         """
         left = 10 * len(self.machines) ** 2 + 10_000
         while ready := self.poll.poll(0):
@@ -153,17 +153,17 @@ class Pingmesh:
             raise Overloaded("this computer loses its own packets; do the network's go round in circles?") from None
 
     def forget_neighbours(self) -> None:
-        """Empties the ARP caches: who did not answer there is not asked again for seconds."""
+        """Empties the ARP caches, since a neighbour that did not answer is not asked again for seconds."""
         for machine in self.machines:
             machine.routing.forget_neighbours()
 
     def holds_packets(self) -> bool:
-        """Whether a machine has a queueing discipline that may let packets wait; nobody changes the switches'."""
+        """Whether a machine has a queueing discipline that may delay packets; those of the switches never change."""
         disciplines = [found for machine in self.machines for found in machine.routing.dump(RTM_GETQDISC, bytes(20))]
         return any(discipline[TCA_KIND] != b"noqueue\0" for _, discipline in disciplines)
 
     def in_transition(self) -> bool:
-        """Whether an interface has come up that the kernel does not yet send through."""
+        """Whether an interface has come up through which the kernel does not send yet."""
         links = [link for machine in self.machines for link in machine.routing.dump(RTM_GETLINK, bytes(16))]
         ports = self.home.dump(RTM_GETLINK, bytes(16))
         if any(_comes_up(*link) for link in [*links, *ports]):
@@ -172,7 +172,7 @@ class Pingmesh:
 
 
 class _Measurement:
-    """One measurement: what was sent, and what has come back."""
+    """One measurement: what was sent and what has come back."""
 
     def __init__(self, mesh: Pingmesh) -> None:
         self.mesh = mesh
@@ -180,21 +180,21 @@ class _Measurement:
         count = len(mesh.machines)
         self.missing = {(source, target) for source in range(count) for target in range(count) if source != target}
         self.requested: set[tuple[int, int]] = set()
-        """Pairs whose request has come to the target."""
+        """Pairs whose request has reached the target."""
         self.replied: set[tuple[int, int]] = set()
-        """Pairs whose reply has come to the source."""
+        """Pairs whose reply has reached the source."""
         self.sent_at: list[float] = []
-        """When each batch of requests was begun."""
+        """When each batch of requests was started."""
 
     def run(self) -> None:
-        """Asks until every pair has answered, or is known not to.
+        """Pings until every pair has answered or is known to be broken.
 
         Raises:
-            Overloaded: that cannot be known.
+            Overloaded: the computer is too busy to determine that.
         """
         began = time.monotonic()
         for _ in self.mesh.received():
-            pass  # what others have sent meanwhile
+            pass  # packets that others have sent meanwhile
         undisturbed = 0
         while self.missing and undisturbed < ROUNDS:
             overflows = self.mesh.home.neighbour_table_overflows()
@@ -213,7 +213,7 @@ class _Measurement:
         self.mesh.forget_neighbours()  # the others need the room
 
     def wait(self, seconds: float) -> None:
-        """Gives late replies a chance."""
+        """Waits for late replies."""
         until = time.monotonic() + seconds
         while self.missing and (left := until - time.monotonic()) > 0:
             self.mesh.poll.poll(left)
@@ -225,7 +225,7 @@ class _Measurement:
         return [[(source, target) not in self.missing for target in machines] for source in machines]
 
     def _round(self) -> bool:
-        """Asks all that did not answer; returns whether nothing else took the time."""
+        """Pings all pairs that did not answer; returns whether the round was undisturbed."""
         in_time = True
         asked: dict[int, list[int]] = {}
         for source, target in sorted(self.missing):
@@ -243,7 +243,7 @@ class _Measurement:
         return in_time
 
     def _send(self, source: int, targets: Iterable[int]) -> bool:
-        """Asks from one machine; returns whether the kernel took all that it may."""
+        """Pings from one machine; returns whether the kernel accepted all valid packets."""
         batch = len(self.sent_at) - 1
         echo, addresses = self.mesh.sockets[source], self.mesh.addresses[source]
         taken = True
@@ -263,7 +263,7 @@ class _Measurement:
             if len(packet) < start + _HEADER.size + _PAYLOAD.size:
                 continue
             measurement, source, target, batch = _PAYLOAD.unpack_from(packet, start + _HEADER.size)
-            # What a machine has mangled may name a batch that there is not.
+            # A mangled packet may name a batch that does not exist.
             if measurement != self.measurement or batch >= len(self.sent_at) or now - self.sent_at[batch] > REPLY_S:
                 continue
             if packet[start] == ECHO_REQUEST and machine == target:
@@ -274,11 +274,11 @@ class _Measurement:
 
 
 def _echo_socket(*kinds: int) -> socket.socket:
-    """A socket for ICMP messages of some kinds in the network namespace that the caller is in."""
+    """A socket for some kinds of ICMP messages in the caller's network namespace."""
     echo = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
     passed = sum(1 << kind for kind in kinds)
     echo.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~passed & 0xFFFFFFFF))
-    # A path's MTU that was learned from a fault must not outlive it, so it is not used.
+    # A path MTU learned during a fault must not outlive it, so it is not used.
     echo.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
     echo.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
     return echo
@@ -293,25 +293,25 @@ def _packet(identifier: int, sequence: int, payload: bytes) -> bytes:
 
 
 def _has_carrier(header: bytes, link: Attributes) -> bool:
-    """Whether an interface is switched on, and plugged into one that is."""
+    """Whether an interface is up and plugged into one that is up."""
     return bool(struct.unpack_from("=I", header, 8)[0] & IFF_UP and link.get(IFLA_CARRIER, b"\0")[0])
 
 
 def _comes_up(header: bytes, link: Attributes) -> bool:
-    """Whether an interface has a carrier that the kernel's worker has not yet seen."""
+    """Whether an interface has a carrier that the kernel's worker has not noticed yet."""
     down = link.get(IFLA_OPERSTATE, b"\0")[0] in (IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN)
     return down and _has_carrier(header, link)
 
 
 def _forwards(link: Attributes) -> bool:
-    """Whether a switch takes packets from this interface, or it is no switch's."""
+    """Whether a switch accepts packets from this interface, or it does not belong to a switch."""
     port = attributes(attributes(link.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
     return port.get(IFLA_BRPORT_STATE, bytes([BR_STATE_FORWARDING]))[0] == BR_STATE_FORWARDING
 
 
 @contextmanager
 def one_processor() -> Iterator[None]:
-    """Keeps the caller on the processor that it is on."""
+    """Pins the caller to its current processor."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {current_cpu()})
     try:

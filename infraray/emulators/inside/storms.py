@@ -1,4 +1,4 @@
-"""Ends broadcast storms: packets that go round in what an agent has built, and keep the computer busy by themselves."""
+"""Ends broadcast storms: packets that circulate in loops built by an agent and keep the computer busy."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 SUSPICIOUS = 1000
-"""Packets that a machine has received and sent since it was last looked at; measurements cause some hundred."""
+"""Packets received and sent since the last check that raise suspicion; measurements cause some hundred."""
 
 QUIET_S = 0.01
-"""How long a machine is listened to where that seems many. Nothing of ours sends meanwhile, and no command runs."""
+"""Time for which a suspicious machine is observed, while nothing of ours sends and no command runs."""
 
 STORM = 50
-"""Packets in that time. A loop of two bridges makes thousands, also on a busy computer."""
+"""Packets in that time that make a storm. A loop of two bridges makes thousands, even on a busy computer."""
 
 
 class Storms:
-    """Knows how much each machine has received and sent.
+    """Tracks how much each machine has received and sent.
 
     Args:
-        machines: by name.
+        machines: the machines by name.
     """
 
     def __init__(self, machines: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ class Storms:
         self._packets = self._count()
 
     def end(self) -> list[str]:
-        """Takes the links down of the machines in which there is a storm, and names those. For when no command runs."""
+        """Takes down the links of machines with a storm and returns their names. Call it while no command runs."""
         packets = self._count()
         suspects = [name for name in packets if packets[name] - self._packets[name] > SUSPICIOUS]
         self._packets = packets

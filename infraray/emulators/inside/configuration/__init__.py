@@ -1,4 +1,4 @@
-"""A machine's network configuration in a canonical form: two are equal if and only if nothing was changed."""
+"""A machine's network configuration in canonical form: two are equal if and only if nothing was changed."""
 
 from .reader import ConfigurationReader
 

@@ -1,4 +1,4 @@
-"""Addresses of IPv4 and IPv6, and the labels by which IPv6 chooses among them."""
+"""IPv4 and IPv6 addresses, and the labels by which IPv6 chooses among them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .values import address, in_order, number, others
 
 ADDRESS, LOCAL, BROADCAST, CACHE, FLAGS = 1, 2, 4, 6, 8
 FOREVER = 0xFFFFFFFF
-"""Seconds for which an address is valid, where there is no end of it."""
+"""The lifetime, in seconds, of an address that is valid forever."""
 
 STATE = 0x04 | 0x08 | 0x20 | 0x40
-"""Flags of an address of IPv6 that is being looked for elsewhere, or not preferred any more."""
+"""Flags of an IPv6 address that is being checked for duplicates or is deprecated."""
 
 
 def addresses(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """All addresses. One that does not last is another one when its lifetime is set anew.
+    """All addresses. A temporary one counts as a different one when its lifetime is set again.
 
     Args:
-        messages: those of RTM_GETADDR.
-        names: of the interfaces.
+        messages: the answer to RTM_GETADDR.
+        names: names of the interfaces.
     """
     found = []
     for header, entry in messages:
@@ -47,7 +47,7 @@ def addresses(messages: Sequence[Message], names: Mapping[int, str]) -> list[dic
 
 
 def labels(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What RTM_GETADDRLABEL gives; see `addresses`."""
+    """Address labels from RTM_GETADDRLABEL; see `addresses`."""
     found = []
     for header, entry in messages:
         _, prefix, _, index, _ = struct.unpack("=BxBBII", header)

@@ -1,4 +1,4 @@
-"""Filters of netfilter: nftables in all families, which iptables(8) writes too, without counters and handles."""
+"""Netfilter rules: nftables in all families, which iptables(8) writes too, without counters and handles."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 
 IPTABLES_TABLES = {"filter", "nat", "mangle", "raw", "security", "broute"}
 IPTABLES_CHAINS = {"PREROUTING": 0, "INPUT": 1, "FORWARD": 2, "OUTPUT": 3, "POSTROUTING": 4, "BROUTING": 0}
-"""And the hooks at which they stand."""
+"""Hooks to which chains attach."""
 
 ACCEPT = 1
 CONTENT_OF_A_COUNTER, USED_OF_A_QUOTA = {1, 2}, {4}
 COUNTER, QUOTA = 1, 2
-"""Types of a named object."""
+"""Types of named objects."""
 
 DYNAMIC, ANONYMOUS = 0x20, 0x1
-"""Flags of a set: packets fill it; it belongs to a rule."""
+"""Flags of a set: filled by packets; belonging to a rule."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Attributes of one kind of object: where its table and its name are, and those that are no part of it."""
+    """Attributes of one kind of object: those with its table and its name, and those to leave out."""
 
     request: int
     table: int
@@ -44,13 +44,13 @@ OBJECTS = Kind(NFT_GETOBJ, 1, 2, frozenset({1, 2, 4, 5, 6, 7}))
 FLOWTABLES = Kind(NFT_GETFLOWTABLE, 1, 2, frozenset({1, 2, 4, 5, 6}))
 
 SET_FLAGS, ELEMENTS, ELEMENT_LEFT_OUT = 3, 3, {5, 7, 8, 11}
-"""Of an element, its time that is left and its counters are left out."""
+"""Attributes of an element to leave out: its remaining time and its counters."""
 
 
 def filters(netfilter: Netlink) -> dict[str, list[str]]:
-    """Lines by family and table, in the order in which they hold; bodies are in hexadecimal.
+    """Lines by family and table, in the order in which they apply; bodies are in hexadecimal.
 
-    A built-in chain of iptables that lets everything pass is as good as none: looking makes it.
+    A built-in iptables chain that lets everything pass counts as absent, because merely looking creates it.
     """
     found: dict[str, list[str]] = {}
     for header, one in netfilter.dump(NFT_GETTABLE, bytes(4)):
@@ -94,7 +94,7 @@ def _table(header: bytes, name: bytes) -> str:
 
 
 def _is_default(table: str, name: str, hook: Attributes, chain: Attributes) -> bool:
-    """Whether it is a chain that iptables makes by looking."""
+    """Whether it is a chain that iptables creates by merely looking."""
     policy = struct.unpack(">I", chain.get(5, bytes(4)))[0]
     number = struct.unpack(">I", hook.get(1, bytes(4)))[0]
     of_iptables = table.partition(" ")[2] in IPTABLES_TABLES and IPTABLES_CHAINS.get(name) == number
@@ -114,7 +114,7 @@ def _expressions(data: bytes) -> str:
 
 
 def _elements(netfilter: Netlink, header: bytes, one: Attributes) -> Iterator[str]:
-    """Those of a set that packets do not fill."""
+    """The elements of a set that is not filled by packets."""
     request = header
     for kind, value in ((1, one[SETS.table]), (2, one[SETS.name])):
         request += struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)

@@ -1,4 +1,4 @@
-"""What belongs to a bridge that somebody makes on a machine: groups that were entered by hand, and VLANs."""
+"""Forwarding of bridges that somebody makes on a machine: groups entered by hand, and VLANs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .values import in_order
 MDB, AF_SPEC = 1, 26
 PERMANENT = 1
 ENTRY_BYTES = 28
-"""Of struct br_mdb_entry: interface, state, flags, VLAN, address and its protocol."""
+"""struct br_mdb_entry: interface, state, flags, VLAN, address and its protocol."""
 
 
 def forwarding(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Groups.
+    """Multicast groups.
 
     Args:
-        messages: those of RTM_GETMDB.
-        names: of the interfaces.
+        messages: the answer to RTM_GETMDB.
+        names: names of the interfaces.
     """
     found = []
     for _, bridge in messages:
@@ -34,7 +34,7 @@ def forwarding(messages: Sequence[Message], names: Mapping[int, str]) -> list[di
 
 
 def vlans(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What RTM_GETLINK gives of bridges' ports; see `forwarding`."""
+    """VLANs of bridge ports from RTM_GETLINK; see `forwarding`."""
     return in_order(
         [
             {"interface": names.get(struct.unpack_from("=i", header, 4)[0], ""), "vlans": port[AF_SPEC].hex()}

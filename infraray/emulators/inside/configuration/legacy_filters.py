@@ -1,4 +1,4 @@
-"""Filters that iptables-legacy(8) writes: the kernel's tables of before nftables, read as that program reads them."""
+"""Filters written by iptables-legacy(8): the kernel's pre-nftables tables, read as that program reads them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .values import text
 
 NAME = struct.Struct("32s")
 INFO_BYTES = 84
-"""struct ipt_getinfo: a name, valid hooks, five entry points, five underflows, the entries' number and size."""
+"""struct ipt_getinfo: name, valid hooks, five entry points, five underflows, number and size of the entries."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """How one kind of tables is read: include/uapi/linux/netfilter_*/*_tables.h.
+    """The layout of one family of tables: include/uapi/linux/netfilter_*/*_tables.h.
 
     Args:
-        name: of the family.
-        domain: of the socket that is asked.
-        level: of its options.
-        first: the option that gives a table's size; the next one gives its entries.
-        match_bytes: of an entry's own conditions; after them an ``int`` where ``has_cache``, two offsets, the chain
-            that it was reached from, and counters.
+        name: the family's name.
+        domain: the socket's domain.
+        level: the level of its options.
+        first: the option that returns a table's size; the next one returns its entries.
+        match_bytes: size of an entry's own conditions. They are followed by an ``int`` if ``has_cache``, two offsets,
+            the chain from which it was reached, and counters.
         has_cache: see above.
     """
 
@@ -47,7 +47,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def legacy_filters() -> dict[str, list[str]]:
-    """Entries by family and table of the caller's network namespace; a table that lets all pass is none."""
+    """Entries by family and table of the caller's network namespace, without tables that let everything pass."""
     found = {}
     for file, family in FAMILIES.items():
         path = Path("/proc/self/net", file)
@@ -78,12 +78,12 @@ def _entries(family: Family, table: bytes) -> list[str]:
         plain = plain and (last or (not any(match) and name == "" and verdict == -2))
         found.append(f"{match.hex()} {target} {rest.hex()}")
         position += max(following, 1)
-    # Made by looking: a policy for each hook, and the end.
+    # Created by merely looking: a policy for each hook, and the end.
     return [] if plain and len(found) == hooks.bit_count() + 1 else found
 
 
 def _option(asked: socket.socket, family: Family, option: int, given: bytes) -> bytes:
-    """getsockopt(2), which Python calls without an input."""
+    """Calls getsockopt(2) with an input, which Python's own function lacks."""
     buffer, length = ctypes.create_string_buffer(given, len(given)), ctypes.c_uint32(len(given))
     if _libc.getsockopt(asked.fileno(), family.level, option, buffer, ctypes.byref(length)) < 0:
         code = ctypes.get_errno()

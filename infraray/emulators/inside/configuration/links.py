@@ -1,4 +1,4 @@
-"""Interfaces, with all that is set by hand, and what each is configured like in /proc/sys/net/ipv*/conf."""
+"""Interfaces with everything set by hand, and their settings in /proc/sys/net/ipv*/conf."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..netlink import Attributes, Message, attributes
 from .values import number, others, text
 
 FLAGS = {0x1: "up", 0x8: "loopback", 0x80: "noarp", 0x100: "promisc", 0x200: "allmulti", 0x1000: "multicast"}
-"""As far as they are set by hand."""
+"""Flags that are set by hand."""
 
 IFLA_EXT_MASK, SKIP_STATS = 29, 8
 REQUEST = bytes(16) + struct.pack("=HHI", 8, IFLA_EXT_MASK, SKIP_STATS)
-"""Statistics would only have to be left out again."""
+"""Asks for no statistics, which would only have to be left out again."""
 
 ADDRESS, NAME, MTU, MASTER, QUEUE_LENGTH, LINKINFO, AF_SPEC, PROPERTIES = 1, 3, 4, 10, 13, 18, 26, 52
 STATE = {5, 6, 7, 14, 16, 23, 33, 35, 37, 44, 47, 48}
-"""Attributes that say how it is: of the other end, counters, the carrier."""
+"""Attributes that describe its state: the other end, counters, the carrier."""
 
 INFO_KIND, INFO_DATA, INFO_STATISTICS, INFO_PORT_KIND, INFO_PORT_DATA = 1, 2, 3, 4, 5
 STATE_OF_A_BRIDGE = {*range(10, 20), 47, 48}
@@ -27,18 +27,18 @@ STATE_OF_A_PORT = {1, *range(13, 24)}
 
 AF_INET, AF_INET6 = 2, 10
 CONF = {AF_INET: ("ipv4", 1), AF_INET6: ("ipv6", 2)}
-"""The attribute that holds an interface's sysctls in their order."""
+"""The attribute with an interface's sysctls, in order."""
 
 STATE_OF_IPV6 = {1, 3, 5, 6}
-"""Flags such as that a router was asked for, statistics, and a time that is drawn anew."""
+"""Attributes to leave out: flags such as that routers were solicited, statistics, and a time drawn at random."""
 
 
 def links(messages: Sequence[Message], names: dict[int, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """All interfaces by name, and their sysctls by path.
 
     Args:
-        messages: those of RTM_GETLINK.
-        names: is filled in, by the interfaces' numbers.
+        messages: the answer to RTM_GETLINK.
+        names: filled in with the interfaces' names by number.
     """
     for header, link in messages:
         names[struct.unpack_from("=i", header, 4)[0]] = text(link[NAME])

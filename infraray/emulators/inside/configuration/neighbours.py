@@ -1,4 +1,4 @@
-"""Neighbours and forwarding entries that were entered by hand; what is learned is left out."""
+"""Neighbours and forwarding entries entered by hand, without learned ones."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NTF_BY_HAND = NTF_PROXY | NTF_MASTER | NTF_STICKY | NTF_EXT_LEARNED
 
 
 def neighbours(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Those of IPv4 and IPv6, or of bridges.
+    """Entries of IPv4 and IPv6, or of bridges.
 
     Args:
-        messages: those of RTM_GETNEIGH.
-        names: of the interfaces.
+        messages: the answer to RTM_GETNEIGH.
+        names: names of the interfaces.
     """
     found = []
     for header, neighbour in messages:

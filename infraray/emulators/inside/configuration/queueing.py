@@ -1,4 +1,4 @@
-"""Traffic control: queueing disciplines but for the one that does nothing, and what belongs to them."""
+"""Traffic control: queueing disciplines other than the one that does nothing, with their classes and filters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATE = {3, 4, 7, 10, 11}
 
 ROOT, INGRESS = 0xFFFFFFFF, 0xFFFFFFF1
 HTB_COUNTER = 4
-"""Bytes at the end of the first option of htb that count packets."""
+"""Trailing bytes of htb's first option that count packets."""
 
 NONE = "noqueue"
 
@@ -25,8 +25,8 @@ def disciplines(messages: Sequence[Message], names: Mapping[int, str]) -> list[d
     """Queueing disciplines.
 
     Args:
-        messages: those of RTM_GETQDISC.
-        names: of the interfaces.
+        messages: the answer to RTM_GETQDISC.
+        names: names of the interfaces.
     """
     found = []
     for header, discipline in messages:
@@ -40,7 +40,7 @@ def disciplines(messages: Sequence[Message], names: Mapping[int, str]) -> list[d
                 {
                     "interface": names.get(index, str(index)),
                     "kind": kind,
-                    "handle": 0 if not handle & 0xFFFF and handle >> 31 else handle,  # the kernel gives these in order
+                    "handle": 0 if not handle & 0xFFFF and handle >> 31 else handle,  # the kernel numbers these
                     "parent": parent,
                     "options": options.hex(),
                     **others(discipline, STATE),
@@ -50,10 +50,10 @@ def disciplines(messages: Sequence[Message], names: Mapping[int, str]) -> list[d
 
 
 def classes_and_filters(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What tc(8) shows of interfaces with disciplines: their classes and filters, without counters.
+    """Classes and filters of interfaces with disciplines as shown by tc(8), without counters.
 
     Args:
-        found: the disciplines, in the network namespace that the caller is in.
+        found: the disciplines in the caller's network namespace.
     """
     lines = []
     for interface in sorted({discipline["interface"] for discipline in found}):

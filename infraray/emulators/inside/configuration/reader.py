@@ -1,10 +1,10 @@
 """Reads a machine's whole configuration from the kernel.
 
-From the kernel, for it would take half a second to start ip(8), tc(8), sysctl(8) and iptables-save(8) for 20
-machines. All that rtnetlink(7) can dump is asked for each time, and understood anew only where the answer is another
-one: what is in another namespace may change it. The rest only a command in the machine's own namespace can change,
-and it is read after one. Counters, timers, learned neighbours and the state of cables are left out. Numbers and
-names are those of rtnetlink(7); what has no name here keeps its number, in hexadecimal.
+It asks the kernel directly because starting ip(8), tc(8), sysctl(8) and iptables-save(8) for 20 machines would take
+half a second. Everything that rtnetlink(7) can dump is requested each time, since other namespaces may change it, but
+only parsed again if the answer differs. The rest can only be changed by a command in the machine's own namespace, and
+is read after each one. Counters, timers, learned neighbours and the state of cables are left out. Numbers and names
+are those of rtnetlink(7); what has no name here keeps its number, in hexadecimal.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ DUMPS = {
     "groups": (RTM_GETMDB, bytes([AF_BRIDGE]) + bytes(7), 8),
     "vlans": (RTM_GETLINK, bytes([AF_BRIDGE]) + bytes(15) + struct.pack("=HHI", 8, IFLA_EXT_MASK, WITH_VLANS), 16),
 }
-"""Request, and length of an object's header; of all families where none is named."""
+"""Requests and header lengths of objects; for all families unless one is named."""
 
 
 class ConfigurationReader:
-    """Reads one machine's configuration again and again.
+    """Reads one machine's configuration repeatedly.
 
     Args:
-        machine: whose.
-        home: the namespace that the calling process is in.
-        sysctls: of the network.
+        machine: the machine.
+        home: the calling process's namespace.
+        sysctls: the network's sysctls.
     """
 
     def __init__(self, machine: Machine, home: NetworkNamespace, sysctls: Sysctls) -> None:
@@ -80,14 +80,14 @@ class ConfigurationReader:
         self._own: dict[str, Any] = {}
 
     def touch(self) -> None:
-        """To be called before each command in the machine's namespace."""
+        """Notes that a command runs in the machine's namespace; call it before each one."""
         if not self._touched:
             with self.machine.namespace.entered(self.home):
                 self.sysctls.note_fresh(self.machine.name, self.machine.forwards)
         self._stale = self._touched = True
 
     def read(self) -> dict[str, Any]:
-        """The configuration, as JSON's types."""
+        """The configuration in JSON's types."""
         answers = [self._answer(kind, request) for kind, request, _ in DUMPS.values()]
         if answers != self._answers:
             self._routing = self._understood(answers)
@@ -99,7 +99,7 @@ class ConfigurationReader:
         return {**self._routing, **self._own, "sysctls": {**self._of_links, **self._own["sysctls"]}}
 
     def _answer(self, kind: int, request: bytes) -> bytes:
-        """The kernel's; none where it does not know what is asked for."""
+        """The kernel's answer; empty if it does not know the request."""
         try:
             return self.machine.routing.read(kind, request)
         except OSError as error:
@@ -108,7 +108,7 @@ class ConfigurationReader:
             return b""
 
     def _understood(self, answers: list[bytes]) -> dict[str, Any]:
-        """What the kernel's answers say."""
+        """The kernel's answers, parsed."""
         found: dict[str, list[Message]] = {
             section: self.machine.routing.parse(answer, length)
             for (section, (_, _, length)), answer in zip(DUMPS.items(), answers, strict=True)
@@ -129,7 +129,7 @@ class ConfigurationReader:
         }
 
     def _read_own(self) -> dict[str, Any]:
-        """What only a process in the namespace that the caller is in can change."""
+        """Settings that only a process in the caller's namespace can change."""
         return {
             "filters": {**filters(self.machine.netfilter), **legacy_filters()},
             "transforms": transforms(self.machine.xfrm),
@@ -138,6 +138,6 @@ class ConfigurationReader:
         }
 
     def _may_end(self) -> bool:
-        """Whether something is there that may have a lifetime: elements of a set, states and policies of IPsec."""
+        """Whether anything may have a limited lifetime: elements of a set, states and policies of IPsec."""
         of_sets = any(line.startswith("set ") for lines in self._own["filters"].values() for line in lines)
         return of_sets or len(self._own["transforms"]) > 1

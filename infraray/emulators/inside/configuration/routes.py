@@ -1,4 +1,4 @@
-"""Routes of all tables, next hops that have an object of their own, and policy rules."""
+"""Routes of all tables, next-hop objects, and policy rules."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .values import address, in_order, number, others
 
 TO, INTERFACE, VIA, METRIC, SOURCE, MULTIPATH, CACHE, TABLE, EXPIRES = 1, 4, 5, 6, 7, 9, 12, 15, 23
 CLONED, ONLINK = 0x200, 0x4
-"""Flags of a route: a cached one, and a next hop that needs no route itself."""
+"""Flags of a route: cached; a next hop that needs no route itself."""
 
 NEXTHOP_INTERFACE = 5
 RULE_TO, RULE_FROM, RULE_PREFERENCE = 1, 2, 6
 
 
 def routes(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """All routes that were not learned.
+    """All routes except learned ones.
 
     Args:
-        messages: those of RTM_GETROUTE.
-        names: of the interfaces.
+        messages: the answer to RTM_GETROUTE.
+        names: names of the interfaces.
     """
     found = []
     for header, route in messages:
@@ -54,7 +54,7 @@ def routes(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[s
 
 
 def _nexthops(data: bytes, names: Mapping[int, str]) -> list[str]:
-    """Of a route over several: interface, weight, flags that are set by hand, and attributes."""
+    """The next hops of a multipath route: interface, weight, flags set by hand, and attributes."""
     found = []
     while len(data) >= 8:
         length, flags, hops, index = struct.unpack_from("=HBBi", data)
@@ -64,7 +64,7 @@ def _nexthops(data: bytes, names: Mapping[int, str]) -> list[str]:
 
 
 def nexthops(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What RTM_GETNEXTHOP gives; see `routes`."""
+    """Next-hop objects from RTM_GETNEXTHOP; see `routes`."""
     found = []
     for header, entry in messages:
         family, scope, protocol, flags = struct.unpack("=BBBxI", header)
@@ -83,7 +83,7 @@ def nexthops(messages: Sequence[Message], names: Mapping[int, str]) -> list[dict
 
 
 def rules(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """All policy rules: what RTM_GETRULE gives."""
+    """All policy rules from RTM_GETRULE."""
     found = []
     for header, rule in messages:
         family, to_prefix, from_prefix, tos, table, _, _, action, flags = struct.unpack("=BBBBBBBBI", header)
@@ -102,4 +102,4 @@ def rules(messages: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 DETACHED = 0x8 | 0x10
-"""Flags of a rule whose interface is not there now."""
+"""Flags of a rule whose interface is currently missing."""

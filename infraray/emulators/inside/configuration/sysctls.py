@@ -1,7 +1,7 @@
-"""The settings in /proc/sys/net that are a network namespace's own: those that can be written there.
+"""The settings in /proc/sys/net that belong to a network namespace: those that are writable there.
 
-Only what differs from a fresh machine is told. Only a process in the machine's namespace can change them, so they
-are read again after a command there.
+Only differences from a fresh machine are reported. Only a process in the machine's namespace can change them, so they
+are read again after each command there.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ OF_INTERFACES = ("ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh")
 """Folders with one folder for each interface, and ``all`` and ``default``."""
 
 WITH_THE_LINK = ("ipv4/conf", "ipv6/conf")
-"""What these hold for an interface is told with it, see `links`, but for one."""
+"""The one setting of an interface that `links` does not report with it."""
 
 NOT_WITH_THE_LINK = "stable_secret"
 
 SHORT_BYTES, MAX_BYTES = 256, 1 << 17
-"""The kernel makes room for as much as is asked for. Only lists of ports are long, and it tells those in one piece."""
+"""The kernel allocates as much as requested. Only lists of ports are long, and they come in one piece."""
 
 KEPT_OPEN = 4000
-"""Files that a network may keep open, so that they are not looked up again; those of six machines."""
+"""Files that a network may keep open to avoid looking them up again; those of six machines."""
 
 
 class Sysctls:
-    """Those of one network's machines, as they were before any command."""
+    """The sysctls of one network's machines before any command."""
 
     def __init__(self) -> None:
         self._fresh: dict[bool, dict[str, str]] = {}
@@ -36,17 +36,17 @@ class Sysctls:
         self._open: dict[str, dict[str, int]] = {}
 
     def note_fresh(self, name: str, forwards: bool) -> None:
-        """Reads those of the namespace that the caller is in, of a machine that was not touched yet.
+        """Reads the sysctls of the caller's namespace, that of an untouched machine.
 
         Args:
-            name: the machine's.
+            name: the machine's name.
             forwards: whether it is a router; all routers are alike, and all hosts.
         """
         if forwards not in self._fresh:
             self._fresh[forwards] = self._read(name)
 
     def changed(self, name: str, forwards: bool) -> dict[str, str]:
-        """What differs in the namespace that the caller is in from what `note_fresh` read."""
+        """The differences in the caller's namespace from what `note_fresh` read."""
         fresh = self._fresh[forwards]
         return {path: value for path, value in self._read(name).items() if fresh.get(_of_loopback(path)) != value}
 
@@ -55,7 +55,7 @@ class Sysctls:
         kept = self._open.setdefault(name, {})
         found = {}
         for path in [*self._shared, *_of_interfaces()]:
-            with suppress(OSError):  # one that cannot be read, or went with its interface
+            with suppress(OSError):  # unreadable, or gone with its interface
                 if path not in kept:
                     kept[path] = os.open(f"{ROOT}/{path}", os.O_RDONLY)
                 found[path] = _content(kept[path])
@@ -73,7 +73,7 @@ def _content(file: int) -> str:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Files that can be written, without those of single interfaces."""
+    """Writable files, without those of single interfaces."""
     with os.scandir(f"{ROOT}/{folder}") as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
@@ -95,7 +95,7 @@ def _of_interfaces() -> Iterator[str]:
 
 
 def _of_loopback(path: str) -> str:
-    """Where a fresh machine has the same value: all its interfaces are alike in it."""
+    """The path with the same value on a fresh machine, whose interfaces are all alike."""
     parts = path.split("/")
     if len(parts) == 4 and "/".join(parts[:2]) in OF_INTERFACES and parts[2] not in ("all", "default"):
         parts[2] = "lo"

@@ -1,4 +1,4 @@
-"""Policies and states of IPsec: what xfrm(8) of ip(8) shows."""
+"""Policies and states of IPsec, as shown by ``ip xfrm``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from .values import others
 XFRM_MSG_GETSA, XFRM_MSG_GETPOLICY, XFRM_MSG_GETSPDINFO, XFRM_MSG_GETDEFAULT = 0x12, 0x15, 0x25, 0x28
 SA_BYTES, POLICY_BYTES = 224, 168
 SA_KEPT = (slice(0, 160), slice(204, 218))
-"""Of struct xfrm_usersa_info: all but what was sent so far, statistics and the sequence number."""
+"""Parts of struct xfrm_usersa_info to keep: all but the amount sent so far, statistics and the sequence number."""
 
 POLICY_KEPT = (slice(0, 120), slice(152, 156), slice(160, 164))
-"""Of struct xfrm_userpolicy_info: all but what was sent so far and the number that the kernel gives."""
+"""Parts of struct xfrm_userpolicy_info to keep: all but the amount sent so far and the kernel's number."""
 
 SA_STATE = {9, 10, 18, 23, 24, 27, 28}
-"""Attributes of replays, lifetimes and the last use."""
+"""Attributes to leave out: replay state, lifetimes and the last use."""
 
 
 def transforms(xfrm: Netlink | None) -> list[str]:
-    """States, policies, what holds where there is none, and how they are found; none where the kernel has no IPsec."""
+    """States, policies, defaults and hash thresholds; empty if the kernel has no IPsec."""
     if xfrm is None:
         return []
     found = []
@@ -34,5 +34,5 @@ def transforms(xfrm: Netlink | None) -> list[str]:
         found.append(f"default {default[:3].hex()}")
     _, thresholds = xfrm.ask(XFRM_MSG_GETSPDINFO, bytes(4), 4)
     thresholds.pop(1, None)
-    thresholds.pop(2, None)  # how many there are
+    thresholds.pop(2, None)  # the number of policies
     return [*sorted(found), f"thresholds {others(thresholds)}"]

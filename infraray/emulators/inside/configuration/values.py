@@ -1,4 +1,4 @@
-"""How what the kernel says is written: numbers, texts, addresses, and attributes that have no name here."""
+"""Formats the kernel's values: numbers, texts, addresses, and attributes without a name here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..netlink import Attributes
 
 
 def text(value: bytes) -> str:
-    """A string of the kernel's, which need not be UTF-8."""
+    """A string from the kernel, which need not be UTF-8."""
     return value.rstrip(b"\0").decode(errors="backslashreplace")
 
 
@@ -21,7 +21,7 @@ def number(value: bytes) -> int:
 
 
 def address(value: bytes) -> str:
-    """An address of IPv4 or IPv6; anything else in hexadecimal."""
+    """An IPv4 or IPv6 address; anything else in hexadecimal."""
     if len(value) in (4, 16):
         return socket.inet_ntop(socket.AF_INET if len(value) == 4 else socket.AF_INET6, value)
     return value.hex()
@@ -33,5 +33,5 @@ def others(attributes: Attributes, without: Container[int] = ()) -> dict[str, st
 
 
 def in_order(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Entries in an order that does not depend on when they were made."""
+    """Entries in an order that does not depend on when they were created."""
     return sorted(found, key=lambda entry: list(map(str, entry.values())))
