@@ -136,6 +136,30 @@ class Topology:
                 raise ValueError(f"cannot undo: {key!r} has changed since")
             put(key, before)
 
+    def apply(self, changes: Iterable[Change]) -> None:
+        """Makes each node and edge what it is after its change, in any order; what it was before is not looked at.
+
+        Raises:
+            KeyError: what is to go is not there, or an edge has an end that is no node; the topology is as it was.
+        """
+        listed = list(changes)
+        try:
+            with self.changes() as made:
+                for key, _, after in listed:
+                    if not isinstance(key, str) and after is None:
+                        self._put_edge(key, None)
+                for key, _, after in listed:
+                    if isinstance(key, str):
+                        if after is None and self.edges_of(key):
+                            raise KeyError(key)
+                        self._put_node(key, after)
+                for key, _, after in listed:
+                    if not isinstance(key, str) and after is not None:
+                        self._put_edge(key, after)
+        except KeyError:
+            self.undo(made)
+            raise
+
     def copy(self) -> Topology:
         """An equal topology; the two share no change that follows."""
         return Topology.of(self.nodes.items(), self.edges.items())
@@ -212,13 +236,14 @@ class Topology:
         """The one place where edges change: what relates the ends from now on, None for nothing."""
         start, end = edge
         before = self.edges.get(edge)
+        successors, predecessors = self._successors[start], self._predecessors[end]
         if relationships is None:
             del self.edges[edge]
-            self._successors[start].discard(end)
-            self._predecessors[end].discard(start)
+            successors.discard(end)
+            predecessors.discard(start)
         else:
-            self._successors[start].add(end)
-            self._predecessors[end].add(start)
             self.edges[edge] = relationships
+            successors.add(end)
+            predecessors.add(start)
         if self._open:
             self._journal.append(Change(edge, before, relationships))

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from infraray.scenarios.capacity_planning.changes import Change
 from infraray.scenarios.capacity_planning.generator import SMALL, generate
 from infraray.scenarios.capacity_planning.topology import Topology
 from tests.scenarios.capacity_planning.graphs import change_at_random
@@ -47,6 +48,39 @@ def test_random_changes_are_taken_back_exactly_also_within_one_another():
         assert all(topology.of_kind(kind) == fresh.of_kind(kind) for kind in ("EK_PORT", "EK_PACKET_SWITCH"))
         topology.undo(outer)
         assert topology.to_data() == before
+
+
+def test_changes_are_made_again_elsewhere_in_any_order():
+    for seed in range(100):
+        draw = random.Random(seed)
+        topology, other = generate(SMALL, seed=0), generate(SMALL, seed=0)
+        with topology.changes() as changes:
+            for _ in range(draw.randrange(8)):
+                change_at_random(topology, draw)
+        net = {change.key: change for change in changes.entries}
+        keys = [key for key in net if key in other.nodes or key in other.edges or net[key].after is not None]
+        draw.shuffle(keys)
+        other.apply(net[key] for key in keys)
+        assert other.to_data() == topology.to_data()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("none", None, None),
+        Change(("dc1", "none"), None, None),
+        Change(("dc1", "none"), None, frozenset({"RK_CONTAINS"})),
+        Change(("none", "dc1"), None, frozenset({"RK_CONTAINS"})),
+        Change("dc1", None, None),
+    ],
+)
+def test_change_that_cannot_be_made_leaves_the_topology_as_it_was(change):
+    topology = generate(SMALL, seed=0)
+    before = copy.deepcopy(topology.to_data())
+    with pytest.raises(KeyError):
+        topology.apply([Change("new", None, {"type": ["EK_RACK"]}), change])
+    assert topology.to_data() == before
+    assert topology.of_kind("EK_RACK") == Topology.from_data(before).of_kind("EK_RACK")
 
 
 def test_undo_out_of_order_is_refused():
