@@ -206,8 +206,7 @@ class _Measurement:
             if in_time and not full and (waited > TRANSITION_S or not self.mesh.in_transition()):
                 undisturbed += 1
             elif waited > MEASURE_S:
-                why = "its ARP cache is full; raise net.ipv4.neigh.default.gc_thresh3" if full else "run fewer at once"
-                raise Overloaded(f"after {MEASURE_S:g} s this computer is too busy to tell who reaches whom: {why}")
+                raise too_busy(full)
             else:
                 time.sleep(0.005)
         self.mesh.forget_neighbours()  # the others need the room
@@ -271,6 +270,16 @@ class _Measurement:
             elif packet[start] == ECHO_REPLY and machine == source:
                 self.replied.add((source, target))
         self.missing -= self.requested & self.replied
+
+
+def too_busy(full: bool) -> Overloaded:
+    """What to raise after `MEASURE_S`.
+
+    Args:
+        full: whether the reason is the table of neighbours.
+    """
+    why = "its ARP cache is full; raise net.ipv4.neigh.default.gc_thresh3" if full else "run fewer at once"
+    return Overloaded(f"after {MEASURE_S:g} s this computer is too busy to tell who reaches whom: {why}")
 
 
 def _echo_socket(*kinds: int) -> socket.socket:

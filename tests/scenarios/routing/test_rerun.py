@@ -18,6 +18,7 @@ from infraray.environment import Environment
 from infraray.isolation import Limits
 from infraray.scenarios.routing.environment import Routing
 from infraray.scenarios.routing.tasks import make_task
+from tests.emulators.full_neighbour_table import full_neighbour_table, needs_room_to_fill
 from tests.emulators.live import needs_networks
 from tests.scenarios.routing.test_episodes import FORWARDING_OFF, REPAIR, say
 
@@ -100,6 +101,16 @@ def test_a_computer_that_stays_too_busy_is_an_error_and_no_result(
     fail_times(monkeypatch, method, 1000)
     with pytest.raises(infraray.InfrarayError, match="too busy"):
         environment.step(say(REPAIR))
+
+
+@pytest.mark.alone
+@needs_room_to_fill
+def test_a_table_of_neighbours_that_others_fill_changes_no_result(environment: Environment) -> None:
+    with full_neighbour_table(seconds=2) as crowd:
+        _, _, terminated, _, info = environment.step(say(REPAIR))
+        assert crowd.poll() is not None
+    assert terminated and info["safe"] and "ruined" not in info["extra"]
+    assert environment.verdict().score == 1.0
 
 
 def test_commands_are_not_run_again_in_another_task(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
