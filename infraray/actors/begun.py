@@ -3,12 +3,14 @@
 Of a batch whose worker is killed only the episode under way may be to blame, and the dead say nothing. So a worker
 writes each one down before it begins it: one system call of a microsecond, where a message through Ray costs as much
 as a short episode. What a process wrote outlives it; with its machine it is lost, and that is no episode's fault.
+For how long it has been under way tells of a worker that hangs, long before its batch would be due.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,7 @@ from infraray.errors import InfrarayError
 READ_S = 5.0
 """How long another node may take to read a file."""
 
-_RECORD = struct.Struct("<16sI?")
+_RECORD = struct.Struct("<16sdI?")
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Begun:
         id: the episode's identity; no bytes where none was begun.
         attempt: how often it was begun with that time.
         under_way: whether it has not ended.
+        for_s: seconds since it was begun, or ended, when this was read.
     """
 
     id: bytes = b""
     attempt: int = 0
     under_way: bool = False
+    for_s: float = 0.0
 
 
 class BegunFile:
@@ -69,7 +73,7 @@ class BegunFile:
 
     def _write(self, begun: Begun) -> None:
         self._last = begun
-        os.pwrite(self._file, _RECORD.pack(begun.id, begun.attempt, begun.under_way), 0)
+        os.pwrite(self._file, _RECORD.pack(begun.id, time.monotonic(), begun.attempt, begun.under_way), 0)
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class BegunPlace:
     path: str
 
     def read(self) -> Begun | None:
-        """What a worker that is dead had begun last; None where nobody knows any more."""
+        """What a worker has begun last, also one that is dead or hung; None where nobody knows any more."""
         if self.node == ray.get_runtime_context().get_node_id():
             return _read(self.path)
         there = NodeAffinitySchedulingStrategy(self.node, soft=False)
@@ -96,4 +100,7 @@ def _read(path: str) -> Begun | None:
         record = Path(path).read_bytes()
     except OSError:
         return None
-    return Begun(*_RECORD.unpack(record)) if record else Begun()
+    if not record:
+        return Begun()
+    episode, written_s, attempt, under_way = _RECORD.unpack(record)
+    return Begun(episode, attempt, under_way, time.monotonic() - written_s)  # of this node, whose clock wrote it

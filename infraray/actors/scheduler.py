@@ -65,7 +65,7 @@ HEARING_S = 5.0
 """How long a worker that is busy may take to tell them."""
 
 GRACE_S = 10.0
-"""What a worker may take beyond its episodes' time limits before it counts as hung."""
+"""Seconds that an episode may take beyond its time limit before its worker counts as hung."""
 
 
 class Watcher(Protocol):
@@ -105,6 +105,8 @@ class _Worker:
     ready: bool = False
     begun: BegunPlace | None = None
     """Where it writes down which episode it begins; None for a conversational worker, whose are all under way."""
+    look_at: float = 0.0
+    """When the episode under way could next be late, by `time.monotonic`."""
     failed_starts: int = 0
     """Of the workers before it in its place, how many died in a row while they started."""
     heard: int = 0
@@ -276,9 +278,19 @@ class Scheduler:
         return self.stopped or spec.entry.agent in self.stopped_agents
 
     def _is_late(self, lane: _Lane, worker: _Worker) -> bool:
-        """Whether a batch should have come back by now, counted from when it was sent or the one before it ended."""
-        now = time.monotonic()
-        return any(now - since > self._longest(lane, batch) for batch, since in worker.sent.values())
+        """Whether what a worker plays should have ended by now: an episode under way, or all of a batch."""
+        now, limit_s = time.monotonic(), self._limit_s(lane)
+        if lane.conversational:
+            return any(now - since > limit_s + GRACE_S for _, since in worker.sent.values())
+        if not worker.sent:
+            return False
+        batch, since = next(iter(worker.sent.values()))  # the others wait for it
+        if now < max(since + limit_s + GRACE_S, worker.look_at):
+            return False
+        begun = worker.begun.read() if worker.begun is not None else None
+        under_way_s = begun.for_s if begun is not None and begun.under_way else 0.0
+        worker.look_at = now + limit_s + GRACE_S - under_way_s
+        return under_way_s > limit_s + GRACE_S or now - since > len(batch) * limit_s + GRACE_S
 
     def _pass_notices_on(self) -> None:
         """Every few seconds, what conversational workers have to tell, such as an endpoint that is down."""
@@ -485,10 +497,6 @@ class Scheduler:
 
     def _limit_s(self, lane: _Lane) -> float:
         return self.limits.conversation_s if lane.conversational else self.limits.episode_s
-
-    def _longest(self, lane: _Lane, batch: list[EpisodeSpec]) -> float:
-        """Seconds after which a batch must have come back."""
-        return len(batch) * self._limit_s(lane) + GRACE_S
 
     def _call_collector(self, method: str, *arguments: Any) -> Any:
         return ask(self.collector, method, *arguments)

@@ -130,6 +130,18 @@ def test_an_episode_that_hangs_in_native_code_costs_its_worker_and_no_other_epis
     check_only_the_bad_ones_failed(summary, tmp_path / "run", "scripted:hangs", "TimeLimit: over the limit of 0.3 s")
 
 
+def test_an_episode_that_hangs_is_ended_long_before_its_batch_would_be_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infraray.actors.scheduler.GRACE_S", 0.5)
+    agent = f"scripted:hangs_once?folder={tmp_path}"
+    # A batch of 150, which may take 750 s.
+    summary = run(coin(agent, seeds=600, workers=1, limits={"episode_s": 5}), tmp_path / "run", quiet=True)
+    assert (summary.finished, summary.failed) == (600, 0)
+    assert (tmp_path / "hung").exists()
+    assert summary.wall_s < 150
+
+
 def test_an_episode_that_fails_once_is_played_again(tmp_path: Path) -> None:
     (tmp_path / "markers").mkdir()
     summary = run(coin(f"scripted:recovers?folder={tmp_path / 'markers'}"), tmp_path / "run", quiet=True)

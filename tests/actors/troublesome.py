@@ -107,6 +107,20 @@ class Hangs(_EverySeventh):
             ctypes.PyDLL(None).sleep(1000)
 
 
+@infraray.register_agent("hangs_once", scenario="coin")
+class HangsOnce(Hangs):
+    """Hangs in one of many episodes, the first time."""
+
+    def __init__(self, folder: str) -> None:
+        self.marker = Path(folder, "hung")
+
+    def act(self, observation):
+        if self.briefing.seed % 20 == 0 and not self.marker.exists():
+            self.marker.touch()
+            self.misbehave()
+        return 0
+
+
 @infraray.register_agent("recovers", scenario="coin")
 class Recovers(infraray.ScriptedAgent):
     """Fails the first time and not the second."""
