@@ -1,0 +1,69 @@
+"""Fenced code in an answer, as Markdown has it and as models write it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_OPENING = re.compile(
+    r"(?P<indent>[ \t]*)(?P<before>[^`~\n]{0,200}?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[ \t]*"
+)
+_CLOSING = re.compile(r"[ \t]*(?P<fence>`{3,}|~{3,})[\s\])}.,;>*\"']*")
+_PYTHON = ("python", "py", "python3", "ipython", "tool_code")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A block between fences.
+
+    Args:
+        language: what its opening says, in lower case; empty where it says nothing.
+        content: its lines, without the indentation that the opening has.
+    """
+
+    language: str
+    content: str
+
+    @property
+    def is_python(self) -> bool:
+        """Whether it says that it is Python."""
+        return self.language in _PYTHON
+
+
+def find_fences(text: str) -> list[Fence]:
+    """All fenced blocks in their order; where nothing closes the last one, it ends with the text.
+
+    Words may stand before an opening fence ("Answer: ```python"), brackets and full stops behind a closing one.
+    """
+    found: list[Fence] = []
+    opening: re.Match[str] | None = None
+    content: list[str] = []
+    for line in text.split("\n"):
+        if opening is None:
+            opening = _OPENING.fullmatch(line)
+            content = []
+        elif _closes(line, opening["fence"]):
+            found.append(Fence(opening["language"].lower(), "\n".join(content)))
+            opening = None
+        else:
+            content.append(_without(line, opening["indent"]))
+    if opening is not None:
+        # A model that ran out of tokens, or that closes the block at the end of its last line.
+        found.append(Fence(opening["language"].lower(), "\n".join(content).rstrip().removesuffix(opening["fence"])))
+    return found
+
+
+def fenced(content: str, language: str) -> str:
+    """A block that `find_fences` reads back: its fence is longer than any in the content."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", content)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{content}\n{fence}"
+
+
+def _closes(line: str, fence: str) -> bool:
+    closing = _CLOSING.fullmatch(line)
+    return closing is not None and closing["fence"].startswith(fence)
+
+
+def _without(line: str, indent: str) -> str:
+    return line.removeprefix(indent) if indent else line
