@@ -39,9 +39,12 @@ class CodeBlock(AnswerForm):
 
     def from_object(self, content: JsonObject) -> dict[str, str]:
         """The code under the object's own key; a fence that stands there too comes off."""
-        while not any(self.own_name(key) for key in content) and (inner := wrapped(content)) is not None:
+        named = list(own_values(self, content))
+        while not any(name in self.names for name, _ in named) and (inner := wrapped(content)) is not None:
             content = inner
-        values = {value if isinstance(value, str) else None for _, value in own_values(self, content)}
+            named = list(own_values(self, content))
+        own = [value for name, value in named if name in self.names] or [value for _, value in named]
+        values = {value if isinstance(value, str) else None for value in own}
         if len(values) != 1 or None in values:
             raise InvalidAction(f'the JSON object must have the code as a string under "code"; {WANTED}')
         value = str(values.pop())

@@ -45,6 +45,9 @@ ONE_PROGRAM = {
     "json in a fence": f'```json\n{{"reason": "counts", "code": "{LINE}"}}\n```',
     "json around a fence": f'{{"code": "```python\\n{LINE}\\n```"}}',
     "a call's arguments": f'{{"name": "answer", "arguments": {{"code": "{LINE}"}}}}',
+    "json with a verb": f'{{"action": "submit", "code": "{LINE}"}}',
+    "json of a thought and an action": f'{{"thought": "count", "action": {{"code": "{LINE}"}}}}',
+    "json under a general key": f'{{"answer": "{LINE}"}}',
     "prose without fences": f"Here is the code.\n\n{CODE}\n\nIt counts the nodes: there's nothing else to it.",
     "prose that begins like code": f"from the graph one sees it, import nothing else\n{CODE}\n\nThat's it, I'm done.",
 }
