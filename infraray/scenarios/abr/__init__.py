@@ -1,1 +1,1 @@
-"""Adaptive bitrate: choose the quality of each video chunk so that a viewer sees a sharp, steady, unbroken picture."""
+"""Adaptive bitrate: choose each video chunk's quality so that the viewer sees a sharp, steady, unbroken picture."""

@@ -10,26 +10,26 @@ taken over 1 and the factors so far, the buffer's balance gives
     t'_i <= y + b_0 (1/min f - 1) + (i C + S_n) / min f - (i + 1) rtt      (else more than S_n was stalled)
     t_i  >= y - b_0 (1 - 1/max f) + (i C - threshold) / max f - i rtt      (the buffer never starts above it)
 
-**The relaxation.** Fix intervals for y and for the whole stall D = S_n. Take the upper ends in
-the deadline, the lower ends in the earliest start, b_0 as large as can be in both. What is left
-is: reach Mbit positions c_i = max(c_{i-1} + size, F(earliest start)) that keep c_i <= F(deadline),
-and win the most quality less changes. Starting earlier never finishes later, so a lower position
+**The relaxation.** Fix intervals for y and for the whole stall D = S_n. Take the upper ends in the deadline, the lower
+ends in the earliest start, and b_0 as large as possible in both. What remains is to reach Mbit positions c_i =
+max(c_{i-1} + size, F(earliest start)) that keep c_i <= F(deadline),
+and gain the most quality minus changes. Starting earlier never finishes later, so a lower position
 is never worse, and for each quality and value only the lowest position counts: a dynamic
-programme without any rounded time (`planning.py`). Its value less the interval's lowest stall
-cost bounds every plan whose y and D lie in the intervals, the sleeps' rounding included.
+programme without any rounded time (`planning.py`). Its value minus the interval's lowest stall cost bounds every plan
+whose y and D lie in the intervals, including the rounding of sleeps.
 
-**All intervals.** Before scoring starts a player may do what it likes, so y may be anything from
-the least that its buffer can add up to; as the trace repeats, one length of it covers all. What
-it can at most be follows from always taking the largest size. Without warm-up y is known.
-Intervals are searched best first: each has a quick bound (Lagrangian relaxation of the Mbit at
-hand), then the programme's; the best one is split until it is narrow. The bound is the largest
-one left, so it is valid however coarse the intervals are.
+**All intervals.** Before scoring starts a player may do anything, so y may be anything from the least that its buffer
+can add up to; as the trace repeats, one length of it covers everything. Its maximum follows from always taking the
+largest size. Without warm-up y is known.
+Intervals are searched best first: each first has a quick bound (Lagrangian relaxation of the available Mbit), then the
+programme's; the best one is split until it is narrow. The result is the largest remaining bound, so it is valid
+however coarse the intervals are.
 
-How tight: the relaxed parts are b_0, the sleeps' rounding up, when stalls happen, and the
-intervals' width; where narrow ones are small beside the trace or the stalls that are possible, the
-search ends after `MOST_BATCHES` and they stay wider. With ``delay_noise`` min f and max f stand in
-for each chunk's own factor, which loosens the bound by up to about the noise's half width. No
-chunk is worth more than the highest quality without stall or change, which caps it all.
+Tightness: the relaxed parts are b_0, the rounding up of sleeps, the timing of stalls, and the width of the intervals;
+if narrow ones are small compared to the trace or the possible stalls, the search ends after `MOST_BATCHES` and they
+stay wider. With ``delay_noise`` min f and max f stand in
+for each chunk's own factor, which loosens the bound by up to about the noise's half width. No chunk is worth more than
+the highest quality without stall or change, which caps the result.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ from infraray.scenarios.abr.throughput import Link
 from infraray.scenarios.abr.trace import Trace
 
 BATCH = 8
-"""Intervals that the programme handles together, for the sake of array operations."""
+"""Intervals that the programme handles together, to make use of array operations."""
 
 MOST_BATCHES = 200
-"""Batches after which the largest bound that is left stands; the default tasks need a tenth of them."""
+"""Batches after which the largest remaining bound is returned; the default tasks need a tenth of them."""
 
 MOST_FIRST_INTERVALS = 512
 
 TOLERANCE = 0.005
-"""Width of the narrowest intervals: this share of the range of QoE a chunk may be lost to it."""
+"""Width of the narrowest intervals, as the share of a chunk's QoE range that it may cost."""
 
 ROUNDING = 1e-9
 
 NEVER_LATER_S = 1e-6
-"""Seconds that make good for rounding in times."""
+"""Seconds added to make up for rounding of times."""
 
 Numbers = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def mean_qoe_bound(parameters: AdaptiveBitrateParameters, link: Link, sizes: Num
     """The bound for the chunks with ``sizes`` (Mbit, shape (chunks, qualities)), of which some must be scored."""
     relaxation = _Relaxation(parameters, link, sizes, delay_factors)
     best = _search(relaxation) / relaxation.count
-    # What a chunk is worth at most needs no search; the share is for rounding in the sum of the scores.
+    # The most that a chunk is worth needs no search; the share covers rounding in the sum of the scores.
     most = float(relaxation.values[-1]) * (1 + ROUNDING / 1000)
     return min(float(best + ROUNDING * (1 + abs(best))), most)
 
@@ -129,7 +129,7 @@ class _Relaxation:
         self.stall_weight = parameters.stall_weight
         self.values = parameters.quality_weight * np.array(parameters.bitrates_mbps)
         self.qualities = Qualities.of(parameters)
-        # Several prices of a Mbit, and what is left of quality after paying them.
+        # Several prices per Mbit, and the quality that remains after paying them.
         self.prices = np.concatenate([[0.0], np.geomspace(0.3, 30, 60)]) * self.values[-1] / self.sizes[:, -1].mean()
         left = self.values - self.prices[:, None, None] * self.sizes
         self.profits = left.max(axis=2).sum(axis=1)
@@ -174,10 +174,10 @@ class _Relaxation:
         self.last_y = min(max(last_y, self.first_y), self.first_y + self.trace.duration_s)
 
     def _last_y(self, parameters: AdaptiveBitrateParameters, link: Link, largest: Numbers, factors: Numbers) -> float:
-        """At least the largest y after the warm-up chunks, of which no quality is larger than ``largest`` Mbit.
+        """An upper bound on y after the warm-up chunks, none of which is larger than ``largest`` Mbit at any quality.
 
         Unless it stalls, a chunk of factor f that flows for x seconds moves y by C + (1 - f) x - f rtt;
-        if it stalls, y becomes its arrival plus C. It is asked for when the last one has arrived or, after a
+        if it stalls, y becomes its arrival plus C. It is requested when the previous one has arrived or, after a
         sleep, when the buffer is at most one sleep below the threshold.
         """
         latest_start = latest_y = link.start_s
@@ -197,7 +197,7 @@ class _Relaxation:
         return [Interval(start, end, 0.0, math.inf) for start, end in pairs]
 
     def split(self, interval: Interval) -> list[Interval]:
-        """Parts that cover an interval; none where it is narrow."""
+        """Parts that cover an interval; empty if it is already narrow."""
         start, end, least, most = interval
         if math.isinf(most):
             if not self.stall_weight:
@@ -238,10 +238,10 @@ class _Relaxation:
 
 
 def longest_download_s(trace: Trace, mbit: float) -> float:
-    """At least the longest time that the link takes to carry ``mbit``, wherever in the trace it starts."""
+    """An upper bound on the time that the link takes to carry ``mbit``, starting anywhere in the trace."""
     passes, rest = divmod(mbit, trace.capacity_mbit)
     times = np.concatenate([trace.times[:-1], trace.times + trace.duration_s])
     carried = np.concatenate([trace.carried[:-1], trace.carried + trace.capacity_mbit])
-    # From the start of each segment until the end of the one that surely carries the last bit.
+    # From the start of each segment to the end of the one that certainly carries the last bit.
     last = np.searchsorted(carried, trace.carried[1:] + rest).clip(max=len(times) - 1)
     return float(passes * trace.duration_s + (times[last] - trace.times[:-1]).max())

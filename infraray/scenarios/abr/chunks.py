@@ -38,7 +38,7 @@ def chunk_sizes(parameters: AdaptiveBitrateParameters, seed: int) -> NDArray[np.
 
 
 def largest_chunk(parameters: AdaptiveBitrateParameters) -> float:
-    """Mbit that a chunk exceeds with a probability of `NEVER` at most; of a video all that its file may hold."""
+    """Mbit that a chunk exceeds with a probability of at most `NEVER`; the largest allowed in a video's file."""
     if parameters.video is not None:
         return LARGEST_BYTES * 8 / 1e6
     sigma = parameters.size_variation
@@ -48,7 +48,7 @@ def largest_chunk(parameters: AdaptiveBitrateParameters) -> float:
 
 @parsed_once("abr", keep=8)
 def load_video(name: str, content: bytes, qualities: int) -> NDArray[np.float64]:
-    """Reads a line a chunk, its bytes at each quality, lowest first, from ``load_video(path, qualities)``.
+    """Reads one line per chunk with its bytes at each quality, lowest first, from ``load_video(path, qualities)``.
 
     Returns Mbit, shape ``(chunks, qualities)``.
 

@@ -24,15 +24,14 @@ class AdaptiveBitrate(Environment):
     """Choose the quality of each chunk of a video that plays while it is downloaded.
 
     ## Description
-    A video is cut into chunks, each there in several qualities. The player downloads chunk after
-    chunk over a link whose throughput changes, into a buffer that plays out meanwhile. When the
-    buffer runs dry the picture stalls. Above ``buffer_threshold_s`` of buffered video the player
-    sleeps, in multiples of ``sleep_s``, before it asks for the next chunk. A chunk's delay is a
-    round trip plus its size over the throughput that it meets, of which ``payload_share`` is
-    video, times a factor that ``delay_noise`` spreads around 1 (drawn once a chunk from the
-    task's seed, so that every agent meets the same). As in Pensieve's player the link's trace
-    advances while bits flow and while the player sleeps, not during the round trip, and starts
-    again at its end. The aim is a high quality of experience (QoE) over the scored chunks.
+    A video is cut into chunks, each available in several qualities. The player downloads chunk after chunk over a link
+    with changing throughput into a buffer that is played out meanwhile. When the buffer runs dry, the picture stalls.
+    Above ``buffer_threshold_s`` of buffered video the player sleeps, in multiples of ``sleep_s``, before it requests
+    the next chunk. A chunk's delay is a round trip plus its size divided by the throughput it encounters, of which
+    ``payload_share`` is video, times a factor that ``delay_noise`` spreads around 1 (drawn per chunk from the task's
+    seed, so it is the same for every agent). As in Pensieve's player, the link's trace advances while bits flow and
+    while the player sleeps, but not during the round trip, and starts over at its end. The aim is a high quality of
+    experience (QoE) over the scored chunks.
 
     ## Observation
     | field | size | unit | meaning |
@@ -42,7 +41,7 @@ class AdaptiveBitrate(Environment):
     | chunks_left | 1 | 1 | chunks still to be chosen, this one included |
     | last_delay | 1 | s | time that the last chunk took, 0 before the first |
     | last_stall | 1 | s | stall during the last chunk, 0 before the first |
-    | throughputs | history | Mbit/s | size over delay of the last chunks, oldest first, 0 where there is none yet |
+    | throughputs | history | Mbit/s | size over delay of the last chunks, oldest first, 0 if there is none yet |
     | chunk_sizes | horizon x qualities | Mbit | sizes of the coming chunks, chunk by chunk, 0 after the last one |
 
     The text says the same in a few lines.
@@ -54,9 +53,9 @@ class AdaptiveBitrate(Environment):
 
     ## Reward
     The chunk's QoE: ``quality_weight`` * bitrate - ``stall_weight`` * stall - ``switch_weight`` *
-    |bitrate - last bitrate|, in Mbit/s and seconds; 0 while warming up. The first chunk of an
-    episode is downloaded into an empty buffer, so that its whole delay is a stall, and its change
-    is measured against ``initial_quality``; both count like any other chunk's where they are scored.
+    |bitrate - last bitrate|, in Mbit/s and seconds; 0 while warming up. The first chunk of an episode is downloaded
+    into an empty buffer, so its whole delay is a stall, and its change is measured against ``initial_quality``; if it
+    is scored, both count as for any other chunk.
 
     ## Parameters
     bitrates_kbps, chunk_s; chunk_sizes, size_variation, size_correlation, video; throughput,
@@ -97,7 +96,7 @@ class AdaptiveBitrate(Environment):
         parameters = self.parameters
         qualities = len(parameters.bitrates_kbps)
         coming = parameters.horizon * qualities
-        # Rounding may leave the buffer a trifle above its threshold.
+        # Rounding may leave the buffer slightly above its threshold.
         fullest = parameters.buffer_threshold_s + parameters.sleep_s
         largest = largest_chunk(parameters)
         slowest, fastest = extremes(parameters, largest)
@@ -113,7 +112,7 @@ class AdaptiveBitrate(Environment):
         )
 
     def make_action_space(self) -> spaces.Discrete:
-        """One action a quality."""
+        """One action per quality."""
         return spaces.Discrete(len(self.parameters.bitrates_kbps))
 
     def describe_task(self) -> str:
@@ -160,7 +159,7 @@ class AdaptiveBitrate(Environment):
         self._coming = self._prepare_observations()
 
     def _prepare_observations(self) -> NDArray[np.float64]:
-        """What is known beforehand of every observation, shape ``(num_chunks + 1, layout.size)``."""
+        """The parts of every observation that are known beforehand, shape ``(num_chunks + 1, layout.size)``."""
         parameters = self.parameters
         chunks, qualities = self.sizes.shape
         prepared = np.zeros((chunks + 1, self.layout.size))
@@ -183,7 +182,7 @@ class AdaptiveBitrate(Environment):
         return numbers
 
     def words(self) -> str:
-        """The buffer, the last chunk, the throughputs and a line a coming chunk."""
+        """The buffer, the last chunk, the throughputs and one line per coming chunk."""
         player, chunk = self.player, self._next
         left = self.parameters.num_chunks - chunk
         bitrate = self.parameters.bitrates_mbps[self._last_quality]
@@ -226,11 +225,11 @@ class AdaptiveBitrate(Environment):
         return Choice("quality", len(self.parameters.bitrates_kbps), also=("quality_level",))
 
     def default_action(self) -> int:
-        """Quality 0, whatever the state: the same for every agent."""
+        """Quality 0 in any state: the same for every agent."""
         return 0
 
     def measure(self) -> Measures:
-        """Mean QoE and what it is made of."""
+        """Mean QoE and its components."""
         first = self.parameters.warmup_steps
         scored = self._next - first
         if scored <= 0:

@@ -15,7 +15,7 @@ GENERATED = (IsNot("throughput", "file"),)
 
 
 class AdaptiveBitrateParameters(Parameters):
-    """The video, the link, the player and what a viewer minds."""
+    """The video, the link, the player and the viewer's preferences."""
 
     bitrates_kbps: tuple[float, ...] = parameter(
         (300.0, 750.0, 1200.0, 1850.0, 2850.0, 4300.0),
@@ -158,7 +158,7 @@ class AdaptiveBitrateParameters(Parameters):
 
     @property
     def num_chunks(self) -> int:
-        """Chunks of an episode."""
+        """Number of chunks in an episode."""
         return self.warmup_steps + self.scored_steps
 
     @property
@@ -175,7 +175,7 @@ class AdaptiveBitrateParameters(Parameters):
         ]
 
     def trace_files(self) -> tuple[str, ...]:
-        """The throughput files: ``trace`` itself, or the files in it by name, hidden ones left out."""
+        """The throughput files: ``trace`` itself, or the files in it sorted by name, without hidden ones."""
         if self.trace is None:
             return ()
         path = Path(self.trace)

@@ -1,10 +1,10 @@
-"""The plans of most value that keep deadlines on a link, by dynamic programming over value.
+"""The most valuable plans that meet deadlines on a link, by dynamic programming over value.
 
-A plan's position is the Mbit that the link has carried; a lower one is never worse. So for each
-quality of the last chunk and each value so far it is enough to know the lowest position. Value
-is counted in whole levels above "always the lowest quality". The steps between bitrates are
-usually multiples of one step, and levels are exact; otherwise gains are rounded up and losses
-down, so that the value found is never below the true one. Positions are whole numbers of a very
+A plan's position is the Mbit that the link has carried; a lower one is never worse. So it is enough to know the lowest
+position for each quality of the last chunk and each value so far. Value
+is counted in whole levels above "always the lowest quality". The steps between bitrates are usually multiples of one
+step, which makes levels exact; otherwise gains are rounded up and losses down, so the value found is never below the
+true one. Positions are whole numbers of a very
 small unit, rounded in the plan's favour.
 """
 
@@ -23,10 +23,10 @@ MOST_LEVELS = 200
 
 ROUNDED_LEVELS = 100
 MOST_LOSSES = 2000
-"""Levels above which all changes of quality together are taken to cost less than they do."""
+"""Levels above which all quality changes together are assumed to cost less than they do."""
 
 STEPS = 2**29
-"""Units into which the longest way on the link is divided; two of them and a bit still fit 32 bits."""
+"""Units into which the longest distance on the link is divided; twice that plus a flag bit still fits 32 bits."""
 
 UNREACHED = 2**30
 Numbers = NDArray[np.float64]
@@ -34,7 +34,7 @@ Positions = NDArray[np.int32]
 
 
 class Qualities(NamedTuple):
-    """What qualities and changes are worth.
+    """The value of qualities and the cost of changes.
 
     Args:
         lowest: QoE of a chunk at the lowest quality.
@@ -58,7 +58,7 @@ class Qualities(NamedTuple):
         if not step or span / step > MOST_LEVELS:
             step = span / ROUNDED_LEVELS
         ratio = parameters.switch_weight / parameters.quality_weight
-        # What lies within rounding of a whole level is one; the bound adds more than that at the end.
+        # Values within rounding error of a whole level count as whole; the bound adds more than that at the end.
         gains = [math.ceil(value / step - 1e-10) for value in np.concatenate([[0.0], np.cumsum(steps)])]
         most = MOST_LOSSES // len(steps)
         losses = [math.floor(min(ratio * value / step + 1e-10, most)) for value in steps]
@@ -72,14 +72,14 @@ def most_valuable_plans(
     """The most value (QoE without stalls, summed) of a plan for each of several links.
 
     Args:
-        qualities: what qualities and changes are worth.
+        qualities: the value of qualities and the cost of changes.
         sizes: Mbit of each chunk at each quality, shape ``(chunks, qualities)``.
         earliest: positions before which no chunk starts, shape ``(links, chunks)``, 0 for the first one.
         deadlines: positions at which each chunk must have ended, shape ``(links, chunks)``.
-        initial_quality: quality before the first chunk; None where it may be any.
+        initial_quality: quality before the first chunk; None if it may be any.
 
     Returns:
-        Values of shape ``(links,)``, minus infinity where no plan keeps the deadlines.
+        Values of shape ``(links,)``, minus infinity where no plan meets the deadlines.
     """
     chunks, links = len(sizes), len(earliest)
     unit = max(float(deadlines.max()), float(earliest.max()), 1e-6) / STEPS
@@ -105,11 +105,11 @@ def most_valuable_plans(
 
 
 def _change_quality(positions: Positions, losses: tuple[int, ...]) -> None:
-    """Lets every plan move to every quality, its value falling by what the change costs.
+    """Lets every plan move to every quality at the cost of the change.
 
-    Works on all links as one run of memory. What falls off the lowest level of one link would
-    appear at the highest of the one before; the room below the reached levels is such that only
-    plans fall so far which were changed up and down again for nothing, and even those stay in it.
+    Works on all links as one contiguous piece of memory. A plan that fell below the lowest level of one link would
+    appear at the highest of the link before. The space below the reached levels prevents that: only plans that were
+    pointlessly changed up and down fall that far, and even those stay within it.
     """
     flat = positions.reshape(len(positions), -1)
     last = len(losses)
@@ -123,8 +123,8 @@ def _change_quality(positions: Positions, losses: tuple[int, ...]) -> None:
 def _useful_levels(positions: Positions, deepest: int) -> tuple[int, int]:
     """The first useful level after qualities were changed, and the one after the last; equal where none is reached.
 
-    The best plan at a link's lowest position has also been changed to every other quality, for at
-    most ``deepest`` levels, and no plan stands lower, so that plans below that are dominated.
+    The best plan at a link's lowest position has also been changed to every other quality, at a cost of at most
+    ``deepest`` levels, and no plan has a lower position, so plans below that are dominated.
     """
     lowest = positions.min(axis=0)
     end = int(_last_true(np.less(lowest.min(axis=0), UNREACHED)[None])[0]) + 1
@@ -134,7 +134,7 @@ def _useful_levels(positions: Positions, deepest: int) -> tuple[int, int]:
 
 
 def _download(positions: Positions, sizes: NDArray[np.int32], gains: tuple[int, ...], room: int) -> Positions:
-    """Moves every plan on by its quality's size and gain; leaves room below for the next change's losses."""
+    """Advances every plan by its quality's size and gain; leaves space below for the next change's losses."""
     _, links, levels = positions.shape
     moved = np.empty((len(gains), links, room + levels + gains[-1]), np.int32)
     for quality, gain in enumerate(gains):
@@ -146,11 +146,11 @@ def _download(positions: Positions, sizes: NDArray[np.int32], gains: tuple[int, 
 
 
 def _keep_times(positions: Positions, deadline: Positions, earliest: Positions) -> None:
-    """Makes positions beyond the deadline unreached and lifts the others to the next chunk's earliest start.
+    """Marks positions beyond the deadline as unreached and lifts the others to the next chunk's earliest start.
 
-    Without masks, clipping or comparison with one number a link, all of which cost several times
-    as much here: the sign bit of a negative difference is spread over its word and picks out the
-    one bit that stands for unreached, and every link's numbers are repeated for its levels.
+    It avoids masks, clipping and comparison with one number per link, all of which cost several times as much here:
+    the sign bit of a negative difference is spread over its word to select the bit that marks unreached positions, and
+    every link's numbers are repeated for its levels.
     """
     shape = positions.shape[1:]
     late = np.broadcast_to(deadline, shape).copy() - positions
@@ -162,6 +162,6 @@ def _keep_times(positions: Positions, deadline: Positions, earliest: Positions) 
 
 
 def _last_true(rows: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The last true column of each row, the last column where none is true."""
+    """The last true column of each row, or the last column if none is true."""
     found: NDArray[np.int64] = rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
     return found

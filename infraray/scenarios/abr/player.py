@@ -1,10 +1,9 @@
 """The dynamics: Pensieve's player on one link.
 
 The link's clock runs while bits flow and while the player sleeps. The round trip and the noise
-lengthen a chunk's delay but not the link's clock, as in Pensieve. Where the link stands is kept
-twice, as seconds and as Mbit carried since the trace's start: a download moves the Mbit and
-looks the seconds up, a sleep moves the seconds and looks the Mbit up. Each look-up is one
-bisection, however many segments lie between.
+lengthen a chunk's delay but not the link's clock, as in Pensieve. The link's position is kept twice, as seconds and as
+Mbit carried since the trace's start: a download advances the Mbit and looks up the seconds, a sleep advances the
+seconds and looks up the Mbit. Each look-up is one bisection, however many segments lie between.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from infraray.scenarios.abr.throughput import Link
 class Player:
     """A player with an empty buffer at the start of a link.
 
-    ``buffer_s`` is the video that is buffered; ``delay_s`` and ``stall_s`` are those of the last
-    chunk, 0 before the first.
+    ``buffer_s`` is the amount of buffered video; ``delay_s`` and ``stall_s`` are those of the last chunk, 0 before the
+    first.
     """
 
     def __init__(self, link: Link, parameters: AdaptiveBitrateParameters) -> None:

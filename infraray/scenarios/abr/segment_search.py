@@ -1,14 +1,13 @@
-"""Finding the segment of many traces at once, by guide tables.
+"""Finds segments in many traces at once with guide tables.
 
 A guide table cuts the range of a trace's breakpoints into equal cells and keeps for each cell a
 segment at or before every value of the cell. A look-up reads its cell's segment and steps
-forward from there, which is one step or none for most values (Chen and Asau, 1974). The cell
-of a breakpoint and the cell of a value are computed by the same rounded operation, which is
-monotone, so that the table never points behind a value whatever the rounding does.
+forward from there, which is one step or none for most values (Chen and Asau, 1974). The cells of breakpoints and
+values are computed by the same rounded operation, which is monotone, so the table never points past a value,
+regardless of rounding.
 
-The tables of thousands of traces do not fit a processor's cache, so that a look-up costs what
-its visits to memory cost. There are two: a cell's segment, a small number, and the segment with
-all that is wanted of it, 32 bytes in one row.
+The tables of thousands of traces do not fit into a processor's cache, so the cost of a look-up is that of its memory
+accesses. There are two: the cell's segment, a small number, and all data of that segment, 32 bytes in one row.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Indices = NDArray[np.int64]
 
 
 class Traces:
-    """One trace a task; tasks may share a trace. Results equal those of `Player`, bit for bit."""
+    """One trace per task; tasks may share a trace. Results equal those of `Player`, bit for bit."""
 
     def __init__(self, traces: Sequence[Trace]) -> None:
         distinct = list({id(trace): trace for trace in traces}.values())
@@ -78,10 +77,9 @@ class _Guide:
     """A guide table over the breakpoints of every distinct trace.
 
     Args:
-        keys: what is searched at each trace's breakpoints, rising from 0.
-        others: what else is known at each trace's breakpoints.
-        rates: each trace's rates.
-        column: number of each task's distinct trace.
+        keys: the searched quantity at each trace's breakpoints, ascending from 0. others: the other quantity at each
+        trace's breakpoints. rates: each trace's rates.
+        column: index of each task's distinct trace.
     """
 
     def __init__(
@@ -97,7 +95,7 @@ class _Guide:
         for index, (key, other, rate) in enumerate(zip(keys, others, rates, strict=True)):
             cell_of_start = (key[:-1] * scales[index]).astype(np.int64)
             table[index] = np.maximum(np.searchsorted(cell_of_start, every_cell) - 1, 0)
-            # The last segment has no end, so that nothing ever steps over it.
+            # The last segment has no end, so no search ever steps past it.
             ends = np.append(key[1:-1], np.inf)
             segments[index, : len(rate)] = np.stack([ends, key[:-1], other[:-1], rate], axis=1)
         self._table = table.ravel()
@@ -116,7 +114,7 @@ class _Guide:
         return self._search(values, cells, self._first_segment, np.less)
 
     def last_started(self, tasks: Indices, values: Numbers) -> Numbers:
-        """The last segment of each of some tasks whose start is at or below the task's value, in the same form."""
+        """The last segment, for some tasks, whose start is at or below the task's value, in the same form."""
         cells = (values * self._scale[tasks]).astype(np.int64)
         cells += self._first_cell[tasks]
         return self._search(values, cells, self._first_segment[tasks], np.less_equal)

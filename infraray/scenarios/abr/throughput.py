@@ -1,4 +1,4 @@
-"""The link of a task: a trace, generated or from a file, and the time in it at which the player starts."""
+"""The link of a task: a trace, generated or from a file, and the player's start time in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GENERATORS = {
 
 
 class Link(NamedTuple):
-    """A trace and the second in it at which the first chunk is asked for."""
+    """A trace and the second in it at which the first chunk is requested."""
 
     trace: Trace
     start_s: float
@@ -46,9 +46,9 @@ def draw_link(parameters: AdaptiveBitrateParameters, seed: int) -> Link:
 
 
 def extremes(parameters: AdaptiveBitrateParameters, largest_mbit: float) -> tuple[float, float]:
-    """Seconds that no chunk up to ``largest_mbit`` takes longer, and Mbit/s that none is faster.
+    """Upper bounds on the seconds that a chunk of up to ``largest_mbit`` takes, and on its Mbit/s.
 
-    A link that comes from files or drops out has no such limits: then they are merely finite.
+    A link from files or with drop-outs has no such limits; the values are then merely finite.
     """
     rounding = 1 + 1e-9
     share, noise = parameters.payload_share, parameters.delay_noise

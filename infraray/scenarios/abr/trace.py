@@ -13,7 +13,7 @@ class Trace:
     """Throughput that is constant between breakpoints.
 
     Args:
-        times: breakpoints in seconds, rising from 0, shape ``(segments + 1,)``.
+        times: breakpoints in seconds, ascending from 0, shape ``(segments + 1,)``.
         rates: throughput of each segment in Mbit/s, shape ``(segments,)``.
         carried: Mbit carried from the start up to each breakpoint, shape ``(segments + 1,)``.
     """
@@ -45,7 +45,7 @@ class Trace:
         return passes * self.capacity_mbit + np.interp(within, self.times, self.carried)
 
     def time_of(self, mbit: float) -> float:
-        """Seconds from time 0 until the link has carried ``mbit``, in whatever pass of the trace that is."""
+        """Seconds from time 0 until the link has carried ``mbit``, possibly in a later pass of the trace."""
         passes, within = divmod(mbit, self.capacity_mbit)
         segment = min(int(np.searchsorted(self.carried[1:], within)), len(self.rates) - 1)
         rest = within - float(self.carried[segment])

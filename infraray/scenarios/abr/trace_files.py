@@ -1,10 +1,10 @@
 """Throughput traces from files.
 
-Two forms, told apart by the number of columns of the first line; blank lines and lines that
-start with ``#`` are skipped, and files that end in .gz, .bz2, .zst or .lz4 are decompressed:
+There are two forms, distinguished by the number of columns in the first line. Blank lines and lines that start with
+``#`` are skipped, and files that end in .gz, .bz2, .zst or .lz4 are decompressed:
 
-- Mahimahi: one whole number a line, the millisecond at which a packet of 1500 bytes may leave;
-  several packets of one millisecond are several lines. Packets are counted in half seconds.
+- Mahimahi: one whole number per line, the millisecond at which a packet of 1500 bytes may leave; several packets in
+  one millisecond are several lines. Packets are counted per half second.
 - Time and throughput: seconds and Mbit/s. A line's throughput holds from the line before to the
   line's own time, as in Pensieve's player; the first line only says when the trace starts.
 """
@@ -54,7 +54,7 @@ def load_trace(name: str, content: bytes) -> Trace:
 
 
 def numbered_lines(name: str, content: bytes) -> list[tuple[int, list[str]]]:
-    """The lines that hold something, as (line number, columns); commas, blanks and tabs separate columns."""
+    """The non-empty lines as (line number, columns); commas, blanks and tabs separate columns."""
     rows = csv_rows(name, content, comment="#")
     return [(line, [word for cell in cells for word in re.split(r"[ \t]+", cell) if word]) for line, cells in rows]
 

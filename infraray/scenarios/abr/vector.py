@@ -18,9 +18,8 @@ from infraray.vector import Rows, VectorEnvironment
 class AdaptiveBitrateVector(VectorEnvironment):
     """The recursion of ``player.py`` on arrays of shape (tasks,), in the same order of operations.
 
-    Whatever differs from step to step is stored with the tasks along the last axis, so that each
-    step reads and writes whole runs of memory. Observations are laid out so as well: they have
-    shape (tasks, numbers) and Fortran order.
+    Everything that differs from step to step is stored with the tasks along the last axis, so each step reads and
+    writes contiguous memory. The same goes for observations, which have shape (tasks, numbers) and Fortran order.
     """
 
     environment_class = AdaptiveBitrate
@@ -83,7 +82,7 @@ class AdaptiveBitrateVector(VectorEnvironment):
         return numbers.T
 
     def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Downloads one chunk a task, then lets the full players sleep."""
+        """Downloads one chunk per task, then lets players with a full buffer sleep."""
         parameters = self.single.parameters
         chunk = at_most(self._next, parameters.num_chunks - 1)
         size = at(self.sizes, chunk).ravel().take(actions * self.num_envs + self.rows)

@@ -1,1 +1,1 @@
-"""Caching: decide what a cache of limited size keeps, request by request."""
+"""Caching: decide, request by request, what a cache of limited size keeps."""

@@ -1,22 +1,21 @@
-"""A proven upper bound on the hits among the scored requests, whatever is decided.
+"""A proven upper bound on the hits among the scored requests under any decisions.
 
-Let request j hit. Then its object has been in the cache ever since its previous request i: objects
-come in only when they are asked for. So after each of the requests i, i + 1, ..., j - 1 the object
-took up its size of the capacity. Call this the *interval* (i, j) with the moments i to j - 1. The
-hits of any course of events are thus a set of intervals whose sizes add up to at most the capacity
-at every moment. (The converse holds too: keeping exactly the objects of such a set, and letting
-nothing else in, is a legal course of events.) We want the largest such set among the intervals
+Let request j hit. Then its object has been in the cache ever since its previous request i, since objects only enter
+when they are requested. So after each of the requests i, i + 1, ..., j - 1 the object occupied its size of the
+capacity. Call this the *interval* (i, j) with the moments i to j - 1. The hits of any sequence of decisions are thus a
+set of intervals whose sizes add up to at most the capacity at every moment. (The converse holds too: keeping exactly
+the objects of such a set and letting nothing else in is legal.) We want the largest such set among the intervals
 that end at a scored request; warm-up hits earn nothing and are left out.
 
-*Where there is room.* A moment at which all intervals fit together forbids nothing. Such moments
-are left out, and with them the intervals that have no other: those are hits at no cost, so a cache
-that holds everything hits every repeated request. What remains falls into *blocks* that no
-interval joins, each a problem of its own; the bound is the sum of theirs.
+*Where there is room.* A moment at which all intervals fit together is no constraint. Such moments are left out, and
+with them the intervals that have no others: those are free hits, so a cache that holds everything hits every repeated
+request. The rest falls into *blocks* that no interval connects, each a separate problem; the bound is the sum of
+theirs.
 
 *Equal sizes.* At most k = capacity // size intervals may overlap. Go through time and, whenever
-k + 1 overlap, drop the one that ends last. One of them has to go; a set that drops another one of
-them and keeps this one stays legal, and as large, if the two change roles, because the one that
-ends earlier is in the way at no later moment that the other is not. This is Belady's rule (MIN,
+k + 1 overlap, drop the one that ends last. One of them has to go; if a set drops another one and keeps this one,
+swapping the two leaves it legal and equally large, because from then on the one that ends earlier is never in the way
+when the other is not. This is Belady's rule (MIN,
 1966) with the right to bypass, and exact.
 
 *Sizes that differ.* The problem is NP-hard (Chrobak, Woeginger, Makino and Xu, 2012). A small block
@@ -36,9 +35,9 @@ from numpy.typing import NDArray
 from infraray.scenarios.caching.prices import least_dual
 
 MOST_STATES = 1000
-"""Sets of running intervals up to which a block is solved exactly."""
+"""The number of sets of running intervals up to which a block is solved exactly."""
 MARGIN = 1e-6
-"""Hits; far above the rounding error of a sum of some thousand numbers."""
+"""A tolerance in hits, far above the rounding error of a sum of some thousand numbers."""
 
 ROUNDING = 1e-9
 
@@ -59,11 +58,11 @@ class Block(NamedTuple):
 
 
 def most_hits(keys: NDArray[np.int64], sizes: NDArray[np.int64], capacity: int, first_scored: int) -> int:
-    """Upper bound on the hits among requests from ``first_scored`` on; exact where sizes are equal.
+    """Upper bound on the hits among requests from ``first_scored`` on; exact if sizes are equal.
 
     Args:
-        keys: objects asked for, shape ``(requests,)``.
-        sizes: bytes of the object asked for, shape ``(requests,)``, the same at each of its requests.
+        keys: requested objects, shape ``(requests,)``.
+        sizes: bytes of the requested object, shape ``(requests,)``, the same at each of its requests.
         capacity: bytes.
         first_scored: requests before it earn nothing.
     """
@@ -85,11 +84,11 @@ def intervals(keys: NDArray[np.int64]) -> tuple[Moments, Moments]:
 
 
 def most_intervals(starts: Moments, ends: Moments, overlap: int) -> int:
-    """The most intervals of which no moment sees more than ``overlap``; no two may start or end together."""
+    """The most intervals with at most ``overlap`` at any moment; no two may start or end together."""
     end_of = dict(zip(starts.tolist(), ends.tolist(), strict=True))
     kept: set[int] = set()  # ends
     running = 0
-    latest_first: list[int] = []  # minus the ends; those that are over sink to the bottom
+    latest_first: list[int] = []  # negated ends; those that have passed sink to the bottom
     for moment in sorted({*starts.tolist(), *ends.tolist()}):
         if moment in kept:
             running -= 1
@@ -105,9 +104,9 @@ def most_intervals(starts: Moments, ends: Moments, overlap: int) -> int:
 
 
 def _blocks(starts: Moments, ends: Moments, sizes: NDArray[np.int64], capacity: int, moments: int) -> list[Block]:
-    """The intervals that meet a moment at which not all fit, in groups that share no such moment."""
-    # In shares of the capacity and as floats, for the bytes of a million large objects overflow 64 bits. It
-    # costs time to take a moment for contested that is not, never tightness: hence the room for rounding.
+    """The intervals that include a moment at which not all fit, in groups that share no such moment."""
+    # In shares of the capacity and as floats, since the bytes of a million large objects overflow 64 bits. Treating an
+    # uncontested moment as contested costs time but no tightness, hence the allowance for rounding.
     shares = sizes / capacity
     load = np.cumsum(np.bincount(starts, shares, moments + 1) - np.bincount(ends, shares, moments + 1))
     numbers = np.concatenate([[0], np.cumsum(load > 1 - ROUNDING)])
@@ -135,7 +134,7 @@ def _most_in(block: Block, capacity: int) -> int:
 
 
 def _most_of_few(block: Block, capacity: int) -> int | None:
-    """The exact maximum; None where more than `MOST_STATES` sets of running intervals are possible at a moment."""
+    """The exact maximum; None if more than `MOST_STATES` sets of running intervals are possible at a moment."""
     ends, sizes = block.ends.tolist(), block.sizes.tolist()
     most: dict[frozenset[int], int] = {frozenset(): 0}
     for interval, start in enumerate(block.starts.tolist()):

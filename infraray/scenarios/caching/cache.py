@@ -1,4 +1,4 @@
-"""The dynamics: a cache in front of a row of requests, which stops wherever something is to be decided."""
+"""The dynamics: a cache in front of a sequence of requests, which stops wherever there is a decision."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ BYPASS, ADMIT = 0, 1
 
 
 class Cache:
-    """The cache's contents and how far the requests have got.
+    """The cache's contents and its position in the requests.
 
-    Hits go by on their own; so do objects larger than the cache, which can only miss. Every other
-    miss waits for `admit` or `bypass`, and possibly `evict` before it.
+    Hits pass on their own, and so do objects larger than the cache, which can only miss. Every other miss waits for
+    `admit` or `bypass`, possibly with `evict` before it.
 
     Args:
-        requests: what is asked for.
+        requests: the requests.
         capacity: bytes.
-        policy: makes room when an object is admitted; without one, `evict` must have made it.
+        policy: makes room when an object is admitted; without one, `evict` must be called first.
         first_scored: the first request whose hit counts.
-        longest_run: requests that may go by in one call of `run`.
+        longest_run: requests that may pass in one call of `run`.
     """
 
     def __init__(
@@ -37,17 +37,17 @@ class Cache:
         self.contents: OrderedDict[int, None] = OrderedDict()
         """Objects in the cache, the least recently used first."""
         self.free = capacity
-        """Bytes."""
+        """Capacity in bytes."""
         self.position = 0
-        """Requests that are settled; the next one is at this place."""
+        """The number of settled requests, which is the index of the next one."""
         self.waiting = False
         """Whether the request at ``position`` has missed and waits for a decision."""
         self.passed: list[int] = []
-        """Objects whose requests went by in the last run, in order."""
+        """Objects whose requests passed in the last run, in order."""
         self.counts = dict.fromkeys(self.sizes, 0)
         """Settled requests for each object."""
         self.last_request = dict.fromkeys(self.sizes, 0)
-        """Place of the last settled request for each object, 0 where there is none."""
+        """Position of the last settled request for each object, 0 if there is none."""
         self.hits = 0
         self.hit_bytes = 0
 
@@ -63,20 +63,20 @@ class Cache:
 
     @property
     def asked_for(self) -> int:
-        """The object that waits for a decision."""
+        """The object waiting for a decision."""
         return self.keys[self.position]
 
     @property
     def fits(self) -> bool:
-        """Whether the object that waits needs no eviction."""
+        """Whether the waiting object fits without an eviction."""
         return self.sizes[self.asked_for] <= self.free
 
     def candidates(self, most: int) -> list[int]:
-        """At most so many of the objects in the cache, the least recently used first."""
+        """At most that many of the objects in the cache, least recently used first."""
         return list(islice(self.contents, most))
 
     def run(self) -> int:
-        """Goes on to the next decision, the longest run or the end; returns the scored hits on the way."""
+        """Advances to the next decision, the longest run or the end; returns the scored hits on the way."""
         hits_before = self.hits
         self.passed = []
         while not self.over:
@@ -99,11 +99,11 @@ class Cache:
         return self.hits - hits_before
 
     def bypass(self) -> None:
-        """Leaves the object that waits outside."""
+        """Leaves the waiting object outside."""
         self._settle()
 
     def admit(self) -> None:
-        """Lets the object that waits in, as far as the policy agrees."""
+        """Lets the waiting object in, if the policy agrees."""
         key = self.asked_for
         leaving = self.policy.insert(key, self.sizes[key]) if self.policy is not None else ()
         self.contents[key] = None
@@ -113,7 +113,7 @@ class Cache:
         self._settle()
 
     def evict(self, key: int) -> None:
-        """Takes an object out."""
+        """Removes an object."""
         del self.contents[key]
         self.free += self.sizes[key]
 

@@ -20,53 +20,52 @@ from infraray.scenarios.caching.policies import EVICTION_POLICIES
 from infraray.scenarios.caching.requests import generate_requests
 
 NOBODY = -1
-"""Stands in the numbers where there is no object."""
+"""Placeholder in the numbers for a missing object."""
 
 
 class Caching(Environment):
     """Decide what a cache of limited size keeps.
 
     ## Description
-    Requests for objects of known sizes arrive one after the other. An object in the cache is a
-    hit. An object that is not is fetched, and may then be kept if there is room, or room is made.
+    Requests for objects of known sizes arrive one after another. An object in the cache is a hit. One that is not is
+    fetched, and may then be kept if there is room or room is made.
     The aim is a high object hit rate: the share of the scored requests that hit.
 
-    A step is one decision, not one request. The environment plays requests on its own until an
-    object misses (hits leave nothing to decide, nor do objects larger than the whole cache), and
-    then asks. With decision ``eviction``, one object is evicted a step, so that an object that
-    needs the room of three takes three steps; the same request is shown again until it fits or is
-    bypassed. So no answer is wasted on a hit, while episodes of one task may differ in length: the
-    requests are always the same ``warmup_requests + scored_requests``. Every request is shown: a
-    step ends at the latest when ``max_hits_per_step`` requests have gone by, and if nothing is to
-    be decided then, every action does the same. With ``max_hits_per_step=1`` a step is a request.
+    A step is one decision, not one request. The environment plays requests on its own until an object misses (hits,
+    and objects larger than the whole cache, leave nothing to decide) and then asks. With decision ``eviction``, one
+    object is evicted per step, so an object that needs the room of three takes three steps; the same request is shown
+    again until it fits or is bypassed. So no answer is wasted on a hit, but episodes of one task may differ in length;
+    the requests are always the same ``warmup_requests + scored_requests``. Every request is shown: a step ends at the
+    latest after ``max_hits_per_step`` requests, and if there is nothing to decide then, all actions do the same. With
+    ``max_hits_per_step=1`` a step is a request.
 
     ## Observation
-    Objects are numbered as they first appear in the task. Rows of -1 (sizes, counts: 0) fill up.
+    Objects are numbered in order of first appearance in the task. Missing entries are -1 (sizes, counts: 0).
 
     | field | size | unit | meaning |
     |---|---|---|---|
-    | request_number | 1 | 1 | requests so far, with the one that waits |
-    | object_id | 1 | 1 | the object that missed and waits; -1: nothing is to be decided |
+    | request_number | 1 | 1 | requests so far, including the waiting one |
+    | object_id | 1 | 1 | the waiting object, which missed; -1: nothing to decide |
     | object_size | 1 | byte | its size |
     | object_requests | 1 | 1 | earlier requests for it |
-    | object_idle | 1 | 1 | requests since its last one, 0 where there was none |
+    | object_idle | 1 | 1 | requests since its last one, 0 if there was none |
     | free_bytes | 1 | byte | room in the cache |
-    | passed_id | max_hits_per_step | 1 | objects whose requests went by in this step, in order |
+    | passed_id | max_hits_per_step | 1 | objects whose requests passed in this step, in order |
     | cached_id | candidates | 1 | objects in the cache, the least recently used first |
     | cached_size | candidates | byte | their sizes |
     | cached_requests | candidates | 1 | requests for each so far |
     | cached_idle | candidates | 1 | requests since the last one for each |
 
-    The text says the same, a line an object in the cache.
+    The text says the same, one line per object in the cache.
 
     ## Actions
-    With decision ``eviction``: ``Discrete(candidates + 1)``. 0 bypasses the object that waits.
-    Where it fits, every other number admits it. Where it does not, i evicts the i-th object of
-    ``cached_id`` (from 1), and the object comes in as soon as it fits. Numbers beyond the last
+    With decision ``eviction``: ``Discrete(candidates + 1)``. 0 bypasses the waiting object. If it fits, every other
+    number admits it. If not, i evicts the i-th object of ``cached_id`` (from 1), and the object enters as soon as it
+    fits. Numbers beyond the last
     cached object bypass. The candidates are the ``candidates`` least recently used objects; with
     the default sizes the cache never holds more than ``candidates``, so every policy can be played.
-    As text: ``{"evict": 3}``, a marked line, a number, ``admit`` (where it fits) or ``bypass``, or
-    prose that names one of them, read in this order; what is denied means its opposite.
+    As text: ``{"evict": 3}``, a marked line, a number, ``admit`` (if it fits) or ``bypass``, or prose that names one
+    of them, read in this order; a negated answer means its opposite.
 
     With decision ``admission``: ``Discrete(2)``, 0 bypasses, 1 admits, and the policy named by
     ``eviction`` makes room. As text: the same with ``{"admit": true}``, ``admit`` or ``bypass``.
@@ -74,7 +73,7 @@ class Caching(Environment):
     The default action is 0 (bypass), which leaves the cache as it is.
 
     ## Reward
-    The scored requests that hit in this step, after the action. The sum over an episode is
+    The number of scored requests that hit in this step, after the action. The sum over an episode is
     ``scored_requests`` times the score.
 
     ## Parameters
@@ -82,9 +81,8 @@ class Caching(Environment):
     ``zipf``: num_objects, zipf_exponent, drift_interval, drift_share, scan_share, scan_length,
     sizes, median_size_bytes, min_size_bytes, max_size_bytes, lognormal_sigma, pareto_shape,
     size_correlation; for workload ``trace``: trace, trace_format; warmup_requests,
-    scored_requests. Units, ranges and defaults: `CachingParameters`. Preset ``recorded``: windows
-    of the trace of a real build that is shipped (``traces/README.md``); preset ``admission``:
-    admission decisions before an LRU.
+    scored_requests. Units, ranges and defaults: `CachingParameters`. Preset ``recorded``: windows of the included
+    trace of a real build (``traces/README.md``); preset ``admission``: admission decisions in front of an LRU.
 
     ## Episode end
     When ``warmup_requests + scored_requests`` requests have been answered. The score, higher is
@@ -92,8 +90,8 @@ class Caching(Environment):
     bound is proven in ``bound.py``: Belady's for equal sizes, a relaxation where they differ.
 
     ## Baselines
-    random (floor), constant, fifo, lru, lfu, sieve, s3_fifo, arc, w_tiny_lfu, size_aware, adaptsize. With
-    decision ``admission``, only size_aware and adaptsize refuse anything; the others admit all.
+    random (floor), constant, fifo, lru, lfu, sieve, s3_fifo, arc, w_tiny_lfu, size_aware, adaptsize. With decision
+    ``admission``, only size_aware and adaptsize reject anything; the others admit everything.
 
     ## Source
     The setting of InfraGym (section 3), which takes 200 warm-up and 1000 test steps; there, and in
@@ -116,11 +114,11 @@ class Caching(Environment):
         return self.parameters.warmup_requests + 1, "warmup_requests"
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
-        """The request that waits, what went by, and the cache's contents."""
+        """The waiting request, the requests that passed, and the cache's contents."""
         parameters = self.parameters
         requests = float(parameters.num_requests)
         passed, cached = parameters.max_hits_per_step, parameters.candidates
-        capacity = float(parameters.capacity_bytes)  # what is larger neither waits nor is cached
+        capacity = float(parameters.capacity_bytes)  # larger objects neither wait nor are cached
         return (
             ObservedField("request_number", 1, "1", "requests so far, with the one that waits", high=requests),
             ObservedField("object_id", 1, "1", "object that waits, -1 for none", NOBODY, requests),
@@ -206,7 +204,7 @@ class Caching(Environment):
         return numbers
 
     def words(self) -> str:
-        """The request that waits, what went by, and a line an object in the cache."""
+        """The waiting request, the requests that passed, and one line per object in the cache."""
         cache, parameters = self.cache, self.parameters
         lines = []
         if cache.passed:
@@ -236,7 +234,7 @@ class Caching(Environment):
         return "\n".join(lines)
 
     def advance(self, action: int) -> Outcome:
-        """Carries out the decision, if one is waited for, and plays on to the next."""
+        """Carries out the decision, if one is due, and plays on to the next."""
         cache = self.cache
         cache.passed = []
         if cache.waiting:
@@ -245,7 +243,7 @@ class Caching(Environment):
         return Outcome(float(hits), terminated=cache.over)
 
     def answer_form(self) -> Choice:
-        """A number, ``admit`` (where the object fits) or ``bypass``."""
+        """A number, ``admit`` (if the object fits) or ``bypass``."""
         words = {"bypass": BYPASS, "admit": ADMIT}
         if not self._evicts:
             return Choice("admit", 2, values=words)
@@ -272,15 +270,15 @@ class Caching(Environment):
         )
 
     def parts(self) -> tuple[Any, ...]:
-        """The policy that makes room, where the agent does not decide that."""
+        """The policy that makes room, if the agent does not decide that."""
         return () if self._evicts else (EVICTION_POLICIES[self.parameters.eviction],)
 
     def best_agent(self) -> str:
-        """S3-FIFO, or where only admission is decided AdaptSize: S3-FIFO admits all."""
+        """S3-FIFO, or AdaptSize if only admission is decided, since S3-FIFO admits everything."""
         return self.expert if self._evicts else "scripted:adaptsize"
 
     def progress(self) -> int:
-        """Requests seen: a step passes over as many hits as there are."""
+        """The number of requests seen, since a step skips any number of hits."""
         return self.cache.seen
 
     def bound(self) -> float:
@@ -309,5 +307,5 @@ class Caching(Environment):
                 cache.admit()
 
     def _idle(self, key: int) -> int:
-        """Requests since the last one for an object, 0 where there was none."""
+        """Requests since the last one for an object, 0 if there was none."""
         return self.cache.position - self.cache.last_request[key] if self.cache.counts[key] else 0

@@ -17,7 +17,7 @@ TraceFormat = Literal["csv", "oracle_general", "twitter", "wikimedia"]
 
 
 class CachingParameters(Parameters):
-    """The cache, what is decided, and the requests."""
+    """The cache, the kind of decision, and the requests."""
 
     decision: Literal["eviction", "admission"] = parameter(
         "eviction", unit="", description="what the agent decides: which object makes room, or only whether to admit"
@@ -137,7 +137,7 @@ class CachingParameters(Parameters):
 
     @property
     def num_requests(self) -> int:
-        """Requests of an episode."""
+        """Number of requests in an episode."""
         return self.warmup_requests + self.scored_requests
 
     def files(self) -> dict[str, str]:

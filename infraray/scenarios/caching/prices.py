@@ -7,10 +7,10 @@ p_t >= 0 of the whole capacity at moment t,
     sum_k x_k  <=  sum_k x_k + sum_t p_t (1 - sum over k at t of size_k x_k)
                <=  sum_t p_t + sum_k max(0, 1 - size_k * sum of p_t over k's moments),
 
-the first because no moment is overfull, the second because 0 <= x_k <= 1. The last line does not
-mention x, so it bounds every course of events for *every* choice of prices: the search for good
-ones (subgradient steps) may stop anywhere, and its rounding errors can do no harm beyond those of
-adding the line up. It starts from no prices at all, which is the number of intervals.
+the first because no moment is overfull, the second because 0 <= x_k <= 1. The last line does not contain x, so it
+bounds every sequence of decisions for *every* choice of prices: the search for good ones (subgradient steps) may stop
+anywhere, and its rounding errors do no harm beyond those of evaluating the line. It starts from zero prices, which
+give the number of intervals.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STALLED = 10
 
 
 def least_dual(starts: NDArray[np.int64], ends: NDArray[np.int64], shares: NDArray[np.float64]) -> float:
-    """The docstring's last line, in hits, for the best prices that a search of `STEPS` steps finds.
+    """The last line above, in hits, for the best prices found in `STEPS` steps.
 
     Args:
         starts: first moments, shape ``(intervals,)``.

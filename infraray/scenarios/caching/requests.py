@@ -1,4 +1,4 @@
-"""A task's requests: drawn from its seed, or a window of a trace that the seed places."""
+"""A task's requests: drawn from its seed, or a window of a trace selected by the seed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from infraray.scenarios.caching.zipf import draw_zipf
 
 
 class Requests(NamedTuple):
-    """What is asked for, in order.
+    """The requests, in order.
 
     Args:
         keys: shape ``(num_requests,)``; objects are numbered 0, 1, 2, ... as they first appear.
-        sizes: bytes of the object asked for, shape ``(num_requests,)``, the same at each of its requests.
+        sizes: bytes of the requested object, shape ``(num_requests,)``, the same at each of its requests.
     """
 
     keys: NDArray[np.int64]
@@ -54,7 +54,7 @@ def _trace(parameters: CachingParameters) -> Trace:
 
 
 def _numbered(keys: NDArray[np.int64], sizes: NDArray[np.int64]) -> Requests:
-    """Numbers the objects as they first appear; an object whose size changes keeps its first."""
+    """Numbers the objects in order of first appearance; an object whose size changes keeps its first one."""
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     number = np.empty(len(first), np.int64)
     number[np.argsort(first)] = np.arange(len(first))

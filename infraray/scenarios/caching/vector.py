@@ -15,16 +15,16 @@ from infraray.scenarios.caching.requests import generate_requests
 from infraray.vector import Rows, VectorEnvironment
 
 EMPTY_SLOT = np.iinfo(np.int64).max
-"""Rank of a slot without an object: after every other."""
+"""Rank of an empty slot: after all others."""
 
 
 class CachingVector(VectorEnvironment):
-    """The course of ``cache.py`` on arrays of shape (tasks, slots), a slot holding one object.
+    """The dynamics of ``cache.py`` on arrays of shape (tasks, slots), where a slot holds one object.
 
-    Tasks end at different steps, as a step is a decision.
+    Tasks end at different steps, since a step is a decision.
 
     Raises:
-        InfrarayError: decision is ``admission`` and ``eviction`` none of fifo, lru, lfu.
+        InfrarayError: decision is ``admission`` and ``eviction`` is not fifo, lru or lfu.
     """
 
     environment_class = Caching
@@ -83,7 +83,7 @@ class CachingVector(VectorEnvironment):
         self._run(rows)
 
     def _make_room(self, objects: int, slots: int) -> None:
-        """Widens the tables to so many objects and slots, where they have fewer."""
+        """Widens the tables to at least that many objects and slots."""
         self.sizes = _widened(self.sizes, objects, 0)
         self.counts = _widened(self.counts, objects, 0)
         self.last_request = _widened(self.last_request, objects, 0)
@@ -122,7 +122,7 @@ class CachingVector(VectorEnvironment):
         return numbers
 
     def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Carries out the decisions that are waited for, and plays each task on to its next."""
+        """Carries out the pending decisions and plays each task on to its next one."""
         hits_before = self.hits.copy()
         going = np.flatnonzero(~self.ended)
         self.passed[going] = NOBODY
@@ -137,7 +137,7 @@ class CachingVector(VectorEnvironment):
         return np.where(scored > 0, self.hits / np.maximum(scored, 1), np.nan)
 
     def _run(self, rows: Rows) -> None:
-        """Plays tasks that wait for nothing on to a decision, the longest run or the end."""
+        """Plays tasks that have no pending decision on to one, to the longest run or to the end."""
         warmup = self.single.parameters.warmup_requests
         while len(rows):
             self.ended[rows] = self.position[rows] == self.length
@@ -195,7 +195,7 @@ class CachingVector(VectorEnvironment):
         return self.recency[rows].argsort(axis=1)[:, : self.single.parameters.candidates]
 
     def _fits(self, rows: Rows) -> NDArray[np.bool_]:
-        """Whether the objects that wait need no eviction."""
+        """Whether the waiting objects fit without an eviction."""
         fits: NDArray[np.bool_] = self.sizes[rows, self.keys[rows, self.position[rows]]] <= self.free[rows]
         return fits
 

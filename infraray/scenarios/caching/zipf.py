@@ -1,7 +1,7 @@
-"""Drawn requests: Zipf popularity that drifts, scans between them, and sizes.
+"""Drawn requests: drifting Zipf popularity, interspersed scans, and sizes.
 
-Breslau, Cao, Fan, Phillips and Shenker (INFOCOM 1999) found web requests to follow Zipf's law
-with exponents of 0.6 to 0.9; scans and drift are what real traces add to it.
+Breslau, Cao, Fan, Phillips and Shenker (INFOCOM 1999) found that web requests follow Zipf's law with exponents of 0.6
+to 0.9; real traces add scans and drift.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infraray.scenarios.caching.parameters import CachingParameters
 def draw_zipf(
     parameters: CachingParameters, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Objects asked for and their sizes in bytes, each of shape ``(num_requests,)``."""
+    """Requested objects and their sizes in bytes, each of shape ``(num_requests,)``."""
     count, objects = parameters.num_requests, parameters.num_objects
     in_scan = _scans(parameters, random)
     weights = np.arange(1, objects + 1) ** -parameters.zipf_exponent
@@ -30,7 +30,7 @@ def draw_zipf(
             moved = random.choice(objects, round(parameters.drift_share * objects), replace=False)
             object_of_rank[moved] = object_of_rank[random.permutation(moved)]
         keys[start : start + interval] = object_of_rank[ranks[start : start + interval]]
-    # Objects of scans come after the others, each asked for once.
+    # Objects of scans are numbered after the others; each is requested once.
     scanned = int(in_scan.sum())
     keys[in_scan] = objects + np.arange(scanned)
     scan_sizes = random.permutation(_draw_sizes(parameters, random, scanned))
@@ -38,12 +38,12 @@ def draw_zipf(
 
 
 def _scans(parameters: CachingParameters, random: np.random.Generator) -> NDArray[np.bool_]:
-    """Which requests belong to scans: runs of ``scan_length`` that start at random requests outside one."""
+    """Which requests belong to scans: runs of ``scan_length`` that start at random requests outside other scans."""
     in_scan = np.zeros(parameters.num_requests, np.bool_)
     share, length = parameters.scan_share, parameters.scan_length
     if share == 0:
         return in_scan
-    # A mean gap of length * (1 - share) / share between scans makes the share of the time come out.
+    # A mean gap of length * (1 - share) / share between scans yields the desired share.
     start_chance = 1 / (1 + length * (1 - share) / share)
     position = int(random.geometric(start_chance)) - 1
     while position < len(in_scan):

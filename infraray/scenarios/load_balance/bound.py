@@ -1,6 +1,6 @@
 """A proven lower bound on the mean completion time of the scored jobs: the largest of three.
 
-**No waiting.** No job completes sooner than the fastest server, idle, would have it done.
+**No waiting.** No job completes sooner than on the fastest server when idle.
 
 **One fused server.** All servers are fused into one with the sum of their rates, which may switch
 between jobs at any time. Any schedule of the real servers can be imitated on it, each job finishing
@@ -10,23 +10,23 @@ times (Schrage, 1968). So its sum bounds every schedule's.
 **Prices for server time** (Lagrangian relaxation). Let work at time t have a price q(t) >= 0, in
 seconds per work unit, and let a second of a server of rate r cost max(0, q(t) r - 1) seconds.
 Take any schedule in which job j, of size p_j, arrives at a_j, starts at S_j >= a_j on a server of
-rate r_j and completes at C_j = S_j + p_j / r_j. A server runs one job at a time, so what all jobs
-pay for a server is at most its price over all time. Therefore
+rate r_j and completes at C_j = S_j + p_j / r_j. A server runs one job at a time, so all jobs together pay for a server
+at most its price over all time. Therefore
 
     sum_j (C_j - a_j)  >=  sum_j [C_j - a_j + what j pays]  -  sum_servers integral of the server's price
                        >=  sum_j min over servers r and starts S >= a_j of
                                [S - a_j + integral from S to S + p_j / r of max(1, q(t) r) dt]
                            -  sum_servers integral of max(0, q(t) r - 1) dt,
 
-whatever q is: good prices make the bound tight, none make it wrong. Prices are raised where jobs
-would choose to use more than there is, and lowered where less (subgradient steps), and the best of
-the bounds met on the way is kept.
+for any q: good prices make the bound tight, and no prices make it wrong. Prices are raised where jobs would use more
+server time than there is and lowered where they would use less (subgradient steps), and the best bound found along the
+way is kept.
 
-The two that reckon with moments are wrong by the rounding of the latest moment, which is much for
-short jobs that come rarely; they are lowered by more than that, and the first one is not.
+The two bounds that compute with points in time are off by the rounding of the latest one, which matters for short jobs
+that arrive rarely. They are lowered by more than that; the first bound needs no correction.
 
-None needs first come, first served, nor jobs before the scored ones; all are bounds for every
-dispatcher, also one that knows the future.
+None of the bounds assumes first come, first served, or jobs before the scored ones; all hold for every dispatcher,
+even one that knows the future.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ from infraray.scenarios.load_balance.jobs import Jobs
 Floats = NDArray[np.float64]
 
 JOBS_A_CELL = 8
-"""Jobs that arrive, about, in a cell of time with one price."""
+"""Approximate number of arrivals in a cell of time with one price."""
 
 LOOKAHEAD = 12
-"""Cells in which a later start is looked for; beyond them its price is taken to be nothing."""
+"""Cells searched for a later start; beyond them the price counts as zero."""
 
 ROUNDING = 1e-15
-"""Relative, of a moment; some five times that of one operation."""
+"""Relative rounding error of a point in time, some five times that of one operation."""
 
 STEPS = 6
-"""Prices that are tried."""
+"""The number of prices tried."""
 
 STEP = 2.0
-"""Of the first change of a price, relative to where the fastest server begins to cost something."""
+"""Size of the first price change, relative to the price at which the fastest server starts to cost something."""
 
 
 def mean_completion_bound(jobs: Jobs, rates: Sequence[float]) -> float:
@@ -97,21 +97,21 @@ class PricedServers:
     """The bound by prices.
 
     Args:
-        jobs: arrivals from any time on, and sizes.
-        rates: work/s, one entry a server.
-        cells: of time, in which prices are constant.
+        jobs: arrivals, from any start time, and sizes.
+        rates: work/s, one entry per server.
+        cells: cells of time, within which prices are constant.
     """
 
     def __init__(self, jobs: Jobs, rates: Floats, cells: int) -> None:
         self.arrivals = jobs.arrivals - jobs.arrivals[0]
         self.sizes = jobs.sizes
         self.rates, self.servers = np.unique(rates, return_counts=True)
-        """Each rate once, and how many servers have it."""
+        """Distinct rates, and the number of servers with each."""
         self.capacity = float(rates.sum())
         self.end = _end_of_work(self.arrivals, self.sizes / self.capacity)
         self.cells = cells
         self.cell_s = self.end / self.cells
-        # The last edge, of a cell without a price, lies beyond the end of every job that starts at an edge.
+        # The last edge belongs to a cell without a price and lies beyond the end of every job that starts at an edge.
         last = 2 * self.end + float(self.sizes.max() / self.rates[0])
         self.edges = np.append(np.arange(self.cells + 1) * self.cell_s, last)
 
@@ -127,13 +127,13 @@ class PricedServers:
         return best
 
     def _even_price(self) -> float:
-        """The price at which the fastest servers that can do all the work, were it spread evenly, are wanted."""
+        """The price at which jobs want just the fastest servers that could do all the work if it were spread evenly."""
         able = np.cumsum((self.rates * self.servers)[::-1]) * self.end
         needed = int(np.searchsorted(able, self.sizes.sum() * (1 - 1e-9)))
         return float(1 / self.rates[::-1][min(needed, len(self.rates) - 1)])
 
     def evaluate(self, prices: Floats) -> tuple[float, Floats]:
-        """The bound that ``prices`` give, one a cell, and by how much each is wanted too much, as a share of all."""
+        """The bound for ``prices``, one per cell, and each cell's excess demand as a share of its capacity."""
         fewest_s = np.full(len(self.sizes), np.inf)
         starts = np.zeros(len(self.sizes))
         chosen = np.zeros(len(self.sizes), np.int64)
@@ -147,9 +147,9 @@ class PricedServers:
         return float(fewest_s.sum()) - paid_back, self._excess(prices, starts, chosen)
 
     def _cheapest(self, cost: Floats, service_s: Floats) -> tuple[Floats, Floats]:
-        """For each job the fewest seconds, prices included, on one server, and the start that has them.
+        """The fewest seconds of each job, including prices, on one server, and the start that achieves them.
 
-        Between starts at once, at an edge, and such that the end is at an edge, the seconds are linear.
+        The seconds are linear between starting at once, starting at an edge, and ending at an edge.
         """
         edges, arrivals = self.edges, self.arrivals
         paid = np.concatenate([[0.0], np.cumsum(np.append(cost, 1.0) * np.diff(edges))])
@@ -173,7 +173,7 @@ class PricedServers:
         return np.minimum(fewest, unseen), arrivals + waits[:, 0]
 
     def _following_edges(self, times: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """The next `LOOKAHEAD` edges of prices after each time, and before which time none is left out."""
+        """The next `LOOKAHEAD` price edges after each time, and the time up to which they are complete."""
         following = np.minimum(times // self.cell_s, self.cells).astype(np.int64)[:, None] + np.arange(1, LOOKAHEAD + 1)
         last = following[:, -1]
         unseen = np.where(last < self.cells, (last + 1) * self.cell_s, np.inf)
@@ -185,13 +185,13 @@ class PricedServers:
         for server, rate in enumerate(self.rates):
             mine = chosen == server
             run_s = np.clip(edges - starts[mine, None], 0.0, self.sizes[mine, None] / rate).sum(axis=0)
-            # Below this price the server costs nothing, and a little more or less changes nothing.
+            # Below this price the server costs nothing, and small changes have no effect.
             costs = prices * rate >= 1.0
             excess += np.where(costs, rate * (np.diff(run_s) - self.servers[server] * self.cell_s), 0.0)
         return excess / (self.capacity * self.cell_s)
 
 
 def _end_of_work(arrivals: Floats, service_s: Floats) -> float:
-    """When one server that serves each job for ``service_s`` seconds has finished them all."""
+    """The time at which one server that serves each job for ``service_s`` seconds has finished all of them."""
     served = np.cumsum(service_s)
     return float(served[-1] + (arrivals - served + service_s).max())

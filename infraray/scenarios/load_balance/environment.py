@@ -23,12 +23,12 @@ class LoadBalance(Environment):
     """Send each arriving job to one of several unequal servers.
 
     ## Description
-    Jobs arrive one after the other and must be sent to a server at once. Servers work at
-    different rates, first come first served, one job at a time; nothing can be moved later.
+    Jobs arrive one after another and must be sent to a server at once. Servers work at different rates, first come,
+    first served, one job at a time; jobs cannot be moved later.
     The aim is a short mean completion time (waiting and service) over the scored jobs.
 
     ## Observation
-    Numbers, each only where ``observe`` names it:
+    Numbers, each only if ``observe`` names it:
 
     | field | size | unit | meaning |
     |---|---|---|---|
@@ -37,15 +37,15 @@ class LoadBalance(Environment):
     | service_rates | num_servers | work/s | each server's rate |
     | job_size | 1 | work | size of the job to be sent now |
 
-    The text says the same, a line a server.
+    The text says the same, one line per server.
 
     ## Actions
     ``Discrete(num_servers)``: the server that gets the job. As text: ``{"server": 2}``,
     a marked line, a number, or prose that names one server, read in this order. The default action is server 0.
 
     ## Reward
-    Minus the completion time in seconds of the job just sent, which is settled by sending it;
-    0 while warming up. The sum over an episode is ``-scored_steps`` times the score.
+    Minus the completion time in seconds of the job just sent, which is known as soon as it is sent; 0 while warming
+    up. The sum over an episode is ``-scored_steps`` times the score.
 
     ## Parameters
     num_servers, slowest_rate, fastest_rate, service_rates; arrivals, utilisation, burst_factor,
@@ -104,7 +104,7 @@ class LoadBalance(Environment):
         return tuple(fields[name] for name in self.parameters.observe)
 
     def make_action_space(self) -> spaces.Discrete:
-        """One action a server."""
+        """One action per server."""
         return spaces.Discrete(len(self.parameters.rates))
 
     def describe_task(self) -> str:
@@ -147,7 +147,7 @@ class LoadBalance(Environment):
         return np.array(numbers, np.float64)
 
     def words(self) -> str:
-        """The job and a line a server."""
+        """The job and one line per server."""
         now, size = self._waiting_job()
         observe = self.parameters.observe
         if self._next == self.parameters.num_jobs:
@@ -182,7 +182,7 @@ class LoadBalance(Environment):
         return Choice("server", len(self.parameters.rates))
 
     def default_action(self) -> int:
-        """Server 0, whatever the state: the same for every agent."""
+        """Server 0 in any state: the same for every agent."""
         return 0
 
     def measure(self) -> Measures:

@@ -16,11 +16,11 @@ from infraray.observation import NEVER
 from infraray.scenarios.load_balance.parameters import LoadBalanceParameters
 
 LARGEST = 1e15
-"""Seconds or work units of a trace; more are taken for an error in the file."""
+"""Largest time or size in a trace; larger values count as an error in the file."""
 
 
 class Jobs(NamedTuple):
-    """Arrival times in seconds (rising) and sizes in work units, both of shape ``(num_jobs,)``."""
+    """Arrival times in seconds (ascending) and sizes in work units, both of shape ``(num_jobs,)``."""
 
     arrivals: NDArray[np.float64]
     sizes: NDArray[np.float64]
@@ -77,7 +77,7 @@ def draw_sizes(parameters: LoadBalanceParameters, random: np.random.Generator, c
 
 
 def largest_size(parameters: LoadBalanceParameters) -> float:
-    """Work units that a job exceeds with a probability of `NEVER` at most; of a trace all that it may hold."""
+    """Work units that a job exceeds with a probability of at most `NEVER`; the largest allowed for a trace."""
     mean = parameters.mean_job_size
     if parameters.job_sizes == "pareto":
         shape = parameters.pareto_shape

@@ -16,7 +16,7 @@ Seen = Literal["queue_lengths", "work_left", "service_rates", "job_size"]
 
 
 class LoadBalanceParameters(Parameters):
-    """Servers, jobs and what the agent sees of them."""
+    """The servers, the jobs, and what the agent sees of them."""
 
     num_servers: int = parameter(
         5, ge=1, le=1000, unit="1", description="servers", only_when=(Is("service_rates", None),)
@@ -109,8 +109,8 @@ class LoadBalanceParameters(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _servers_are_counted_once(cls, given: Any) -> Any:
-        # Other counts than the default are refused with all that has no effect; what is written down in full names
-        # every default, which says nothing.
+        # Counts other than the default are refused like everything without effect. The default itself is accepted, as
+        # parameters stored in full name every default.
         if isinstance(given, dict) and len(given) < len(cls.model_fields):
             rates, count = given.get("service_rates"), given.get("num_servers")
             if isinstance(rates, list | tuple) and count == cls.model_fields["num_servers"].default != len(rates):
@@ -136,14 +136,14 @@ class LoadBalanceParameters(Parameters):
 
     @property
     def rates(self) -> NDArray[np.float64]:
-        """Service rates in work/s, one entry a server."""
+        """Service rates in work/s, one entry per server."""
         if self.service_rates is not None:
             return np.array(self.service_rates)
         return np.linspace(self.slowest_rate, self.fastest_rate, self.num_servers)
 
     @property
     def num_jobs(self) -> int:
-        """Jobs of an episode."""
+        """Number of jobs in an episode."""
         return self.warmup_steps + self.scored_steps
 
     def files(self) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """The dynamics: first-come-first-served servers whose state only changes when a job arrives.
 
-With first-come-first-served, a job's completion time is settled when it is sent: it starts
-when its server has finished all earlier work (Lindley's recursion). So one number a server,
-the time at which it becomes free, is the whole state; queue lengths are kept beside it
-because agents look at them.
+With first come, first served, a job's completion time is determined when it is sent: it starts when its server has
+finished all earlier work (Lindley's recursion). So the whole state is one number per server, the time at which it
+becomes free; queue lengths are kept beside it because agents observe them.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ class Servers:
     """Servers with rates in work/s; all times in seconds.
 
     Args:
-        rates: one a server.
-        counts_jobs: whether anybody asks for `queue_lengths`, which costs more than all the rest.
+        rates: one per server.
+        counts_jobs: whether `queue_lengths` is needed, which costs more than everything else.
     """
 
     def __init__(self, rates: Sequence[float], counts_jobs: bool = True) -> None:
@@ -51,5 +50,5 @@ class Servers:
         if self.counts_jobs:
             self._queue_lengths[server] += 1.0
             heapq.heappush(self._completions, (completion, server))
-        # Not ``completion - now``: late in a long trace little would be left of a short job's seconds.
+        # Not ``completion - now``, which would lose most of a short job's digits late in a long trace.
         return start - now + service

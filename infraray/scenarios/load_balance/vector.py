@@ -16,14 +16,13 @@ from infraray.vector import Rows, VectorEnvironment
 class LoadBalanceVector(VectorEnvironment):
     """The recursion of ``servers.py`` on arrays of shape (servers, tasks).
 
-    Tasks stand along the last axis, so that each step reads and writes whole runs of memory.
-    Observations are laid out so as well: they have shape (tasks, numbers) and Fortran order.
+    Tasks are along the last axis, so each step reads and writes contiguous memory. The same goes for observations,
+    which have shape (tasks, numbers) and Fortran order.
 
-    Queue lengths need the completion times of the jobs in each queue. A queue is a linked list of
-    nodes, of which one array holds the completion times and another the following nodes. It starts
-    at the job that completed last, so that an empty queue needs no case of its own. Memory does
-    not grow with the number of servers, and a step touches only the queues in which a job has
-    completed.
+    Queue lengths need the completion times of the jobs in each queue. A queue is a linked list of nodes; one array
+    holds their completion times and another their successors. It starts at the most recently completed job, so an
+    empty queue is not a special case. Memory does not grow with the number of servers, and a step touches only the
+    queues in which a job has completed.
     """
 
     environment_class = LoadBalance
@@ -56,7 +55,7 @@ class LoadBalanceVector(VectorEnvironment):
             self._empty_queues(rows)
 
     def _begin_queues(self, queues: int, jobs: int) -> None:
-        """Nodes: one a job, then one a queue, which stands for a job before the first, then the end of all."""
+        """Nodes: one per job, one per queue (standing for a job before the first), and a common end."""
         end = jobs + queues
         self._task = np.tile(self.rows, queues // self.num_envs)
         self.queue_lengths = np.zeros(queues)
@@ -68,7 +67,7 @@ class LoadBalanceVector(VectorEnvironment):
         self._following = np.full(end + 1, end)
 
     def _empty_queues(self, rows: Rows) -> None:
-        """Takes everything off some tasks' queues, and the links off their nodes."""
+        """Empties the queues of some tasks and unlinks their nodes."""
         jobs, end = self.sizes.size, len(self._following) - 1
         queues = (np.arange(len(self.free_at))[:, None] * self.num_envs + rows).ravel()
         self.queue_lengths[queues] = 0.0
@@ -98,7 +97,7 @@ class LoadBalanceVector(VectorEnvironment):
         return numbers.T
 
     def advance(self, actions: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_] | bool]:
-        """Sends one job a task."""
+        """Sends one job per task."""
         job = at_most(self._next, len(self.sizes) - 1)
         now, size = at(self.arrivals, job), at(self.sizes, job)
         queue = actions * self.num_envs + self.rows
@@ -123,7 +122,7 @@ class LoadBalanceVector(VectorEnvironment):
         return np.where(scored > 0, self._scored_time / np.maximum(scored, 1), np.nan)
 
     def _append(self, queue: NDArray[np.int64], completion: NDArray[np.float64]) -> None:
-        """Puts job ``_next`` of each task at the end of a queue; a task that has ended has none."""
+        """Appends job ``_next`` of each task to a queue; a task that has ended has none."""
         job = self._next * self.num_envs + self.rows
         if isinstance(self._next, int):
             start = self._next * self.num_envs
@@ -134,12 +133,12 @@ class LoadBalanceVector(VectorEnvironment):
             self._completions[job] = completion
         self._following[self._last.take(queue)] = job
         self._last[queue] = job
-        # Of an empty queue the first completion is infinite, of any other it is earlier than this one.
+        # The first completion of an empty queue is infinite, that of any other is earlier than this one.
         self.first_completion[queue] = np.minimum(self.first_completion.take(queue), completion)
         self.queue_lengths[queue] += 1
 
     def _complete_until(self, now: NDArray[np.float64]) -> None:
-        """Takes the jobs that have completed by each task's ``now`` off the queues."""
+        """Removes the jobs that have completed by each task's ``now`` from the queues."""
         done = np.flatnonzero(self.first_completion.reshape(self.free_at.shape) <= now)
         deadline = now.take(self._task.take(done))
         while len(done):

@@ -1,4 +1,4 @@
-"""The classical policies of adaptive bitrate, one a file."""
+"""The classical policies of adaptive bitrate, one per file."""
 
 from infraray.scenarios.abr.baselines.bola import Bola
 from infraray.scenarios.abr.baselines.buffer_based import BufferBased

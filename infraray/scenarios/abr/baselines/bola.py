@@ -2,9 +2,9 @@
 
 Takes the quality q with the largest (V * (utility_q + gamma) - buffer) / size_q, where
 utility_q = ln(bitrate_q / bitrate_0) and size_q is the coming chunk's. A quality's numerator
-turns negative at the buffer V * (utility_q + gamma); V and gamma are set such that this is
-``minimum_buffer_s`` for the lowest and ``target_buffer_s`` for the highest quality. Needs no
-prediction and is near-optimal for its utility; not aware of what changes of quality cost.
+turns negative at the buffer V * (utility_q + gamma); V and gamma are chosen so that this is ``minimum_buffer_s`` for
+the lowest and ``target_buffer_s`` for the highest quality. Needs no prediction and is near-optimal for its utility;
+ignores the cost of quality changes.
 """
 
 import math
@@ -18,7 +18,7 @@ from infraray.space import Float, SearchSpace
 
 @register_agent("bola", scenario="abr")
 class Bola(ScriptedAgent):
-    """The best utility and smoothness per bit for the buffer at hand.
+    """The best utility and smoothness per bit for the current buffer.
 
     Args:
         minimum_buffer_s: buffer above which even the lowest quality would not be worth fetching by itself.

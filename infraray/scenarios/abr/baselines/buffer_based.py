@@ -1,8 +1,8 @@
 """Buffer based (BBA): the buffer alone decides.
 
-Below the reservoir the lowest quality, above reservoir and cushion the highest, in between
-evenly over the qualities (Huang et al., 2014, with the reservoir of 5 s and the cushion of 10 s
-that Pensieve compares with). Needs no prediction; slow to use a fast link and restless in the
+Takes the lowest quality below the reservoir, the highest above reservoir plus cushion, and spreads the qualities
+evenly in between (Huang et al., 2014, with the reservoir of 5 s and the cushion of 10 s that Pensieve compares with).
+Needs no prediction; slow to use a fast link and restless in the
 cushion.
 """
 

@@ -1,8 +1,8 @@
-"""The best constant bitrate: the same quality for every chunk, whatever the link and the buffer do.
+"""The best constant bitrate: the same quality for every chunk, regardless of link and buffer.
 
 The quality is the one with the best mean score on generated tasks with the same parameters that no
-run plays. Where tasks are cut from throughput files it is the lowest one, for nothing else can be
-said of them beforehand without playing parts of the tasks that count.
+run plays. For tasks cut from throughput files it is the lowest one, since nothing more can be known beforehand without
+playing parts of the tasks that count.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from infraray.scenarios.abr.parameters import AdaptiveBitrateParameters
 
 @register_agent("constant", scenario="abr")
 class Constant(BestConstant):
-    """Never looks."""
+    """Never looks at the state."""
 
     def answers(self, briefing: Briefing) -> Sequence[int]:
         """Every quality."""

@@ -1,4 +1,4 @@
-"""Lowest: always quality 0. Stalls least of all, and shows the worst picture."""
+"""Lowest: always quality 0. Stalls the least and shows the worst picture."""
 
 from infraray.agents.agent import ScriptedAgent, register_agent
 from infraray.observation import Observation

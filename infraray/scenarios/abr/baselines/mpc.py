@@ -1,11 +1,10 @@
 """Model predictive control (MPC) (Yin, Jindal, Sekar and Sinopoli, 2015).
 
-Predicts that throughput stays at the harmonic mean of the last ones, plays every sequence of
-qualities for the next chunks (whose sizes are known) through a model of the buffer, and takes
-the first quality of the sequence with the best QoE. All sequences are tried: those that share a
-beginning share its computation, so that five chunks at six qualities take a few dozen array
-operations. The model has no sleeps and no round trip of its own, since measured throughput
-contains it.
+Predicts that throughput stays at the harmonic mean of recent measurements, plays every sequence of qualities for the
+next chunks (whose sizes are known) through a model of the buffer, and takes the first quality of the sequence with the
+best QoE. All sequences are tried; those that share a beginning share its computation, so five chunks at six qualities
+take a few dozen array operations. The model has no sleeps, and no round trip of its own, since measured throughput
+already includes it.
 """
 
 import numpy as np
@@ -27,7 +26,7 @@ class Mpc(ScriptedAgent):
 
     Args:
         plan_chunks: chunks planned ahead (of those whose sizes are observed).
-        window: throughputs that the prediction averages (of those that are observed).
+        window: number of observed throughputs that the prediction averages.
         discount: share of the predicted throughput that the plan counts on.
     """
 
@@ -51,7 +50,7 @@ class Mpc(ScriptedAgent):
         self.discount = discount
 
     def reset(self, briefing: Briefing) -> None:
-        """Reads the qualities and what a viewer minds."""
+        """Reads the qualities and the weights of the QoE."""
         super().reset(briefing)
         parameters = briefing.parameters
         assert isinstance(parameters, AdaptiveBitrateParameters)
@@ -67,7 +66,7 @@ class Mpc(ScriptedAgent):
         self.chunk_s = parameters.chunk_s
 
     def predict(self, throughputs: list[float]) -> float | None:
-        """Throughput in Mbit/s, before the discount; None where nothing was measured yet."""
+        """Throughput in Mbit/s, before the discount; None if nothing has been measured yet."""
         return harmonic_mean(throughputs, self.window)
 
     def act(self, observation: Observation) -> int:

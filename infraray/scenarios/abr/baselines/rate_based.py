@@ -1,7 +1,7 @@
 """Rate based: the highest bitrate below the predicted throughput.
 
-The prediction is the harmonic mean of the last throughputs. Blind to the buffer: it stalls when
-the prediction is too high and does not spend a full buffer on quality.
+The prediction is the harmonic mean of recent throughputs. Blind to the buffer: it stalls if the prediction is too high
+and does not spend a full buffer on quality.
 """
 
 from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
@@ -17,7 +17,7 @@ class RateBased(ScriptedAgent):
     """The highest bitrate of at most ``safety`` times the prediction; the initial quality before the first chunk.
 
     Args:
-        window: throughputs that are averaged (of those that are observed).
+        window: number of observed throughputs that are averaged.
         safety: share of the predicted throughput that may be used.
     """
 

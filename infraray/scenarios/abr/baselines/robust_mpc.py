@@ -1,4 +1,4 @@
-"""RobustMPC: MPC that trusts its prediction less after it was wrong (Yin et al., 2015).
+"""RobustMPC: MPC that trusts its prediction less after recent errors (Yin et al., 2015).
 
 The prediction is divided by 1 + the largest relative error |predicted - measured| / measured of
 the last chunks, where predicted is the harmonic mean before that division. It approximates
@@ -18,7 +18,7 @@ class RobustMpc(Mpc):
 
     Args:
         plan_chunks: chunks planned ahead (of those whose sizes are observed).
-        window: throughputs that the prediction averages and errors that the discount looks at.
+        window: number of throughputs that the prediction averages and of errors that the discount considers.
     """
 
     search_space = SearchSpace("robust_mpc", 1, (Int("plan_chunks", 1, 5, default=5), Int("window", 1, 8, default=5)))

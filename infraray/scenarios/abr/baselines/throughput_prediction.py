@@ -1,7 +1,7 @@
-"""The prediction that rate-based policies share: the harmonic mean of the last throughputs.
+"""The prediction shared by rate-based policies: the harmonic mean of recent throughputs.
 
-The harmonic mean is the throughput that chunks of equal size met together, so that one short
-burst does not raise it much (Jiang, Sekar and Zhang, 2012).
+The harmonic mean is the overall throughput of chunks of equal size, so one short burst hardly raises it (Jiang, Sekar
+and Zhang, 2012).
 """
 
 from collections.abc import Sequence

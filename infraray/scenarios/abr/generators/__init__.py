@@ -1,1 +1,1 @@
-"""Generators of throughput traces, one a file: ``generate(parameters, random)`` returns a `Trace`."""
+"""Generators of throughput traces, one per file: ``generate(parameters, random)`` returns a `Trace`."""

@@ -1,9 +1,8 @@
 """Cellular-like throughput: slow shadowing and fast fading, in half-second segments.
 
 The logarithm of throughput follows an Ornstein-Uhlenbeck process (shadowing, forgotten over
-``fading_time_s``) that spans the range within two standard deviations; on it comes the power of
-a Rayleigh channel averaged over four independent fades a segment. A shape that resembles LTE
-recordings, not a model fitted to any.
+``fading_time_s``) that spans the range within two standard deviations, multiplied by the power of a Rayleigh channel
+averaged over four independent fades per segment. The shape resembles LTE recordings but is not fitted to any.
 """
 
 from __future__ import annotations

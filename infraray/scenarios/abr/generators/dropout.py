@@ -1,7 +1,7 @@
-"""Drop-outs: a steady link that carries nothing at all from time to time, as in a tunnel.
+"""Drop-outs: a steady link that occasionally carries nothing at all, as in a tunnel.
 
-The steady throughput is drawn once a task from the upper half of the range; the times between
-and in outages are exponential and last at least a second. The trace begins with the link up.
+The steady throughput is drawn once per task from the upper half of the range; the times between and within outages are
+exponential and last at least a second. The trace begins with the link up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from infraray.scenarios.abr.trace import Trace
 
 
 def generate(parameters: AdaptiveBitrateParameters, random: np.random.Generator) -> Trace:
-    """A trace of segments that are up and down in turn."""
+    """A trace of segments that are alternately up and down."""
     middle = (parameters.lowest_mbps + parameters.highest_mbps) / 2
     steady = random.uniform(middle, parameters.highest_mbps)
     means = (parameters.dropout_interval_s, parameters.dropout_length_s)

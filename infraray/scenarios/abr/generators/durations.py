@@ -9,7 +9,7 @@ SHORTEST_S = 1.0
 
 
 def fill(total_s: float, means_s: tuple[float, ...], random: np.random.Generator) -> NDArray[np.float64]:
-    """Exponential times with ``means_s`` in turn, at least a second each, the last one cut so that they sum up."""
+    """Exponential times with ``means_s`` in turn, at least a second each, the last one cut to the total length."""
     count = int(total_s / SHORTEST_S) + 1
     drawn = random.exponential(np.resize(means_s, count))
     times = np.maximum(drawn, SHORTEST_S)

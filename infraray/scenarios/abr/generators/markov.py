@@ -1,8 +1,8 @@
 """Markov-modulated throughput, as Pensieve's authors generate their synthetic traces.
 
-States are mean throughputs spread evenly over the range. In each second the state changes with
-a fixed probability, by a geometrically distributed number of states up or down (reflected at
-the ends), so that near states are more likely than far ones. The second's throughput is drawn
+States are mean throughputs spread evenly over the range. In each second the state changes with a fixed probability by
+a geometrically distributed number of states up or down (reflected at the ends), so nearby states are more likely than
+distant ones. The second's throughput is drawn
 from a normal distribution around the state's mean with the state's variance, which is itself
 uniform from 0.05 to 0.5 (Mbit/s)^2, and kept within the range (Mao, Netravali and Alizadeh, 2017).
 """

@@ -10,6 +10,6 @@ from infraray.scenarios.abr.trace import Trace
 
 
 def generate(parameters: AdaptiveBitrateParameters, random: np.random.Generator) -> Trace:
-    """A trace of one segment a level."""
+    """A trace with one segment per level."""
     durations = fill(parameters.trace_length_s, (parameters.step_length_s,), random)
     return Trace.of(durations, random.uniform(parameters.lowest_mbps, parameters.highest_mbps, len(durations)))

@@ -1,4 +1,4 @@
-"""The classical policies of caching as agents, one a file."""
+"""The classical policies of caching as agents, one per file."""
 
 from infraray.scenarios.caching.baselines.adaptsize import AdaptSizeAgent
 from infraray.scenarios.caching.baselines.arc import ArcAgent

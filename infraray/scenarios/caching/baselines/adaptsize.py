@@ -1,4 +1,4 @@
-"""AdaptSize, as ``policies/adaptsize.py`` describes it."""
+"""AdaptSize, as described in ``policies/adaptsize.py``."""
 
 from infraray.agents.agent import Briefing, register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent
@@ -11,7 +11,7 @@ class AdaptSizeAgent(PolicyAgent):
     """Plays the policy; its gate draws from the agent's seed.
 
     Args:
-        tuning_interval: requests between two tunings of the gate.
+        tuning_interval: requests between two adjustments of the gate.
     """
 
     search_space = SearchSpace("adaptsize", 1, (Int("tuning_interval", 20, 2000, log=True, default=200),))

@@ -1,4 +1,4 @@
-"""Adaptive replacement cache, as ``policies/arc.py`` describes it."""
+"""Adaptive replacement cache, as described in ``policies/arc.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

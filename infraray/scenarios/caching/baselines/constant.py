@@ -1,9 +1,9 @@
 """The best constant answer: always bypass, or always admit and evict the candidate at the same place.
 
-The place is the one with the best mean score on drawn tasks with the same parameters that no run
-plays: 1 (the least recently used, so that the agent is an LRU), 2, 4, 8 ... or the last; 0 always
-bypasses. Where tasks are windows of a trace it is 1, for those that could be tried may overlap
-the one that counts. With decision ``admission`` it always admits, or never.
+The place is the one with the best mean score on drawn tasks with the same parameters that no run plays: 1 (the least
+recently used, which makes the agent an LRU), 2, 4, 8 ... or the last; 0 always bypasses. If tasks are windows of a
+trace it is 1, as those that could be tried may overlap the one that counts. With decision ``admission`` it always or
+never admits.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from infraray.scenarios.caching.parameters import CachingParameters
 
 @register_agent("constant", scenario="caching")
 class Constant(BestConstant):
-    """Never looks."""
+    """Never looks at the state."""
 
     def answers(self, briefing: Briefing) -> Sequence[int]:
         """Bypass, and places that double."""

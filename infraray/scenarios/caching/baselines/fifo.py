@@ -1,4 +1,4 @@
-"""First in, first out, as ``policies/fifo.py`` describes it."""
+"""First in, first out, as described in ``policies/fifo.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

@@ -1,4 +1,4 @@
-"""Least frequently used, as ``policies/lfu.py`` describes it."""
+"""Least frequently used, as described in ``policies/lfu.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

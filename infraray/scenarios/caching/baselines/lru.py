@@ -1,4 +1,4 @@
-"""Least recently used, as ``policies/lru.py`` describes it."""
+"""Least recently used, as described in ``policies/lru.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

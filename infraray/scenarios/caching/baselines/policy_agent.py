@@ -1,4 +1,4 @@
-"""A cache policy as an agent: it runs its own copy of the cache and says what happened in it."""
+"""A cache policy as an agent, which runs its own copy of the cache and reports what happens in it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ class PolicyAgent(ScriptedAgent):
     """Plays every request in its own cache, and each eviction there, in order, in the environment's.
 
     With decision ``eviction`` the two caches stay equal as long as all of the cache's objects are
-    among the candidates, so the hit rate is exactly the policy's. Where a victim is not to be had,
-    the least recently used candidate goes instead. With decision ``admission``, what the policy's
-    own cache lets in is admitted.
+    among the candidates, so the hit rate is exactly the policy's. If a victim is not among the candidates, the least
+    recently used one goes instead. With decision ``admission``, it admits what the policy's own cache lets in.
 
     Args:
         policy: makes the policy from ``capacity`` and the options.
@@ -29,7 +28,7 @@ class PolicyAgent(ScriptedAgent):
     def __init__(self, policy: Callable[..., Policy], **options: Any) -> None:
         self.make_policy = policy
         self.options = options
-        policy(capacity=1, **options)  # refuses bad options now, not in the middle of a run
+        policy(capacity=1, **options)  # rejects bad options now rather than in the middle of a run
 
     def reset(self, briefing: Briefing) -> None:
         """Starts with an empty cache."""

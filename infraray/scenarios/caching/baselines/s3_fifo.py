@@ -1,4 +1,4 @@
-"""S3-FIFO, as ``policies/s3_fifo.py`` describes it."""
+"""S3-FIFO, as described in ``policies/s3_fifo.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

@@ -1,4 +1,4 @@
-"""SIEVE, as ``policies/sieve.py`` describes it."""
+"""SIEVE, as described in ``policies/sieve.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

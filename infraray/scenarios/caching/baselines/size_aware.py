@@ -1,4 +1,4 @@
-"""Size-aware admission, as ``policies/size_aware.py`` describes it."""
+"""Size-aware admission, as described in ``policies/size_aware.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

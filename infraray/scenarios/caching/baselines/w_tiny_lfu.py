@@ -1,4 +1,4 @@
-"""W-TinyLFU, as ``policies/w_tiny_lfu.py`` describes it."""
+"""W-TinyLFU, as described in ``policies/w_tiny_lfu.py``."""
 
 from infraray.agents.agent import register_agent
 from infraray.scenarios.caching.baselines.policy_agent import PolicyAgent

@@ -1,4 +1,4 @@
-"""The classical cache policies, one a file, each the only implementation of its algorithm."""
+"""The classical cache policies, one per file, each the only implementation of its algorithm."""
 
 from infraray.scenarios.caching.policies.adaptsize import AdaptSize
 from infraray.scenarios.caching.policies.arc import Arc

@@ -2,15 +2,15 @@
 
 Berger, Sitaraman and Harchol-Balter: AdaptSize: orchestrating the hot object memory cache in a
 content delivery network (NSDI 2017). From time to time c is set to the value for which a model of
-an LRU cache behind this gate predicts the most hits. In the model, an object asked for r times a
-request stays in the cache for T requests after each of its requests, so it is found there with
+an LRU cache behind this gate predicts the most hits. In the model, an object requested at a rate of r per request
+stays in the cache for T requests after each of its requests, so it is found there with
 probability g = a (e^(rT) - 1) / (1 + a (e^(rT) - 1)), a = exp(-x / c); T is where the expected
 bytes fill the cache.
 
-The model describes the steady state, in which the best gates admit hardly anything and so take
-long to let the right objects in. Here, where a cache may see only some hundred requests, g is
-therefore multiplied by the chance 1 - (1 - a)^n that n requests, as many as the object had so far,
-got it in at all. For objects with many requests this factor is 1 and the model the authors'.
+The model describes the steady state, in which the best gates admit hardly anything and so take long to let the right
+objects in. Here a cache may see only some hundred requests, so g is multiplied by the chance 1 - (1 - a)^n that the
+object's n requests so far got it in at all. For objects with many requests this factor is 1 and the model is the
+authors'.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infraray.errors import InfrarayError
 from infraray.scenarios.caching.policies.lru import Lru
 
 CHOICES = 24
-"""Values of c that are compared, evenly spaced in the logarithm."""
+"""Number of values of c to compare, evenly spaced in the logarithm."""
 BISECTIONS = 24
 MEMORY = 0.5
 """Weight of the counts before the last tuning."""
@@ -37,7 +37,7 @@ class AdaptSize(Lru):
     Args:
         capacity: bytes.
         tuning_interval: requests between two settings of c.
-        seed: of the gate's random numbers.
+        seed: the seed of the gate's random numbers.
     """
 
     def __init__(self, capacity: int, tuning_interval: int = 200, seed: int = 0) -> None:
@@ -46,14 +46,14 @@ class AdaptSize(Lru):
             raise InfrarayError(f"tuning_interval={tuning_interval!r}: must be a whole number of at least 1")
         self.tuning_interval = tuning_interval
         self.gate_size = float(capacity)
-        """The parameter c in bytes: at this size one object in e gets in."""
+        """The parameter c in bytes: of objects this large, one in e gets in."""
         self._random = np.random.default_rng(seed)
         self._until_tuning = tuning_interval
         self._requests: dict[int, float] = {}
         self._known_sizes: dict[int, int] = {}
 
     def access(self, key: int) -> bool:
-        """Counts the request, and tunes the gate when it is time."""
+        """Counts the request, and adjusts the gate when it is due."""
         self._requests[key] = self._requests.get(key, 0.0) + 1.0
         self._until_tuning -= 1
         if self._until_tuning == 0:

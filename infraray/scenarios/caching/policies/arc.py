@@ -1,9 +1,9 @@
-"""Adaptive replacement cache (ARC): recency and frequency share the cache as hits in their ghosts ask for.
+"""Adaptive replacement cache (ARC): recency and frequency share the cache according to hits in their ghost lists.
 
 Megiddo and Modha: ARC: a self-tuning, low overhead replacement cache (FAST 2003). `recent` (T1 in
-the paper) holds objects asked for once, `frequent` (T2) those asked for again; each has a ghost
-list (B1, B2) of what it lost. A miss that a ghost remembers moves the target size of `recent`.
-Here everything counts bytes in place of pages; with equal sizes it is the paper's algorithm.
+the paper) holds objects requested once, `frequent` (T2) those requested again; each has a ghost list (B1, B2) of the
+objects it lost. A miss found in a ghost list moves the target size of `recent`. Here everything counts bytes instead
+of pages; with equal sizes it is the paper's algorithm.
 """
 
 from collections import OrderedDict
@@ -33,7 +33,7 @@ class _Sized(OrderedDict[int, int]):
 
 
 class Arc(Policy):
-    """Two LRU lists with a ghost list each."""
+    """Two LRU lists, each with a ghost list."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
@@ -53,7 +53,7 @@ class Arc(Policy):
         return False
 
     def insert(self, key: int, size: int) -> Sequence[int]:
-        """Joins `frequent` where a ghost remembers the object, else `recent`."""
+        """Joins `frequent` if a ghost list has the object, else `recent`."""
         evicted: list[int] = []
         recent_ghosts, frequent_ghosts = self._recent_ghosts, self._frequent_ghosts
         if key in recent_ghosts:

@@ -1,4 +1,4 @@
-"""First in, first out (FIFO): the object that came in first goes first, however often it is asked for."""
+"""First in, first out (FIFO): the object that came in first goes first, however often it is requested."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Least frequently used (LFU), in-cache: the object with the fewest requests since it came in goes first.
 
 Ties go to the least recently used. An object that leaves is forgotten ("in-cache" LFU), and old
-popularity never fades, so a drift in what is popular leaves dead objects behind. Constant time by
-one list a count (Shah, Mitra and Matani, 2010).
+popularity never fades, so a drift in what is popular leaves dead objects behind. Takes constant time with one list per
+count (Shah, Mitra and Matani, 2010).
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ class Lfu(Policy):
         self._counts: dict[int, int] = {}
         self._lists: dict[int, OrderedDict[int, int]] = {1: OrderedDict()}
         self._lowest = 1
-        """No object has a lower count."""
+        """The lowest count of any object."""
 
     def access(self, key: int) -> bool:
         """A hit moves to the list of the next count."""

@@ -1,4 +1,4 @@
-"""Least recently used (LRU): the object that has not been asked for longest goes first."""
+"""Least recently used (LRU): the object that has not been requested for the longest time goes first."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

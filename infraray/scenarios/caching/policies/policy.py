@@ -1,4 +1,4 @@
-"""What every cache policy is: a set of objects in which each request either hits or misses."""
+"""The base of cache policies: a set of objects in which each request either hits or misses."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from infraray.errors import InfrarayError
 
 EVICTION_POLICIES: dict[str, type[Policy]] = {}
-"""The policies that the parameter ``eviction`` names; the package's index fills it, so that none depends on all."""
+"""The policies named by the parameter ``eviction``, filled by the package's index so that none depends on all."""
 
 
 class Policy(ABC):
-    """A cache of ``capacity`` bytes with the rule by which objects leave it.
+    """A cache of ``capacity`` bytes with a rule for which objects leave it.
 
-    For every request, `access` is called first; after a miss, `insert` may be called, for an
-    object that fits into the empty cache. Objects are known by whole numbers.
+    For every request, `access` is called first; after a miss, `insert` may be called for an object that would fit into
+    the empty cache. Objects are identified by whole numbers.
 
     Args:
         capacity: bytes.
@@ -30,14 +30,14 @@ class Policy(ABC):
 
     @abstractmethod
     def access(self, key: int) -> bool:
-        """Takes note of a request; returns whether it hits."""
+        """Records a request; returns whether it hits."""
 
     @abstractmethod
     def insert(self, key: int, size: int) -> Sequence[int]:
         """Lets in an object that was just missed, of ``size`` bytes, at most ``capacity``.
 
-        Objects leave one at a time, and only until there is room. Returns their keys in order;
-        ``key`` itself stands last where the policy did not let it in (or not stay).
+        Objects leave one at a time, and only until there is room. Returns their keys in order; ``key`` itself comes
+        last if the policy did not let it in, or did not let it stay.
         """
 
 

@@ -1,4 +1,4 @@
-"""Plays a whole trace through a policy, fast."""
+"""Plays a whole trace through a policy, quickly."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ from infraray.scenarios.caching.policies.policy import Policy
 def replay(policy: Policy, keys: Iterable[int], sizes: Iterable[int]) -> int:
     """Plays requests for ``keys`` of ``sizes`` bytes; returns how many hit.
 
-    Objects larger than the cache pass by. Called again, it goes on with the cache as it is, so a
-    warm-up is one call and the scored requests are the next.
+    Objects larger than the cache are skipped. Another call continues with the cache as it is, so the warm-up is one
+    call and the scored requests are the next.
     """
     access, insert, capacity = policy.access, policy.insert, policy.capacity
     hits = 0

@@ -1,15 +1,15 @@
 """S3-FIFO: a small FIFO queue filters one-hit wonders before they reach the main queue.
 
 Yang, Zhang, Qiu, Yue and Rashmi: FIFO queues are all you need for cache eviction (SOSP 2023).
-New objects enter the small queue; those asked for at least twice there move to the main queue,
-the others leave and are remembered in a ghost queue, from which a second coming enters the main
-queue at once. The main queue is a CLOCK with counters up to 3, and objects are taken from it while
+New objects enter the small queue; those requested at least twice there move to the main queue. The others leave and
+are remembered in a ghost queue; if requested again, they enter the main queue at once. The main queue is a CLOCK with
+counters up to 3, and objects are taken from it while
 it holds more than its share. All shares are of bytes.
 
-libCacheSim's S3FIFO (0.3.5) departs from the paper where we do not: until the first eviction it
-puts misses into the main queue once the small one is full; it looks at the main queue's share only
-before each eviction and not after each promotion; it keeps no object as large as the small queue;
-and its ghost queue is a byte smaller where the shares are no whole bytes.
+libCacheSim's S3FIFO (0.3.5) deviates from the paper where we do not: until the first eviction it puts misses into the
+main queue once the small one is full; it checks the main queue's share only before each eviction, not after each
+promotion; it keeps no object as large as the small queue; and its ghost queue is a byte smaller if the shares are not
+whole bytes.
 """
 
 from collections import OrderedDict, deque
@@ -51,7 +51,7 @@ class S3Fifo(Policy):
         return True
 
     def insert(self, key: int, size: int) -> Sequence[int]:
-        """Joins the small queue, or the main one where a ghost remembers the object."""
+        """Joins the small queue, or the main one if the ghost queue has the object."""
         evicted = []
         remembered = self._forget(key)
         self.used += size
@@ -89,14 +89,14 @@ class S3Fifo(Policy):
                 self._main_used += self._sizes[key]
 
     def _remember(self, key: int) -> None:
-        """Puts an object that leaves the small queue into the ghost queue, as large as the main one."""
+        """Puts an object that leaves the small queue into the ghost queue, which is as large as the main one."""
         self._ghosts[key] = self._sizes[key]
         self._ghost_used += self._sizes[key]
         while self._ghost_used > self._main_limit:
             self._ghost_used -= self._ghosts.popitem(last=False)[1]
 
     def _forget(self, key: int) -> bool:
-        """Takes an object out of the ghost queue; returns whether it was there."""
+        """Removes an object from the ghost queue; returns whether it was there."""
         size = self._ghosts.pop(key, 0)
         self._ghost_used -= size
         return size > 0

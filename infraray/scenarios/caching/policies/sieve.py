@@ -1,9 +1,9 @@
-"""SIEVE: a hand sieves a FIFO queue; what was asked for since the last pass stays, in its place.
+"""SIEVE: a hand sieves a FIFO queue; objects requested since the last pass stay in their place.
 
 Zhang, Yang, Yue, Vigfusson and Rashmi: SIEVE is Simpler than LRU (NSDI 2024). A hit only sets a
 bit. The hand goes from the oldest object to the newest and starts again at the oldest; it clears
-set bits and evicts the first object whose bit is clear. Unlike CLOCK it moves no survivor, so new
-objects that nobody asks for again are sieved out quickly.
+set bits and evicts the first object whose bit is clear. Unlike CLOCK it does not move survivors, so new objects that
+are not requested again are sieved out quickly.
 """
 
 from collections import deque
@@ -13,10 +13,10 @@ from infraray.scenarios.caching.policies.policy import Policy
 
 
 class Sieve(Policy):
-    """The queue, cut in two where the hand stands.
+    """The queue, split at the hand.
 
-    A survivor keeps its place, which lies before every object that the hand has not reached, so
-    one queue of survivors and one of objects still to be passed hold the whole order.
+    A survivor keeps its place, which is before every object that the hand has not reached yet, so a queue of survivors
+    and a queue of the remaining objects represent the whole order.
     """
 
     def __init__(self, capacity: int) -> None:

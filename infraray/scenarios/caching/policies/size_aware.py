@@ -1,7 +1,7 @@
-"""Size-aware admission: large objects are never let in; an LRU keeps the others.
+"""Size-aware admission: large objects are never admitted; an LRU manages the others.
 
-One large object displaces many small ones, which together would be hit more often. Where the
-threshold should lie depends on the workload, which is what AdaptSize finds out.
+One large object displaces many small ones, which together would be hit more often. The best threshold depends on the
+workload; AdaptSize learns it.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ class SizeAware(Lru):
     def __init__(self, capacity: int, threshold_share: float = 0.1) -> None:
         super().__init__(capacity)
         self.threshold = int(capacity * check_share("threshold_share", threshold_share))
-        """Bytes of the largest object that is let in."""
+        """Bytes of the largest object that is admitted."""
 
     def insert(self, key: int, size: int) -> Sequence[int]:
-        """Refuses what is larger than the threshold."""
+        """Rejects objects larger than the threshold."""
         return super().insert(key, size) if size <= self.threshold else [key]

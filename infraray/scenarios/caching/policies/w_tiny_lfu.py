@@ -1,10 +1,10 @@
-"""W-TinyLFU: a small LRU window, behind it a segmented LRU that only lets in what is asked for more often.
+"""W-TinyLFU: a small LRU window in front of a segmented LRU that only admits more frequently requested objects.
 
 Einziger, Friedman and Manes: TinyLFU: a highly efficient cache admission policy (ACM TOS 2017).
-What overflows the window must have been asked for more often than the object that it would
-displace, or it leaves instead. Requests are counted for cached and uncached objects alike, up to
-15, and all counts are halved from time to time, so that old popularity fades. The counts are kept
-exactly, in a dict, where the authors keep an approximate sketch.
+An object that overflows the window must have been requested more often than the one it would displace, or it leaves
+instead. Requests are counted for cached and uncached objects alike, up to
+15, and all counts are halved from time to time, so that old popularity fades. Counts are exact, in a dict, where the
+authors use an approximate sketch.
 """
 
 from collections import OrderedDict, deque
@@ -57,7 +57,7 @@ class WTinyLfu(Policy):
         return False
 
     def insert(self, key: int, size: int) -> Sequence[int]:
-        """Enters the window; what that pushes out contends with the main part's victims."""
+        """Enters the window; objects pushed out of it compete with the main part's victims."""
         self._window[key] = size
         self._window_used += size
         self.used += size
@@ -83,7 +83,7 @@ class WTinyLfu(Policy):
                 if not candidates:
                     return incumbent
                 if incumbent == candidates[0]:
-                    # It contends with the older object of the protected list, if there is one.
+                    # It competes with the oldest object of the protected list, if there is one.
                     continue
                 contender = candidates[0]
                 if self._counts.get(contender, 0) > self._counts.get(incumbent, 0):
@@ -92,7 +92,7 @@ class WTinyLfu(Policy):
         return candidates.popleft() if candidates else next(iter(self._window))
 
     def _remove(self, key: int) -> int:
-        """Takes an object out; returns its bytes."""
+        """Removes an object; returns its bytes."""
         if key in self._probation:
             return self._probation.pop(key)
         if key in self._protected:

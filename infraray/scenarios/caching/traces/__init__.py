@@ -1,4 +1,4 @@
-"""Traces: files of requests, the readers of their formats, and one that we recorded."""
+"""Traces: readers of request files in several formats, and a trace that we recorded."""
 
 from infraray.scenarios.caching.traces.read import RECORDED_TRACE, Trace, read_trace
 

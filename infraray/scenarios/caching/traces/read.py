@@ -1,9 +1,9 @@
 """Reads traces of requests: CSV, libCacheSim's oracleGeneral, Twitter's and Wikimedia's text.
 
-Files that end in .gz, .bz2, .zst or .lz4 are decompressed. An object is whatever its key says, byte
-for byte; keys of text formats are numbered as they appear. An object of 0 bytes counts as one of 1
-byte in CSV and in Wikimedia's data; in the two formats of libCacheSim, where 0 means that the size
-is not known, the request is left out as it is there.
+Files that end in .gz, .bz2, .zst or .lz4 are decompressed. Objects are identified by their keys, byte for byte; keys
+in text formats are numbered in order of appearance. An object of 0 bytes counts as one of 1 byte in CSV and in
+Wikimedia's data; in libCacheSim's two formats, where 0 means an unknown size, the request is skipped, as libCacheSim
+does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from infraray.file_content import parsed_once
 
 RECORDED_TRACE = Path(__file__).with_name("build.csv.gz")
 LARGEST_SIZE = 2**50
-"""Bytes; larger sizes are taken for an error in the file."""
+"""Bytes; larger sizes count as an error in the file."""
 REQUEST = np.dtype([("time", "<u4"), ("key", "<u8"), ("size", "<u4"), ("next_access", "<i8")])
 """One request of oracleGeneral: 24 bytes, packed."""
 
@@ -35,7 +35,7 @@ class Trace(NamedTuple):
 
 
 RowReader = Callable[[list[str]], tuple[str, int] | None]
-"""Takes a line's cells; returns key and size in bytes, None where the line asks for nothing."""
+"""Takes a line's cells; returns key and size in bytes, None if the line is not a request."""
 
 
 class _BadLine(Exception):
@@ -62,8 +62,8 @@ def read_trace(name: str, content: bytes, trace_format: str) -> Trace:
     """Reads a trace from ``read_trace(path, trace_format)``.
 
     Args:
-        name: of the file, for errors.
-        content: the file's.
+        name: the file's name, for error messages.
+        content: the file's content.
         trace_format: ``csv``, ``oracle_general``, ``twitter`` or ``wikimedia``.
 
     Raises:
@@ -115,9 +115,8 @@ def _csv_columns(name: str, line: int, row: list[str]) -> tuple[RowReader, bool]
 def _twitter_columns(name: str, line: int, row: list[str]) -> tuple[RowReader, bool]:
     """``timestamp,key,key size,value size,client id,operation,TTL``: the object is key and value together.
 
-    Only reads (get, gets) are requests for an object; a key may contain commas. A read of no value
-    found nothing in Twitter's cache, so that nobody knows how large the object is: it is left out,
-    as libCacheSim leaves it out.
+    Only reads (get, gets) are requests for an object; a key may contain commas. A read without a value found nothing
+    in Twitter's cache, so the object's size is unknown and the request is skipped, as in libCacheSim.
     """
 
     def read(cells: list[str]) -> tuple[str, int] | None:

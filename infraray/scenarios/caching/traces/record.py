@@ -1,11 +1,10 @@
-"""Records the files that a real build opens for reading, as a trace of ``time,key,size``.
+"""Records the files that a build opens for reading as a trace of ``time,key,size``.
 
     python -m infraray.scenarios.caching.traces.record OUT.csv.gz -- COMMAND...
 
-Needs Linux and strace. The command runs under strace, with all its children; every time that a
-regular file is opened for reading and its size is asked for, one request is written: milliseconds
-since the start, a number in place of the path, bytes. Paths are not kept. `README.md` beside this
-file says how the trace that is shipped was made.
+Needs Linux and strace. The command and all its children run under strace. Each time a regular file is opened for
+reading and its size is queried, one request is written: milliseconds since the start, a number instead of the path,
+and bytes. Paths are not kept. `README.md` beside this file says how the included trace was made.
 """
 
 from __future__ import annotations
@@ -47,13 +46,13 @@ def record(command: list[str], out: Path) -> int:
     for time_s, path, size in requests:
         milliseconds = round((time_s - requests[0][0]) * 1000)
         writer.writerow((milliseconds, numbers.setdefault(path, len(numbers)), size))
-    # Without a time stamp, equal traces make equal files.
+    # Without a timestamp, equal traces make equal files.
     out.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
     return len(requests)
 
 
 def read_strace(lines: Iterable[str]) -> Iterator[tuple[float, str, int]]:
-    """Yields (seconds, path, bytes) of each regular file that is opened and then sized by its opener."""
+    """Yields (seconds, path, bytes) of each regular file that a process opens and then queries for its size."""
     begun: dict[str, str] = {}
     opened: dict[tuple[str, str], tuple[float, str]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""The classical policies of load balancing, one a file."""
+"""The classical policies of load balancing, one per file."""
 
 from infraray.scenarios.load_balance.baselines.constant import Constant
 from infraray.scenarios.load_balance.baselines.earliest_completion import EarliestCompletion

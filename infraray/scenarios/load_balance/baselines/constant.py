@@ -1,10 +1,9 @@
-"""The best fixed schedule: servers take turns in an order that is settled beforehand.
+"""The best fixed schedule: servers take turns in a predetermined order.
 
-The turns are those of smooth weighted round robin over the k fastest servers, with each server's
-weight its rate, or its rate less what makes queues equally long in the mean (weights r - c sqrt(r),
-the best split of Poisson arrivals over exponential servers; Buzen and Chen, 1974). The k and the
-weights are those with the best mean score on tasks with the same parameters that no run plays; k =
-1 sends everything to the fastest server. With a trace, of which such tasks could overlap the one
+The order is smooth weighted round robin over the k fastest servers. A server's weight is its rate, or the rate reduced
+such that mean queue lengths are equal (weights r - c sqrt(r), the best split of Poisson arrivals over exponential
+servers; Buzen and Chen, 1974). k and the weights are those with the best mean score on tasks with the same parameters
+that no run plays; k = 1 sends everything to the fastest server. With a trace, where such tasks could overlap the one
 that counts, all servers take turns by their rates.
 """
 
@@ -27,17 +26,17 @@ from infraray.scenarios.load_balance.servers import Servers
 TASKS = 8
 """Tasks on which schedules are tried."""
 MOST_JOBS = 2000
-"""Of one of them, warm-up and scored jobs each."""
+"""Jobs of each such task, both for warm-up and scored."""
 
 Weights = NDArray[np.float64]
 
 
 @register_agent("constant", scenario="load_balance")
 class Constant(ScriptedAgent):
-    """Never looks."""
+    """Never looks at the state."""
 
     def reset(self, briefing: Briefing) -> None:
-        """Finds the schedule, once in a process, and starts at its beginning."""
+        """Finds the schedule, once per process, and starts at its beginning."""
         super().reset(briefing)
         assert isinstance(briefing.parameters, LoadBalanceParameters)
         self.rotation = Rotation(best_weights(briefing.parameters))
@@ -48,7 +47,7 @@ class Constant(ScriptedAgent):
 
 
 class Rotation(Iterator[int]):
-    """Servers in turn, each as often as its weight and as evenly as can be."""
+    """Servers in turn, each in proportion to its weight and as evenly spaced as possible."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -63,7 +62,7 @@ class Rotation(Iterator[int]):
 
 @lru_cache(maxsize=64)
 def best_weights(parameters: LoadBalanceParameters) -> Weights:
-    """The weights, one a server, of the best schedule."""
+    """The weights of the best schedule, one per server."""
     rates = parameters.rates
     if "trace" in (parameters.arrivals, parameters.job_sizes):
         return rates
@@ -88,7 +87,7 @@ def best_weights(parameters: LoadBalanceParameters) -> Weights:
 
 
 def _candidates(rates: Weights, utilisation: float) -> Iterator[Weights]:
-    """By rate and less for long queues, over the fastest 1, 2, 3, 4, 6, 8, 12, ... and all servers."""
+    """Weights by rate, and reduced to equalise queues, over the fastest 1, 2, 3, 4, 6, 8, 12, ... and all servers."""
     count = len(rates)
     powers = [2**power for power in range(count.bit_length())]
     fastest_first = np.argsort(-rates, kind="stable")

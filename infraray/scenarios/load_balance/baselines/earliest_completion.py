@@ -1,7 +1,7 @@
 """Earliest completion (also: shortest expected delay).
 
-Sends a job to the server that will finish it first: (work left + job size) / rate. Greedy for
-the job at hand; blind to the jobs that come after it.
+Sends a job to the server that will finish it first: (work left + job size) / rate. Greedy for the current job; blind
+to the jobs after it.
 """
 
 from infraray.agents.agent import ScriptedAgent, register_agent

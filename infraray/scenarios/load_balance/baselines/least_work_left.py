@@ -1,8 +1,8 @@
 """Least work left (LWL).
 
 Sends a job to the server that becomes free first: work left / rate, ties to the fastest. Equal
-to one central queue (Harchol-Balter et al., 1999); blind to the job's own size, so that a big
-job may go to an idle slow server.
+to one central queue (Harchol-Balter et al., 1999); blind to the job's own size, so a big job may go to an idle slow
+server.
 """
 
 from infraray.agents.agent import ScriptedAgent, register_agent

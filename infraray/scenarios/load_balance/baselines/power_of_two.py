@@ -15,7 +15,7 @@ class PowerOfTwo(ScriptedAgent):
     """The shortest queue among a few servers drawn at random.
 
     Args:
-        choices: servers that are drawn (without replacement, at most all).
+        choices: number of servers drawn (without replacement, at most all).
     """
 
     search_space = SearchSpace("power_of_two", 1, (Int("choices", 1, 10, default=2),))

@@ -1,4 +1,4 @@
-"""Round robin: the servers in turn, whatever their rates and queues."""
+"""Round robin: the servers in turn, regardless of their rates and queues."""
 
 from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
 from infraray.observation import Observation

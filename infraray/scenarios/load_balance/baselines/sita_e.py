@@ -1,7 +1,7 @@
 """Size interval task assignment with equal load (SITA-E).
 
-Each server takes the jobs of one size interval; the cut-offs are such that every server is
-equally utilised. Small jobs never wait behind big ones, which pays when sizes vary much
+Each server takes the jobs of one size interval, with cut-offs that utilise all servers equally. Small jobs never wait
+behind big ones, which pays when sizes vary widely
 (Harchol-Balter, Crovella and Murta, 1999). Here the intervals rise with the rate, and the
 cut-offs are computed from the known size distribution.
 """
@@ -18,7 +18,7 @@ SAMPLE = 100_000
 
 @register_agent("sita_e", scenario="load_balance")
 class SitaE(ScriptedAgent):
-    """One size interval a server, small jobs to slow servers."""
+    """One size interval per server, small jobs to slow servers."""
 
     def __init__(self) -> None:
         self.known: LoadBalanceParameters | None = None
