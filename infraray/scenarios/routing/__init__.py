@@ -1,1 +1,1 @@
-"""Routing: find and repair what is misconfigured in a live network."""
+"""Routing: find and repair misconfigurations in a live network."""

@@ -1,4 +1,4 @@
-"""Actions: a machine and a command for it, as a space and as what an agent says."""
+"""Actions: a machine and a command for it, as a space and in written form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infraray.environment import TEXT_CHARACTERS
 from infraray.scenarios.routing.healthy import router_interfaces, routes
 
 DONE = "done"
-"""The command that ends the episode; a reserved word of the shell, so no command of its own."""
+"""The command that ends the episode; a reserved word of the shell, so not a real command."""
 
 MAX_COMMAND_CHARACTERS = 4000
 
@@ -21,10 +21,10 @@ LOOKS = ("ip -4 -o addr show", "ip route", "ip rule", "iptables -S", "sysctl net
 
 
 class Commands(spaces.Dict):
-    """``machine``, a position in the topology's machines, and ``command``, any printable text but blanks.
+    """``machine``, an index into the topology's machines, and ``command``, any printable text except blanks.
 
-    Samples are commands that make sense: looks at a router's configuration, and changes of it, for
-    better or worse. Texts of random characters would say nothing about chance in this scenario.
+    Samples are commands that make sense: looks at a router's configuration and changes to it, for better or worse.
+    Random characters would say nothing about chance in this scenario.
     """
 
     def __init__(self, topology: Topology) -> None:
@@ -37,7 +37,7 @@ class Commands(spaces.Dict):
         self.suit(topology)
 
     def suit(self, topology: Topology) -> None:
-        """Makes samples out of a task's own names and addresses."""
+        """Makes samples use the task's own names and addresses."""
         self.sensible = _sensible_commands(topology)
 
     def sample(self, *_: Any, **__: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The next task, made while the present one is played."""
+"""Makes the next task while the current one is being played."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from infraray.scenarios.routing.workbench import BrokenNetwork
 
 
 class TaskAhead:
-    """A task that is being made in a thread of its own.
+    """A task being made in its own thread.
 
     Args:
-        supply: of the network.
+        supply: the supply of networks.
         parameters: the scenario's.
         level: the difficulty.
-        seed: the task's.
+        seed: the task's seed.
     """
 
     def __init__(self, supply: NetworkSupply, parameters: RoutingParameters, level: int, seed: int) -> None:
         self.seed = seed
         self._made: Future[BrokenNetwork] = Future()
-        # Not an executor's thread, which the interpreter would wait for at its end.
+        # Not an executor's thread, which the interpreter would wait for at exit.
         threading.Thread(target=_make, args=(self._made, supply, parameters, level, seed), daemon=True).start()
 
     def take(self) -> BrokenNetwork | None:
-        """The task, once it is made; None where it could not be, which may have passed."""
+        """Waits for the task; None if it could not be made, for a reason that may have passed."""
         with suppress(InfrarayError):
             return self._made.result()
         return None
 
     def close(self) -> None:
-        """Ends the network as soon as it is there."""
+        """Ends the network as soon as it exists."""
         self._made.add_done_callback(_close)
 
 

@@ -1,6 +1,6 @@
-"""Simple commands: one program with its arguments, so that each step is one look or one change.
+"""Simple commands: one program with its arguments, so each step is one look or one change.
 
-With scripts an agent need not look: one text can contain every repair, and conditions as well.
+With scripts an agent would not need to look: one text could contain every repair, even with conditions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from infraray.errors import InvalidAction
 
 LOOKS = ("show", "list", "lst", "ls", "get", "help")
-"""Verbs of ip(8), tc(8) and bridge(8) that change nothing; two letters do, and "l" and "g"."""
+"""Verbs of ip(8), tc(8) and bridge(8) that change nothing; abbreviations to two letters, "l" and "g" count too."""
 
 _BATCHES = ("exec", "-b", "-ba", "-bat", "-batc", "-batch", "--batch")
 _PROGRAMS = ("-M", "--modprobe")
@@ -24,14 +24,14 @@ MANY = {
     "sysctl": ("-p", "-f", "--load", "--system"),
     "tc": _BATCHES,
 }
-"""Arguments that make one command many, or another one."""
+"""Arguments that turn one command into many, or into another one."""
 
 
 def simple_command(command: str) -> list[str]:
     """The program and the arguments of a simple command.
 
     Raises:
-        InvalidAction: it is a script, or of a program that is not among those allowed.
+        InvalidAction: it is a script, or its program is not allowed.
     """
     try:
         words = list(shlex.shlex(command, posix=True, punctuation_chars=True))
@@ -56,12 +56,12 @@ def simple_command(command: str) -> list[str]:
 
 
 def writes(arguments: Sequence[str]) -> bool:
-    """Whether a simple command is meant to change something; looks cost less."""
+    """Whether a simple command is meant to change something; mere looks cost less."""
     return WRITES[arguments[0]](arguments[1:])
 
 
 def _verb_writes(arguments: Sequence[str]) -> bool:
-    """``ip -4 addr show``: options, an object, a verb; without a verb it is shown."""
+    """Whether the verb changes something, as in ``ip -4 addr show``: options, object, verb; without one it shows."""
     words = [argument for argument in arguments if not argument.startswith("-")]
     if len(words) < 2:
         return False

@@ -53,35 +53,33 @@ from infraray.scenarios.routing.words import (
 from infraray.scenarios.routing.workbench import BrokenNetwork
 
 PACKAGES = {"ifconfig": "net-tools", "sysctl": "procps", "awk": "mawk"}
-"""The package of each program that faults and repairs need beside what every network needs, in Debian and Ubuntu."""
+"""The Debian and Ubuntu packages of programs that faults and repairs need in addition to every network's."""
 
 Seen = TypeVar("Seen")
 
 
 class Routing(Environment):
-    """Find and repair what is misconfigured in a live network, by commands, without breaking what works.
+    """Find and repair misconfigurations in a live network with commands, without breaking what works.
 
     ## Description
     A network of Linux machines runs in an emulator: a router (or a chain of them) joins subnets of
-    hosts. One or two of its routers' settings were changed for the worse, so that some machines no
-    longer reach others. The agent runs commands on the machines, one at a time, sees their output
-    and who reaches whom afterwards, and is to make every machine reach every other one again. The
-    commands are carried out for real, in isolation from the computer that runs them.
+    hosts. One or two of its routers' settings are wrong, so some machines no longer reach others. The agent runs
+    commands on the machines, one at a time, sees their output and who reaches whom afterwards, and has to make every
+    machine reach every other one again. The commands are actually executed, isolated from the computer that runs them.
 
-    Each seed has a network of its own (``network: varied``): addresses, prefix lengths, names of
-    interfaces and MTUs, which the observation lists, and filters, policy rules, routes and settings on the
-    routers, which it does not. Those belong there, keep no machine of the network from another, and have to
-    stay, so that no text can be right for all tasks and clearing everything is harm. ``network: plain`` is
-    NetArena's, the same for every seed, without any of these: there one script that resets everything
-    solves every task without a look, and a score says little about finding faults. The preset
-    ``netarena`` has it, with scripts and 10 commands, as the paper.
+    Each seed has its own network (``network: varied``): addresses, prefix lengths, names of interfaces and MTUs, which
+    the observation lists, and filters, policy rules, routes and settings on the routers, which it does not. These
+    belong there, separate no machines of the network, and have to stay, so no fixed text is right for all tasks and
+    clearing everything is harm. ``network: plain`` is NetArena's network, the same for every seed and without any of
+    these: there a script that resets everything solves every task without a look, and a score says little about
+    finding faults. The preset ``netarena`` uses it, with scripts and 10 commands, as in the paper.
 
     Five families of faults in 19 variants, every detail drawn from the seed: ``disable_routing``,
     ``disable_interface``, ``remove_ip``, ``drop_traffic`` and ``wrong_routing_table``. Level 1 has one
     fault, level 2 the first seven pairs of families in NetArena's table 5, level 3 the last three.
-    Every task is proven on a live network before it is handed out: pings fail, each fault needs a
-    repair of its own, and an expert's repair makes the network exactly what it was. Where the kernel
-    has no netem, the variant that delays packets is not drawn.
+    Every task is verified on a live network before it is handed out: pings fail, each fault needs its own repair, and
+    an expert's repair makes the network exactly what it was. Without netem in the kernel, the variant that delays
+    packets is not drawn.
 
     ## Observation
     Numbers:
@@ -91,8 +89,8 @@ class Routing(Environment):
     | pingmesh | machines squared | 1 | row by row, 1 where a machine reaches another or itself; hosts come first |
     | commands_left | 1 | 1 | commands that may still be run |
 
-    The text gives the plan of the whole network (addresses, names, MTUs, routes), says who reaches whom, and
-    gives all commands so far and the output of the last one (of a long one the beginning and the end).
+    The text gives the plan of the intact network (addresses, names, MTUs, routes), who reaches whom, all commands so
+    far and the output of the last one (the beginning and the end if it is long).
 
     ## Actions
     A machine and a command: ``{"machine": "r0", "command": "ip route"}``, one JSON object, also after a
@@ -105,44 +103,43 @@ class Routing(Environment):
     breaks), less 0.02, and less 0.5 if a pair is lost that worked, or at the end for harm.
 
     ``paper`` (NetArena, section 5.1): -100 for a command that fails; 10 for one that runs and changes
-    nothing, for the first five of an episode; 100 for a fix, which is a change after which fewer pairs fail,
-    or the configuration is nearer to that of the whole network, than ever before in the episode; 0 for
-    other changes. An answer that is no command at all is met by ``invalid_action``; the paper's -100 are
-    ``invalid_action: penalty`` with ``invalid_penalty: 100``.
+    nothing, for the first five of an episode; 100 for a fix, which is a change after which fewer pairs fail, or the
+    configuration is closer to that of the intact network, than ever before in the episode; 0 for other changes. An
+    answer that is not a command is handled by ``invalid_action``; the paper's -100 is ``invalid_action: penalty`` with
+    ``invalid_penalty: 100``.
 
-    Others have names that `infraray.scenarios.routing.rewards.register_reward` gives them.
+    Others are registered under a name with `infraray.scenarios.routing.rewards.register_reward`.
 
     ## Parameters
     num_subnets, hosts_per_subnet, num_routers; network; extra_faults, distinct; commands, max_commands;
     reward. Ranges and defaults: `RoutingParameters`.
 
     ## Episode end
-    When everything comes through everywhere, after ``done``, after ``max_commands`` commands, or when a
-    command has left the network in a state that cannot be measured, also when everything was done again in
-    fresh networks: all pairs are then lost. (A network that something else ends costs nothing: the episode
-    goes on in one where everything was done again.) What comes through is measured when all pings pass, and
-    at the end: datagrams and TCP connections between all machines on random ports, with packets of full
-    length both ways, answered by the target itself, without one loss, at addresses that do not expire. Harm
-    is what was right at the start and is not at the end (a filter, a route, a setting), and filters, rules
-    and the like that were added and stay.
+    When all traffic gets through everywhere, after ``done``, after ``max_commands`` commands, or when a command has
+    left the network in a state that cannot be measured, even after everything was repeated in fresh networks: all
+    pairs are then lost. (A network that ends for another reason costs nothing: the episode continues in one where
+    everything was repeated.) Traffic is measured when all pings pass, and at the end: datagrams and TCP connections
+    between all machines on random ports, with full-length packets both ways, answered by the target itself, without a
+    single loss, at addresses that do not expire. Harm is whatever was right at the start but not at the end (a filter,
+    a route, a setting), and filters, rules and the like that were added and left behind.
 
-    The score, from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a pair
-    that worked or harm was done, times an economy: it falls from 1, for no more changes than the expert's
-    repair has, to 3/4 as further commands and needless changes use up what is allowed. A look costs a
-    quarter of a change. So a safe solution scores at least 3/4, an unsafe one at most 1/2, and leaving the
-    network as it is 0, which is the floor. The bound is 1. ``correct`` says whether everything comes through
-    and nothing was harmed, ``safe`` whether no step lost a pair and nothing was harmed.
+    The score, from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a working pair or
+    harm was done, times an economy factor. It falls from 1, for no more changes than in the expert's repair, to 3/4 as
+    further commands and needless changes use up the allowance. A look costs a quarter of a change. So a safe solution
+    scores at least 3/4, an unsafe one at most 1/2, and leaving the network as it is 0, which is the floor. The bound
+    is 1. ``correct`` says whether all traffic gets through and nothing was harmed, ``safe`` whether no step lost a
+    pair and nothing was harmed.
 
     This is stricter than NetArena's rule, which calls a step unsafe when more pings are lost after it than
-    before. Two kinds of steps differ beside harm: one that repairs as many pairs as it breaks is unsafe
-    here; and NetArena pings a router at its first address from everywhere, so that breaking another one of
-    its addresses costs it nothing, while here each machine pings the address that faces it. ``metrics`` counts
-    commands, those that failed, changes of the configuration and those of them that helped nothing,
-    unsafe steps, and broken and lost pairs. Failures are those of NetArena's table 2:
-    ``safety_violation``, ``control_logic_error`` (changes, but no whole network), ``operational_error``
-    (commands failed, none changed anything); and ``no_repair``, where nothing was tried. Each step
-    keeps what it did; the first also the faults and the name of the symptom, by which duplicates
-    (equal pings and families) are counted. With ``distinct`` they are not handed out.
+    before. Two kinds of steps differ in addition to harm: one that repairs as many pairs as it breaks is unsafe here;
+    and NetArena pings a router at its first address from everywhere, so breaking another of its addresses costs
+    nothing there, while here each machine pings the address that faces it. ``metrics`` counts commands, failed
+    commands, changes of the configuration, needless changes, unsafe steps, and broken and lost pairs. Failures are
+    those of NetArena's table 2:
+    ``safety_violation``, ``control_logic_error`` (changes, but no intact network), ``operational_error`` (commands
+    failed, none changed anything); and ``no_repair`` if nothing was tried. Each step records its effect; the first
+    also records the faults and the name of the symptom, by which duplicates (equal pings and families) are counted.
+    With ``distinct`` there are no duplicates.
 
     ## Baselines
     random (sensible commands, drawn blindly), constant (writes the plan without a look), expert.
@@ -163,20 +160,20 @@ class Routing(Environment):
     Parameters = RoutingParameters
     parameters: RoutingParameters
     _network: Network | None = None
-    """Live from the first observation to the episode's end."""
+    """The network, live from the first observation to the episode's end."""
     _supply: NetworkSupply | None = None
     _ahead: TaskAhead | None = None
 
     @classmethod
     def problem(cls) -> str | None:
-        """What of the system's programs or the kernel's features is missing."""
+        """The system programs or kernel features that are missing."""
         missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
         if missing:
             return f"apt-get install {' '.join(missing)} (not installed, and needed by routing's faults and repairs)"
         return emulators.problem()
 
     def parts(self) -> tuple[Any, ...]:
-        """The program that is a network's first process, and the reward."""
+        """The program that runs as a network's first process, and the reward."""
         return "infraray.emulators.inside.__main__", rewards[self.parameters.reward]
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
@@ -265,7 +262,7 @@ class Routing(Environment):
         return np.array([*self._reaches.ravel(), left], np.float64)
 
     def words(self) -> str:
-        """Who reaches whom, what was done, and what came out."""
+        """Who reaches whom, what was done, and the last output."""
         count = len(self._executed)
         lines = [
             "The network when it is whole:",
@@ -286,7 +283,7 @@ class Routing(Environment):
         return "\n".join(lines)
 
     def advance(self, action: dict[str, Any]) -> Outcome:
-        """Runs a command, and measures what it did."""
+        """Runs a command and measures its effect."""
         if action["command"].strip() == DONE:
             return self._give_up()
         machine, command = self.parameters.shape.machines[action["machine"]], action["command"]
@@ -337,7 +334,7 @@ class Routing(Environment):
         return CommandForm.of(self.parameters.shape)
 
     def parse_action(self, text: str) -> dict[str, Any]:
-        """Reads a command, which must be one that may be run."""
+        """Reads a command, which must be allowed."""
         return self.check_action(super().parse_action(text))
 
     def check_action(self, action: Any) -> dict[str, Any]:
@@ -357,29 +354,29 @@ class Routing(Environment):
         return {"machine": self.parameters.shape.machines.index("r0"), "command": "true"}
 
     def measure(self) -> Measures:
-        """Connectivity now, and how it was come by."""
+        """Connectivity now, and how it was achieved."""
         conduct = self._conduct
         solved, safe = conduct.whole, not conduct.unsafe
         failure = conduct.failure if self._ended else None
         return Measures(conduct.score, solved, safe, conduct.metrics(), failure)
 
     def floor(self) -> float:
-        """Of leaving the network as it is. Playing the random agent as well would double the time of every task."""
+        """The score of leaving the network as it is; playing the random agent too would double every task's time."""
         return 0.0
 
     def bound(self) -> float:
-        """Of a safe repair by one command, as the expert's list of commands for the task is one."""
+        """The score of a safe repair that costs no more than the expert's."""
         return 1.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Starts a task; where tasks follow from each other, without a seed, the next one is prepared at once."""
+        """Starts a task; without a seed, where the next task is known, it is prepared at once."""
         started = super().reset(seed=seed, options=options)
         if seed is None:
             self.prepare(int(copy.deepcopy(self.np_random).integers(2**31)))
         return started
 
     def prepare(self, seed: int) -> None:
-        """Says which task comes next, so that it is made while this one is played. A wrong guess does no harm."""
+        """Announces the next task so that it is made while this one is played. A wrong guess does no harm."""
         self._end_ahead()
         self._ahead = TaskAhead(self._networks(), self.parameters, self.level, seed)
 
@@ -407,7 +404,7 @@ class Routing(Environment):
         return self._supply
 
     def _take_task(self, seed: int) -> BrokenNetwork:
-        """The task that was prepared, if it is this one; else it is made now."""
+        """The prepared task if it is this one; otherwise it is made now."""
         if self._ahead is not None and self._ahead.seed == seed:
             ahead, self._ahead = self._ahead, None
             if (made := ahead.take()) is not None:
@@ -415,7 +412,7 @@ class Routing(Environment):
         return make_task(self._networks(), self.parameters, self.level, seed)
 
     def _give_up(self) -> Outcome:
-        """Ends the episode by what is carried now."""
+        """Ends the episode, judged by the traffic carried now."""
         self._ended = True
         seen = self._measured(None, lambda network: self._look(network, last=True))
         self._reaches, self._configured, self._flows = seen or (np.eye(len(self._reaches), dtype=np.bool_), None, None)
@@ -423,16 +420,16 @@ class Routing(Environment):
         return Outcome(0.0, terminated=True, safe=self._conduct.harmed == 0, extra=self._facts("done"))
 
     def _harm(self) -> int:
-        """Of the agent's commands so far; none where it has run none, or the network cannot be read any more."""
+        """The harm done so far; 0 if the agent has run no command or the network can no longer be read."""
         if self._start is None or self._configured is None:
             return 0
         return harm(self._start, self._configured, self._healthy)
 
     def _measured(self, action: dict[str, Any] | None, look: Callable[[Network], Seen]) -> Seen | None:
-        """What a look shows after an action, if any; None where the agent has left nothing that can be measured.
+        """What a look shows after an action, if any; None if the agent has left nothing that can be measured.
 
         Raises:
-            InfrarayError: this computer is to blame; that is not the agent's result.
+            InfrarayError: the failure is this computer's, not the agent's.
         """
         try:
             network = self._live()
@@ -455,7 +452,7 @@ class Routing(Environment):
         return seen
 
     def _live(self) -> Network:
-        """The network. A copy of an environment makes one of its own and runs in it what was run so far."""
+        """The network. A copy of an environment makes its own and repeats what was run so far."""
         if self._network is None:
             self._network = self._fresh_network()
             self._replay(self._network, self._actions)
@@ -475,7 +472,7 @@ class Routing(Environment):
         self._look(network, last=True)
 
     def _look(self, network: Network, last: bool) -> tuple[Reaches, Configuration, Reaches | None]:
-        """Who reaches whom, the configuration, and what is carried for good; the last only where it may be all."""
+        """Who reaches whom, the configuration, and the traffic carried; the last only if it may be everything."""
         reaches, configured = network.pingmesh(), network.snapshot()
         if not last and not reaches.all():
             return reaches, configured, None
@@ -489,13 +486,13 @@ class Routing(Environment):
         assert self.task is not None
         made = make_task(self._networks(), self.parameters, self.level, self.task.seed)
         if made.faults != self._faults:
-            # A fault is refused where it cannot be put in, which also happens on a computer that has no room.
+            # A fault is rejected if it cannot be injected, which also happens on an overloaded computer.
             made.network.close()
             raise InfrarayError(f"routing: seed {self.task.seed} makes another task now; this computer is too busy")
         return made.network
 
     def _facts(self, deed: str) -> dict[str, Any]:
-        """What is kept of a step; with the first one, where the task came from."""
+        """The recorded facts of a step, and for the first one the origin of the task."""
         return {"deed": deed} if self._executed else {"deed": deed, **self._origin}
 
     def __getstate__(self) -> dict[str, Any]:

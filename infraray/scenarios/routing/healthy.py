@@ -1,4 +1,4 @@
-"""What a router is configured like while the network is whole, as `ip` shows and takes it."""
+"""A router's configuration in the intact network, in the form that `ip` shows and accepts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Route:
     Args:
         destination: the network, such as ``192.168.1.0/24``.
         interface: the interface it leaves by.
-        spec: the whole entry, as `ip route` shows it and takes it.
-        static: whether it was set by hand; the others come and go with an address.
+        spec: the whole entry, as `ip route` shows and accepts it.
+        static: whether it was set by hand; other routes come and go with an address.
     """
 
     destination: str
@@ -42,12 +42,12 @@ def subnets(topology: Topology) -> tuple[str, ...]:
 
 
 def is_host_subnet(topology: Topology, interface: Interface) -> bool:
-    """Whether hosts are behind it, and not the next router of a chain."""
+    """Whether hosts are behind it rather than the next router of a chain."""
     return interface.network in subnets(topology)
 
 
 def hosts_of(topology: Topology, network: str) -> tuple[Interface, ...]:
-    """The interfaces of the hosts of a subnet; none of a link."""
+    """The interfaces of the hosts of a subnet; empty for a link."""
     return tuple(found for found in topology.interfaces if found.network == network and found.machine in topology.hosts)
 
 
@@ -67,7 +67,7 @@ def routes(topology: Topology, router: str) -> tuple[Route, ...]:
 
 
 def lost_with(topology: Topology, interface: Interface) -> tuple[str, ...]:
-    """The commands that bring back the static routes which an interface took with it when it went down."""
+    """The commands that restore the static routes lost when an interface went down."""
     return tuple(
         f"ip route replace {route.spec}"
         for route in routes(topology, interface.machine)

@@ -1,8 +1,8 @@
-"""Which families of faults a level combines (NetArena, table 5), and the faults that a seed draws.
+"""The families of faults that a level combines (NetArena, table 5), and the faults that a seed draws.
 
-Level 1 has one fault. In the paper's table the name of a level stands once, beside the middle row of
-its rows: "Level 2" beside the fourth pair and "Level 3" beside the ninth. So we read the first seven
-pairs as level 2 and the last three as level 3.
+Level 1 has one fault. In the paper's table the name of a level appears once, beside its middle row: "Level 2" beside
+the fourth pair and "Level 3" beside the ninth. So we read the first seven pairs as level 2 and the last three as level
+3.
 """
 
 from __future__ import annotations

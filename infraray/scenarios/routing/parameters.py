@@ -14,7 +14,7 @@ from infraray.scenarios.routing.site import Site, draw_site
 
 
 class RoutingParameters(Parameters):
-    """The network, how much is broken, and how repairs are rewarded."""
+    """The network, its faults, and the rewards of repairs."""
 
     num_subnets: int = parameter(
         2, ge=LIMITS["num_subnets"][0], le=LIMITS["num_subnets"][1], unit="1", description="subnets with hosts"
@@ -69,9 +69,9 @@ class RoutingParameters(Parameters):
 
     @property
     def shape(self) -> Topology:
-        """Machines and cables, which follow from the parameters alone, so that they can be built ahead."""
+        """Machines and cables, which depend only on the parameters, so they can be built ahead."""
         return Topology(self.num_subnets, self.hosts_per_subnet, self.num_routers)
 
     def site(self, seed: int) -> Site:
-        """The seed's network while it is whole."""
+        """The seed's intact network."""
         return draw_site(self.shape, self.network == "varied", seed)

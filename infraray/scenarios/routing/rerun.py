@@ -1,9 +1,9 @@
-"""Whose doing it is that a network cannot be measured any more: what is ours is never an agent's result.
+"""Determines who caused a network to become unmeasurable, so that our failures never count as an agent's.
 
-An emulator's process may be killed, hang, or find the computer too busy. Then everything that the agent did is done
-again in a fresh network, and the episode goes on there. It is the agent's doing where that comes to the same end
-again and again, while a network that nobody did anything to can be measured beside it. Going on is also what leaves
-an agent nothing to gain from what ends a network only now and then: there is no other try.
+An emulator's process may be killed, hang, or find the computer too busy. Then everything that the agent did is
+repeated in a fresh network, and the episode continues there. It is the agent's doing if that repeatedly ends the same
+way while an untouched network beside it can be measured. Because the episode continues, an agent gains nothing from
+commands that only sometimes end a network: there is no second attempt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infraray.emulators.network import Network
 from infraray.errors import InfrarayError, InvalidAction
 
 RERUNS = 2
-"""Fresh networks that end as well before it is the agent's doing: one may be killed by chance twice."""
+"""Fresh networks that must end too before it is the agent's doing: chance may kill one twice."""
 
 Seen = TypeVar("Seen")
 
@@ -27,16 +27,16 @@ def run_again(
     look: Callable[[Network], Seen],
     try_out: Callable[[Network], object],
 ) -> tuple[Network, Seen] | None:
-    """A network in which everything was done again, and what was seen there; None where that cannot be seen.
+    """A network in which everything was repeated, and its measurement; None if it cannot be measured.
 
     Args:
-        fresh: makes the network in which nothing was done yet.
-        replay: does everything again that the agent did.
+        fresh: makes an untouched network.
+        replay: repeats everything that the agent did.
         look: measures.
-        try_out: does in another fresh network whatever the others may do.
+        try_out: does in another fresh network what the others may do.
 
     Raises:
-        InfrarayError: a network in which nothing was done cannot be measured either: this computer is to blame.
+        InfrarayError: an untouched network cannot be measured either, so this computer is to blame.
     """
     for _ in range(RERUNS):
         rerun = _Rerun(fresh(), look)
@@ -56,11 +56,11 @@ def run_again(
 
 
 class _Rerun(Generic[Seen]):
-    """One fresh network, and what was seen there, if anything.
+    """One fresh network and its measurement, if any.
 
     Args:
-        network: in which nothing was done yet.
-        measure: what is to be seen.
+        network: an untouched network.
+        measure: the measurement to make.
     """
 
     def __init__(self, network: Network, measure: Callable[[Network], Seen]) -> None:
@@ -70,7 +70,7 @@ class _Rerun(Generic[Seen]):
         self.seen: Seen | None = None
 
     def replay(self, replay: Callable[[Network], None]) -> None:
-        """Does everything again, and looks."""
+        """Repeats everything, and measures."""
         try:
             replay(self.network)
         except InvalidAction:
@@ -81,7 +81,7 @@ class _Rerun(Generic[Seen]):
         self.look()
 
     def look(self) -> None:
-        """Sees what there is, if everything was done."""
+        """Measures, if everything could be repeated."""
         if self.replayed:
             with suppress(InfrarayError):
                 self.seen = self.measure(self.network)

@@ -14,14 +14,14 @@ from infraray.scenarios.routing.validation import Symptom
 from infraray.scenarios.routing.workbench import BrokenNetwork, Workbench
 
 MAX_DRAWS = 500
-"""Draws for one task; so many in a row are refused only where there is no further task to be had."""
+"""Draws for one task; that many are rejected in a row only if there are no further tasks."""
 
 
 def make_task(supply: NetworkSupply, parameters: RoutingParameters, level: int, seed: int) -> BrokenNetwork:
     """The seed's task in a fresh network; equal seeds give equal tasks on kernels with equal features.
 
     Raises:
-        InfrarayError: there are not as many symptoms as ``distinct`` asks for, or no network can be had.
+        InfrarayError: there are fewer symptoms than ``distinct`` asks for, or no network can be made.
     """
     taken: set[Symptom] = set()
     for number in range(seed - seed % parameters.distinct, seed):
@@ -34,7 +34,7 @@ def make_task(supply: NetworkSupply, parameters: RoutingParameters, level: int, 
 def _choose(
     workbench: Workbench, parameters: RoutingParameters, level: int, seed: int, taken: set[Symptom]
 ) -> tuple[tuple[Fault, ...], Symptom, int]:
-    """The first faults that the seed draws which make a task with a symptom of its own; how many were refused."""
+    """The seed's first faults that make a task with a new symptom, and the number of rejected draws."""
     random = Random(f"routing/{level}/{seed}")
     for refused in range(MAX_DRAWS):
         faults = draw_faults(workbench.site, level, parameters.extra_faults, features(), random)

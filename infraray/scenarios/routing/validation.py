@@ -1,7 +1,7 @@
-"""The proof, on a live network, that faults make a task.
+"""Verifies on a live network that faults make a task.
 
-They break pings, each of them has to be repaired, and the expert's repair makes the network whole and
-leaves it configured exactly as it was.
+They must break pings, each must need its own repair, and the expert's repair must restore the network and leave its
+configuration exactly as it was.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from infraray.scenarios.routing.faults import Fault
 
 
 class Unfit(Exception):
-    """Faults that make no task; the text says why. The network is in no defined state."""
+    """Faults that do not make a task; the text says why. The network's state is undefined."""
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """What can be seen of faults from outside: tasks of equal symptoms are duplicates.
+    """The externally visible effect of faults; tasks with equal symptoms are duplicates.
 
     Args:
-        families: of the faults.
+        families: the families of the faults.
         reaches: which machines reach which.
     """
 
@@ -36,12 +36,12 @@ class Symptom:
 
     @classmethod
     def of(cls, faults: Sequence[Fault], reaches: Reaches) -> Symptom:
-        """The symptom of ``faults`` by which the pings came out as ``reaches``."""
+        """The symptom of ``faults`` with the ping results ``reaches``."""
         return cls(tuple(fault.family for fault in faults), tuple(map(tuple, reaches.tolist())))
 
     @property
     def breaks_nothing(self) -> bool:
-        """Whether all pings come through."""
+        """Whether all pings get through."""
         return all(map(all, self.reaches))
 
     @property
@@ -52,13 +52,13 @@ class Symptom:
 
 
 def inject(network: Network, faults: Sequence[Fault]) -> None:
-    """Puts faults into a whole network; they are given in the order of repair."""
+    """Injects faults, given in the order of repair, into an intact network."""
     for fault in reversed(faults):
         network.apply(fault.machine, [" && ".join(fault.inject)])
 
 
 def repair(network: Network, faults: Sequence[Fault]) -> None:
-    """Takes faults out by the expert's commands. Some may fail: what one repair needs another may bring back."""
+    """Repairs faults with the expert's commands. Some may fail, since one repair may depend on another."""
     for fault in faults:
         network.apply(fault.machine, ["; ".join((*fault.repair, "true"))])
 
@@ -67,19 +67,19 @@ def examine(network: Network, faults: Sequence[Fault], healthy: Configuration) -
     """The symptom of faults that make a task.
 
     Args:
-        network: a whole one; afterwards whole again.
-        faults: in the order of repair.
-        healthy: the configuration of the whole network.
+        network: an intact network; intact again afterwards.
+        faults: the faults in the order of repair.
+        healthy: the configuration of the intact network.
 
     Raises:
-        Unfit: they make no task.
+        Unfit: they do not make a task.
     """
     symptom: Symptom | None = None
     for last in faults:
         try:
             inject(network, faults)
         except InfrarayError as error:
-            network.snapshot()  # raises where the network itself is what failed
+            network.snapshot()  # raises if the network itself has failed
             raise Unfit(f"one does not go into the other: {error}") from None
         if symptom is None:
             symptom = Symptom.of(faults, network.pingmesh())
@@ -91,7 +91,7 @@ def examine(network: Network, faults: Sequence[Fault], healthy: Configuration) -
             raise Unfit(f"{last.family} needs no repair of its own")
         repair(network, [last])
         if last is not faults[-1]:
-            # Not the order of repair: what depends on the last one did not take hold.
+            # Not the order of repair: what depends on the last one did not take effect.
             repair(network, others)
         if not network.pingmesh().all() or network.snapshot() != healthy:
             raise Unfit("the expert's repair does not restore the network")

@@ -15,23 +15,21 @@ from infraray.environment import TEXT_CHARACTERS
 from infraray.scenarios.routing.healthy import routes
 
 MAX_OUTPUT_CHARACTERS = 6000
-"""Of a command's output that an agent is shown; of a longer one the beginning and the end."""
+"""Characters of a command's output shown to an agent; of longer ones, the beginning and the end."""
 
 MAX_HISTORY = 40
-"""Commands of which an agent is reminded."""
+"""Number of past commands listed for an agent."""
 
 
 @dataclass(frozen=True)
 class Executed:
-    """A command that was run, and what came of it.
+    """A command that was run, and its result.
 
     Args:
-        machine: where.
-        command: as it was written.
-        ending: how it ended, in words.
-        output: printable and bounded.
+        machine: the machine it ran on. command: its text. ending: how it ended, in words. output: its output,
+        printable and bounded.
         failing: pairs that fail after it.
-        lost: pairs that it cost.
+        lost: pairs that it disconnected.
     """
 
     machine: str
@@ -43,7 +41,7 @@ class Executed:
 
 
 def describe_topology(topology: Topology) -> str:
-    """Every machine, address and route of the whole network; the text that `topology_shown` reads."""
+    """Describes every machine, address and route of the intact network, in the text that `topology_shown` reads."""
     lines = []
     for (router, *hosts), segment in zip(topology.members, topology.segments, strict=True):
         first, *others = segment
@@ -86,7 +84,7 @@ def topology_shown(text: str, shape: Topology) -> Topology:
 
 
 def describe_pingmesh(machines: Sequence[str], reaches: NDArray[np.bool_]) -> str:
-    """A line a machine: whom it reaches, in the shorter way of the two."""
+    """One line per machine: the machines it reaches, or does not, whichever list is shorter."""
     lines = []
     for source, name in enumerate(machines):
         reached = [other for target, other in enumerate(machines) if target != source and reaches[source, target]]
@@ -102,7 +100,7 @@ def describe_pingmesh(machines: Sequence[str], reaches: NDArray[np.bool_]) -> st
 
 
 def describe_shortfall(machines: Sequence[str], flows: NDArray[np.bool_] | None) -> list[str]:
-    """Lines about the pairs that answer pings and do not carry everything; none where that was not measured."""
+    """Lines about the pairs that answer pings but do not carry all traffic; empty if that was not measured."""
     if flows is None or flows.all():
         return []
     return [
@@ -118,7 +116,7 @@ def describe_ending(result: CommandResult) -> str:
 
 
 def printable(output: str) -> str:
-    """An output as an agent is shown it: without what stumbles terminals or JSON, and bounded."""
+    """An output as shown to an agent: bounded, and without characters that break terminals or JSON."""
     shown = "".join(character if character in TEXT_CHARACTERS else "?" for character in output)
     if len(shown) <= MAX_OUTPUT_CHARACTERS:
         return shown
@@ -128,7 +126,7 @@ def printable(output: str) -> str:
 
 
 def describe_history(executed: Sequence[Executed]) -> list[str]:
-    """A line a command: where, what, how it ended and what it did to the pings."""
+    """One line per command: where, what, how it ended and its effect on the pings."""
     lines = []
     first = max(0, len(executed) - MAX_HISTORY)
     if first:
@@ -142,11 +140,11 @@ def describe_history(executed: Sequence[Executed]) -> list[str]:
 
 
 def describe_output(number: int, last: Executed) -> str:
-    """The output of the last command; the text that `output_shown` reads."""
+    """Describes the output of the last command, in the text that `output_shown` reads."""
     return f"Output of command {number} on {last.machine} ({last.ending}):\n{last.output or '(none)'}"
 
 
 def output_shown(text: str) -> str:
-    """The output in a text observation, empty where there is none."""
+    """The output in a text observation, empty if there is none."""
     shown = re.search(r"^Output of command \d+ on \S+ \([^)\n]*\):\n", text, re.MULTILINE)
     return text[shown.end() :] if shown else ""

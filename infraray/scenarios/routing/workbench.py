@@ -1,4 +1,4 @@
-"""Where a task is made: a whole network to examine faults on, and to break in the end."""
+"""The workbench for making a task: an intact network on which faults are examined and finally injected."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from infraray.scenarios.routing.site import Site
 from infraray.scenarios.routing.validation import Symptom, Unfit, examine, inject
 
 ATTEMPTS = 3
-"""Fresh networks in which proven faults are tried before they are given up."""
+"""Fresh networks in which verified faults are tried before giving up."""
 
 
 @dataclass(frozen=True)
 class BrokenNetwork:
-    """A network in which faults were put, before anything else happened to it.
+    """A network with injected faults, before anything else has happened to it.
 
     Args:
         network: the live network.
-        site: what it is while it is whole.
-        faults: what is wrong, in the order of repair.
+        site: its intact form.
+        faults: its faults, in the order of repair.
         reaches: which machines reach which.
-        symptom: what can be seen from outside.
-        healthy: the configuration of the whole network.
-        refused: draws of the seed that made no task, or a duplicate, before this one.
-        features: of the kernel.
+        symptom: the externally visible effect.
+        healthy: the configuration of the intact network.
+        refused: number of earlier draws of the seed that made no task or a duplicate.
+        features: the kernel's features.
     """
 
     network: Network
@@ -48,11 +48,11 @@ class BrokenNetwork:
 
 
 class Workbench:
-    """Holds one whole network; a context manager, which ends a network that was not handed out.
+    """Holds one intact network; as a context manager it ends a network that was not handed out.
 
     Args:
-        supply: of networks.
-        site: what they are made into.
+        supply: the supply of networks.
+        site: the site that they are made into.
     """
 
     _plain_symptoms: dict[Any, Symptom | None] = {}  # noqa: RUF012 (what this process has examined)
@@ -65,7 +65,7 @@ class Workbench:
 
     @property
     def network(self) -> Network:
-        """The whole network, a fresh one where there is none."""
+        """The intact network; a fresh one if there is none."""
         if self._whole is None:
             self._whole = self.supply.take(self.site.topology)
             self.site.furnish(self._whole)
@@ -73,7 +73,7 @@ class Workbench:
         return self._whole
 
     def symptom(self, faults: Sequence[Fault]) -> Symptom | None:
-        """The faults' symptom, None where they make no task; on the plain network examined once for all alike."""
+        """The faults' symptom, None if they do not make a task; on the plain network, like faults are examined once."""
         if not self.site.plain:
             return self._examine(faults)
         key = self.site.topology, tuple(fault.kind for fault in faults)
@@ -82,10 +82,10 @@ class Workbench:
         return self._plain_symptoms[key]
 
     def break_network(self, faults: tuple[Fault, ...], symptom: Symptom, refused: int) -> BrokenNetwork:
-        """Puts proven faults in, sees that they bite, and hands the network out.
+        """Injects verified faults, checks that they take effect, and hands out the network.
 
         Raises:
-            InfrarayError: the symptom is another one than before, time and again.
+            InfrarayError: the symptom repeatedly differs from the verified one.
         """
         for _ in range(ATTEMPTS):
             network = self.network

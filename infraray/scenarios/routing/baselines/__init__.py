@@ -1,4 +1,4 @@
-"""The scripted agents of routing, one a file."""
+"""The scripted agents of routing, one per file."""
 
 from infraray.scenarios.routing.baselines.constant import Constant
 from infraray.scenarios.routing.baselines.expert import Expert

@@ -1,8 +1,8 @@
-"""The best that can be done without a look: writes what the plan says, one setting after the other.
+"""The best that is possible without looking: writes the plan, one setting after another.
 
-Reads the plan of the whole network and nothing else. Sets forwarding, then of each router interfaces,
-MTUs, addresses and routes, none of which harms what is right already. Filters and policy rules it leaves
-alone: which of them are wrong cannot be known without a look, and clearing all of them is harm.
+Reads only the plan of the intact network. Sets forwarding, then each router's interfaces, MTUs, addresses and routes,
+none of which harms settings that are already right. It leaves filters and policy rules alone, since only a look could
+tell which of them are wrong, and clearing all of them is harm.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from infraray.scenarios.routing.words import topology_shown
 
 @register_agent("constant", scenario="routing")
 class Constant(ScriptedAgent):
-    """Writes the plan, and is done."""
+    """Writes the plan and stops."""
 
     def reset(self, briefing: Briefing) -> None:
-        """Begins anew."""
+        """Starts again from the beginning."""
         super().reset(briefing)
         assert isinstance(briefing.parameters, RoutingParameters)
         self.shape = briefing.parameters.shape
@@ -38,7 +38,7 @@ class Constant(ScriptedAgent):
 
 
 def settings(topology: Topology) -> list[str]:
-    """The answers that write everything that the plan says of the routers."""
+    """The answers that write everything the plan says about the routers."""
     answers = [say(router, "sysctl -w net.ipv4.ip_forward=1") for router in topology.routers]
     for router in topology.routers:
         interfaces = interfaces_of(topology, router)

@@ -1,8 +1,7 @@
-"""The expert: looks at one router after the other and restores what is not as it should be.
+"""The expert: inspects one router after another and restores what is wrong.
 
-Knows what every agent is told: the plan of the whole network, pings and outputs. Begins with the router
-that most of the failing pairs have on their way, takes one look at a time, and undoes what keeps machines
-from each other as soon as it sees it.
+It knows what every agent sees: the plan of the intact network, pings and outputs. It begins with the router on the
+path of most failing pairs, takes one look at a time, and undoes whatever separates machines as soon as it sees it.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from infraray.scenarios.routing.parameters import RoutingParameters
 from infraray.scenarios.routing.words import output_shown, topology_shown
 
 ROUNDS = 2
-"""Times that it looks at everything before it gives up."""
+"""Times it inspects everything before it gives up."""
 
 
 @register_agent("expert", scenario="routing")
 class Expert(ScriptedAgent):
-    """Looks, repairs, goes on."""
+    """Looks, repairs and moves on."""
 
     def reset(self, briefing: Briefing) -> None:
         """Forgets what was seen."""
@@ -67,7 +66,7 @@ def say(machine: str, command: str) -> str:
 
 
 def suspects(topology: Topology, pingmesh: NDArray[np.float64]) -> list[str]:
-    """The routers, those first that have the largest share of failing pairs on their way."""
+    """The routers, starting with the one on the path of the largest share of failing pairs."""
     position = {router: index for index, router in enumerate(topology.routers)}
     for host in topology.hosts:
         position[host] = position[topology.router_of(topology.subnet(host))]

@@ -1,4 +1,4 @@
-"""The five families of faults of NetArena's routing application (section C.2), one a file."""
+"""The five families of faults of NetArena's routing application (section C.2), one per file."""
 
 from infraray.scenarios.routing.faults import (
     disable_interface,
@@ -16,10 +16,10 @@ FAMILIES: dict[str, Draw] = {
     "wrong_routing_table": wrong_routing_table.draw,
     "drop_traffic": drop_traffic.draw,
 }
-"""How each family draws a fault, in the order of repair: a gateway must not be prohibited, an address wants its
-interface up, a route its address.
+"""The draw function of each family, in the order of repair: a gateway must not be prohibited, an address needs its
+interface up, a route needs its address.
 
-Faults are injected in the reverse order, for the same reason.
+For the same reason faults are injected in reverse order.
 """
 
 __all__ = ["FAMILIES", "Draw", "Fault"]

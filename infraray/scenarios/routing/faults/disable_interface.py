@@ -1,4 +1,4 @@
-"""Disable interface: a router's interface is down, or lets no packet through (NetArena, section C.2, type 2)."""
+"""Disable interface: a router's interface is down or lets no packets through (NetArena, section C.2, type 2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIANTS = ("ifconfig_down", "link_down", "small_mtu")
 
 
 def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the interface and the way."""
+    """Draws the interface and the variant."""
     variant = random.choice(VARIANTS)
     interface = random.choice(router_interfaces(site.topology))
     name = interface.name

@@ -1,4 +1,4 @@
-"""Disable routing: a router no longer forwards, or not from one subnet (NetArena, section C.2, type 1)."""
+"""Disable routing: a router does not forward, at all or from one subnet (NetArena, section C.2, type 1)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from infraray.scenarios.routing.site import Site
 FORWARD_POLICY = "forward_policy"
 VARIANTS = ("sysctl", FORWARD_POLICY, "prohibit_rule", "forward_drop")
 PREFERENCES = range(1, 100)
-"""Of the rule that prohibits, before those that belong there."""
+"""Preference of the prohibiting rule, before those that belong there."""
 
 
 def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the router, the way and, for ``forward_drop``, the subnet and the place among the filters."""
+    """Draws the router, the variant and, for ``forward_drop``, the subnet and the position among the filters."""
     router = random.choice(site.topology.routers)
     fixtures = site.fixtures_of(router)
-    # Where nothing is forwarded by default, the policy is no fault.
+    # If nothing is forwarded by default, the policy is not a fault.
     variant = random.choice([found for found in VARIANTS if found != FORWARD_POLICY or fixtures.forwards_by_default])
     subnet = site.filtered(random.choice(subnets(site.topology)), random)
     preference = 0 if site.plain else random.choice(PREFERENCES)

@@ -1,4 +1,4 @@
-"""Drop traffic: a router refuses or delays what comes from and goes to a subnet (NetArena, section C.2, type 4)."""
+"""Drop traffic: a router rejects or delays packets from or to a subnet (NetArena, section C.2, type 4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_DELAY_MS, LONGEST_DELAY_MS = 1000, 5000
 
 
 def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the way, the subnet and the place among the filters, for the delay the interface and its length."""
+    """Draws the variant, the subnet and the position among the filters; for a delay, the interface and the time."""
     variant = random.choice([*FILTERS, DELAY] if "netem" in features else [*FILTERS])
     if variant == DELAY:
         topology = site.topology

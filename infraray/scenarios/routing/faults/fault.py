@@ -1,4 +1,4 @@
-"""What a fault is: how it is put in, and how an expert takes it out."""
+"""Faults: how they are injected, and how an expert repairs them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Fault:
 
     Args:
         family: one of the five.
-        variant: the way in which it is done, of those of its family.
+        variant: its variant within the family.
         machine: the router.
-        place: what else decides the symptom, such as the interface; numbers that do not, such as a
-            metric, are left out. Faults of the same family, variant, machine and place are alike.
-        inject: the commands that put it in.
-        repair: the commands that take it out and leave the router as it was.
+        place: whatever else determines the symptom, such as the interface, without irrelevant numbers such as a
+            metric. Faults of the same family, variant, machine and place are alike.
+        inject: the commands that inject it.
+        repair: the commands that remove it and leave the router as it was.
     """
 
     family: str
@@ -37,7 +37,7 @@ class Fault:
 
 
 class Draw(Protocol):
-    """Draws a fault of one family, which need not bite; `validation.examine` tells."""
+    """Draws a fault of one family, which may have no effect; `validation.examine` tells."""
 
     def __call__(self, site: Site, random: Random, features: frozenset[str]) -> Fault:
-        """Every detail comes from ``random``; ``features`` are those of `infraray.emulators.features`."""
+        """Draws every detail from ``random``; ``features`` are those of `infraray.emulators.features`."""

@@ -1,7 +1,7 @@
 """Remove IP: a router's interface has no address, or a wrong one (NetArena, section C.2, type 3).
 
-NetArena also draws the prefix lengths 8 and 16, which break nothing: hosts are still on link, and
-longer prefixes still win for the other subnets.
+NetArena also draws the prefix lengths 8 and 16, which break nothing: hosts are still on link, and the other subnets'
+longer prefixes still win.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from infraray.scenarios.routing.site import Site
 
 VARIANTS = ("flush", "foreign_address", "wrong_mask", "duplicate_address")
 MASKS = (30, 31, 32)
-"""Prefix lengths that a subnet's address may get; a link's may get the last two."""
+"""Prefix lengths for a subnet's address; a link's address may get the last two."""
 
 
 def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
-    """Draws the interface, the way and the wrong address."""
+    """Draws the interface, the variant and the wrong address."""
     variant = random.choice(VARIANTS)
     interface = random.choice(router_interfaces(site.topology))
     wrong, place = _wrong_address(variant, interface, site, random)
     name = interface.name
     inject = [f"ip addr flush dev {name}"]
-    # The right address first: with its last address an interface would lose its routes.
+    # The right address first: on losing its last address an interface would lose its routes.
     repair = [f"ip addr add {interface.address} brd + dev {name}"]
     if wrong is not None:
         inject.append(f"ip addr add {wrong} dev {name}")
@@ -38,7 +38,7 @@ def draw(site: Site, random: Random, features: frozenset[str]) -> Fault:
 def _wrong_address(
     variant: str, interface: Interface, site: Site, random: Random
 ) -> tuple[str | None, tuple[str, ...]]:
-    """The address in place of the right one, if any, and what of it decides the symptom."""
+    """The address that replaces the right one, if any, and the part of it that determines the symptom."""
     if variant == "flush":
         return None, ()
     if variant == "foreign_address":
@@ -57,7 +57,7 @@ def _wrong_address(
 
 
 def _alone(site: Site, interface: Interface, mask: int) -> bool:
-    """Whether a prefix that long leaves the router alone in its network."""
+    """Whether such a long prefix leaves the router alone in its network."""
     network = ip_interface(f"{interface.ip}/{mask}").network
     neighbours = hosts_of(site.topology, interface.network) or [
         other for other in router_interfaces(site.topology) if other.network == interface.network and other != interface

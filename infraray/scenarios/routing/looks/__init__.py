@@ -1,6 +1,6 @@
-"""The looks that an expert takes at a router, one a file: a command, and the repairs that its output calls for.
+"""An expert's looks at a router, one per file: a command, and the repairs that its output calls for.
 
-A look's repairs are simple commands, each safe by itself: the right thing is added before the wrong one goes.
+A look's repairs are simple commands, each safe by itself: the right setting is added before the wrong one is removed.
 """
 
 from infraray.scenarios.routing.looks import addresses, delays, filters, forwarding, routes, rules
@@ -14,6 +14,6 @@ LOOKS: tuple[Look, ...] = (
     Look("ip rule", rules.repairs),
     Look("tc qdisc show", delays.repairs),
 )
-"""In the order in which they are taken: a route wants its address, an address its interface."""
+"""The looks in order: a route needs its address, an address its interface."""
 
 __all__ = ["LOOKS", "Look"]

@@ -12,7 +12,7 @@ _ADDRESS = re.compile(r"^\s+inet (?P<address>\S+)")
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
-    """The commands that restore what the plan says of the router's interfaces."""
+    """The commands that restore the router's interfaces according to the plan."""
     flags: dict[str, list[str]] = {}
     mtus: dict[str, int] = {}
     addresses: dict[str, list[str]] = {}
@@ -31,7 +31,7 @@ def repairs(topology: Topology, router: str, output: str) -> list[str]:
         if "UP" not in flags.get(name, ()):
             commands.append(f"ip link set {name} up")
         here = addresses.get(name, [])
-        # The right address first: with its last address an interface loses its routes.
+        # The right address first: on losing its last address an interface loses its routes.
         if interface.address not in here:
             commands.append(f"ip addr add {interface.address} brd + dev {name}")
         commands += [f"ip addr del {address} dev {name}" for address in here if address != interface.address]

@@ -6,6 +6,6 @@ from infraray.emulators.network import Topology
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
-    """The commands that take them away."""
+    """The commands that remove them."""
     lines = [line.split() for line in output.split("\n") if line.startswith("qdisc netem ")]
     return [f"tc qdisc del dev {words[words.index('dev') + 1]} root" for words in lines]

@@ -9,13 +9,13 @@ from infraray.emulators.network import Topology
 
 REFUSES = ("DROP", "REJECT")
 NARROW = ("--dport", "--sport", "--dports", "--sports", "--ctstate", "!", "-m")
-"""What makes a filter one of a service or of a kind of packet that machines of the network need not send."""
+"""Words that mark a filter as one for a service or a kind of packet that the network's machines need not send."""
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
-    """The commands that take away the filters by which machines of the network are kept from each other.
+    """The commands that remove the filters that separate machines of the network.
 
-    Where the default is to drop and filters accept what comes from the network itself, that belongs there.
+    If the default is to drop, and filters accept what comes from the network itself, that is intended.
     """
     lines = [shlex.split(line) for line in output.split("\n") if line.startswith(("-A ", "-P "))]
     accepting = {words[1] for words in lines if words[0] == "-A" and words[-1] == "ACCEPT"}
@@ -29,7 +29,7 @@ def repairs(topology: Topology, router: str, output: str) -> list[str]:
 
 
 def _keeps_apart(topology: Topology, words: list[str]) -> bool:
-    """Whether a filter refuses whatever some machine of the network sends or gets."""
+    """Whether a filter rejects everything that some machine of the network sends or receives."""
     target = words[words.index("-j") + 1] if "-j" in words else ""
     if target not in REFUSES or any(word in NARROW for word in words):
         return False

@@ -1,4 +1,4 @@
-"""What a look is."""
+"""The type of a look."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from infraray.emulators.network import Topology
 
 
 class Look(NamedTuple):
-    """A command, and what follows from its output.
+    """A command and the repairs that follow from its output.
 
     Args:
-        command: a simple one that changes nothing.
-        repairs: from the plan, the router and the output, the commands that undo what is wrong, in order.
+        command: a simple command that changes nothing.
+        repairs: maps the plan, the router and the output to the commands that undo what is wrong, in order.
     """
 
     command: str

@@ -12,13 +12,13 @@ OTHER_KINDS = ("blackhole", "unreachable", "prohibit", "throw")
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
-    """The commands that restore the plan's routes, and take away others into the network."""
+    """The commands that restore the plan's routes and remove other routes into the network."""
     expected = [route.spec for route in routes(topology, router)]
     inside = [ip_network(segment[0].network) for segment in topology.segments]
     lines = [" ".join(line.replace(" linkdown", "").split()) for line in output.split("\n")]
     commands = [f"ip route replace {spec}" for spec in expected if spec not in lines]
     for line in lines:
-        # The kernel's own routes go with the address that they came with.
+        # The kernel's own routes disappear with their address.
         if not line or line in expected or "proto kernel" in line:
             continue
         words = line.split()

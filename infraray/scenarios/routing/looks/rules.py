@@ -10,7 +10,7 @@ TABLES = ("local", "main", "default")
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:
-    """The commands that take away the rules by which machines of the network are kept from each other."""
+    """The commands that remove the rules that separate machines of the network."""
     inside = [ip_network(segment[0].network) for segment in topology.segments]
     commands = []
     for line in output.split("\n"):

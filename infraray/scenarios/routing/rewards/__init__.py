@@ -1,4 +1,4 @@
-"""What a command is worth, one reward a file. The index, as flat data by name."""
+"""The rewards of a command, one per file, and their index by name."""
 
 from infraray.scenarios.routing.rewards.reward import Reward, register_reward, rewards
 

@@ -1,4 +1,4 @@
-"""What a reward is, and the index of all."""
+"""The type of rewards, and the index of all of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from infraray.scenarios.routing.conduct import Conduct, Deed
 
 
 class Reward(Protocol):
-    """What a command is worth."""
+    """A function that rewards a command."""
 
     def __call__(self, deed: Deed, conduct: Conduct, broken_before: int, nearer: bool) -> float:
         """The reward of one command.
 
         Args:
-            deed: what it did.
-            conduct: of the episode, this command included.
-            broken_before: pairs that did not reach before it.
-            nearer: whether the network has never been so near to a whole one, see `conduct.Progress`.
+            deed: its effect.
+            conduct: the episode so far, including this command.
+            broken_before: pairs that were disconnected before it.
+            nearer: whether the network is closer to the intact one than ever before, see `conduct.Progress`.
         """
 
 

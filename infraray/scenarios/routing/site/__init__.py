@@ -1,4 +1,4 @@
-"""What a network is like while it is whole: how it is numbered, and what else belongs there."""
+"""The intact network: its addresses and names, and what else belongs there."""
 
 from infraray.scenarios.routing.site.site import Site, draw_site
 

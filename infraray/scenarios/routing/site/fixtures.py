@@ -1,7 +1,7 @@
-"""What belongs on a router beside its addresses and routes: filters, policy rules, routes and settings.
+"""What belongs on a router besides its addresses and routes: filters, policy rules, routes and settings.
 
-None of it keeps machines of the network from each other, and all of it has to stay. It looks much like
-what faults leave behind, so that nobody repairs a network by clearing everything.
+None of it separates machines of the network, and all of it has to stay. It resembles what faults leave behind, so that
+clearing everything is no way to repair a network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from random import Random
 from infraray.emulators.network import Topology
 
 ELSEWHERE = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "100.64.0.0/10")
-"""Networks that no machine here is in: those for documentation and benchmarks (RFC 5737, 2544), and of carriers."""
+"""Networks without any machines here: those for documentation and benchmarks (RFC 5737, 2544) and for carriers."""
 
 SERVICES = (
     "tcp --dport 23",
@@ -22,7 +22,7 @@ SERVICES = (
     "udp --dport 137",
     "udp --dport 161",
 )
-"""What filters often refuse; below every port that is probed."""
+"""Services that filters often reject, on ports below all probed ones."""
 
 TARGETS = ("DROP", "REJECT")
 RULE_ACTIONS = ("prohibit", "unreachable", "blackhole")
@@ -37,9 +37,8 @@ class Fixtures:
 
     Args:
         filters: (chain, rule) pairs of iptables, in order.
-        forwards_by_default: whether what no filter names is forwarded.
-        policy: lines for ip(8), of rules and routes.
-        ttl: of the packets that it sends.
+        forwards_by_default: whether packets that no filter names are forwarded. policy: lines for ip(8) with rules and
+        routes. ttl: TTL of the packets that it sends.
     """
 
     filters: tuple[tuple[str, str], ...] = ()
@@ -48,12 +47,12 @@ class Fixtures:
     ttl: int = 64
 
     def chain_length(self, chain: str) -> int:
-        """How many filters a chain has."""
+        """The number of filters in a chain."""
         return sum(owner == chain for owner, _ in self.filters)
 
     @property
     def script(self) -> str:
-        """Sets all of it up at once: programs of their own for every line would take a tenth of a second."""
+        """A script that sets up everything at once; one program per line would take a tenth of a second."""
         forward = "ACCEPT" if self.forwards_by_default else "DROP"
         filters = [f":FORWARD {forward} [0:0]", *(f"-A {chain} {rule}" for chain, rule in self.filters)]
         return "\n".join(
@@ -80,14 +79,14 @@ def draw_fixtures(topology: Topology, router: str, random: Random) -> Fixtures:
 
 
 def _filters(random: Random) -> list[str]:
-    """Filters of what comes from or goes elsewhere, and of services."""
+    """Filters for traffic from or to other networks, and for services."""
     kinds = [f"{random.choice(('-s', '-d'))} {network}" for network in ELSEWHERE]
     kinds += [f"-p {service}" for service in SERVICES]
     return [f"{kind} -j {random.choice(TARGETS)}" for kind in random.sample(kinds, random.randint(1, 3))]
 
 
 def _forwarding(topology: Topology, router: str, random: Random) -> list[str]:
-    """The same for what is forwarded, and perhaps that a subnet sends under its own addresses alone."""
+    """The same for forwarded traffic, and perhaps a rule that a subnet may only send from its own addresses."""
     rules = _filters(random)
     for segment in topology.segments[: topology.num_subnets]:
         if segment[0].machine == router and random.random() < 1 / 3:
@@ -97,7 +96,7 @@ def _forwarding(topology: Topology, router: str, random: Random) -> list[str]:
 
 
 def _policy(random: Random) -> list[str]:
-    """Policy rules for what comes from or goes elsewhere, each with a preference of its own."""
+    """Policy rules for traffic from or to other networks, each with its own preference."""
     lines = []
     networks = random.sample(ELSEWHERE, random.randint(1, 2))
     preferences = random.sample(range(LOWEST_PREFERENCE, HIGHEST_PREFERENCE), len(networks))

@@ -1,4 +1,4 @@
-"""How a network is numbered and named: addresses, prefix lengths, interfaces' names and MTUs."""
+"""Addresses, prefix lengths, interface names and MTUs of a network."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from random import Random
 from infraray.emulators.network import Segment, Topology
 
 NAMES = ("eth{}", "ens{}", "enp{}s0", "lan{}", "ge{}")
-"""Styles of an interface's name; a machine keeps to one."""
+"""Styles of interface names; each machine uses one."""
 
 HIGHEST_NAME = 40
 
 MTUS = (1500, 1500, 1492, 1450, 1400, 1300)
-"""Of a segment, in bytes; the usual one twice."""
+"""MTUs of a segment in bytes; the usual one twice."""
 
 LONGEST_SUBNET_PREFIX = 27
 LINK_PREFIXES = (29, 30)
 
 SPARE_NUMBERS = 6
-"""Numbers of a subnet that stay free, so that there are addresses which nobody has."""
+"""Host numbers of a subnet that stay free, so that there are unused addresses."""
 
 
 def draw_numbering(shape: Topology, random: Random) -> Topology:
-    """A topology of that shape with numbers and names from ``random``; no two segments overlap."""
+    """A topology of the given shape with addresses and names from ``random``; no two segments overlap."""
     blocks = _blocks(random)
     names = {machine: _names(random) for machine in shape.machines}
     segments = []
@@ -41,7 +41,7 @@ def draw_numbering(shape: Topology, random: Random) -> Topology:
         network = f"{next(blocks)}.{size * random.randrange(256 // size)}/{prefix}"
         numbers = random.sample(range(1, size - 1), len(members))
         if position < shape.num_subnets:
-            # Routers mostly have the first or the last number of a subnet.
+            # Routers usually have the first or the last number of a subnet.
             router = random.choice((1, size - 2, numbers[0]))
             numbers = [router, *random.sample([n for n in range(1, size - 1) if n != router], len(members) - 1)]
         segment_names = tuple(next(names[machine]) for machine in members)
@@ -50,7 +50,7 @@ def draw_numbering(shape: Topology, random: Random) -> Topology:
 
 
 def _blocks(random: Random) -> Iterator[str]:
-    """The first three bytes of private networks, none of them twice."""
+    """The first three bytes of private networks, each at most once."""
     seen = set()
     while True:
         block = random.choice(
@@ -66,6 +66,6 @@ def _blocks(random: Random) -> Iterator[str]:
 
 
 def _names(random: Random) -> Iterator[str]:
-    """Names of one machine's interfaces, in no order."""
+    """Names of one machine's interfaces, in no particular order."""
     style = random.choice(NAMES)
     return (style.format(number) for number in random.sample(range(HIGHEST_NAME), HIGHEST_NAME))

@@ -1,4 +1,4 @@
-"""One network while it is whole, as its seed draws it."""
+"""One intact network, as drawn by its seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_FILTERED_PREFIX = 16
 
 @dataclass(frozen=True)
 class Site:
-    """A whole network.
+    """An intact network.
 
     Args:
         topology: its machines, addresses and routes.
@@ -32,12 +32,12 @@ class Site:
         return not self.fixtures
 
     def furnish(self, network: Network) -> None:
-        """Sets the fixtures up in a fresh network of the topology."""
+        """Sets up the fixtures in a fresh network of the topology."""
         for router, fixtures in self.fixtures.items():
             network.apply(router, [fixtures.script])
 
     def filtered(self, subnet: str, random: Random) -> str:
-        """A network that a wrong filter names: the subnet, on other sites than the plain one also a larger one."""
+        """A network for a wrong filter to name: the subnet or, except on the plain site, a larger one."""
         network = ip_network(subnet)
         if self.plain:
             return subnet
