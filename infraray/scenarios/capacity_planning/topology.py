@@ -29,8 +29,9 @@ class Topology:
             control point share a name and so are one node of three kinds).
         edges: the relationships from the first node to the second.
 
-    Both are to be read; `put_node` and the other methods change them, and a node's attributes are never changed in
-    place, so that a `Change` may keep them.
+    Both are to be read; `add_node` and the other methods change them, and a node's attributes are never changed in
+    place, so that a `Change` may keep them. What is below a node, and its capacity, is remembered until something there
+    changes.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class Topology:
         self._successors: dict[str, set[str]] = {}
         self._predecessors: dict[str, set[str]] = {}
         self._kinds: dict[str, set[str]] = {}
+        self._below: dict[str, dict[str | None, list[str]]] = {}
+        self._bandwidth: dict[str, int] = {}
         self._journal: list[Change] = []
         self._open = 0
 
@@ -56,15 +59,11 @@ class Topology:
 
     def below(self, name: str, kind: str | None = None) -> list[str]:
         """All that a node contains, at any depth, without itself; of a kind if one is given; sorted."""
-        found = {name}
-        stack = [name]
-        while stack:
-            for child in self._contained(stack.pop()):
-                if child not in found:
-                    found.add(child)
-                    stack.append(child)
-        found.discard(name)
-        return sorted(found if kind is None else found & self._kinds.get(kind, set()))
+        known = self._below.setdefault(name, {})
+        if kind not in known:
+            found = self._reached(name) if kind is None else {end for end in self.below(name) if self.is_of(end, kind)}
+            known[kind] = sorted(found)
+        return list(known[kind])
 
     def edges_of(self, name: str) -> set[Edge]:
         """All edges that start or end at a node."""
@@ -80,10 +79,12 @@ class Topology:
 
     def bandwidth(self, name: str) -> int:
         """Capacity of a node in bit/s: that of all ports at it and below."""
-        ports = self.below(name, "EK_PORT")
-        if self.is_of(name, "EK_PORT"):
-            ports.append(name)
-        return sum(self.nodes[port]["physical_capacity_bps"] for port in ports)
+        if name not in self._bandwidth:
+            ports = self.below(name, "EK_PORT")
+            if self.is_of(name, "EK_PORT"):
+                ports.append(name)
+            self._bandwidth[name] = sum(self.nodes[port]["physical_capacity_bps"] for port in ports)
+        return self._bandwidth[name]
 
     def add_node(self, name: str, kinds: Iterable[str], **attributes: Any) -> None:
         """A new node; `KeyError` if there is one of this name."""
@@ -215,9 +216,35 @@ class Topology:
     def _contained(self, name: str) -> Iterator[str]:
         return (end for end in self._successors[name] if end != name and RK_CONTAINS in self.edges[name, end])
 
+    def _reached(self, name: str) -> set[str]:
+        """All that a node contains at any depth, without itself; by what is known of those below it, where it is."""
+        found = {name}
+        stack = [name]
+        while stack:
+            for child in self._contained(stack.pop()):
+                if child not in found:
+                    found.add(child)
+                    if None in self._below.get(child, ()):
+                        found.update(self._below[child][None])
+                    else:
+                        stack.append(child)
+        return found - {name}
+
+    def _forget(self, name: str) -> None:
+        """Drops what was found out about a node and about all that it is below, because it changes."""
+        stack, seen = [name], {name}
+        while stack:
+            node = stack.pop()
+            self._below.pop(node, None)
+            self._bandwidth.pop(node, None)
+            new = self._predecessors.get(node, set()) - seen
+            seen |= new
+            stack += new
+
     def _put_node(self, name: str, attributes: dict[str, Any] | None) -> None:
         """The one place where nodes change: what the node is from now on, None for gone."""
         before = self.nodes.get(name)
+        self._forget(name)
         if before is not None:
             for kind in kinds_of(before):
                 self._kinds[kind].discard(name)
@@ -237,6 +264,7 @@ class Topology:
         start, end = edge
         before = self.edges.get(edge)
         successors, predecessors = self._successors[start], self._predecessors[end]
+        self._forget(start)
         if relationships is None:
             del self.edges[edge]
             successors.discard(end)

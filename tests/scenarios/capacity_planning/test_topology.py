@@ -14,6 +14,19 @@ from infraray.scenarios.capacity_planning.topology import Topology
 from tests.scenarios.capacity_planning.graphs import change_at_random
 
 
+def change_capacity(topology: Topology, draw: random.Random) -> None:
+    port = draw.choice(topology.of_kind("EK_PORT"))
+    match draw.randrange(4):
+        case 0:
+            topology.remove_node(port)
+        case 1:
+            topology.set_attribute(port, "physical_capacity_bps", draw.randrange(10**12))
+        case 2:
+            topology.remove_edge(*draw.choice(sorted(topology.edges)))
+        case 3:
+            topology.add_edge(draw.choice(topology.of_kind("EK_AGG_BLOCK")), port, "RK_CONTAINS")
+
+
 def test_neighbours_are_sorted_and_by_kind():
     topology = generate(SMALL, seed=0)
     assert topology.children("dc1.sb1.ab1") == ["dc1.sb1.ab1.sw1", "dc1.sb1.ab1.sw2"]
@@ -45,6 +58,8 @@ def test_random_changes_are_taken_back_exactly_also_within_one_another():
         fresh = Topology.from_data(topology.to_data())
         assert all(topology.children(name) == fresh.children(name) for name in topology.nodes)
         assert all(topology.parents(name) == fresh.parents(name) for name in topology.nodes)
+        assert all(topology.below(name) == fresh.below(name) for name in topology.nodes)
+        assert all(topology.below(name, "EK_PORT") == fresh.below(name, "EK_PORT") for name in topology.nodes)
         assert all(topology.of_kind(kind) == fresh.of_kind(kind) for kind in ("EK_PORT", "EK_PACKET_SWITCH"))
         topology.undo(outer)
         assert topology.to_data() == before
@@ -108,3 +123,15 @@ def test_networkx_graph_holds_all_and_shares_nothing():
         attributes["type"].append("EK_PORT")
         attributes["switch_loc"] = None
     assert topology.to_data() == before
+
+
+def test_capacity_follows_every_change_below():
+    topology = generate(SMALL, seed=0)
+    for seed in range(100):
+        with topology.changes() as made:
+            for step in range(6):
+                change_capacity(topology, random.Random(6 * seed + step))
+                fresh = Topology.from_data(topology.to_data())
+                assert all(topology.bandwidth(name) == fresh.bandwidth(name) for name in topology.nodes)
+        topology.undo(made)
+        assert topology.bandwidth("dc1") == generate(SMALL, seed=0).bandwidth("dc1")

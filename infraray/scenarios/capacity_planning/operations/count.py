@@ -1,0 +1,45 @@
+"""Count: how many nodes there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from infraray.scenarios.capacity_planning.operations.operation import NothingToDraw
+from infraray.scenarios.capacity_planning.operations.phrasing import phrasings
+from infraray.scenarios.capacity_planning.operations.question import Question
+from infraray.scenarios.capacity_planning.operations.selection import Selection
+from infraray.scenarios.capacity_planning.topology import Topology
+
+MIN_NODES = 10
+"""Without bounds."""
+
+
+@dataclass(frozen=True)
+class Count(Question):
+    """Counts nodes."""
+
+    PHRASINGS = phrasings(
+        "Count {selection}.",
+        "Give the number of {selection}.",
+        "Determine the number of {selection}.",
+        "What is the number of {selection}?",
+        held_out=("The total of {selection} is wanted.", "Tell me the size of this set: {selection}."),
+    )
+    gives = "number"
+
+    @classmethod
+    def draw(cls, topology: Topology, random: Random, near: str | None = None) -> Count:
+        """Draws enough nodes that no number is likely."""
+        selection = Selection.draw(topology, random, near)
+        if len(selection.nodes(topology)) < MIN_NODES:
+            raise NothingToDraw
+        return cls(selection.within_bounds(topology, random))
+
+    def execute(self, topology: Topology, each: str | None = None) -> int:
+        """The number of nodes."""
+        return len(self.selection.nodes(topology))
+
+    def code(self) -> list[str]:
+        """One line."""
+        return [f"answer = len({self.selection.code()})"]
