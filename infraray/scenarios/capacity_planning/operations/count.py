@@ -24,7 +24,7 @@ class Count(Question):
         "Give the number of {selection}.",
         "Determine the number of {selection}.",
         "What is the number of {selection}?",
-        held_out=("The total of {selection} is wanted.", "Tell me the size of this set: {selection}."),
+        held_out=("A head count is needed of {selection}.", "Tell me the size of this set: {selection}."),
     )
     gives = "number"
 
