@@ -1,4 +1,4 @@
-"""Agents: what maps an observation to an action."""
+"""Agents: they map an observation to an action."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 class Briefing:
     """What an agent is told before its first step.
 
-    The task's seed is not in it: with the seed an agent could generate the task's future.
+    The task's seed is left out: with it, an agent could generate the task's future.
 
     Args:
         scenario: the scenario's name.
         task_description: the system and the aim in words.
-        available_actions: what may be answered.
+        available_actions: the answers that are allowed.
         action_space: the Gymnasium space of native actions.
         parameters: the scenario's parameters.
         level: the difficulty.
-        seed: for the agent's own random numbers; differs between agents and repetitions.
+        seed: seeds the agent's own random numbers; differs between agents and repetitions.
     """
 
     scenario: str
@@ -62,13 +62,13 @@ class Briefing:
 
 
 class Turn(NamedTuple):
-    """An action, and what it took to find it.
+    """An action, and what it cost to find.
 
     Args:
         action: native or text.
-        input_tokens: tokens that were read, over all requests of the turn; None without a model.
-        output_tokens: tokens that were generated; None without a model.
-        extra: JSON-able facts that are kept with the step, such as the messages.
+        input_tokens: tokens read, over all requests of the turn; None without a model.
+        output_tokens: tokens generated; None without a model.
+        extra: JSON-able facts stored with the step, such as the messages.
     """
 
     action: Any
@@ -80,40 +80,40 @@ class Turn(NamedTuple):
 class Agent(ABC):
     """Anything that maps an observation to an action, native or text.
 
-    ``act`` may be a coroutine function (``async def``). Many episodes of such an agent are then in
-    flight at once in one worker, each with an agent of its own.
+    ``act`` may be a coroutine function (``async def``). One worker then has many episodes in
+    flight at once, each with an agent of its own.
     """
 
     search_space: ClassVar[SearchSpace | None] = None
-    """Options of the constructor that ``infraray search`` may set, and to what; None where there are none."""
+    """Constructor options that ``infraray search`` may set, with their ranges; None if there are none."""
 
     def reset(self, briefing: Briefing) -> None:  # noqa: B027 (most agents keep no state)
-        """Called before each episode's first observation; forgets what belongs to the last one."""
+        """Called before each episode's first observation; forgets the previous episode."""
 
     @abstractmethod
     def act(self, observation: Observation) -> Any:
-        """Returns a native action or text that the environment parses, or a `Turn` that holds one."""
+        """Returns a native action, text that the environment parses, or a `Turn` that holds either."""
 
     def parts(self, environment: Environment) -> tuple[Any, ...]:
-        """Classes, functions, and modules by name, that decide its answers and that no import of its own leads to.
+        """Classes, functions, and names of modules that decide its answers but that none of its imports leads to.
 
-        What is looked up by a name, such as a strategy: its code is part of an episode's identity.
+        Code that is looked up by name, such as a strategy, belongs here: it is part of an episode's identity.
 
         Args:
-            environment: that it is to play in.
+            environment: the one it will play in.
         """
         return ()
 
     def files(self) -> dict[str, str]:
-        """Files that decide its answers, such as trained weights, as {path: SHA-256}: part of an episode's identity."""
+        """Files that decide its answers, such as trained weights, as {path: SHA-256}; part of an episode's identity."""
         return {}
 
     def problem(self) -> str | None:
-        """Why it cannot play, in one line that says what to do; None where it can. Asked before a run starts."""
+        """Why it cannot play, in one line that says what to do; None if it can. Asked before a run starts."""
         return None
 
     async def release(self) -> None:  # noqa: B027 (most agents borrow nothing)
-        """Called after each episode of a conversational agent, also a failed one; gives back what it borrowed."""
+        """Called after each episode of a conversational agent, even a failed one; gives back what it borrowed."""
 
     @property
     def is_conversational(self) -> bool:
@@ -125,7 +125,7 @@ class ScriptedAgent(Agent):
     """A classical policy; options are the keyword arguments of its ``__init__``."""
 
     def reset(self, briefing: Briefing) -> None:
-        """Keeps the briefing and seeds the agent's own generator."""
+        """Stores the briefing and seeds the agent's own generator."""
         self.briefing = briefing
         self.random = np.random.default_rng(briefing.seed)
 
@@ -138,8 +138,8 @@ _agents: dict[tuple[str | None, str], type[Agent]] = {}
 def register_agent(name: str, *, scenario: str | None = None) -> Callable[[AgentClass], AgentClass]:
     """Makes ``scripted:name`` mean the decorated class, for one scenario or, without one, for all.
 
-    A scenario may have an agent of its own by a name that all have, such as a ``random`` that draws sensible
-    actions; only the scenario's own file or package can say so.
+    A scenario may have its own agent under a general name, such as a ``random`` that draws sensible
+    actions; only the scenario's own file or package can register it.
 
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).
@@ -158,13 +158,13 @@ def register_agent(name: str, *, scenario: str | None = None) -> Callable[[Agent
 
 
 def _is_of_scenario(agent_class: type[Agent], scenario: str | None) -> bool:
-    """Whether an agent comes from where its scenario does, also one that is not registered yet."""
+    """Whether an agent comes from the same place as its scenario, which may not be registered yet."""
     owners = [found.entry_point for found in registered() if found.name == scenario]
     return all(Origin.of(owner).is_of_one_package(Origin.of(agent_class)) for owner in owners)
 
 
 def registered_agents(scenario: str) -> dict[str, type[Agent]]:
-    """The agents that can play a scenario by name, those of installed plugins included; its own before general ones."""
+    """The agents that can play a scenario, by name, including those of plugins; its own before the general ones."""
     load_plugins()
     return _agents_of(scenario)
 
@@ -173,7 +173,7 @@ def find_agent(name: str, scenario: str) -> type[Agent]:
     """The class that ``scripted:name`` means for a scenario.
 
     Raises:
-        UnknownName: no such agent; the nearest names are told.
+        UnknownName: no such agent; the text lists the nearest names.
     """
     for look in (_agents_of, registered_agents):
         if name in (known := look(scenario)):
@@ -182,7 +182,7 @@ def find_agent(name: str, scenario: str) -> type[Agent]:
 
 
 def _agents_of(scenario: str) -> dict[str, type[Agent]]:
-    """The agents that are registered by now for a scenario, its own before the general ones."""
+    """The agents registered so far for a scenario, its own before the general ones."""
     general = {name: found for (owner, name), found in _agents.items() if owner is None}
     own = {name: found for (owner, name), found in _agents.items() if owner == scenario}
     return dict(sorted({**general, **own}.items()))

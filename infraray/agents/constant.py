@@ -1,9 +1,9 @@
-"""The best answer that never looks: what a scenario must make worse than knowing.
+"""The best constant answer, which never looks at an observation; a good scenario makes looking pay.
 
-An agent that looks and is no better than this has learnt the scenario's averages and not to decide.
+An agent that looks and is no better than this has learnt the scenario's averages, not how to decide.
 The answers are tried on tasks of the same parameters that no run plays, the better half of them on
-further tasks, until one is left. So the answer is as good as a constant can be
-made beforehand, and knows nothing of the tasks that count.
+further tasks, until one is left. So the answer is as good as a constant chosen beforehand can be,
+and knows nothing of the tasks that count.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from infraray.observation import Observation
 from infraray.registration import find
 
 FIRST_SEED = 2**61
-"""Seeds from here on are for trying constants."""
+"""First of the seeds reserved for trying constants."""
 
 FEWEST_TASKS, MOST_TASKS = 2, 16
-"""Tasks on which all answers, and at most on which the last ones, are tried."""
+"""Tasks on which all answers are tried, and the most on which the last ones are."""
 
 MOST_STEPS = 5000
-"""Of one task."""
+"""Of each task."""
 
 
 class BestConstant(ScriptedAgent):
-    """Gives one answer, always; for discrete actions.
+    """Always gives the same answer; for discrete actions.
 
     Register a subclass as ``constant`` for a scenario of your own.
     """
 
     def reset(self, briefing: Briefing) -> None:
-        """Finds the answer, once in a process."""
+        """Finds the answer, once per process."""
         super().reset(briefing)
         answers = self.answers(briefing)
         if len(answers) > 1:
@@ -48,10 +48,10 @@ class BestConstant(ScriptedAgent):
         self.action = found if len(answers) > 1 else answers[0]
 
     def answers(self, briefing: Briefing) -> Sequence[int]:
-        """The answers to try, by default all.
+        """The answers to try; all by default.
 
-        Where tasks are windows of one recording, those that are tried may overlap the one that counts: a
-        scenario then gives one answer, which follows from the parameters.
+        If tasks are windows of one recording, those tried may overlap the one that counts: such a scenario
+        gives a single answer, which follows from the parameters.
         """
         assert isinstance(briefing.action_space, spaces.Discrete)
         return range(int(briefing.action_space.n))
@@ -65,14 +65,14 @@ class BestConstant(ScriptedAgent):
 def best_constant(
     scenario: str, parameters: str, level: int, answers: tuple[int, ...], files: tuple[tuple[str, str], ...]
 ) -> int:
-    """The one of ``answers`` with the best mean score on tasks from `FIRST_SEED` on, the first where they are equal.
+    """The one of ``answers`` with the best mean score on tasks from `FIRST_SEED` on; the first of equals.
 
     Args:
         scenario: its name.
         parameters: the scenario's, as JSON.
         level: the difficulty.
         answers: native actions.
-        files: those that the parameters name, with the hashes of what they hold now.
+        files: those that the parameters name, with hashes of their current content.
     """
     environment_class = find(scenario).environment_class()
     values = environment_class.Parameters.model_validate_json(parameters).model_dump()

@@ -1,4 +1,4 @@
-"""Making an agent from its class and the options of its spec, which are the arguments of its constructor."""
+"""Makes an agent from its class and the options of its spec, which are the arguments of its constructor."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def construct(whose: str, agent_class: Callable[..., Any], options: Mapping[str,
     """Makes an agent.
 
     Args:
-        whose: begins an error's line, such as ``agent scripted:random``.
+        whose: the start of an error's line, such as ``agent scripted:random``.
         agent_class: its class.
         options: by name.
 
     Raises:
-        InfrarayError: an option is unknown or refused, or what is made is no agent.
+        InfrarayError: an option is unknown or refused, or the result is not an agent.
     """
     check_options(whose, options, agent_class)
     try:
@@ -35,10 +35,10 @@ def construct(whose: str, agent_class: Callable[..., Any], options: Mapping[str,
 
 
 def check_options(whose: str, options: Mapping[str, Any], agent_class: Callable[..., Any] | None) -> None:
-    """Refuses options that a constructor does not take, any where there is no class.
+    """Refuses options that a constructor does not take; all of them if there is no class.
 
     Raises:
-        InfrarayError: an option is unknown; the nearest are told.
+        InfrarayError: an option is unknown; the text lists the nearest ones.
     """
     parameters = () if agent_class is None else inspect.signature(agent_class).parameters.values()
     known = [found.name for found in parameters if found.kind in (found.POSITIONAL_OR_KEYWORD, found.KEYWORD_ONLY)]

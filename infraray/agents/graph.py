@@ -1,9 +1,9 @@
 """A LangGraph graph as an agent: ``graph:package.module:graph`` or ``graph:path/to/file.py:graph``.
 
 The graph's state must hold ``messages``, as LangGraph's `MessagesState` does. Each step invokes it
-with the observation as a user's message; the answer is the text of the last message. A graph with
-a checkpointer remembers the episode by itself (one thread an episode); one without is shown the
-task and the observation of this step only.
+with the observation as a user message; the answer is the text of the last message. A graph with
+a checkpointer remembers the episode by itself (one thread per episode); one without is shown only
+the task and the observation of this step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from infraray.errors import InfrarayError
 from infraray.observation import Observation
 
 MAX_GRAPH_STEPS = 50
-"""Rounds of nodes that a graph may take for one action, unless it says itself (``with_config(recursion_limit=...)``).
-One that goes in circles fails its episode."""
+"""Rounds of nodes that a graph may take for one action, unless it sets its own (``with_config(recursion_limit=...)``).
+A graph that goes in circles fails its episode."""
 
 
 class GraphAgent(Agent):
@@ -27,7 +27,7 @@ class GraphAgent(Agent):
         graph: a compiled LangGraph graph.
 
     Raises:
-        InfrarayError: it is no compiled graph, cannot be played, or langgraph is not installed.
+        InfrarayError: it is not a compiled graph, cannot be played, or langgraph is not installed.
     """
 
     def __init__(self, graph: Any) -> None:
@@ -52,7 +52,7 @@ class GraphAgent(Agent):
         self.step = 0
 
     async def release(self) -> None:
-        """Ends the thread, which nobody goes on with."""
+        """Ends the thread, which nobody will continue."""
         if self.remembers and self.thread is not None:
             await self.graph.checkpointer.adelete_thread(self.thread)
 
@@ -63,7 +63,7 @@ class GraphAgent(Agent):
             layout = observation.layout
             words = json.dumps({name: getattr(observation, name).tolist() for name in layout.slices} if layout else {})
         if self.step == 0:
-            # What a killed worker left of the episode in a checkpointer's file must not be remembered.
+            # What a killed worker left in a checkpointer's file must not be remembered.
             await self.release()
         messages = [] if self.remembers and self.step else [{"role": "system", "content": self.system}]
         observed = f"{self.thread}-{self.step}"
@@ -72,17 +72,17 @@ class GraphAgent(Agent):
         config = {"configurable": {"thread_id": self.thread}, "recursion_limit": self.recursion_limit}
         state = await self.graph.ainvoke({"messages": messages}, config)
         if state.get("__interrupt__"):
-            raise InfrarayError("the graph waits at an interrupt for somebody; nobody is there to go on with it")
+            raise InfrarayError("the graph waits at an interrupt for a person, but nobody is there to continue it")
         return _turn(state["messages"], observed)
 
 
 def _check_playable(graph: Any) -> None:
-    """Refuses what could not be played to an end.
+    """Refuses a graph that could not be played to the end.
 
     Raises:
-        InfrarayError: its state holds no messages, or it stops for somebody to look.
+        InfrarayError: its state holds no messages, or it stops for a person to look.
     """
-    builder = getattr(graph, "builder", None)  # without one it is of the functional form, whose state nothing tells
+    builder = getattr(graph, "builder", None)  # without one it uses the functional API, whose state is not declared
     schemas = (builder.input_schema, builder.output_schema) if builder is not None else ()
     for schema, way in zip(schemas, ("takes no", "gives no"), strict=False):
         if "messages" not in _names(schema):
@@ -92,12 +92,12 @@ def _check_playable(graph: Any) -> None:
         if nodes:
             named = nodes if isinstance(nodes, str) else ", ".join(nodes)
             raise InfrarayError(
-                f"is compiled to stop {when} {named} (interrupt_{when}), and nobody is there to go on; leave that out"
+                f"is compiled to stop {when} {named} (interrupt_{when}), but nobody is there to continue; drop that"
             )
 
 
 def _names(schema: Any) -> set[str]:
-    """The fields of a state's schema, its bases' too."""
+    """The fields of a state's schema, including those of its bases."""
     return {name for base in getattr(schema, "__mro__", ()) for name in vars(base).get("__annotations__", {})} | set(
         getattr(schema, "__annotations__", ())
     )
@@ -106,7 +106,7 @@ def _names(schema: Any) -> set[str]:
 def _turn(messages: list[Any], observed: str) -> Turn:
     """The last message's text as the action, and the messages since the one with id ``observed`` as the record."""
     humans = [position for position, message in enumerate(messages) if message.type == "human"]
-    # A graph that sums up what was said may have put other words in the observation's place.
+    # A graph that summarizes the conversation may have replaced the observation by other words.
     asked = [position for position in humans if messages[position].id == observed] or humans
     answered = asked[-1] + 1 if asked else 0
     new = messages[answered:]
@@ -137,7 +137,7 @@ _ROLES = {"human": "user", "ai": "assistant"}
 
 
 def _plain(message: Any) -> dict[str, Any]:
-    """A message of LangChain as OpenAI's protocol writes it."""
+    """A LangChain message in the form of OpenAI's protocol."""
     plain = {"role": _ROLES.get(message.type, message.type), "content": str(message.text)}
     calls = [
         {

@@ -1,4 +1,4 @@
-"""Kinds of agents: what the word before a spec's first colon means, as flat data by name."""
+"""Kinds of agents: the word before a spec's first colon, as flat data by name."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class AgentKind(ABC):
-    """How the agents of a kind are found and made: ``name:target?option=value``.
+    """A kind, which finds and makes its agents: ``name:target?option=value``.
 
     Args:
-        name: what specs call the kind.
+        name: the word for it in specs.
     """
 
     package: ClassVar[str] = ""
-    """Distribution that agents of the kind need and infraray does not install; empty where there is none."""
+    """Distribution that agents of the kind need and infraray does not install; empty if there is none."""
     install: ClassVar[str] = ""
     """The command that installs it."""
     asks_a_model: ClassVar[bool] = False
-    """Whether its agents are chat agents, whose options (`ChatOptions`) name prices and how much is asked at once."""
+    """Whether its agents are chat agents, whose options (`ChatOptions`) name prices and a concurrency."""
     needs_engine: ClassVar[bool] = False
     """Whether the target names an engine, which a run starts before its agents play."""
 
@@ -41,30 +41,30 @@ class AgentKind(ABC):
         """Makes the agent that a spec names.
 
         Args:
-            target: what stands between the kind and the options.
-            options: by name, the values as YAML reads them.
+            target: the text between the kind and the options.
+            options: by name, with values as YAML reads them.
             scenario: the id or name of the scenario that it plays.
             engines: what the run's engines serve, by name.
 
         Raises:
-            UnknownName: no such agent; the nearest names are told.
+            UnknownName: no such agent; the text lists the nearest names.
             InfrarayError: one line for everything that is wrong.
         """
 
     def targets(self, scenario: str) -> list[str]:
-        """What ``name:*`` stands for in a scenario, and a shell offers; empty where targets cannot be listed."""
+        """The targets that ``name:*`` stands for in a scenario; empty if they cannot be listed."""
         return []
 
     def module(self, target: str) -> str | None:
-        """The module that an agent comes from, if that decides its answers; None where it comes by another way."""
+        """The module that an agent comes from, if it decides the answers; None if the agent comes from elsewhere."""
         return None
 
     def files(self, target: str) -> dict[str, str]:
-        """The user's files that an agent comes from, as {path: SHA-256}: part of an episode's identity."""
+        """The user's files that an agent comes from, as {path: SHA-256}; part of an episode's identity."""
         return {}
 
     def provider(self, target: str) -> str | None:
-        """Who serves an agent's model, in OpenTelemetry's words (``gen_ai.provider.name``); None without a model."""
+        """The provider of an agent's model, in OpenTelemetry's terms (``gen_ai.provider.name``), or None."""
         return None
 
 
@@ -79,7 +79,7 @@ def register_agent_kind(name: str, entry_point: str | type[AgentKind]) -> None:
         entry_point: the `AgentKind` subclass, or ``module:Class``, which is imported when a spec names the kind.
 
     Raises:
-        InfrarayError: the name is none, or is taken by other code (`infraray.ownership`).
+        InfrarayError: the name is malformed, or is taken by other code (`infraray.ownership`).
     """
     if not _NAME.fullmatch(name):
         raise InfrarayError(f"register_agent_kind: name={name!r}: must have small letters, digits, '_' and '-'")
@@ -87,14 +87,14 @@ def register_agent_kind(name: str, entry_point: str | type[AgentKind]) -> None:
 
 
 def agent_kinds() -> list[str]:
-    """The kinds by name, ours first, those of installed plugins included."""
+    """The kinds by name, ours first, including those of installed plugins."""
     return list(kinds)
 
 
 def find_agent_kind(name: str) -> AgentKind:
-    """The kind that a name means.
+    """The kind with a name.
 
     Raises:
-        UnknownName: no such kind; the nearest names are told.
+        UnknownName: no such kind; the text lists the nearest names.
     """
     return kinds[name](name)

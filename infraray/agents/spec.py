@@ -1,8 +1,8 @@
 """Agent specs: one short string that a YAML file and the command line share.
 
 ``kind:target?option=value&option=value``, such as ``scripted:join_shortest_queue``,
-``chat:MODEL@BASE_URL?strategy=react`` or ``python:path/to/file.py:Name``. What a kind is and what its
-targets are says its file in `infraray.agents.kinds`.
+``chat:MODEL@BASE_URL?strategy=react`` or ``python:path/to/file.py:Name``. Each kind and its targets are
+described in its file in `infraray.agents.kinds`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AgentSpec:
 
     @property
     def module(self) -> str | None:
-        """The module that the agent comes from; None where it comes from a file or by another way."""
+        """The module that the agent comes from; None if it comes from a file or elsewhere."""
         return find_agent_kind(self.kind).module(self.target)
 
     def files(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ def parse_agent(text: str) -> AgentSpec:
             f"agent={text!r}: must start with one of {', '.join(f'{name}:' for name in kinds)} as in 'scripted:random'"
         )
     if kind not in kinds:
-        raise InfrarayError(f"agent={text!r}: no kind of agents is called {kind!r}; {did_you_mean(kind, kinds)}")
+        raise InfrarayError(f"agent={text!r}: no kind of agent is called {kind!r}; {did_you_mean(kind, kinds)}")
     target, _, query = rest.partition("?")
     if not target:
         raise InfrarayError(f"agent={text!r}: nothing after '{kind}:'; write for example 'scripted:random'")
@@ -65,7 +65,7 @@ def parse_agent(text: str) -> AgentSpec:
             raise InfrarayError(f"agent={text!r}: option {name} is given twice; give it once")
         try:
             options.append((name, yaml.safe_load(value)))
-        except (yaml.YAMLError, ValueError):  # what looks like a date and is none is a ValueError
+        except (yaml.YAMLError, ValueError):  # what looks like a date but is not one raises ValueError
             raise InfrarayError(f"agent={text!r}: option {name}={value!r} is not a YAML value") from None
     return AgentSpec(kind, target, tuple(sorted(options)))
 
@@ -79,7 +79,7 @@ def load_agent(spec: AgentSpec | str, scenario: str, engines: Mapping[str, Serve
         engines: what the run's engines serve, by name.
 
     Raises:
-        UnknownName: no such agent; the nearest names are told.
+        UnknownName: no such agent; the text lists the nearest names.
         InfrarayError: an option is unknown, or the user's module does not import.
     """
     if isinstance(spec, str):

@@ -64,7 +64,7 @@ def test_a_users_kind_plays(file: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "line"),
     [
-        ("fixd:0", "agents.0: agent='fixd:0': no kind of agents is called 'fixd'; did you mean fixed?"),
+        ("fixd:0", "agents.0: agent='fixd:0': no kind of agent is called 'fixd'; did you mean fixed?"),
         ("fixed:zero", "agents.0: agent fixed:zero: ValueError: invalid literal for int() with base 10: 'zero'"),
         ("fixed:0?before=1", "agents.0: agent fixed:0: TypeError: Always.__init__() got"),
         ("graph:*", "agents.0: agent graph:*: must name a module and an object, as in 'graph:mine.py:name'"),

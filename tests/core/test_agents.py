@@ -47,8 +47,8 @@ def test_order_of_options_does_not_matter():
     [
         ("random", "must start with one of scripted:, chat:"),
         ("", "must start with"),
-        ("magic:random", "no kind of agents is called 'magic'; known are chat, "),
-        ("script:random", "no kind of agents is called 'script'; did you mean scripted?"),
+        ("magic:random", "no kind of agent is called 'magic'; known are chat, "),
+        ("script:random", "no kind of agent is called 'script'; did you mean scripted?"),
         ("scripted:", "nothing after 'scripted:'"),
         ("scripted:?a=1", "nothing after"),
         ("python:m:A?a={", "option a='{' is not a YAML value"),
@@ -99,8 +99,8 @@ def test_own_class_and_own_function_are_agents(own):
         ("{own}", "must name a module and an object"),
         ("{own}x.py:Always", "cannot be read"),
         ("no_such_module:Agent", "no_such_module does not import"),
-        ("./mine:A", "./mine is no module; write a file as in 'python:./mine.py:A'"),
-        ("mine/agents:A", "mine/agents is no module; write a file as in 'python:mine/agents.py:A'"),
+        ("./mine:A", "./mine is not a module; write a file as in 'python:./mine.py:A'"),
+        ("mine/agents:A", "mine/agents is not a module; write a file as in 'python:mine/agents.py:A'"),
         ("..mine:A", "..mine does not import: TypeError: "),
     ],
 )

@@ -33,7 +33,7 @@ from infraray.observation import Observation
 from infraray.protocol.keys import key_fault
 
 FULL_AFTER_FORGETTING = 0.75
-"""How full a prompt is after turns were forgotten: several at once, so that its beginning stays for some steps."""
+"""Share of the prompt still filled after forgetting: several turns go at once, so its beginning lasts some steps."""
 
 
 class ChatAgent(Agent):
@@ -45,7 +45,7 @@ class ChatAgent(Agent):
     Args:
         model: the name by which the server knows it.
         endpoints: hands out the server; a base URL stands for that server alone.
-        options: see `ChatOptions`.
+        options: as in `ChatOptions`.
 
     Raises:
         InfrarayError: one line for every option that is unknown or wrong.
@@ -63,7 +63,7 @@ class ChatAgent(Agent):
 
     @property
     def concurrency(self) -> int | None:
-        """Most requests at once at its server, from the whole run."""
+        """The most requests that the whole run may have in flight at its server."""
         return self.options.concurrency
 
     def reset(self, briefing: Briefing) -> None:
@@ -98,7 +98,7 @@ class ChatAgent(Agent):
         return strategy, *(tools[name] for name in tool_names(options.tools)), *shown
 
     def problem(self) -> str | None:
-        """Its key is not set, the one that its options name or that OpenAI's own servers always ask for; or is none."""
+        """Its key, named by its options or required by OpenAI's own servers, is not set or not valid."""
         name = self.options.api_key_env
         if (fault := key_fault(os.environ.get(name, ""))) is not None:
             return f"{name} {fault}; export the key alone under this name"
@@ -116,7 +116,7 @@ class ChatAgent(Agent):
             await self.client.release()
 
     async def act(self, observation: Observation) -> Turn:
-        """Asks the model, by way of the strategy."""
+        """Asks the model through the strategy."""
         if self.budget is None:
             await self._begin(text="text_observation" in observation)
         self._asides = []
@@ -126,7 +126,7 @@ class ChatAgent(Agent):
         return self._turn(action, dialogue)
 
     async def _begin(self, text: bool) -> None:
-        """What needs the first observation or the server."""
+        """Prepares what depends on the first observation or the server."""
         assert self.client is not None
         count = self.options.examples or self.strategy.default_examples
         self.examples = await asyncio.to_thread(examples, self.briefing, count, text) if count else []
@@ -164,7 +164,7 @@ class ChatAgent(Agent):
         return completion
 
     async def _compose(self, said: Sequence[Message]) -> list[Message]:
-        """The prompt: task, examples, memory, this step. What does not fit is forgotten, the oldest first."""
+        """The prompt: task, examples, memory, this step. Whatever does not fit is forgotten, oldest first."""
         assert self.client is not None and self.budget is not None and self.examples is not None
         budget, memory, shown = self.budget, self.memory, self.examples
 
@@ -187,7 +187,7 @@ class ChatAgent(Agent):
         return prompt()
 
     async def _aside(self, messages: list[Message], max_tokens: int) -> str:
-        """Asks the model something that is not part of the conversation."""
+        """Asks the model something outside the conversation."""
         assert self.budget is not None
         try:
             completion = await self._request(messages, min(max_tokens, self.budget.answer_tokens(messages)), {})
@@ -241,6 +241,6 @@ def _is_openai(base_url: str) -> bool:
 
 
 def _sum(counts: Any) -> int | None:
-    """The sum, None where one is unknown."""
+    """The sum; None if any is unknown."""
     known = list(counts)
     return None if any(count is None for count in known) else sum(known)

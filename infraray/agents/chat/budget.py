@@ -1,8 +1,8 @@
-"""How many tokens a prompt may have, and an estimate of how many it has that errs on the high side.
+"""The number of tokens a prompt may have, and an estimate of how many it has that errs on the high side.
 
-No tokenizer makes more than one token of a byte, which is where the estimate begins. Each count
-that a server gives (its usage, or vLLM's ``/tokenize``) makes it sharper: the highest number of
-tokens a byte seen in this episode, with a margin.
+No tokenizer makes more than one token per byte, which is where the estimate starts. Each count
+that a server gives (its usage, or vLLM's ``/tokenize``) sharpens it to the highest number of
+tokens per byte seen in this episode, plus a margin.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from infraray.agents.chat.messages import Message
 
 DEFAULT_CONTEXT_TOKENS = 8192
 TOKENS_PER_MESSAGE = 8
-"""What chat templates put around a message, generously."""
+"""Tokens that chat templates put around a message, estimated generously."""
 TOKENS_PER_PROMPT = 16
 MARGIN = 1.15
 FEWEST_ANSWER_TOKENS = 16
@@ -24,7 +24,7 @@ class TokenBudget:
 
     Args:
         context_tokens: the model's context.
-        max_tokens: what an answer may have; at most half of the context is set aside for it.
+        max_tokens: the most an answer may have; at most half of the context is set aside for it.
     """
 
     def __init__(self, context_tokens: int, max_tokens: int) -> None:
@@ -32,15 +32,15 @@ class TokenBudget:
         self.max_tokens = min(max_tokens, context_tokens // 2)
         self.tokens_per_byte: float | None = None
         self.longest_prompt = context_tokens
-        """What was left of it after the server refused prompts without naming its context."""
+        """The share of it left after the server refused prompts without naming its context."""
 
     @property
     def prompt_tokens(self) -> int:
-        """What a prompt may have."""
+        """The most tokens a prompt may have."""
         return min(self.context_tokens - self.max_tokens, self.longest_prompt)
 
     def estimate(self, messages: Iterable[Message]) -> int:
-        """At most this many tokens, as far as one can know."""
+        """The most tokens it can have, as far as is known."""
         count = size = 0
         for message in messages:
             count += 1
@@ -49,18 +49,18 @@ class TokenBudget:
         return int(size * rate) + 1 + count * TOKENS_PER_MESSAGE + TOKENS_PER_PROMPT
 
     def learn(self, messages: Iterable[Message], prompt_tokens: int | None) -> None:
-        """Takes the true length of a prompt."""
+        """Learns from the true length of a prompt."""
         size = sum(map(_bytes, messages))
         if prompt_tokens is not None and prompt_tokens > 0 and size > 0:
             self.tokens_per_byte = max(self.tokens_per_byte or 0.0, prompt_tokens / size)
 
     def answer_tokens(self, messages: Iterable[Message]) -> int:
-        """What the answer to a prompt may have: less than usual where the prompt alone is too long."""
+        """The most tokens the answer to a prompt may have: fewer than usual if the prompt is too long."""
         left = self.context_tokens - self.estimate(messages)
         return max(min(FEWEST_ANSWER_TOKENS, self.max_tokens), min(self.max_tokens, left))
 
     def tighten(self, refused: Iterable[Message], context_tokens: int | None) -> None:
-        """After the server found a prompt too long: takes its word for the context, or halves what a prompt may have.
+        """Adopts the context that a server named when refusing a prompt as too long, or halves the prompt's limit.
 
         Args:
             refused: the prompt.

@@ -1,4 +1,4 @@
-"""Answers kept by the whole request, in one SQLite file that any number of processes share."""
+"""Answers cached by the whole request, in one SQLite file that any number of processes share."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from typing import Any
 from infraray.errors import InfrarayError
 
 BUSY_S = 60.0
-"""How long a writer waits for another one."""
+"""Seconds that a writer waits for another one."""
 
 
 class ResponseCache:
-    """Maps requests to what came of them.
+    """Maps requests to their answers.
 
     Args:
-        folder: holds ``responses.sqlite``; made where it is missing.
+        folder: holds ``responses.sqlite``; made if it is missing.
 
     Raises:
-        InfrarayError: the folder can not be written.
+        InfrarayError: the folder cannot be written.
     """
 
     def __init__(self, folder: str | Path) -> None:
         path = Path(folder) / "responses.sqlite"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Of two that turn a new file to write-ahead logging at once SQLite refuses one, whatever its timeout.
+            # If two switch a new file to write-ahead logging at once, SQLite refuses one of them, whatever its timeout.
             with _alone_in(path.parent):
                 self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
                 self._database.execute("PRAGMA journal_mode=WAL")
@@ -44,11 +44,11 @@ class ResponseCache:
                     " (request BLOB PRIMARY KEY, response TEXT NOT NULL) WITHOUT ROWID"
                 )
         except (OSError, sqlite3.Error) as error:
-            raise InfrarayError(f"cache={str(folder)!r}: can not be used ({error})") from None
+            raise InfrarayError(f"cache={str(folder)!r}: cannot be used ({error})") from None
         self._lock = threading.Lock()
 
     def get(self, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What came of a request, None where it was not made yet."""
+        """The answer to a request; None if it has not been made yet."""
         with self._lock:
             row = self._database.execute(
                 "SELECT response FROM responses WHERE request = ?", (_key(request),)
@@ -57,7 +57,7 @@ class ResponseCache:
         return found
 
     def put(self, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
-        """Keeps what came of a request; what is there already stays."""
+        """Stores the answer to a request unless there is one already."""
         row = _key(request), json.dumps(response, ensure_ascii=False)
         with self._lock:
             self._database.execute("INSERT OR IGNORE INTO responses VALUES (?, ?)", row)
@@ -70,7 +70,7 @@ class ResponseCache:
 
 @cache
 def open_cache(folder: str) -> ResponseCache:
-    """The process's one cache in a folder."""
+    """The process's only cache for a folder."""
     return ResponseCache(folder)
 
 

@@ -1,4 +1,4 @@
-"""One model as an agent asks it: cached, repeated after failures, patient with servers that come back."""
+"""A client for one model: caches answers, retries failures, and waits for servers that come back."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ChatClient:
         endpoints: hands out the server.
         conversation: names the conversation to ``endpoints``.
         api_key_env: the environment variable that holds the key.
-        cache: where answers are kept, if anywhere.
-        request_timeout_s: for one request, from sending it to its end.
+        cache: where answers are cached, if anywhere.
+        request_timeout_s: for one request, from sending it to the end of its answer.
         max_retries: repetitions of a request that failed.
-        patience_s: how long to wait for a server that takes no request.
-        concurrency: most requests in flight at a server, from the whole run; None for what it takes.
+        patience_s: how long to wait for a server that accepts no request.
+        concurrency: the most requests that the whole run may have in flight at a server; None for as many as it takes.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class ChatClient:
         Raises:
             ContextOverflow: the prompt is too long.
             Unsupported: the server does not take an answer format.
-            Unavailable: the server is not there, or takes no request of ours.
-            InfrarayError: it can not succeed, or did not in all repetitions.
+            Unavailable: the server is gone, or accepts no request of ours.
+            InfrarayError: it cannot succeed, or did not in all repetitions.
         """
         stored = self._kept(request)
         if stored is not None and (restored := _restore(stored)).is_lasting:
@@ -94,11 +94,11 @@ class ChatClient:
         return completion
 
     async def context_tokens(self) -> int | None:
-        """The model's context, where the server says it."""
+        """The model's context, if the server states it."""
         return await self._measure({"context of": self.model}, lambda connection: connection.context_tokens(self.model))
 
     async def count_tokens(self, messages: list[dict[str, Any]]) -> int | None:
-        """The exact length of a prompt, where the server counts it."""
+        """The exact length of a prompt, if the server counts it."""
         return await self._measure(
             {"length of": messages, "model": self.model},
             lambda connection: connection.count_tokens(self.model, messages),
@@ -127,7 +127,7 @@ class ChatClient:
             await asyncio.to_thread(self.cache.put, {"server": self.endpoints.name, **request}, value)
 
     async def _repeat(self, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-        """Asks until there is an answer, a final refusal, or too much has failed."""
+        """Asks until there is an answer, a final refusal, or too many failures."""
         self._retries = failures = 0
         self._refused_at = None
         while True:
@@ -154,11 +154,11 @@ class ChatClient:
                 await asyncio.sleep(min(_backoff_s(failures, failure.retry_after_s), self.patience_s))
 
     async def _ask(self, connection: Connection, ask: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-        """Asks once, in a place of the server's.
+        """Asks once, holding one of the server's places.
 
         Raises:
-            Busy: it takes no more now; its places are fewer, and closed until it is to be asked again.
-            Unavailable: it takes none for longer than the patience lasts.
+            Busy: it takes no more now; it has fewer places, closed until it may be asked again.
+            Unavailable: it has accepted none for longer than the patience lasts.
             TransientFailure: it may succeed later.
             InfrarayError: it will never succeed.
         """
@@ -182,12 +182,12 @@ class ChatClient:
             return answer
 
     def _pause_s(self, connection: Connection, busy: Busy) -> float:
-        """Seconds until a server that has too many requests may be asked again.
+        """Seconds until a server with too many requests may be asked again.
 
-        Patience counts from when it last took anything of ours: until then it was this request's turn to wait.
+        Patience counts from when it last accepted a request of ours: until then it was this one's turn to wait.
 
         Raises:
-            Unavailable: patience is over before that.
+            Unavailable: patience runs out before that.
         """
         now = asyncio.get_running_loop().time()
         if self._refused_at is None:
@@ -210,7 +210,7 @@ class ChatClient:
         return connect(base_url, self.api_key_env, are_ours(self.endpoints), self.concurrency)
 
     async def _wait_for(self, lost: Connection) -> None:
-        """Returns when the server, or another one that is assigned, answers."""
+        """Returns when the server, or another one assigned in its place, answers."""
         interval_s = FIRST_BACKOFF_S
         try:
             async with asyncio.timeout(self.patience_s) as patience:
@@ -232,7 +232,7 @@ class ChatClient:
 
 
 def _backoff_s(failures: int, retry_after_s: float | None) -> float:
-    """Exponential with full jitter; what the server asks for is the least, plus jitter so that not all come at once."""
+    """Exponential with full jitter; at least what the server asks for, plus jitter so that not all come at once."""
     jitter_s = random.uniform(0.0, min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failures, 16)))
     return jitter_s if retry_after_s is None else retry_after_s + min(jitter_s, retry_after_s * 0.1 + FIRST_BACKOFF_S)
 

@@ -1,4 +1,4 @@
-"""What a model answered, read from a stream of server-sent events or from one JSON document."""
+"""A model's answer, read from a stream of server-sent events or from one JSON document."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Completion:
 
     Args:
         text: what was said, without reasoning.
-        reasoning: what the model thought before, where the server gives it or the text marks it.
+        reasoning: what the model thought first, if the server gives it or the text marks it.
         called: the arguments of the first tool call, as JSON text.
         finish_reason: why it ended.
-        input_tokens: tokens of the prompt as the server counted them, None where it does not.
+        input_tokens: tokens of the prompt as the server counted them; None if it does not.
         output_tokens: tokens of the answer, likewise.
         latency_s: from sending the request that succeeded to its end.
-        time_to_first_token_s: to the first text, None without a stream.
+        time_to_first_token_s: until the first text; None without a stream.
         retries: requests that failed before.
         waited_s: seconds between the first request and the one that succeeded.
-        left_out: options that the server does not take.
-        refusal: why the model would not answer, in its words, where the server gives them apart.
+        left_out: options that the server does not accept.
+        refusal: why the model would not answer, in its words, if the server gives them separately.
         cached: whether it came from the cache; the times are then those of the original.
     """
 
@@ -52,12 +52,12 @@ class Completion:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the model was stopped before it had ended."""
+        """Whether the model was stopped before it had finished."""
         return end_of(self.finish_reason) != "whole"
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the same request is due no other answer: one that a fault or an unknown reason ended may get one."""
+        """Whether asking again is pointless: an answer that ended for an unknown reason may come out differently."""
         return end_of(self.finish_reason) in ("whole", "cut", "refused")
 
 
@@ -69,7 +69,7 @@ async def read_answer(chunks: AsyncIterator[bytes], started: float) -> Completio
         started: when the request was sent, on the clock of `time.perf_counter`.
 
     Raises:
-        TransientFailure: it ends before the answer does, is broken off or no answer.
+        TransientFailure: it ends before the answer does, breaks off, or is not an answer.
         StatedError: the server says what is wrong.
     """
     documents, answer = Documents(), _Reply(started)
@@ -88,7 +88,7 @@ async def read_answer(chunks: AsyncIterator[bytes], started: float) -> Completio
 
 @dataclass
 class _Choice:
-    """One choice as far as it has come."""
+    """One choice, as far as it has arrived."""
 
     text: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
@@ -97,7 +97,7 @@ class _Choice:
     finish_reason: str | None = None
 
     def take(self, choice: Mapping[str, Any]) -> bool:
-        """Adds what a choice of a document says; whether it says anything."""
+        """Adds what a document's choice says; returns whether it says anything."""
         said = message_of(choice)
         text, thoughts, refused = spoken(said.get("content"))
         reasoning, refusal = "".join(spoken(reasoning_of(said))) + thoughts, "".join(spoken(said.get("refusal")))
@@ -115,7 +115,7 @@ class _Choice:
 
 @dataclass
 class _Reply:
-    """An answer as far as it has come."""
+    """An answer, as far as it has arrived."""
 
     started: float
     choices: dict[int, _Choice] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class _Reply:
             self.output_tokens = self.output_tokens if outputs is None else outputs
 
     def finish(self, documents: Documents) -> Completion:
-        """The whole answer: the first choice, should there be more."""
+        """The whole answer: the first choice if there are several."""
         choice = self.choices[min(self.choices)] if self.choices else _Choice()
         if choice.finish_reason is None:
             if documents.streamed and not documents.done:

@@ -1,7 +1,7 @@
-"""What a request can go without, so that a server that refuses it plays all the same.
+"""Concessions: what a request can do without, so that a server that refuses it can still be played with.
 
-A concession is the name of an option, or what is done to the messages. Each is tried where the server's words point at
-it; one that the server then takes the request with is made from then on.
+A concession is the name of an option, or a change to the messages. Each is tried when the server's words point at it;
+if the server then accepts the request, the concession is made from then on.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 from infraray.agents.chat.messages import Message
 
 SYSTEM_ROLE = "system role"
-"""The task stands at the head of the first user's message; messages of one role in a row become one."""
+"""The task goes at the head of the first user message; consecutive messages of one role become one."""
 
 EMPTY_ANSWERS = "empty answers"
-"""Where the model had said nothing stands that it had not."""
+"""An empty message of the model's is replaced by words that say so."""
 
 NOTHING_SAID = "(no answer)"
 
 ANSWER_FORMATS = ("response_format", "tools")
-"""Options that change how an answer is read: a strategy has to know when they are refused."""
+"""Options that change how an answer is read: a strategy must know when they are refused."""
 
 _ESSENTIAL = ("model", "messages")
 _SYSTEM = re.compile(r"system|\brole|alternat|first message", re.IGNORECASE)
@@ -31,10 +31,10 @@ _EMPTY = re.compile(
 
 
 def suspects(words: str, sent: Collection[str]) -> Iterator[str]:
-    """The concessions that a server's refusal points at, the likeliest first.
+    """The concessions that a server's refusal points at, likeliest first.
 
     Args:
-        words: the server's, the name of the culprit included.
+        words: the server's, including the name of the culprit.
         sent: the request, or the names of its options.
     """
     for option in sorted((name for name in sent if name not in _ESSENTIAL), key=ANSWER_FORMATS.__contains__):
@@ -48,7 +48,7 @@ def suspects(words: str, sent: Collection[str]) -> Iterator[str]:
 
 
 def made_in(request: Mapping[str, Any], conceded: Collection[str]) -> list[str]:
-    """Those of the concessions that change a request; a new name for ``max_tokens`` changes nothing."""
+    """The concessions that change a request's meaning; a new name for ``max_tokens`` does not."""
     concerned = {*request, *(("max_completion_tokens",) if "max_tokens" in request else ())} - {"max_tokens"}
     if any(message["role"] == "system" for message in request["messages"]):
         concerned.add(SYSTEM_ROLE)

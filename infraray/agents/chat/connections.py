@@ -1,4 +1,4 @@
-"""Connections to servers: one pool a server in each event loop, shared by all conversations there."""
+"""Connections to servers: one pool per server in each event loop, shared by all conversations there."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from infraray.errors import InfrarayError, Unavailable
 CONNECT_TIMEOUT_S = 10.0
 PROBE_TIMEOUT_S = 5.0
 BUSY = (429, 529)
-"""Statuses by which a server that is well says that it is asked too much; 529 is Anthropic's and MiniMax's."""
+"""Statuses by which a healthy server says that it is asked too much; 529 is Anthropic's and MiniMax's."""
 
 listeners: list[Callable[[str], None]] = []
-"""Told in one line when a server does not answer, and when it answers again."""
+"""Receives one line when a server does not answer, and when it answers again."""
 
 _share = Share()
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Connection]] = WeakKeyDictionary()
 
 
 def take_share(share: Share) -> None:
-    """This process asks for its part of each server's ``concurrency`` from now on."""
+    """Limits this process to its part of each server's ``concurrency`` from now on."""
     global _share
     _share = share
 
@@ -52,8 +52,8 @@ def connect(base_url: str, api_key_env: str, direct: bool = False, concurrency: 
     Args:
         base_url: such as ``http://host:8000/v1``.
         api_key_env: the environment variable that holds the key.
-        direct: whether no proxy is to be asked for it.
-        concurrency: most requests in flight there, those of the run's other processes included; None for what it takes.
+        direct: whether to bypass proxies.
+        concurrency: the most requests that the whole run may have in flight there; None for as many as it takes.
     """
     ours = _connections.setdefault(asyncio.get_running_loop(), {})
     key = base_url, api_key_env
@@ -70,7 +70,7 @@ class Connection:
     Args:
         base_url: such as ``http://host:8000/v1``.
         api_key_env: the environment variable that holds the key.
-        direct: whether a proxy that the environment names is left alone.
+        direct: whether to bypass a proxy that the environment names.
     """
 
     def __init__(self, base_url: str, api_key_env: str, direct: bool) -> None:
@@ -85,7 +85,7 @@ class Connection:
             http_client=_http_client(openai, direct),
         )
         self.refused: dict[str, dict[str, str]] = {}
-        """For each model, the concessions that the server wants, with its reasons."""
+        """For each model, the concessions that the server needs, with its reasons."""
         self.contexts: dict[str, asyncio.Task[int | None]] = {}
         self.places = Places()
         self.counts_tokens = True
@@ -120,7 +120,7 @@ class Connection:
                 (guesses if refusal.is_guess else refused)[refusal.option] = str(refusal)
                 tried.add(refusal.option)
                 continue
-            # A request may be refused for what is in it: only one that succeeds shows what the server does not take.
+            # A request may be refused for its content: only one that succeeds shows what the server does not accept.
             refused.update(guesses)
             left_out = made_in(request, refused)
             return replace(completion, left_out=tuple(left_out)) if left_out else completion
@@ -155,7 +155,7 @@ class Connection:
             raise
 
     async def context_tokens(self, model: str) -> int | None:
-        """The model's context, where the server says it.
+        """The model's context, if the server states it.
 
         Raises:
             TransientFailure: the server does not answer.
@@ -174,7 +174,7 @@ class Connection:
         return None
 
     async def count_tokens(self, model: str, messages: list[dict[str, Any]]) -> int | None:
-        """The exact length of a prompt from vLLM's ``/tokenize``; None where there is none."""
+        """The exact length of a prompt from vLLM's ``/tokenize``; None if the server has none."""
         if not self.counts_tokens:
             return None
         root = self.base_url.rstrip("/").removesuffix("/v1")
@@ -187,7 +187,7 @@ class Connection:
         return count if isinstance(count, int) else None
 
     async def _fetch(self, method: str, path: str, body: Any = None) -> Any:
-        """A JSON document, None where the server has none."""
+        """A JSON document; None if the server has none."""
         openai = self.openai
         options = {"timeout": PROBE_TIMEOUT_S * 2}
         try:
@@ -206,7 +206,7 @@ class Connection:
             return None
 
     async def answers(self) -> bool:
-        """Whether the server answers at all; those who ask at the same time share one probe."""
+        """Whether the server answers at all; concurrent callers share one probe."""
         if self._probe is None or self._probe.done():
             self._probe = asyncio.ensure_future(self._try())
         return await asyncio.shield(self._probe)
@@ -228,7 +228,7 @@ class Connection:
         return True
 
     async def _close_with_the_loop(self) -> AsyncGenerator[None, None]:
-        # An event loop that ends closes its asynchronous generators, and so this client.
+        # An event loop closes its asynchronous generators when it ends, and with them this client.
         try:
             yield
         finally:
@@ -251,7 +251,7 @@ def _http_client(openai: Any, direct: bool) -> Any:
     limits = type(openai.DEFAULT_CONNECTION_LIMITS)
     timeout = openai.Timeout(None, connect=CONNECT_TIMEOUT_S)
     try:
-        # aiohttp, which Ray brings along, takes a fraction of the time of the default transport.
+        # aiohttp, which Ray depends on, takes a fraction of the default transport's time.
         # Its word for "no limit" is 0.
         return openai.DefaultAioHttpClient(limits=limits(max_connections=0), timeout=timeout, trust_env=not direct)
     except (AttributeError, RuntimeError):
@@ -266,7 +266,7 @@ def _failure(
     sent: Mapping[str, Any],
     tried: Collection[str],
 ) -> Exception:
-    """What an HTTP status means for a request; ``fallback`` are the words where the server has none."""
+    """What an HTTP status means for a request; ``fallback`` is the text if the server gives none."""
     reason = server_reason(body, fallback)
     if is_refusal(status, reason):
         return what_was_refused(reason, culprit(body), sent, tried)
@@ -279,7 +279,7 @@ def _failure(
 
 
 def _path_hint(base_url: str, reason: str) -> str:
-    """What may be wrong with a base URL at which nothing is found; "" where the server found it and says what is."""
+    """What may be wrong with a base URL at which nothing is found; "" if the server found it and says what is wrong."""
     if not urlsplit(base_url).path.rstrip("/").endswith("/v1"):
         return f"; a base URL usually ends in /v1: is it {base_url.rstrip('/')}/v1?"
     return "" if "model" in reason.lower() else "; is the path right? A server may have no /v1, or another one"

@@ -13,15 +13,15 @@ from infraray.agents.chat.tools import Tool
 
 @dataclass
 class Dialogue:
-    """What is said between an observation and the answer to it.
+    """Everything said between an observation and the answer to it.
 
     Args:
-        said: the messages since the observation, which is the first.
-        send: sends them after the task and the memory, with further options of the request.
+        said: the messages from the observation on.
+        send: sends them after the task and the memory, with further request options.
         tools: what the model may use, by name.
         completions: the model's answers so far.
         tool_calls: the tools used so far, as plain data.
-        left_out: options that the strategy went without because the server does not take them.
+        left_out: options that the strategy went without because the server does not accept them.
     """
 
     said: list[Message]
@@ -32,13 +32,13 @@ class Dialogue:
     left_out: list[str] = field(default_factory=list)
 
     async def ask(self, **options: Any) -> Completion:
-        """The model's answer to what was said; it is part of the dialogue from now on."""
+        """The model's answer to what was said so far, which it joins."""
         completion = await self.send(self.said, options)
         self.completions.append(completion)
         return completion
 
     def answered(self, text: str) -> None:
-        """Puts down what the model said."""
+        """Records what the model said."""
         self.said.append(assistant(text))
 
     def tell(self, text: str) -> None:
@@ -46,7 +46,7 @@ class Dialogue:
         self.said.append(user(text))
 
     def use_tool(self, name: str, arguments: str) -> str:
-        """Calls a tool; a tool that fails says why."""
+        """Calls a tool and returns its output, or the reason why it failed."""
         tool = self.tools.get(name)
         if tool is None:
             known = ", ".join(self.tools) or "none"

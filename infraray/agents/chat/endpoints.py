@@ -9,23 +9,23 @@ from infraray.errors import InfrarayError
 
 
 class Endpoints(Protocol):
-    """Hands out base URLs, one a conversation, so that a server's prefix cache holds what was said before."""
+    """Hands out base URLs, one per conversation, so that a server's prefix cache holds what was said before."""
 
     name: str
-    """What is served: answers that are kept under this name hold for all of its servers."""
+    """Name of what is served: answers cached under it hold for all of its servers."""
 
     async def assign(self, conversation: str) -> str:
-        """The base URL for a conversation, such as ``http://host:8000/v1``; the same until it is lost or released."""
+        """The base URL for a conversation, such as ``http://host:8000/v1``; the same until lost or released."""
 
     async def release(self, conversation: str) -> None:
-        """A conversation is over."""
+        """Ends a conversation."""
 
     async def failed(self, conversation: str, base_url: str) -> None:
-        """A conversation got no answer from ``base_url``."""
+        """Notes that a conversation got no answer from ``base_url``."""
 
 
 def are_ours(endpoints: Endpoints) -> bool:
-    """Whether the run itself started the servers, which their ``started_here`` says: no proxy is asked for them."""
+    """Whether the run itself started the servers (their ``started_here``): they are reached without a proxy."""
     return bool(getattr(endpoints, "started_here", False))
 
 
@@ -58,14 +58,14 @@ class FixedEndpoint:
         return self.base_url
 
     async def release(self, conversation: str) -> None:
-        """Nothing is held."""
+        """Does nothing: no server is held."""
 
     async def failed(self, conversation: str, base_url: str) -> None:
-        """There is no other server to turn to."""
+        """Does nothing: there is no other server to turn to."""
 
 
 class NotStarted(FixedEndpoint):
-    """An engine that no run has started: an agent on it can be made and checked, and not played.
+    """An engine that no run has started: an agent on it can be made and checked, but not played.
 
     Args:
         name: the engine's.
@@ -77,4 +77,4 @@ class NotStarted(FixedEndpoint):
         Raises:
             InfrarayError: always.
         """
-        raise InfrarayError(f"engine {self.name}: is started by a run only; give chat:MODEL@BASE_URL outside of one")
+        raise InfrarayError(f"engine {self.name}: only a run starts it; outside of a run, give chat:MODEL@BASE_URL")

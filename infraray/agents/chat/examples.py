@@ -1,9 +1,9 @@
 """Examples for few-shot prompts: what the scenario's expert did on tasks that no run plays.
 
-The tasks have the scenario's parameters and level and seeds from `FIRST_SEED` on, one task an
-example, at a step that differs from task to task. They are the same for every episode of an
-entry, so that a server's prefix cache holds them, and played once in a process: where the scenario
-is a live system, each takes about as long as an episode.
+The tasks have the scenario's parameters and level, and seeds from `FIRST_SEED` on; each gives one
+example, at a step that differs from task to task. They are the same for every episode of an entry,
+so that a server's prefix cache holds them, and are played once per process: if the scenario is a
+live system, each takes about as long as an episode.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from infraray.errors import InfrarayError
 from infraray.registration import find
 
 FIRST_SEED = 2**62
-"""Seeds from here on are for examples."""
+"""First of the seeds reserved for examples."""
 
 MAX_STEPS = 40
-"""Steps of each task that are played at most."""
+"""The most steps played of each task."""
 
 _playing = threading.Lock()
-"""Episodes that begin together wait for one of them to play the tasks."""
+"""Makes episodes that begin together wait for one of them to play the tasks."""
 
 
 def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
@@ -35,7 +35,7 @@ def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
     Args:
         briefing: the episode's.
         count: how many pairs.
-        text: whether the episode's observations are words; else they are numbers.
+        text: whether the episode's observations are words rather than numbers.
 
     Raises:
         InfrarayError: the scenario has no expert.
@@ -50,7 +50,7 @@ def examples(briefing: Briefing, count: int, text: bool) -> list[Message]:
 def _pairs(
     scenario: str, parameters: str, files: tuple[tuple[str, str], ...], level: int, count: int, text: bool
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs of observation and answer; ``files`` are the parameters', with the hashes of what they hold now."""
+    """Pairs of observation and answer; ``files`` are those that the parameters name, with their current hashes."""
     environment_class = find(scenario).environment_class()
     if environment_class.expert is None:
         raise InfrarayError(f"strategy=few_shot: scenario {scenario} has no expert to take examples from")

@@ -1,4 +1,4 @@
-"""How a request can fail, and what the server meant by refusing it."""
+"""The ways in which a request can fail, and what a server meant by refusing it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infraray.errors import InfrarayError
 
 
 class TransientFailure(Exception):
-    """The same request may succeed later; the text says what happened.
+    """A failure after which the same request may succeed later; the text says what happened.
 
     Args:
         reason: one line.
@@ -25,15 +25,15 @@ class TransientFailure(Exception):
 
 
 class Busy(TransientFailure):
-    """The server is there and takes no request now (status 429, say): it wants to be asked later, and less."""
+    """The server is up but accepts no request now (status 429, say): it wants to be asked later, and less often."""
 
 
 class StatedError(Exception):
-    """An error that stands inside an answer of status 200.
+    """An error inside an answer of status 200.
 
     Args:
         error: as the server states it.
-        status: what it stands for, None where it does not say.
+        status: the status it amounts to; None if it does not say.
     """
 
     def __init__(self, error: Any, status: int | None) -> None:
@@ -47,7 +47,7 @@ class ContextOverflow(InfrarayError):
 
     Args:
         reason: the server's own.
-        context_tokens: the model's context, where the server names it.
+        context_tokens: the model's context, if the server names it.
     """
 
     def __init__(self, reason: str, context_tokens: int | None = None) -> None:
@@ -56,12 +56,12 @@ class ContextOverflow(InfrarayError):
 
 
 class Unsupported(InfrarayError):
-    """The server does not take something about the request.
+    """The server does not accept something about the request.
 
     Args:
         reason: the server's own.
         option: the option's name, or another concession to make.
-        is_guess: whether the server may have meant something else; the request without the option shows it.
+        is_guess: whether the server may have meant something else; a request without the option shows it.
     """
 
     def __init__(self, reason: str, option: str, is_guess: bool = False) -> None:
@@ -90,16 +90,16 @@ _NOT_SUPPORTED = re.compile(
 
 
 _NO_TEMPLATE_FOR = re.compile(r"system role|roles? must alternate|jinja|chat template", re.IGNORECASE)
-"""What llama.cpp says with status 500 where others have 400."""
+"""What llama.cpp says with status 500 where others use 400."""
 
 
 def is_refusal(status: int, reason: str) -> bool:
-    """Whether a server that answers so has read the request and does not want it as it is."""
+    """Whether a server with this answer has read the request and rejects it as it is."""
     return status in (400, 413, 422, 501) or (status == 500 and _NO_TEMPLATE_FOR.search(reason) is not None)
 
 
 def culprit(body: Any) -> str:
-    """What the server names as the cause beside its words: OpenAI's ``param``, FastAPI's ``loc``; "" for nothing."""
+    """The cause that the server names beside its words: OpenAI's ``param``, FastAPI's ``loc``; "" if it names none."""
     if not isinstance(body, dict):
         return ""
     details = body.get("detail")
@@ -126,9 +126,9 @@ def what_was_refused(
 
     Args:
         reason: the server's own words.
-        named: the culprit that the server names beside them, if it does.
+        named: the culprit that the server names beside them, if any.
         sent: the request, or the names of its options.
-        tried: concessions (see `infraray.agents.chat.concessions`) that were made, or made to no avail.
+        tried: concessions (see `infraray.agents.chat.concessions`) already made, even to no avail.
     """
     if _OVERFLOW.search(reason):
         context = _CONTEXT.search(reason)
@@ -137,7 +137,7 @@ def what_was_refused(
         if option not in tried:
             return Unsupported(reason, option, is_guess=not _NOT_SUPPORTED.search(reason))
     for option in ANSWER_FORMATS:
-        # Servers word this refusal in many ways.
+        # Servers phrase this refusal in many ways.
         if option in sent and option not in tried:
             return Unsupported(reason, option, is_guess=True)
     return InfrarayError(reason)

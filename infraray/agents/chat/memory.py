@@ -1,4 +1,4 @@
-"""What a model is shown of an episode's earlier steps."""
+"""The memory: what a model is shown of an episode's earlier steps."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from infraray.agents.chat.messages import Message, user
 MEMORIES = ("all", "summary", "last:K")
 
 Ask = Callable[[list[Message], int], Awaitable[str]]
-"""Asks the model: a prompt and the most tokens of the answer."""
+"""Asks the model; takes a prompt and the most tokens the answer may have."""
 
 SUMMARY_TOKENS = 256
 SUMMARY_CHARACTERS = 2000
 
 
 class Memory:
-    """Keeps all turns; where they do not fit into the prompt, the oldest are forgotten for good."""
+    """Keeps all turns; when they no longer fit into the prompt, the oldest are forgotten for good."""
 
     def __init__(self) -> None:
         self.turns: list[list[Message]] = []
 
     @property
     def preamble(self) -> str:
-        """What is told beside the turns, "" for nothing."""
+        """Text shown beside the turns; "" for none."""
         return ""
 
     def messages(self) -> list[Message]:
-        """The turns' messages, the oldest first."""
+        """The turns' messages, oldest first."""
         return [message for turn in self.turns for message in turn]
 
     def remember(self, turn: list[Message]) -> None:
-        """Adds a turn: the observation, what was said on it, the answer."""
+        """Adds a turn: the observation, the dialogue about it, the answer."""
         self.turns.append(turn)
 
     def forget_oldest(self) -> bool:
@@ -42,7 +42,7 @@ class Memory:
         return True
 
     async def condense(self, ask: Ask, fits: Callable[[Sequence[Message]], bool]) -> None:
-        """Called before turns must be forgotten, with a way to ask the model and a test of what fits a prompt."""
+        """Called before turns must be forgotten, with a way to ask the model and a test of whether the prompt fits."""
 
 
 class LastTurns(Memory):

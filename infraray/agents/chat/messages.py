@@ -1,4 +1,4 @@
-"""Chat messages as OpenAI's protocol writes them."""
+"""Chat messages in the form of OpenAI's protocol."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ Message = dict[str, Any]
 
 
 def system(content: str) -> Message:
-    """What holds for the whole conversation."""
+    """The system message, which holds for the whole conversation."""
     return {"role": "system", "content": content}
 
 
 def user(content: str) -> Message:
-    """What the model is told."""
+    """A user message: what the model reads."""
     return {"role": "user", "content": content}
 
 
 def assistant(content: str) -> Message:
-    """What the model said."""
+    """An assistant message: what the model said."""
     return {"role": "assistant", "content": content}

@@ -1,4 +1,4 @@
-"""The options of a chat agent, as a spec's query gives them."""
+"""The options of a chat agent, as given in a spec's query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_TOOL_CALLS = 4
 
 
 class ChatOptions(Parameters):
-    """How a model is asked."""
+    """The way in which a model is asked."""
 
     strategy: str = Field("zero_shot", description="how the model is led to an answer; see `strategies`")
     memory: str = Field("all", description="what it is shown of earlier steps: all, last:K or summary")

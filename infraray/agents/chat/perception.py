@@ -1,4 +1,4 @@
-"""An observation as the words that a model is told."""
+"""An observation in words, as a model reads it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infraray.observation import Observation
 
 
 def in_words(observation: Observation) -> str:
-    """The text observation, or without one the named numbers as JSON."""
+    """The text observation, or the named numbers as JSON if there is none."""
     text = observation.get("text_observation")
     if text is not None:
         return str(text)

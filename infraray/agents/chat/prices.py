@@ -1,8 +1,8 @@
-"""What tokens cost: a table that the user writes, in YAML or JSON.
+"""Prices of tokens: a table that the user writes, in YAML or JSON.
 
     Qwen/Qwen3-8B: {input_per_million: 0.05, output_per_million: 0.2}
 
-The currency is the table's.
+The currency is whatever the table uses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Price(StrictModel):
     output_per_million: float = Field(ge=0)
 
     def of(self, input_tokens: int | None, output_tokens: int | None) -> float | None:
-        """What a request costs; None where the server counts no tokens."""
+        """The cost of a request; None if the server counts no tokens."""
         if input_tokens is None or output_tokens is None:
             return None
         return (input_tokens * self.input_per_million + output_tokens * self.output_per_million) / 1e6
@@ -33,7 +33,7 @@ def read_price(path: str | Path, model: str) -> Price:
     """A model's price from a table.
 
     Raises:
-        InfrarayError: the file can not be read, is no price table, or does not name the model.
+        InfrarayError: the file cannot be read, is not a price table, or does not name the model.
     """
     try:
         table, where = read_yaml_mapping(path)

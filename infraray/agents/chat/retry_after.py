@@ -1,4 +1,4 @@
-"""How long a server asks to wait: the header ``Retry-After``, in seconds or as a date (RFC 9110, 10.2.3)."""
+"""The wait that a server asks for: the header ``Retry-After``, in seconds or as a date (RFC 9110, 10.2.3)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now, None where the server names none; ``retry-after-ms``, OpenAI's own, is the finer one.
+    """Seconds from now; None if the server names none. ``retry-after-ms``, OpenAI's own, is the finer one.
 
-    A date counts from the server's own, where it says it: its clock need not be ours.
+    A date counts from the server's own ``Date`` header if it sends one: its clock need not agree with ours.
     """
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:

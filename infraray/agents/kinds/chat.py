@@ -12,7 +12,7 @@ from infraray.errors import InfrarayError
 
 
 class Chat(AgentKind):
-    """Models that are served already; the options are `ChatOptions`."""
+    """Models that are already being served; the options are `ChatOptions`."""
 
     package = "openai"
     install = "pip install 'infraray[chat]'"

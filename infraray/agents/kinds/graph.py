@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Graph(ImportedKind):
-    """Graphs, which are set up where they are compiled."""
+    """Graphs, which are configured where they are compiled."""
 
     package = "langgraph"
     install = "pip install 'infraray[langgraph]'"
 
     def make(self, target: str, options: Mapping[str, Any], scenario: str, engines: Mapping[str, ServedModel]) -> Agent:
-        """Takes the graph as an agent."""
+        """Wraps the graph as an agent."""
         whose = f"agent {self.name}:{target}"
         if options:
             raise InfrarayError(f"{whose}: takes no options; set them in the graph")

@@ -13,14 +13,14 @@ from infraray.user_file import load_file
 
 
 class ImportedKind(AgentKind):
-    """Base of such kinds."""
+    """Base of kinds whose target is imported."""
 
     def find(self, target: str) -> Any:
         """Imports the object.
 
         Raises:
-            UnknownName: there is none of that name; the nearest are told.
-            InfrarayError: the target is none, or its module or file does not import.
+            UnknownName: it has no object of that name; the text lists the nearest ones.
+            InfrarayError: the target is malformed, or its module or file does not import.
         """
         whose = f"agent {self.name}:{target}"
         module_name, colon, name = target.rpartition(":")
@@ -30,7 +30,7 @@ class ImportedKind(AgentKind):
             module = load_file(module_name)
         elif "/" in module_name:
             raise InfrarayError(
-                f"{whose}: {module_name} is no module; write a file as in '{self.name}:{module_name}.py:{name}'"
+                f"{whose}: {module_name} is not a module; write a file as in '{self.name}:{module_name}.py:{name}'"
             )
         else:
             with guarded(f"{whose}: {module_name} does not import"):
@@ -41,11 +41,11 @@ class ImportedKind(AgentKind):
         return getattr(module, name)
 
     def module(self, target: str) -> str | None:
-        """The module; None where the object comes from a file."""
+        """The module; None if the object comes from a file."""
         name, _, _ = target.rpartition(":")
         return None if name.endswith(".py") else name
 
     def files(self, target: str) -> dict[str, str]:
-        """The file; empty where the object comes from a module."""
+        """The file; empty if the object comes from a module."""
         path, _, _ = target.rpartition(":")
         return {path: file_sha256(path)} if path.endswith(".py") else {}

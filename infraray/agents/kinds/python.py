@@ -21,7 +21,7 @@ class Python(ImportedKind):
     """Classes and functions."""
 
     def make(self, target: str, options: Mapping[str, Any], scenario: str, engines: Mapping[str, ServedModel]) -> Agent:
-        """Makes the class with the options; a function takes none."""
+        """Instantiates the class with the options; a function takes none."""
         whose = f"agent {self.name}:{target}"
         found = self.find(target)
         if not callable(found):

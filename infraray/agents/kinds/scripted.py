@@ -19,7 +19,7 @@ class Scripted(AgentKind):
     """Agents that a scenario's baselines and the user's files register."""
 
     def make(self, target: str, options: Mapping[str, Any], scenario: str, engines: Mapping[str, ServedModel]) -> Agent:
-        """Makes the registered class with the options."""
+        """Instantiates the registered class with the options."""
         registration = find(scenario)
         with guarded(f"scenario {registration.name}"):
             registration.import_baselines()

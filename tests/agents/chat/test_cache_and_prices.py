@@ -75,7 +75,7 @@ def test_many_open_a_new_cache_at_once(tmp_path: Path) -> None:
 
 def test_a_cache_that_can_not_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InfrarayError, match=r"cache=.*can not be used"):
+    with pytest.raises(InfrarayError, match=r"cache=.*cannot be used"):
         ResponseCache(tmp_path / "file")
 
 

@@ -1,4 +1,4 @@
-"""Strategies: how a model is led from an observation to an action. The index, as flat data by name."""
+"""Strategies: ways to lead a model from an observation to an action. The index, as flat data by name."""
 
 from infraray.agents.chat.strategies.chain_of_thought import ChainOfThought
 from infraray.agents.chat.strategies.few_shot import FewShot

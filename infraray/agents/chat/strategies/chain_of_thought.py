@@ -17,12 +17,12 @@ class ChainOfThought(Strategy):
         )
 
     def extract_cut(self, text: str) -> str:
-        """What follows the last mark, if its line had ended."""
+        """The text after the last mark, if its line is complete."""
         return text_after_mark(text, is_cut=True)
 
 
 def text_after_mark(text: str, is_cut: bool = False) -> str:
-    """What the last "Answer:" marks, else the whole text; of one that was cut off, only what is known to be whole."""
+    """The text after the last "Answer:", or else the whole text; if it was cut off, only what is known to be whole."""
     marks = [mark for mark in find_marks(text) if mark.kind == "answer"]
     if not is_cut:
         return marks[-1].value.strip() if marks else text

@@ -1,4 +1,4 @@
-"""ReAct: thoughts, tool calls and what they gave, in turns, until the answer (Yao et al., 2023)."""
+"""ReAct: thoughts, tool calls and their output, in turns, until the answer (Yao et al., 2023)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from infraray.answers.marks import find_marks
 from infraray.answers.reader import ANSWER_CALLS
 
 STOP = "\nObservation"
-"""Where the model would begin to make up what a tool gives."""
+"""Where the model would start to make up a tool's output."""
 
 _OBSERVATION = re.compile(r"\n[ \t>*_#]{0,8}Observation[ \t]?\d{0,4}[*_]{0,2}[ \t]?:", re.IGNORECASE)
-"""The same in a text that was not stopped there, also in the paper's numbering: ``Observation 1:``."""
+"""The same in a text that was not stopped there, including the paper's numbering: ``Observation 1:``."""
 
 ANSWER = "answer"
 
 
 class ReAct(Strategy):
-    """Within one step of the environment the model may use tools several times, then answers."""
+    """Lets the model use tools several times within one step of the environment before it answers."""
 
     takes_tools = True
 
@@ -43,10 +43,10 @@ class ReAct(Strategy):
         return "\n".join(lines)
 
     async def decide(self, dialogue: Dialogue) -> str:
-        """Lets the model use tools until it answers, or has used them often enough."""
+        """Lets the model use tools until it answers or has used up its tool calls."""
         while True:
             completion = await dialogue.ask(stop=[STOP])
-            # A server may know no stop sequences.
+            # A server may ignore stop sequences.
             text, *stopped = _OBSERVATION.split(completion.text, maxsplit=1)
             text = text.strip()
             dialogue.answered(text)
@@ -55,7 +55,7 @@ class ReAct(Strategy):
             if name is None or name == ANSWER:
                 return argument if completion.is_cut else text
             if name not in self.tools or len(dialogue.tool_calls) >= self.max_tool_calls:
-                # No tool that may be used: the environment says what is wrong with it as an answer.
+                # Not a usable tool: the environment says what is wrong with it as an answer.
                 return NO_ANSWER if is_cut else text
             result = dialogue.use_tool(name, argument)
             left = self.max_tool_calls - len(dialogue.tool_calls)
@@ -64,9 +64,9 @@ class ReAct(Strategy):
 
 
 def read_action(text: str, is_cut: bool = False) -> tuple[str | None, str]:
-    """The last action in a reply: its name (None without one) and what stands in its brackets.
+    """The last action in a reply: its name (None without one) and the text in its brackets.
 
-    In a reply that was cut off the brackets must be closed.
+    In a reply that was cut off, the brackets must be closed.
     """
     calls = [mark for mark in find_marks(text) if mark.name is not None]
     if not calls:

@@ -1,4 +1,4 @@
-"""What a strategy is, and the index of all."""
+"""The base of all strategies, and their index."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from infraray.agents.chat.tools import Tool
 from infraray.registry import Registry
 
 NO_ANSWER = ""
-"""What an environment is given in place of an answer that was cut off before its end: an invalid action."""
+"""Stands in for an answer that was cut off before its end: an invalid action."""
 
 
 class Strategy(ABC):
-    """Leads a model from an observation to an action; made anew for each episode.
+    """Leads a model from an observation to an action; made afresh for each episode.
 
     Args:
         briefing: the episode's.
@@ -27,7 +27,7 @@ class Strategy(ABC):
 
     takes_tools: ClassVar[bool] = False
     default_examples: ClassVar[int] = 0
-    """How many examples the model is shown unless the user says so; 0 for a strategy that shows none."""
+    """Examples that the model is shown by default; 0 for a strategy that shows none."""
 
     def __init__(self, briefing: Briefing, tools: Mapping[str, Tool], max_tool_calls: int) -> None:
         self.briefing = briefing
@@ -36,16 +36,16 @@ class Strategy(ABC):
 
     @abstractmethod
     def instruction(self) -> str:
-        """How to answer: it follows the task and the actions in the system's message."""
+        """Says how to answer; follows the task and the actions in the system message."""
 
     async def decide(self, dialogue: Dialogue) -> str:
-        """What the model said, as a whole: the environment finds the action in it, for every strategy alike."""
+        """All that the model said: the environment finds the action in it, for every strategy alike."""
         completion = await dialogue.ask()
         dialogue.answered(completion.text)
         return self.extract_cut(completion.text) if completion.is_cut else completion.text
 
     def extract_cut(self, text: str) -> str:
-        """The action in an answer that was cut off: only of a JSON object can one tell that nothing is missing."""
+        """The action in an answer that was cut off: only a JSON object shows that nothing is missing."""
         try:
             is_whole = isinstance(json.loads(text), dict)
         except (ValueError, RecursionError):

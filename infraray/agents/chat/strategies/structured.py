@@ -1,7 +1,7 @@
 """Structured output: the server makes the answer follow a JSON schema.
 
-Tried in this order, each after the server refused the one before: ``response_format`` with the
-schema, a forced call of one function with the schema as its parameters, plain text. The schema
+Three ways are tried, each after the server refused the one before: ``response_format`` with the
+schema, a forced call of one function with the schema as its parameters, and plain text. The schema
 follows the example in the scenario's description of its actions.
 """
 
@@ -26,11 +26,11 @@ class Structured(Strategy):
     """Asks for JSON."""
 
     def instruction(self) -> str:
-        """JSON and nothing else."""
+        """Asks for JSON and nothing else."""
         return "At each step you are told the state. Reply with your action as one JSON object and nothing else."
 
     async def decide(self, dialogue: Dialogue) -> str:
-        """Takes the strictest format that the server knows."""
+        """Uses the strictest format that the server supports."""
         for options in self._formats():
             try:
                 completion = await dialogue.ask(**options)
@@ -39,7 +39,7 @@ class Structured(Strategy):
                 continue
             said = completion.called if completion.called is not None else completion.text
             if options and not completion.is_cut and not completion.refusal and not follows(said, self.schema):
-                # The server took the format, and did not keep to it: it says so of no other answer either.
+                # The server accepted the format but did not keep to it: it will not report it for other answers either.
                 self._refused.append(next(iter(options)))
                 continue
             dialogue.answered(said)

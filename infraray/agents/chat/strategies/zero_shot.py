@@ -9,5 +9,5 @@ class ZeroShot(Strategy):
     """Asks for the action alone."""
 
     def instruction(self) -> str:
-        """Nothing but the action."""
+        """Asks for nothing but the action."""
         return "At each step you are told the state. Reply with your action only, without an explanation."

@@ -1,4 +1,4 @@
-"""Arithmetic on what a model wrote, evaluated from its syntax tree and bounded in size."""
+"""A calculator: arithmetic that a model wrote, evaluated from its syntax tree and bounded in size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_DIGITS = 30
 
 
 def _round(number: Any, digits: Any = 0) -> Any:
-    # Python computes ten to the power of the digits, in one call that nothing can break off.
+    # Python computes ten to the power of the digits, in one call that nothing can interrupt.
     if abs(digits) > MOST_DIGITS:
         raise ValueError(f"round takes at most {MOST_DIGITS} digits")
     return round(number, digits or None)
@@ -55,7 +55,7 @@ class Calculator(Tool):
     )
 
     def use(self, text: str) -> str:
-        """The value, or what is wrong with the expression."""
+        """The value, or what is wrong with the expression, in words."""
         expression = text.strip().rstrip("=").strip()
         if len(expression) > MAX_CHARACTERS:
             return f"error: longer than {MAX_CHARACTERS} characters"

@@ -1,4 +1,4 @@
-"""What a tool is, and the index of all."""
+"""The base of all tools, and their index."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from infraray.registry import Registry
 
 
 class Tool(ABC):
-    """Something that a model may use; made anew for each episode."""
+    """A tool that a model may use; made afresh for each episode."""
 
     description: ClassVar[str]
-    """One sentence for the model: what goes in, what comes out."""
+    """One sentence for the model about input and output."""
 
     @abstractmethod
     def use(self, text: str) -> str:
-        """What comes out for ``text``; a mistake of the model's is told in words, never raised."""
+        """The output for ``text``; a mistake of the model's is described in words, never raised."""
 
 
 tools: Registry[type[Tool]] = Registry("tool")
