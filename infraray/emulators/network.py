@@ -58,9 +58,11 @@ class Interface:
     """One interface of a machine.
 
     Args:
-        machine: the machine it belongs to. name: its name on the machine, such as ``r0-eth1``.
+        machine: the machine it belongs to.
+        name: its name on the machine, such as ``r0-eth1``.
         address: with its prefix, such as ``192.168.1.1/24``.
-        network: the segment's network, such as ``192.168.1.0/24``. mtu: its MTU in bytes.
+        network: the segment's network, such as ``192.168.1.0/24``.
+        mtu: its MTU in bytes.
     """
 
     machine: str

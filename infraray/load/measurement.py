@@ -98,7 +98,8 @@ class Measurement:
         paper_score: the score as InferenceBench's code computes it, for comparison with its published figures.
         traffics: the measurement of each traffic.
         requests_sha256: hash of the requests' content.
-        seed: the seed of the arrival times. clients: processes that sent and read.
+        seed: the seed of the arrival times.
+        clients: processes that sent and read.
     """
 
     score: float

@@ -77,8 +77,9 @@ class _Guide:
     """A guide table over the breakpoints of every distinct trace.
 
     Args:
-        keys: the searched quantity at each trace's breakpoints, ascending from 0. others: the other quantity at each
-        trace's breakpoints. rates: each trace's rates.
+        keys: the searched quantity at each trace's breakpoints, ascending from 0.
+        others: the other quantity at each trace's breakpoints.
+        rates: each trace's rates.
         column: index of each task's distinct trace.
     """
 

@@ -1,1 +1,1 @@
-"""Inference: launch and tune a server of large language models, measured on real requests (InferenceBench)."""
+"""Inference: launch and tune an LLM server, measured on real requests (InferenceBench)."""

@@ -1,13 +1,13 @@
-"""The test bench: launches an engine with a configuration, sends a workload's requests, and tells what came of it.
+"""The test bench: launches an engine with a configuration, sends a workload's requests, and reports the result.
 
-Trials are launched from a process that has imported the engine, with the engine's caches as the trial
-before left them, which saves most of a start; `Bench.warm_up` makes both before the first. What decides a
-score is started plainly: the reference server, and what is submitted, the latter with empty caches.
+Trials are launched from a process that has already imported the engine, with the engine's caches as the previous trial
+left them, which saves most of the start-up time; `Bench.warm_up` prepares both before the first trial. Whatever
+decides a score is started plainly: the reference server, and the submission, the latter with empty caches.
 
-Search and agents use the same bench, on the same requests, so that their results can stand in one
-table. Only one measurement at a time is made on the same devices, whoever makes it: two servers side
-by side would measure each other. No running server is measured twice on the same prompts, since it may have kept
-what it computed of them; only within a measurement is each traffic the same requests, as InferenceBench has it.
+Search and agents use the same bench on the same requests, so their results can go into one table. Only one measurement
+at a time is made on the same devices, since two servers side by side would disturb each other's measurements. No
+running server is measured twice on the same prompts, as it may have cached what it computed for them; only within a
+measurement does each traffic have the same requests, as in InferenceBench.
 """
 
 from __future__ import annotations
@@ -47,26 +47,26 @@ from infraray.scenarios.inference.setting import ENGINE, Setting
 from infraray.space.values import Configuration
 
 Start = Literal["preloaded", "plain", "clean"]
-"""How a server is started: from a process that has imported the engine, as anybody would, or that and with
-empty folders of its own. Only a clean start never uses a server that runs."""
+"""How a server is started: from a process that has imported the engine; plainly, as anybody would; or plainly with
+empty folders of its own. Only a clean start never reuses a running server."""
 
 MOST_FAILED = 0.01
-"""Of the requests of each traffic, how many may fail beside those at which the model says nothing, as the reference
-shows: latencies are those of successes, and a server that refuses what would be slow looks fast."""
+"""Share of each traffic's requests that may fail in addition to those where, as the reference shows, the model says
+nothing: latencies are those of successes, so a server that rejects slow requests looks fast."""
 
 Watching = Callable[[EngineProcess], AbstractContextManager[object]]
-"""Makes what stands around the load on a server, such as a watch on its connections."""
+"""Makes the context manager around the load on a server, such as a watch on its connections."""
 
 
 @dataclass(frozen=True)
 class MeasuredLaunch:
-    """One configuration measured.
+    """A measured configuration.
 
     Args:
         configuration: what was launched.
-        measurement: the figures; None where there are none.
-        failure: the engine's own reason or the load's, in one line; None where there is none.
-        start_s: seconds from launch to ready, once the server before is gone; 0 where a server that ran was used again.
+        measurement: the measurement; None if there is none.
+        failure: the reason given by the engine or the load, in one line; None if there was no failure.
+        start_s: seconds from launch to ready, after the previous server is gone; 0 if a running server was reused.
         measure_s: seconds of load.
     """
 
@@ -78,7 +78,7 @@ class MeasuredLaunch:
 
     @property
     def score(self) -> float:
-        """By the workload's objective; NaN where the trial failed."""
+        """The score by the workload's objective; NaN if the trial failed."""
         return math.nan if self.measurement is None or self.failure is not None else self.measurement.score
 
 
@@ -86,7 +86,7 @@ class Bench:
     """Owns at most one running server, and the processes that have imported engines, until `close`.
 
     Args:
-        setting: what is the same for every configuration.
+        setting: the part that is the same for every configuration.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -94,18 +94,18 @@ class Bench:
         self.lock = DeviceLock()
         self.process: EngineProcess | None = None
         self._sent: set[tuple[int, int]] = set()
-        """Seed and number of the requests that the server that runs has seen."""
+        """Seed and number of the requests that the running server has seen."""
         self._closed = False
         self._closing = threading.Lock()
         self._preloaded = PreloadedLauncher()
         self._serves_preloaded: dict[str, bool] = {}
-        """By engine, once one was started so: whether it serves, or only when started plainly."""
+        """Whether an engine serves when launched from a process that has imported it, by engine, once tried."""
         self._warm = False
         self._requests: dict[tuple[int, int], RequestSet] = {}
         self._references: dict[int, Reference] = {}
 
     def quiz(self, seed: int) -> Quiz | None:
-        """The quality gate's questions on a seed; None where the setting names none.
+        """The quality gate's questions for a seed; None if the setting names none.
 
         Raises:
             InfrarayError: the copy of MMLU-Pro cannot be read or holds too few.
@@ -125,12 +125,12 @@ class Bench:
         return ModelTokenizer(self.setting.model)
 
     def requests(self, seed: int, count: int | None = None) -> RequestSet:
-        """The workload's requests on a seed, made once.
+        """The workload's requests for a seed, made once.
 
         Args:
             seed: one of a `SeedPair`.
-            count: how many; all that the workload has without. Fewer have prompts of their own, so that a server
-                that has seen them can be sent all afterwards.
+            count: the number of requests; by default all of the workload's. A smaller number has different prompts, so
+                a server that has seen them can be sent all of them afterwards.
         """
         setting = self.setting
         workload = setting.workload
@@ -144,10 +144,10 @@ class Bench:
         return self._requests[key]
 
     def check(self, configuration: Configuration) -> None:
-        """Refuses a configuration that the installed engine does not know.
+        """Rejects a configuration that the installed engine does not support.
 
         Raises:
-            InfrarayError: one line for every flag.
+            InfrarayError: one line per flag.
         """
         spec = self.setting.engine_spec(configuration)
         flags = installed_flags(spec, Path(self.setting.folder))
@@ -155,13 +155,13 @@ class Bench:
             flags.check(spec)
 
     def check_all(self, judged_by: str | None = None) -> list[str]:
-        """Refuses early what would fail late: an engine that is not there, a judge that is none.
+        """Rejects early what would fail late, such as a missing engine or an invalid judge.
 
         Returns:
             Why no configuration can pass the gates, one line each.
 
         Raises:
-            InfrarayError: one line for every mistake.
+            InfrarayError: one line per mistake.
         """
         setting = self.setting
         setting.check_context()
@@ -181,10 +181,10 @@ class Bench:
         return missing
 
     def warm_up(self) -> None:
-        """Starts each engine once with its defaults, so that no trial pays for what is cold only at first.
+        """Starts each engine once with its defaults, so that no trial pays for one-off costs.
 
-        These are the imports, once more with the variables that the engine sets for its processes, and what it
-        compiles and keeps. A start that fails will fail again where it is measured, and say why there.
+        These are the imports, repeated with the variables that the engine sets for its processes, and what it compiles
+        and caches. A start that fails here will fail again when it is measured, and say why then.
         """
         if self._warm:
             return
@@ -210,17 +210,16 @@ class Bench:
     ) -> MeasuredLaunch:
         """Measures a configuration.
 
-        A server that runs with the same launch is used again where it has not seen the requests, unless a
-        clean start is asked for: then there is a new process group with scratch folders of its own, started
-        plainly.
+        A running server with the same launch is reused if it has not seen the requests, unless a clean start is
+        requested, which means a plainly started new process group with its own scratch folders.
 
         Args:
             configuration: canonical.
-            seed: of the requests and their arrival.
-            num_requests: so many; all without. Never fewer than are in flight at a time.
-            time_limit_s: for the start and the load; what is not done then failed.
-            clean: whether to start anew.
-            watching: stands around the load.
+            seed: the seed of the requests and their arrival times.
+            num_requests: the number of requests, by default all; never fewer than are in flight at a time.
+            time_limit_s: limit for the start and the load; what is unfinished then counts as failed.
+            clean: whether to make a clean start.
+            watching: a context manager around the load.
         """
         try:
             self.check(configuration)
@@ -234,7 +233,7 @@ class Bench:
         return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, silent, watching)
 
     def reference(self, seed: int) -> Reference:
-        """What the reference server does on a seed's requests: measured once on this machine, and kept.
+        """The reference server's results on a seed's requests, measured once on this machine and stored.
 
         Raises:
             InfrarayError: the reference server fails.
@@ -243,7 +242,7 @@ class Bench:
         if found is not None:
             return found
         with self.lock.held():
-            # Who had the devices until now may have measured it.
+            # The previous holder of the devices may have measured it.
             found = self._known_reference(seed)
             if found is None:
                 found = self._references[seed] = self._measure_reference(seed)
@@ -251,13 +250,13 @@ class Bench:
         return found
 
     def _known_reference(self, seed: int) -> Reference | None:
-        """What was measured before, by whomever; read once."""
+        """Stored results of an earlier measurement, read once."""
         if seed not in self._references and (found := load_reference(self._reference_path(seed))) is not None:
             self._references[seed] = found
         return self._references.get(seed)
 
     def start_reference(self) -> EngineProcess:
-        """Starts the reference server to ask it, not to time it; `stop` ends it.
+        """Starts the reference server for questions, not for timing; `stop` ends it.
 
         Raises:
             InfrarayError: it does not start.
@@ -266,11 +265,11 @@ class Bench:
         return self._running(spec, "preloaded", None) or self._launch(spec, math.inf, "preloaded")
 
     def speedup(self, score: float, seed: int) -> float:
-        """How many times better than the reference's a score is: 1 for equal."""
+        """How many times better a score is than the reference's; 1 if equal."""
         return speedup(self.setting.workload.objective, score, self.reference(seed).score)
 
     def roofline(self) -> Roofline | None:
-        """The model's limits on this machine's device; None where the device's are not known."""
+        """The model's limits on this machine's device; None if the device's are unknown."""
         try:
             return Roofline(model_size(self.setting.model), this_machine().device())
         except InfrarayError:
@@ -284,7 +283,7 @@ class Bench:
             "space": None,
             "seed": seed,
             "machine": this_machine().identity,
-            # With how it computes: another server is another baseline.
+            # Includes how it computes: a different server is a different baseline.
             "reference": reference.identity,
             "versions": installed_versions(reference.python, reference.kind.packages),
             "requests": self.requests(seed).sha256,
@@ -299,13 +298,13 @@ class Bench:
         if trial.measurement is None or self.process is None or not math.isfinite(trial.score):
             raise InfrarayError(f"inference: the reference server failed: {trial.failure}")
         quiz = self.quiz(seed)
-        # It computes one answer at a time: those that wait would run out of time.
+        # It computes one answer at a time, so waiting requests would time out.
         answers = quiz.ask(self.process.url, spec.served_model, concurrency=1) if quiz is not None else None
         return Reference(trial.score, trial.measurement.traffics[0].responses, answers)
 
     def stop(self) -> None:
-        """Ends the server, if one runs."""
-        # `close` may want the same in another thread.
+        """Ends the server, if one is running."""
+        # `close` may do the same in another thread.
         with self._closing:
             process, self.process = self.process, None
         if process is not None:
@@ -314,7 +313,7 @@ class Bench:
             self._sent.clear()
 
     def close(self) -> None:
-        """Ends the server and all else that runs, also under a measurement in another thread. May be called twice."""
+        """Ends the server and everything else, even during a measurement in another thread. May be called twice."""
         with self._closing:
             self._closed = True
         try:
@@ -335,8 +334,8 @@ class Bench:
     ) -> MeasuredLaunch:
         """Measures a launch.
 
-        ``silent`` is the share of requests at which the model says nothing. None stands for the reference itself: one
-        success is asked of it, and it has all the time that it takes, since it answers one at a time.
+        ``silent`` is the share of requests to which the model says nothing. None stands for the reference itself,
+        which needs only one success and has unlimited time, since it answers one request at a time.
         """
         deadline = time.monotonic() + time_limit_s
         workload = self.setting.workload
@@ -380,7 +379,7 @@ class Bench:
         return MeasuredLaunch(configuration, measurement, failure, ready - began, measure_s)
 
     def _running(self, spec: EngineSpec, start: Start, asked: tuple[int, int] | None) -> EngineProcess | None:
-        """The server that runs, where it can be used for what it is asked; otherwise it is ended."""
+        """The running server if it can be reused for the given request; otherwise it is ended."""
         fits = start != "clean" and asked not in self._sent
         if self.process is not None and fits and self.process.spec == spec and self.process.alive():
             return self.process
@@ -396,7 +395,8 @@ class Bench:
             tried = self.process is None or not self.process.is_preloaded or spec.engine in self._serves_preloaded
             if tried or self._closed:
                 raise
-            # None has served yet that was started so, which may be why: an engine may not bear it, on this device.
+            # No server started this way has served yet, and that may be why: some engines cannot be forked on some
+            # devices.
             self.stop()
             process = self._start(spec, deadline, "plain")
             self._serves_preloaded[spec.engine] = False
@@ -417,13 +417,13 @@ class Bench:
                 raise InfrarayError("inference: the bench is closed")
             self.process = process
         process.start()
-        # For the comparison with what is asked next: the limit is no part of the launch.
+        # For comparison with the next launch; the limit is not part of it.
         process.spec = spec
         return process
 
 
 def to_plain(trial: MeasuredLaunch) -> dict[str, Any]:
-    """A trial as JSON-able data, without the answers."""
+    """A trial as JSON-serializable data, without the answers."""
     content = asdict(trial) | {"measurement": None, "score": trial.score if math.isfinite(trial.score) else None}
     if trial.measurement is not None:
         content["measurement"] = trial.measurement.to_json()

@@ -1,4 +1,4 @@
-"""The best score that physics allows: the roofline with everything that the settings could gain granted."""
+"""The best physically possible score: the roofline, granting everything that settings could gain."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from infraray.space.hyperparameters import Hyperparameter
 from infraray.space.search_space import SearchSpace
 
 QUANTISED_BITS = {"fp8": 8, "eetq": 8, "bitsandbytes": 8, "gptq": 4, "awq": 4}
-"""Bits of a weight, at the least, by what the engines' flags for quantisation say."""
+"""Lower bounds on bits per weight for the engines' quantisation flags."""
 
 
 def best_score(
     workload: Workload, requests: RequestSet, roofline: Roofline, space: SearchSpace | None, seed: int
 ) -> float:
-    """What no server can beat, by the workload's objective.
+    """The score that no server can beat, by the workload's objective.
 
-    Every speculated token is granted, and the narrowest weights and caches that may be set. Prompts
-    are new to the server, so that no cache holds them. Open-loop traffic lasts at least until its
-    last arrival.
+    It grants every speculated token and the narrowest weights and caches that can be set. Prompts are new to the
+    server, so no cache holds them. Open-loop traffic lasts at least until its last arrival.
 
     Args:
         workload: the objective and the traffics.
-        requests: what is sent.
+        requests: the requests.
         roofline: the model as it is stored, on its device.
-        space: what may be set; None for the model as it is stored, a token a step.
-        seed: of the arrival times.
+        space: the settings; None for the model as stored and one token per step.
+        seed: the seed of the arrival times.
     """
     per_step = 1.0
     if space is not None:
@@ -75,7 +74,7 @@ def _with_everything(roofline: Roofline, space: SearchSpace) -> Roofline:
 
 
 def _named(space: SearchSpace, *names: str) -> list[Hyperparameter]:
-    """The hyperparameters of a name, in a joint space each engine's."""
+    """The hyperparameters with a name; in a joint space, one per engine."""
     return [one for one in space.hyperparameters if one.name.rpartition(".")[2] in names]
 
 

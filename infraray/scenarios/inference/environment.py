@@ -31,7 +31,7 @@ from infraray.scenarios.inference.words import describe_actions, describe_histor
 from infraray.space.values import Configuration
 
 SAID = 4000
-"""Characters of an agent's answer that stand in the transcript."""
+"""Characters of an agent's answer that are kept in the transcript."""
 
 
 class Inference(Environment):
@@ -40,45 +40,43 @@ class Inference(Environment):
     ## Description
     A model is to be served as fast as possible on this machine's hardware. The agent proposes launch
     configurations of an engine (or of several, and chooses); each is launched for real and measured
-    with a workload's requests. In the end one configuration is submitted: it is launched once more
-    from a clean start, measured with requests that nobody has seen, and has to pass two gates. The
-    task's seed chooses the pair of development and evaluation seeds.
+    with a workload's requests. In the end one configuration is submitted: it is launched again from a clean start,
+    measured with unseen requests, and has to pass two gates. The task's seed selects the pair of development and
+    evaluation seeds.
 
     ## Observation
     Numbers:
 
     | field | size | unit | meaning |
     |---|---|---|---|
-    | budget_left | 1 | s | wall-clock time that is left |
-    | measurements | 1 | 1 | configurations that were measured |
-    | best_speedup | 1 | 1 | the best of them, 0 without one |
-    | last_speedup | 1 | 1 | the last one, 0 where it failed |
+    | budget_left | 1 | s | remaining wall-clock time |
+    | measurements | 1 | 1 | configurations measured so far |
+    | best_speedup | 1 | 1 | the best speedup so far, 0 if none |
+    | last_speedup | 1 | 1 | the last speedup, 0 if it failed |
 
-    The text has the history of measurements with their figures and failures. Hardware, model,
-    workload and budget are in the description of the task, the settings in that of the actions.
+    The text has the history of measurements with their metrics and failures. Hardware, model, workload and budget are
+    in the task description, the settings in the description of the actions.
 
     ## Actions
     ``{"evaluate": {settings}}`` or ``{"submit": {settings}}``, one JSON object, also after a line's
-    ``Answer:`` or ``Action:``; two that differ are invalid. Settings that are left out have their
-    defaults. Natively ``verb`` is 0 or 1 and ``values`` the position of each setting's value; what is
-    inactive is ignored. Settings are checked against the search space and against the installed
-    engine's own ``--help``. The default action measures the defaults.
+    ``Answer:`` or ``Action:``; two that differ are invalid. Omitted settings have their defaults. Natively ``verb`` is
+    0 or 1 and ``values`` the index of each setting's value; inactive ones are ignored. Settings are checked against
+    the search space and the installed engine's own ``--help``. The default action measures the defaults.
 
     ## Reward
-    ``evaluate``: by how much the best speedup rose. ``submit``: the final score less 1.
+    ``evaluate``: the increase of the best speedup. ``submit``: the final score minus 1.
 
     ## Parameters
-    model (needed), workload (a preset or one's own), engines, budget_s; python, flags, env,
+    model (required), workload (a preset or your own), engines, budget_s; python, flags, env,
     ready_timeout_s; longbench, mmlu_pro, questions, judge; folder. Presets: InferenceBench's scenarios
     A (prefill), B (decode), C (throughput) and D (balanced), each also as ``-quick`` and ``-cpu``.
 
     ## Episode end
-    After ``submit``, or when the budget is used up: then the last configuration that was measured
-    successfully is submitted. The score is the speedup over the ``transformers`` reference server on
-    the evaluation seed's requests, and 1, which is the floor, where the configuration fails, answers
-    questions less well than the reference (quality gate) or is not honest (integrity gate). The bound
-    is the roofline's. ``correct`` says whether both gates were passed. ``metrics`` has the speedup before
-    the gates, the best one seen, measurements, failures, and seconds used.
+    After ``submit``, or when the budget is used up; then the last successfully measured configuration is submitted.
+    The score is the speedup over the ``transformers`` reference server on the evaluation seed's requests. It is 1,
+    which is also the floor, if the configuration fails, answers questions less well than the reference (quality gate)
+    or is not honest (integrity gate). The bound is the roofline's. ``correct`` says whether both gates were passed.
+    ``metrics`` has the speedup before the gates, the best one seen, measurements, failures, and seconds used.
 
     ## Baselines
     defaults, one_factor, expert, random.
@@ -100,21 +98,21 @@ class Inference(Environment):
 
     @property
     def bench(self) -> Bench:
-        """Where configurations are launched; made when it is first needed."""
+        """The bench that launches configurations, made when first needed."""
         if self._bench is None:
             self._bench = Bench(self.parameters.setting())
         return self._bench
 
     def unplayable(self) -> str | None:
-        """There is no model."""
+        """Why there is no task without a model."""
         return None if self.parameters.model else "model='': name a local folder with a model in Hugging Face's format"
 
     def missing_here(self) -> str | None:
-        """The model's folder, an engine, or what the reference server stands on."""
+        """A missing model folder, engine, or requirement of the reference server."""
         return missing_for(self.parameters)
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
-        """Budget, measurements, and how well they did."""
+        """Budget, number of measurements, and speedups."""
         return (
             ObservedField("budget_left", 1, "s", "wall-clock time that is left", high=1e6),
             ObservedField("measurements", 1, "1", "configurations that were measured", high=1e6),
@@ -123,7 +121,7 @@ class Inference(Environment):
         )
 
     def make_action_space(self) -> gymnasium.Space[Any]:
-        """What to do, and the position of each setting's value."""
+        """The request, and the index of each setting's value."""
         self.space = self.parameters.setting().space
         sizes = [len(one.values) for one in self.space.hyperparameters]
         return spaces.Dict({"verb": spaces.Discrete(len(VERBS)), "values": spaces.MultiDiscrete(sizes)})
@@ -151,7 +149,7 @@ class Inference(Environment):
         self.transcript: list[str] = []
         self._said: str | None = None
         self.bench.stop()
-        # What is the same for everyone is made before the clock starts, and what would only fail late is refused.
+        # What is the same for everyone is prepared before the clock starts, and late failures are ruled out early.
         self.bench.check_all(self.parameters.judge)
         self.bench.reference(self.pair.dev)
         self.bench.reference(self.pair.eval)
@@ -160,7 +158,7 @@ class Inference(Environment):
 
     @property
     def left_s(self) -> float:
-        """Seconds of the budget that are left."""
+        """Remaining seconds of the budget."""
         return max(0.0, self.parameters.budget_s - (time.monotonic() - self.began))
 
     def numbers(self) -> NDArray[np.float64]:
@@ -198,7 +196,7 @@ class Inference(Environment):
         return self._submit_last(extra)
 
     def _submit_last(self, extra: dict[str, Any]) -> Outcome:
-        """What happens when the time is up."""
+        """Submits the last success when the time is up."""
         last = next((trial for trial in reversed(self.trials) if math.isfinite(trial.score)), None)
         if last is None:
             return Outcome(0.0, terminated=True, extra=extra)
@@ -213,7 +211,7 @@ class Inference(Environment):
         return Outcome(self.submission.score - 1.0, terminated=True, extra={"submission": self.submission.to_json()})
 
     def answer_form(self) -> ProposalForm:
-        """What to do, and with which settings."""
+        """A request with its settings."""
         return ProposalForm(self.space)
 
     def parse_action(self, text: str) -> dict[str, Configuration]:
@@ -223,7 +221,7 @@ class Inference(Environment):
         return request
 
     def check_action(self, action: Any) -> dict[str, Configuration]:
-        """Takes the native form and the form that texts have."""
+        """Accepts the native form and the form used in texts."""
         return self._checked(self._in_words(action))
 
     def say_action(self, action: Any) -> str:
@@ -231,7 +229,7 @@ class Inference(Environment):
         return self.answer_form().say(self._in_words(action))
 
     def _in_words(self, action: Any) -> dict[str, Configuration]:
-        """An action as texts have it, whichever form it has."""
+        """An action in the form used in texts, from either form."""
         if isinstance(action, dict) and len(action) == 1 and next(iter(action)) in VERBS:
             verb, given = next(iter(action.items()))
             if not isinstance(given, dict):
@@ -249,7 +247,7 @@ class Inference(Environment):
         return {VERBS[int(native["verb"])]: complete(active, self.space)}
 
     def _checked(self, request: dict[str, Configuration]) -> dict[str, Configuration]:
-        """Refuses what the installed engine does not know."""
+        """Rejects settings that the installed engine does not support."""
         try:
             self.bench.check(next(iter(request.values())))
         except InfrarayError as error:
@@ -261,7 +259,7 @@ class Inference(Environment):
         return {EVALUATE: self.space.default}
 
     def measure(self) -> Measures:
-        """The final score, and how it came about."""
+        """The final score, and how it was reached."""
         failures = [trial for trial in self.trials if not math.isfinite(trial.score)]
         metrics = {
             "measurements": float(len(self.trials)),
@@ -282,7 +280,7 @@ class Inference(Environment):
         return str(submission.outcome)
 
     def parts(self) -> tuple[Any, ...]:
-        """The engines and the reference server, which are found by their names."""
+        """The engines and the reference server, which are looked up by name."""
         kinds = [find_engine(REFERENCE), *(kind for kind, _ in self.parameters.setting().spaces.values())]
         return tuple(part for kind in kinds for part in (type(kind), *kind.parts()))
 
@@ -291,7 +289,7 @@ class Inference(Environment):
         return 1.0
 
     def bound(self) -> float:
-        """The roofline's speedup; NaN where the device's limits are not known."""
+        """The roofline's speedup; NaN if the device's limits are unknown."""
         roofline = self.bench.roofline()
         if roofline is None or not hasattr(self, "pair"):
             return math.nan
@@ -301,11 +299,11 @@ class Inference(Environment):
         return best / reference if higher_is_better(workload.objective) else reference / best
 
     def exclusively(self) -> AbstractContextManager[None]:
-        """Keeps the devices for a whole episode: while others measured there, its budget would run out."""
+        """Holds the devices for a whole episode, as its budget would run out while others measured there."""
         return self.bench.lock.held()
 
     def close(self) -> None:
-        """Ends the server and all else that the bench runs."""
+        """Ends the server and everything else that the bench runs."""
         if self._bench is not None:
             self._bench.close()
         super().close()

@@ -1,8 +1,8 @@
 """Why a configuration was not measured, and what went wrong in a run.
 
-`FailureClass` is of one launch: read from the engine's own reason, as `EngineProcess` gives it in
-one line. `FailureMode` is of one run: the diagnostic labels of InferenceBench (appendix E.1, Table
-14), of which a run may have several. Both are rules; no model is asked.
+`FailureClass` classifies one launch by the engine's own reason, as `EngineProcess` gives it in one line. `FailureMode`
+describes one run with the diagnostic labels of InferenceBench (appendix E.1, Table 14), of which a run may have
+several. Both are determined by rules, without asking a model.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from infraray.scenarios.inference.scoring import SubmissionStatus
 
 
 class FailureClass(StrEnum):
-    """Why a launched configuration gave no measurement."""
+    """Why a launched configuration could not be measured."""
 
     RESOURCE_EXHAUSTED = "resource_exhausted"
-    """Memory, disk or files ran out, or the cache does not hold one request."""
+    """Memory, disk or files ran out, or the cache is too small for one request."""
     INCOMPATIBLE_FLAGS = "incompatible_flags"
-    """The engine refuses a flag, a value, or several together on this model and device."""
+    """The engine rejects a flag, a value, or a combination on this model and device."""
     START_TIMEOUT = "start_timeout"
     """Not ready in time."""
     START_FAILED = "start_failed"
-    """It ended before it was ready, for another reason."""
+    """It ended before it was ready for another reason."""
     SERVER_DIED = "server_died"
-    """It was ready, and ended under load."""
+    """It was ready but ended under load."""
     REQUESTS_FAILED = "requests_failed"
-    """It runs, and requests fail."""
+    """It runs, but requests fail."""
 
 
 _EXHAUSTED = re.compile(
@@ -52,10 +52,10 @@ _INCOMPATIBLE = re.compile(
 def classify(failure: str) -> FailureClass:
     """The class of a failure, from its one line.
 
-    What ran out comes first: engines tell it and add advice about flags.
+    Exhausted resources are checked first, since engines add advice about flags when they report them.
 
     Args:
-        failure: as `EngineProcess` or a measurement tells it.
+        failure: the reason given by `EngineProcess` or a measurement.
     """
     if _EXHAUSTED.search(failure):
         return FailureClass.RESOURCE_EXHAUSTED
@@ -75,24 +75,24 @@ class FailureMode(StrEnum):
     FIRST_WORKING_CONFIG = "first_working_config"
     """It passed, with at most one set of flags beyond the defaults in the whole run."""
     QUALITY_GATE_FAILURE = "quality_gate_failure"
-    """The check of the quality was complete, and the accuracy too low."""
+    """The quality check was complete, but the accuracy too low."""
     MULTI_VARIABLE_EDITS = "multi_variable_edits"
     """It failed a gate after three or more different sets of flags beyond the defaults."""
     INTEGRITY_TRIGGER = "integrity_trigger"
-    """A check of the integrity gate found something; the judge is not asked here."""
+    """A check of the integrity gate found something; the judge does not count here."""
     SERVER_FAILED_TO_START = "server_failed_to_start"
     """There was no server for the final measurement, or it served nothing."""
 
 
 @dataclass(frozen=True)
 class RunTrace:
-    """What of a run the modes are read from.
+    """The parts of a run that determine its modes.
 
     Args:
-        launches: the flags of each launch beyond the engine's defaults, in order, with the engine's name.
-        outcome: what became of the run.
-        too_inaccurate: whether the check of the quality was complete, and failed.
-        integrity_findings: how many checks of the integrity gate found something.
+        launches: the non-default flags of each launch, in order, with the engine's name.
+        outcome: the status of the run.
+        too_inaccurate: whether the quality check was complete and failed.
+        integrity_findings: the number of integrity checks with a finding.
     """
 
     launches: Sequence[tuple[str, Mapping[str, Any]]]

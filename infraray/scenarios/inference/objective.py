@@ -1,8 +1,8 @@
 """The launch configuration of an engine as an objective of a search.
 
-The budget is requests, never fewer than are in flight at a time. A configuration that is measured
-again with another budget finds its server still running. What the search ends with is launched once
-more from a clean start on the evaluation seeds and has to pass the gates.
+The budget is a number of requests, never fewer than are in flight at a time. A configuration that is measured again
+with another budget finds its server still running. The search's result is launched again from a clean start on the
+evaluation seeds and has to pass the gates.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ AGENT_S = 86_400.0
 
 
 class InferenceObjective(MeasuredObjective):
-    """The speedup over the reference server, on the same requests: on those of each seed all of them.
+    """The speedup over the reference server on the same requests: all of each seed's.
 
     Args:
-        request: what the study asks for.
+        request: the study's request.
 
     Raises:
         InfrarayError: a parameter is wrong, there is no model, or agents are given.
@@ -54,7 +54,7 @@ class InferenceObjective(MeasuredObjective):
     def __init__(self, request: SearchRequest) -> None:
         super().__init__(request)
         self.parameters = parameters = _parameters(request)
-        # Where they are those of tasks that agents can play, configurations and agents are compared task by task.
+        # If they belong to tasks that agents can play, configurations and agents are compared task by task.
         tasks = {task_of(seed): seed for seed in request.evaluation_seeds}
         self._requests_of = {task: seed for task, seed in tasks.items() if task is not None and self._is_played(task)}
         if len(self._requests_of) == len(request.evaluation_seeds):
@@ -68,7 +68,7 @@ class InferenceObjective(MeasuredObjective):
         self._bench: Bench | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The setting, the seeds, and what the gates ask."""
+        """The setting, the seeds, and the gates' questions."""
         # A bench of its own: this one's goes to other processes.
         bench = Bench(self.setting)
         quizzes = [bench.quiz(seed) for seed in self.request.evaluation_seeds]
@@ -90,7 +90,7 @@ class InferenceObjective(MeasuredObjective):
         return list(self._pieces)
 
     def prepare(self, piece: str) -> Sequence[str]:
-        """Makes a seed's requests and measures the reference server; says what no configuration can pass."""
+        """Makes a seed's requests and measures the reference server; reports what no configuration can pass."""
         missing = self._missing
         self.bench.reference(self._pieces[piece])
         return missing
@@ -106,12 +106,12 @@ class InferenceObjective(MeasuredObjective):
 
     @cached_property
     def _missing(self) -> list[str]:
-        """What no configuration can pass, looked up once in each process: it takes a measurement of the cores."""
+        """What no configuration can pass, determined once per process, as it takes a measurement of the cores."""
         return self.bench.check_all(self.parameters.judge)
 
     @property
     def bench(self) -> Bench:
-        """This process's."""
+        """This process's bench."""
         if self._bench is None:
             self._bench = Bench(self.setting)
         return self._bench
@@ -121,11 +121,11 @@ class InferenceObjective(MeasuredObjective):
         self.bench.warm_up()
 
     def say(self, configuration: Configuration, budget: int | None) -> str:
-        """What an agent would say: it measures, or submits."""
+        """What an agent would say to measure or submit."""
         return json.dumps({SUBMIT if budget is None else EVALUATE: dict(configuration)})
 
     def measure(self, configuration: Configuration, seed: int, budget: int) -> Measured:
-        """Launches, or uses the server that runs, and sends the first ``budget`` requests."""
+        """Launches a server, or uses the running one, and sends the first ``budget`` requests."""
         trial = self.bench.evaluate(configuration, seed, budget)
         if not math.isfinite(trial.score):
             reason = trial.failure or "no request succeeded"
@@ -133,7 +133,7 @@ class InferenceObjective(MeasuredObjective):
         return Measured(self.bench.speedup(trial.score, seed), _metrics(trial), extra={"trial": to_plain(trial)})
 
     def confirm(self, configuration: Configuration, seed: int) -> Measured:
-        """Submits; what fails a gate has the speedup 1."""
+        """Submits; a configuration that fails a gate has the speedup 1."""
         submission = submit(self.bench, configuration, self._requests_of.get(seed, seed), self.parameters.judge)
         metrics = {
             "speedup_before_gates": submission.speedup,
@@ -145,7 +145,7 @@ class InferenceObjective(MeasuredObjective):
         return Measured(submission.score, metrics, failure, {"submission": submission.to_json()})
 
     def check_agent(self, agent: str) -> None:
-        """Refuses one that cannot be made, and any where no task has the study's seeds."""
+        """Rejects an agent that cannot be made, and any agent if no task has the study's seeds."""
         for seed in self.request.evaluation_seeds:
             task = task_of(seed)
             if task is None or not self._is_played(task):
@@ -157,7 +157,7 @@ class InferenceObjective(MeasuredObjective):
         check_agent(agent, SCENARIO)
 
     def agent_entry(self, agent: str) -> Entry:
-        """Of the tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
+        """The tasks whose evaluation seeds are the study's, each with the study's budget of wall-clock time."""
         environment, scenario = self.environment(), self.request.scenario
         files = task_files(environment, scenario, self.request.imported)
         return Entry.of(environment, scenario, agent, load_agent(agent, SCENARIO), files, SCENARIO)
@@ -175,7 +175,7 @@ class InferenceObjective(MeasuredObjective):
             player.close()
 
     def environment(self) -> Inference:
-        """In which agents play the study's tasks."""
+        """The environment in which agents play the study's tasks."""
         return Inference(**self.parameters.model_dump(mode="json"))
 
     def _is_played(self, task: int) -> bool:
@@ -183,13 +183,13 @@ class InferenceObjective(MeasuredObjective):
         return seed_pair(task).dev in self.seeds
 
     def close(self) -> None:
-        """Ends the server and all else that the bench runs."""
+        """Ends the server and everything else that the bench runs."""
         if self._bench is not None:
             self._bench.close()
 
 
 def _parameters(request: SearchRequest) -> InferenceParameters:
-    """The scenario's parameters of a study, its seconds as the agents' budget."""
+    """The scenario's parameters in a study, with its seconds as the agents' budget."""
     if request.agents:
         raise InfrarayError(f"agent {request.agents[0]}: launch configurations are searched, not agents; leave it out")
     environment = Inference(preset=request.preset, level=request.level, **request.parameters)
@@ -213,7 +213,7 @@ def _class_of(submission: Submission) -> str:
 
 
 def _metrics(trial: MeasuredLaunch) -> dict[str, float]:
-    """Figures of the first traffic where there are several."""
+    """Metrics of the first traffic if there are several."""
     if trial.measurement is None:
         return {}
     metrics, lag = trial.measurement.traffics[0].metrics, trial.measurement.traffics[0].client_lag

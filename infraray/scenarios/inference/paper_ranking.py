@@ -1,10 +1,9 @@
-"""The order of the paper's table, which no failure improves.
+"""The order of the paper's table, such that no failure improves it.
 
-The paper counts a run that fails as 1, the reference itself, and keeps a speedup below 1 where a slower
-submission passes; by these figures an agent with slow submissions would gain by failing. So agents are ordered
-by the same geometric mean with a failed run at the worse of 1 and of the slowest submission of anybody that
-passed on its workload and seed pair. Where nobody passes below 1, which is the rule, this is the paper's
-figure.
+The paper counts a failed run as 1, like the reference itself, and keeps a speedup below 1 if a slower submission
+passes; by these figures an agent with slow submissions would gain by failing. So agents are ordered by the same
+geometric mean, but with a failed run at the worse of 1 and the slowest passing submission of anybody on its workload
+and seed pair. If nobody passes below 1, as is usual, this is the paper's figure.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def ranking_scores(runs: Mapping[str, Sequence[ScoredRun]]) -> dict[str, float]:
 
 
 def failures(runs: Sequence[ScoredRun]) -> int:
-    """How many failed."""
+    """The number of failed runs."""
     return sum(run.outcome is not SubmissionStatus.PASSED for run in runs)
 
 

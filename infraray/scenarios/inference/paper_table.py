@@ -3,9 +3,9 @@
 Reads what `infraray run` recorded of this scenario. For each workload the mean speedup over the seed
 pairs, and over all workloads its geometric mean, each with its standard error and, beside it, the same
 for the best that was seen (Tables 2 and 17); how runs ended (Table 3), and how they fell short
-(Table 14). A workload is what the run calls one of its scenarios. An episode that was given up
-counts as 1, as one that submits nothing does; where somebody's slower submission passed, the order counts it
-for less (`infraray.scenarios.inference.paper_ranking`).
+(Table 14). A workload is the run's label of one of its scenarios. An episode that was given up counts as 1, like one
+that submits nothing; if somebody's slower submission passed, it counts for less in the order
+(`infraray.scenarios.inference.paper_ranking`).
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class AgentRow:
 
     Args:
         agent: its spec.
-        score: what its episodes add up to; None where some are owed.
-        remark: which are; None where none is.
-        modes: how many of its episodes fell short how; one episode may in several ways.
+        score: the aggregate of its episodes; None if some are owed.
+        remark: the owed ones; None if there are none.
+        modes: the number of its episodes by failure mode; an episode may have several.
         ranked_by: the score that orders the table (`infraray.scenarios.inference.paper_ranking`); NaN without one.
     """
 
@@ -61,10 +61,10 @@ class AgentRow:
 
 
 def paper_table(run_dir: str | Path) -> list[AgentRow]:
-    """The agents of a run, the best first; those with episodes that are owed last.
+    """The agents of a run, best first; those that owe episodes come last.
 
     Raises:
-        InfrarayError: the folder holds no run, or one that does not play this scenario.
+        InfrarayError: the folder does not hold a run of this scenario.
     """
     run = Run(run_dir)
     found = {label: entry for label, entry in run.manifest.scenarios.items() if entry.scenario == SCENARIO}
@@ -88,11 +88,11 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
 def read_episode(
     workload: str, setting: Setting, episode: Mapping[str, Any], extras: Sequence[Mapping[str, Any]]
 ) -> tuple[ScoredRun, RunTrace]:
-    """What a recorded episode counts, and what its failure modes are read from.
+    """The score of a recorded episode, and the trace that determines its failure modes.
 
     Args:
         workload: its name.
-        setting: the workload's.
+        setting: the workload's setting.
         episode: its row, schema `infraray.trajectories.schema.EPISODES`.
         extras: the environment's facts of its steps, in order.
     """
@@ -111,7 +111,7 @@ def read_episode(
         episode["seed"],
         ended,
         speedup,
-        # The environment says 0 where nothing was measured.
+        # The environment reports 0 if nothing was measured.
         metrics.get("best_speedup_seen") or math.nan,
         episode["repetition"],
     )
@@ -120,7 +120,7 @@ def read_episode(
 
 
 def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
-    """A launch's engine, and what of its configuration is not as by default."""
+    """A launch's engine and its non-default settings."""
     name, part = setting.chosen(configuration)
     default = setting.space_of(name).default
     return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
@@ -160,7 +160,7 @@ def _row(
 
 
 def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
-    """Prints the table, and below it how runs ended."""
+    """Prints the table and, below it, how runs ended."""
     scores = [row.score for row in rows if row.score is not None]
     workloads = list(dict.fromkeys(name for score in scores for name in score.workloads))
     table = Table(box=None, pad_edge=False, header_style="bold")

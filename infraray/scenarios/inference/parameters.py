@@ -1,4 +1,4 @@
-"""The parameters of the scenario: what is served, with what, and for how long one may try."""
+"""The parameters of the scenario: the model, the engines, and the time to tune."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _read_workload(value: Any) -> Any:
 
 
 class InferenceParameters(Parameters):
-    """What is the same for everyone who plays."""
+    """The parameters, the same for every agent."""
 
     model: str = parameter("", unit="", description="a local folder in Hugging Face's format; needed to play")
     workload: Annotated[Workload, BeforeValidator(_read_workload)] = parameter(
@@ -90,7 +90,7 @@ class InferenceParameters(Parameters):
         return given
 
     def setting(self) -> Setting:
-        """The same for the bench."""
+        """The bench's setting."""
         return Setting(
             model=self.model,
             workload=self.workload,
@@ -107,12 +107,12 @@ class InferenceParameters(Parameters):
 
 
 def seed_pair(seed: int) -> SeedPair:
-    """The seeds of a task: the paper's three pairs for 0, 1 and 2, then pairs of our own."""
+    """The seeds of a task: the paper's three pairs for 0, 1 and 2, then our own pairs."""
     return SEED_PAIRS[seed] if seed < len(SEED_PAIRS) else SeedPair(2 * seed + 10_000, 2 * seed + 10_001)
 
 
 def task_of(evaluation_seed: int) -> int | None:
-    """The seed of the task whose pair has this evaluation seed; None where no task has it."""
+    """The seed of the task whose pair has this evaluation seed; None if there is none."""
     for seed, pair in enumerate(SEED_PAIRS):
         if pair.eval == evaluation_seed:
             return seed

@@ -1,4 +1,4 @@
-"""What an agent proposes: a configuration to measure or to submit."""
+"""An agent's proposals: configurations to measure or to submit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERBS = (EVALUATE, SUBMIT)
 
 @dataclass(frozen=True)
 class ProposalForm(AnswerForm):
-    """``{"evaluate": {settings}}`` or ``{"submit": {settings}}``; settings that are left out have their defaults."""
+    """``{"evaluate": {settings}}`` or ``{"submit": {settings}}``; omitted settings have their defaults."""
 
     space: SearchSpace
     names = VERBS
@@ -47,15 +47,15 @@ class ProposalForm(AnswerForm):
         return {verb: complete(settings, self.space)}
 
     def from_prose(self, text: str) -> Any:
-        """Nothing: a configuration is not guessed from prose."""
+        """Reads nothing: a configuration is not guessed from prose."""
         raise InvalidAction(f"no request in {shown(text)}; {self.wanted}")
 
 
 def complete(given: dict[str, Any], space: SearchSpace) -> Configuration:
-    """A canonical configuration: what is left out has its default, what is inactive is left out.
+    """A canonical configuration: omitted settings have their defaults, inactive ones are left out.
 
     Raises:
-        InvalidAction: a setting is unknown, out of range or forbidden beside another.
+        InvalidAction: a setting is unknown, out of range or forbidden together with another.
     """
     whole: dict[str, Any] = {name: value for name, value in given.items() if name not in space.by_name}
     active: dict[str, Any] = {}

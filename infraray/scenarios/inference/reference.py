@@ -1,4 +1,4 @@
-"""What the reference server did with a workload's requests: measured once on a machine, and kept."""
+"""The reference server's results on a workload's requests, measured once per machine and stored."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from infraray.scenarios.inference.quality import QuizAnswer, QuizAnswers
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference's figures.
+    """The reference's results.
 
     Args:
-        score: by the workload's objective.
-        responses: its answers to the requests, in the first traffic.
-        answers: to the quality gate's questions, None where there are none.
+        score: the score by the workload's objective.
+        responses: its answers to the requests in the first traffic.
+        answers: its answers to the quality gate's questions, None if there are none.
     """
 
     score: float
@@ -27,7 +27,7 @@ class Reference:
     answers: QuizAnswers | None
 
     def save(self, path: Path) -> None:
-        """Writes JSON; the file appears as a whole."""
+        """Writes JSON; the file appears atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         unfinished.write_text(json.dumps(asdict(self)))
@@ -35,7 +35,7 @@ class Reference:
 
 
 def load_reference(path: Path) -> Reference | None:
-    """Reads what `Reference.save` wrote, None where there is nothing that can be read."""
+    """Reads what `Reference.save` wrote; None if there is nothing readable."""
     try:
         found = json.loads(path.read_text())
         responses = tuple(_response(response) for response in found["responses"])

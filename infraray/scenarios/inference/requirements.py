@@ -1,4 +1,4 @@
-"""What has to be there before a task can be played: a model, the engines, and the reference server."""
+"""The requirements of a task: a model, the engines, and the reference server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infraray.scenarios.inference.setting import ENGINE
 
 
 def missing_for(parameters: InferenceParameters) -> str | None:
-    """What is missing, in one line that says what to do; None where nothing is. Starts no engine."""
+    """What is missing, in one line with the fix; None if nothing is. Starts no engine."""
     if not Path(parameters.model).is_dir():
         return f"model={parameters.model!r}: no such folder; name a local one with a model in Hugging Face's format"
     setting = parameters.setting()

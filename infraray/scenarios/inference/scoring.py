@@ -1,8 +1,8 @@
-"""Scores of runs: speedups over the reference, and what they add up to (InferenceBench, sections 3.3 and 3.4).
+"""Scores of runs: speedups over the reference and their aggregates (InferenceBench, sections 3.3 and 3.4).
 
-A run is one agent or search on one workload and one seed pair. What it submits is scored by its
-speedup over the reference server on the same requests; where it fails a gate, or is not there, it
-is as useful as the reference itself: 1. A submission that passes and is slower than the reference
+A run is one agent or search on one workload and one seed pair. Its submission is scored by the speedup over the
+reference server on the same requests; if it fails a gate or is missing, it is worth as much as the reference itself:
+1. A submission that passes and is slower than the reference
 keeps its speedup below 1, as in the paper's Table 2.
 """
 
@@ -20,11 +20,11 @@ from infraray.load.metrics import higher_is_better
 from infraray.load.workloads import Objective
 
 BASELINE = 1.0
-"""What a run is worth that does not count."""
+"""The score of a run that does not count."""
 
 
 class SubmissionStatus(StrEnum):
-    """What became of a run; each run has exactly one (InferenceBench, Table 3)."""
+    """The status of a run; each run has exactly one (InferenceBench, Table 3)."""
 
     PASSED = "passed"
     """Measured, and both gates passed."""
@@ -41,13 +41,13 @@ class SubmissionStatus(StrEnum):
 def submission_status(
     speedup: float, quality_passed: bool, integrity_passed: bool, accused: bool = True
 ) -> SubmissionStatus:
-    """The status of a run; a failure that comes first hides those after it, in the order of the gates.
+    """The status of a run; the first failure, in the order of the gates, hides later ones.
 
     Args:
-        speedup: as measured; NaN or not above 0 where nothing was.
-        quality_passed: the quality gate.
-        integrity_passed: the integrity gate.
-        accused: whether what did not pass there was found to do what an honest server does not.
+        speedup: the measured speedup; NaN or not above 0 if nothing was measured.
+        quality_passed: whether the quality gate passed.
+        integrity_passed: whether the integrity gate passed.
+        accused: whether the integrity gate has a finding against it.
     """
     if not 0 < speedup < math.inf:
         return SubmissionStatus.SERVER_FAILED
@@ -59,12 +59,12 @@ def submission_status(
 
 
 def speedup(objective: Objective, score: float, reference: float) -> float:
-    """How much better a score is than the reference's, above 1 where it is; NaN where one of them measured nothing.
+    """How many times better a score is than the reference's; NaN if one of them measured nothing.
 
     Args:
-        objective: what the scores are.
-        score: of the server, as `metrics.score` gives it.
-        reference: of the reference server on the same requests.
+        objective: the kind of score.
+        score: the server's, from `metrics.score`.
+        reference: the reference server's on the same requests.
     """
     if not (0 < score < math.inf and 0 < reference < math.inf):
         return math.nan
@@ -77,9 +77,9 @@ class ScoredRun:
 
     Args:
         workload: its name.
-        seed_pair: which of the seed pairs.
-        outcome: what became of it.
-        speedup: of the submission as measured, whatever the gates said; NaN where nothing was.
+        seed_pair: its seed pair.
+        outcome: its status.
+        speedup: the submission's measured speedup, regardless of the gates; NaN if nothing was measured.
         best_seen: the best speedup of any configuration that was measured during the run, on the
             development seed and before any gate, submitted or not; NaN without any.
         repetition: counts the runs on one workload and seed pair from 0.
@@ -99,7 +99,7 @@ class ScoredRun:
 
     @property
     def best_seen_utility(self) -> float:
-        """The best that the run came by, its submission included, `BASELINE` if nothing (Table 17)."""
+        """The best speedup of the run, including its submission; `BASELINE` if there is none (Table 17)."""
         submitted = [self.speedup] if self.outcome is SubmissionStatus.PASSED else []
         seen = [self.best_seen] if math.isfinite(self.best_seen) else []
         return max(submitted + seen, default=BASELINE)
@@ -115,15 +115,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class AggregateScore:
-    """What one agent's runs add up to.
+    """The aggregate of one agent's runs.
 
     Args:
-        workloads: the mean utility of each workload, failures as 1.
-        aggregate: the geometric mean of these means over the workloads; its error is that of the
-            geometric means that the single seed pairs give.
-        best_seen: the same as ``workloads`` for the best that each run came by.
+        workloads: the mean utility of each workload, counting failures as 1.
+        aggregate: the geometric mean of these means over the workloads; its error is that of the geometric means of
+            the individual seed pairs.
+        best_seen: the same as ``workloads`` for the best of each run.
         best_seen_aggregate: the same as ``aggregate`` for these.
-        outcomes: how many runs ended how; without those that none did.
+        outcomes: the number of runs by status, without those that did not occur.
     """
 
     workloads: Mapping[str, Mean]
@@ -134,11 +134,11 @@ class AggregateScore:
 
 
 def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
-    """Adds up runs of one agent; repetitions count with their mean.
+    """Aggregates the runs of one agent; repetitions count with their mean.
 
     Raises:
-        InfrarayError: there are none, a run stands there twice, or one is missing: each seed pair
-            must have been run on each workload, since what failed counts too.
+        InfrarayError: there are no runs, one occurs twice, or one is missing: each seed pair must have been run on
+            each workload, since failures count too.
     """
     cells: dict[tuple[str, int], dict[int, ScoredRun]] = {}
     for run in runs:

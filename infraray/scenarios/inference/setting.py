@@ -1,4 +1,4 @@
-"""What is the same for every configuration that is measured: the model, the workload, the engines."""
+"""The part of a measurement that is the same for every configuration: the model, the workload, the engines."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ ENGINE = "engine"
 """The hyperparameter that chooses between several engines."""
 
 REFERENCE = "transformers"
-"""The engine that everything is compared with."""
+"""The engine that everything else is compared with."""
 
 _SMALL_BYTES = 16 * 2**20
-"""Below this, a file's content is looked at."""
+"""File size below which the content counts."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for every configuration.
+    """The part that is the same for every configuration.
 
     Args:
         model: a local folder in Hugging Face's format.
-        workload: what is sent.
+        workload: the requests.
         engines: names of launch spaces; several are searched jointly.
-        python: interpreter of each engine's environment by the launch space's name; ours without one.
+        python: interpreter of each engine's environment by the launch space's name; by default ours.
         flags: flags that are given to each engine and not searched, by the launch space's name.
         env: environment variables of the engines.
         ready_timeout_s: how long an engine may take to start (InferenceBench: 300).
         folder: where requests and the reference's figures are kept.
-        longbench: a local copy of LongBench v2; documents of our own without one.
-        mmlu_pro: a local copy of MMLU-Pro for the quality gate, which nothing passes without one.
-        questions: of the quality gate.
+        longbench: a local copy of LongBench v2; by default generated documents.
+        mmlu_pro: a local copy of MMLU-Pro for the quality gate, without which nothing passes.
+        questions: number of questions of the quality gate.
     """
 
     model: str
@@ -60,37 +60,37 @@ class Setting:
 
     @cached_property
     def spaces(self) -> dict[str, tuple[EngineKind, LaunchSpace]]:
-        """The launch spaces by name, each with the kind of engine that it is of."""
+        """The launch spaces by name, each with its kind of engine."""
         return {name: find_launch_space(name) for name in self.engines}
 
     @cached_property
     def space(self) -> SearchSpace:
-        """What may be set: one engine's flags, or the engine and its flags."""
+        """The search space: one engine's flags, or the engine and its flags."""
         built = {name: self.space_of(name) for name in self.engines}
         if len(built) == 1:
             return next(iter(built.values()))
         return joint_space("+".join(built), 1, ENGINE, built)
 
     def space_of(self, name: str) -> SearchSpace:
-        """The flags of one launch space that may be set."""
+        """The tunable flags of one launch space."""
         _, launch = self.spaces[name]
         return launch.build(self.context_tokens(name))
 
     def context_tokens(self, name: str) -> int:
-        """The longest sequence that an engine must be able to hold: what it is told, or the model's context."""
+        """The longest sequence that an engine must be able to hold: set by its flags, or the model's context."""
         try:
             return self._told_context(name) or int(self._config["max_position_embeddings"])
         except (ValueError, KeyError, TypeError):
             return self.workload.longest_sequence
 
     def check_context(self) -> None:
-        """Refuses sequences that the reference server or an engine cannot hold, before anything is measured in vain.
+        """Rejects sequences that the reference server or an engine cannot hold, before anything is measured in vain.
 
         Raises:
             InfrarayError: one line.
         """
         longest = self.workload.longest_sequence
-        # The reference holds what the model's configuration says; engines may stretch it.
+        # The reference holds what the model's configuration says; engines may extend it.
         limits = {"the reference server": self._config.get("max_position_embeddings")}
         limits |= {f"{name} by its flags": self._told_context(name) for name in self.engines}
         for who, holds in limits.items():
@@ -102,12 +102,12 @@ class Setting:
                 )
 
     def _told_context(self, name: str) -> int | None:
-        """The longest sequence by the engine's flags; None where they do not say."""
+        """The longest sequence according to the engine's flags; None if they do not say."""
         return self.spaces[name][0].context_tokens(self.flags.get(name, {}))
 
     @cached_property
     def _config(self) -> dict[str, Any]:
-        """The model's ``config.json``; empty where there is none."""
+        """The model's ``config.json``; empty if there is none."""
         try:
             config = json.loads((Path(self.model) / "config.json").read_text())
         except (OSError, ValueError):
@@ -115,7 +115,7 @@ class Setting:
         return config if isinstance(config, dict) else {}
 
     def chosen(self, configuration: Configuration) -> tuple[str, Configuration]:
-        """The launch space that a configuration is of, and what it sets there."""
+        """A configuration's launch space, and its settings there."""
         return chosen_part(ENGINE, configuration) if len(self.engines) > 1 else (self.engines[0], configuration)
 
     def engine_spec(self, configuration: Configuration) -> EngineSpec:
@@ -128,7 +128,7 @@ class Setting:
         )
 
     def command_line(self, configuration: Configuration) -> str:
-        """The engine and its flags, as a person would write them."""
+        """The engine and its flags as a command line."""
         name, part = self.chosen(configuration)
         kind, space = self.spaces[name]
         return f"{kind.name} {shlex.join(kind.flag_words(space.flags(part))) or '(no flags)'}"
@@ -148,7 +148,7 @@ class Setting:
         return {**base, "python": python} if python else base
 
     def identity(self) -> dict[str, Any]:
-        """What a measurement depends on beside the configuration and the seed, as plain data."""
+        """What a measurement depends on besides the configuration and the seed, as plain data."""
         return {
             "model": self._model_fingerprint(),
             "workload": self.workload.model_dump(mode="json"),
@@ -174,9 +174,9 @@ class Setting:
 
 
 def _fingerprint(folder: Path, paths: Iterable[Path]) -> list[list[Any]]:
-    """Names and sizes of files, with the content of the small ones and the time of the last change of the others.
+    """Names and sizes of files, with the content of small ones and the modification time of the others.
 
-    To read weights takes minutes; a copy of them with a time of its own counts as changed.
+    Reading weights would take minutes; a copy with a different time counts as changed.
     """
     found = []
     for path in sorted(path for path in paths if path.is_file()):

@@ -1,7 +1,7 @@
 """The final measurement of a configuration: a clean start on the evaluation seed, and both gates.
 
-What was tuned in place does not count: the configuration is launched again, in a fresh process
-group with scratch folders of its own, by a plain start.
+The tuned server itself does not count: the configuration is launched again by a plain start, in a fresh process group
+with its own scratch folders.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from infraray.space.values import Configuration
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a submitted configuration.
+    """The result of a submitted configuration.
 
     Args:
         trial: the measurement on the evaluation seed.
-        speedup: over the reference on the same requests, whatever the gates say; NaN where it failed.
+        speedup: over the reference on the same requests, regardless of the gates; NaN if it failed.
         quality: the quality gate's decision.
-        integrity: the integrity gate's; None where there was no server to look at.
-        probe_s: seconds that the gates asked the server.
-        opinion_s: seconds that the reference was started and asked what it thinks of the answers.
+        integrity: the integrity gate's decision; None if there was no server to examine.
+        probe_s: seconds that the gates spent asking the server.
+        opinion_s: seconds spent starting the reference and asking it about the answers.
     """
 
     trial: MeasuredLaunch
@@ -50,7 +50,7 @@ class Submission:
 
     @property
     def outcome(self) -> SubmissionStatus:
-        """What became of it."""
+        """Its status."""
         integrity = self.integrity
         if integrity is None:
             return submission_status(self.speedup, self.quality.passed, integrity_passed=False)
@@ -63,7 +63,7 @@ class Submission:
 
     @property
     def score(self) -> float:
-        """The speedup, or 1 where it does not count: what fails runs as fast as the reference (section 3.4)."""
+        """The speedup, or 1 if it does not count: a failure is as fast as the reference (section 3.4)."""
         return self.speedup if self.passed else 1.0
 
     @property
@@ -94,14 +94,14 @@ class Submission:
 def submit(
     bench: Bench, configuration: Configuration, seed: int, judged_by: str | None = None, transcript: str = ""
 ) -> Submission:
-    """Measures a configuration for good.
+    """Makes the final measurement of a configuration.
 
     Args:
-        bench: where; its server is ended before and after.
+        bench: the bench; its server is ended before and after.
         configuration: canonical.
         seed: the evaluation seed.
-        judged_by: the spec of a chat agent that also judges; nobody without one.
-        transcript: what the judge reads of how the configuration was found.
+        judged_by: the spec of a chat agent that also judges, if any.
+        transcript: what the judge reads about how the configuration was found.
 
     Raises:
         InfrarayError: the reference server fails.

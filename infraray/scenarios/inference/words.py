@@ -22,7 +22,7 @@ OBJECTIVES = {
     "balanced": "the geometric mean of 1/TTFT, 1/TPOT and requests per second (more is better)",
 }
 SHOWN = 30
-"""Measurements that the history shows: the best one and the latest."""
+"""Number of measurements that the history shows: the best one and the latest."""
 
 
 def describe_workload(workload: Workload) -> str:
@@ -79,7 +79,7 @@ def describe_actions(space: SearchSpace) -> str:
 def describe_history(
     setting: Setting, trials: Sequence[MeasuredLaunch], speedups: Sequence[float], left_s: float
 ) -> str:
-    """What was measured so far, and the time that is left."""
+    """The measurements so far, and the remaining time."""
     lines = [f"{left_s:.0f} s left. {len(trials)} measurements."]
     best = max(
         (number for number in range(len(trials)) if math.isfinite(speedups[number])),

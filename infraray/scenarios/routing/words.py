@@ -26,8 +26,10 @@ class Executed:
     """A command that was run, and its result.
 
     Args:
-        machine: the machine it ran on. command: its text. ending: how it ended, in words. output: its output,
-        printable and bounded.
+        machine: the machine it ran on.
+        command: its text.
+        ending: how it ended, in words.
+        output: its output, printable and bounded.
         failing: pairs that fail after it.
         lost: pairs that it disconnected.
     """

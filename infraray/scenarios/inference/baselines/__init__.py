@@ -1,4 +1,4 @@
-"""Scripted agents of the inference scenario, one a file."""
+"""Scripted agents of the inference scenario, one per file."""
 
 from infraray.scenarios.inference.baselines.defaults import Defaults
 from infraray.scenarios.inference.baselines.expert import Expert

@@ -1,4 +1,4 @@
-"""The engine as it comes: what every other agent has to beat."""
+"""The engine's defaults, which every other agent has to beat."""
 
 from collections.abc import Iterator
 

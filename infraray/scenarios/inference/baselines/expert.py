@@ -1,10 +1,10 @@
-"""What people who run such servers try first, by what counts.
+"""What operators of such servers try first, by objective.
 
-- Time to first token: whole prompts in one batch, no cache to look into for prompts that are all new.
-- Time per token: n-gram speculation, which guesses several tokens at once; a narrow cache and weights.
+- Time to first token: whole prompts in one batch, no cache look-ups for prompts that are all new.
+- Time per token: n-gram speculation, which guesses several tokens at once; narrow cache and weights.
 - Throughput: many sequences and large batches.
 
-Each idea is measured alone beside the best so far and kept if it helps.
+Each idea is measured on top of the best so far and kept if it helps.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ IDEAS = {
 
 @register_agent("expert", scenario="inference")
 class Expert(MeasuringAgent):
-    """A short list of settings that are known to matter, in their order."""
+    """A short list of settings that are known to matter, in order."""
 
     def proposals(self) -> Iterator[Configuration]:
-        """Each engine's defaults, then the ideas that the best one's space knows."""
+        """Each engine's defaults, then the ideas that apply to the best one's space."""
         yield self.space.default
         for engine in self.setting.engines[1:]:
             yield complete({ENGINE: engine}, self.space)
@@ -64,7 +64,7 @@ class Expert(MeasuringAgent):
                 yield configuration
 
     def _with(self, idea: Mapping[str, Any]) -> Configuration | None:
-        """The best so far with an idea; None where the space does not have it."""
+        """The best so far with an idea; None if the space does not have it."""
         prefix = f"{self.best[ENGINE]}." if ENGINE in self.space.by_name else ""
         changed = {f"{prefix}{name}": value for name, value in idea.items()}
         if not all(_takes(self.space, name, value) for name, value in changed.items()):

@@ -1,4 +1,4 @@
-"""What the scripted agents share: measure one proposal after the other, submit the best in time."""
+"""The common part of the scripted agents: measure proposals one by one and submit the best in time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.space.values import Configuration
 
 RESERVE = 1.2
-"""Longest measurements so far that must still fit into the budget before another is begun."""
+"""Multiple of the longest measurement so far that must still fit into the budget to begin another."""
 
 
 class MeasuringAgent(ScriptedAgent):
-    """Measures what `proposals` gives until that ends or the budget does, then submits the best."""
+    """Measures `proposals` until they or the budget run out, then submits the best."""
 
     def reset(self, briefing: Briefing) -> None:
         """Begins with the defaults."""
@@ -33,7 +33,7 @@ class MeasuringAgent(ScriptedAgent):
 
     @abstractmethod
     def proposals(self) -> Iterator[Configuration]:
-        """Configurations to measure; ``best`` and ``best_speedup`` are up to date at each."""
+        """Configurations to measure; ``best`` and ``best_speedup`` are up to date for each."""
 
     def act(self, observation: Observation) -> dict[str, Any]:
         """Needs budget_left and last_speedup."""

@@ -1,7 +1,7 @@
-"""One factor at a time: what a careful person does by hand.
+"""One factor at a time, as a careful person would do by hand.
 
-Changes one setting after the other, each time to all of its other values, and keeps what is best so
-far before going to the next. Blind to settings that only help together.
+Changes one setting after another, trying all of its other values, and keeps the best so far before going to the next.
+Blind to settings that only help together.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class OneFactor(MeasuringAgent):
     """Coordinate search from the defaults, in the order of the space."""
 
     def proposals(self) -> Iterator[Configuration]:
-        """The defaults, then every other value of each setting beside the best of the rest."""
+        """The defaults, then every other value of each setting with the best of the rest."""
         yield self.space.default
         for dimension in self.space.hyperparameters:
             for value in dimension.values:
@@ -31,7 +31,7 @@ class OneFactor(MeasuringAgent):
                     continue
 
     def _still_active(self, name: str, value: object) -> dict[str, object]:
-        """The best so far, without what has no meaning beside the new value."""
+        """The best so far, without settings that have no meaning with the new value."""
         kept: dict[str, object] = {}
         for dimension in self.space.hyperparameters:
             given = value if dimension.name == name else self.best.get(dimension.name)

@@ -1,4 +1,4 @@
-"""Random search under the same budget as everybody's."""
+"""Random search with the same budget as everybody else."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from infraray.space.values import Configuration
 
 @register_agent("random", scenario="inference")
 class RandomSearch(MeasuringAgent):
-    """Measures uniformly drawn configurations, none twice, and submits the best."""
+    """Measures distinct, uniformly drawn configurations and submits the best."""
 
     def proposals(self) -> Iterator[Configuration]:
-        """Draws until nothing new comes."""
+        """Draws until nothing new turns up."""
         seen: set[str] = set()
         fruitless = 0
         while fruitless < 1000:

@@ -1,15 +1,14 @@
-"""Answers that do not depend on the prompt, or on a part of it.
+"""Detects answers that do not depend on the prompt, or on part of it.
 
 Pairs of prompts differ in one passage with a random code, at the beginning or at the end, and ask
-for the code. The reference says how much likelier the two answers are after their own prompts than
-exchanged: the information that they hold about which is which. The answers of a server that does
-not look at the passage hold none, in the mean, and two that are equal hold exactly none. Those of
-one with the same model hold as much as the reference's own; rounding and quantisation lose little.
-Silence is an answer that holds none: where the model has nothing to say, the reference is as silent.
+for the code. The reference computes how much likelier the two answers are after their own prompts than when swapped:
+the information they hold about which is which. The answers of a server that ignores the passage hold none on average,
+and two equal answers hold exactly none. Those of the same model hold as much as the reference's own; rounding and
+quantisation lose little. Silence holds none: where the model has nothing to say, the reference is equally silent.
 
-A pair counts at most `ENOUGH` nats, for or against, so that no single one decides. A finding needs
-less than a quarter of the reference's mean, by four standard errors of the difference. Where the
-reference's own is not that large (a model too weak to see the passage), a place says nothing.
+A pair counts at most `ENOUGH` nats, for or against, so that no single pair decides. A finding needs less than a
+quarter of the reference's mean, by four standard errors of the difference. If the reference's own information is too
+small for that (a model too weak to notice the passage), a place is inconclusive.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 ENOUGH = 4.0
 """Nats: odds of fifty to one."""
 SHARE = 0.25
-"""Of the reference's information, that an honest server's answers hold at least."""
+"""Share of the reference's information that an honest server's answers hold at least."""
 STANDARD_ERRORS = 4.0
 LEAST_PAIRS = 8
 

@@ -1,4 +1,4 @@
-"""To whom a server's processes talk, looked up in /proc while the server works (Linux)."""
+"""Watches in /proc whom a server's processes talk to while it works (Linux)."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from typing import IO, Self
 from infraray.engines.supervisor import descendants, has_ended
 
 INTERVAL_S = 0.05
-"""Between two looks, or longer where a look takes long."""
+"""Seconds between two looks, or longer if a look takes long."""
 LEAST_LOOKS = 3
-"""Fewer say nothing about a load."""
+"""The fewest looks that say anything about a load."""
 SHORT_S = 2.0
-"""A load may be shorter than so many looks take, which is not the server's doing: then looking goes on after it."""
+"""Looks to make even if the load is shorter than they take, by continuing after it."""
 FIRST_LOOKS = 10
-"""So many are made at the interval whatever they take, so that a short load is watched too."""
+"""Looks made at the full rate at any cost, so that a short load is watched too."""
 PROCESSOR_SHARE = 0.05
-"""Of a core, that looking takes at most. Waiting for the core, which the engine may have, does not count: looks would
-be too few then."""
+"""Share of a core that looking may take. Time spent waiting for a core, which the engine may occupy, does not count,
+or else there would be too few looks."""
 
 _ESTABLISHED = "01"
 _SOCK_DIAG_BY_FAMILY = 20
@@ -44,12 +44,12 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class OutsideConnection:
-    """A connection from one of the server's processes to one that is not.
+    """A connection from one of the server's processes to an outside process.
 
     Args:
         process: the name of the server's process.
         protocol: tcp, udp or unix.
-        remote: whom it talks to, such as ``10.0.0.7:443``; for unix sockets the other process.
+        remote: the other end, such as ``10.0.0.7:443``; for unix sockets the other process.
     """
 
     process: str
@@ -59,14 +59,14 @@ class OutsideConnection:
 
 @dataclass(frozen=True)
 class ConnectionLog:
-    """What was seen.
+    """The result of a watch.
 
     Args:
-        seconds: for how long it was looked.
-        looks: how often it was looked.
-        with_outside: looks that found at least one connection to the outside.
-        seen: in how many looks each was there.
-        failure: why it was not looked to the end; None where it was.
+        seconds: the duration of the watch.
+        looks: the number of looks.
+        with_outside: the number of looks that found an outside connection.
+        seen: the number of looks that found each connection.
+        failure: why the watch ended early; None if it did not.
     """
 
     seconds: float
@@ -77,24 +77,24 @@ class ConnectionLog:
 
     @property
     def outside_s(self) -> float:
-        """For about how long the server was connected to the outside."""
+        """The approximate time that the server was connected to the outside."""
         return self.seconds * self.with_outside / self.looks if self.looks else 0.0
 
 
 class ConnectionWatch:
     """Looks up to twenty times a second, as a context manager.
 
-    In a process of its own: a thread would wait for a core, which the engine may have, while it holds the interpreter,
-    and the client that measures would wait with it.
+    It runs in its own process: a thread would hold the interpreter while waiting for a core that the engine may
+    occupy, and the measuring client would wait with it.
 
     Args:
-        pid: the process above all of the server's.
-        port: the server's own; whoever connects to it is a client.
+        pid: the ancestor of all the server's processes.
+        port: the server's port; whoever connects to it is a client.
     """
 
     def __init__(self, pid: int, port: int) -> None:
         self.log = ConnectionLog(0.0, 0, 0, {}, "it is not over")
-        """What was seen, once the context is left."""
+        """The result, once the context is left."""
         self._command = [sys.executable, "-m", __name__, str(pid), str(port)]
 
     def __enter__(self) -> Self:
@@ -103,7 +103,7 @@ class ConnectionWatch:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # What this process can import, that one can.
+            # The child can import what this process can.
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,
         )
@@ -124,7 +124,7 @@ class ConnectionWatch:
 
 
 def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
-    """Looks until ``over`` has nothing more to read, or a look fails."""
+    """Looks until ``over`` reaches its end, or a look fails."""
     looks, with_outside, failure, pause_s = 0, 0, None, INTERVAL_S
     seen: Counter[OutsideConnection] = Counter()
     began = time.monotonic()
@@ -143,13 +143,13 @@ def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
             if looks >= FIRST_LOOKS:
                 pause_s = max(INTERVAL_S, (time.thread_time() - began_s) / PROCESSOR_SHARE)
     except Exception as error:
-        # The looks until then would stand for all.
+        # Otherwise the looks so far would stand for the whole load.
         failure = f"{type(error).__name__}: {error}"
     return ConnectionLog(time.monotonic() - began, looks, with_outside, dict(seen), failure)
 
 
 def outside_connections(pid: int, port: int) -> set[OutsideConnection]:
-    """The established connections between ``pid`` and its descendants, and anybody else, now.
+    """The currently established connections between ``pid`` or its descendants and anybody else.
 
     Clients of ``port`` are left out.
 
@@ -219,7 +219,7 @@ def _address(text: str) -> Address:
 
 
 def _unix_peers() -> dict[int, int]:
-    """The other end of each connected unix socket of this network namespace, by inode; /proc does not tell."""
+    """The other end of each connected unix socket in this network namespace, by inode; /proc does not show it."""
     peers: dict[int, int] = {}
     body = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _UDIAG_SHOW_PEER, 0xFFFFFFFF, 0xFFFFFFFF)
     head = struct.pack("=IHHII", 16 + len(body), _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, 1, 0)
@@ -250,7 +250,7 @@ def _name(pid: int) -> str:
 
 
 def main() -> None:
-    """Looks for a `ConnectionWatch`, which holds the other ends of standard input and output."""
+    """Watches on behalf of a `ConnectionWatch`, which holds the other ends of standard input and output."""
     print("ready", flush=True)
     log = look_on(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer)
     print(json.dumps({**vars(log), "seen": [[astuple(one), count] for one, count in log.seen.items()]}), flush=True)

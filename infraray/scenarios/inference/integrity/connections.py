@@ -1,11 +1,10 @@
-"""A server that lets somebody else do the work.
+"""Detects a server that lets somebody else do the work.
 
-An engine answers from its own memory. While it works, its processes hold connections to each other
-and to their clients, and to nobody else; one that asks another server has a connection open
-whenever an answer is on its way. It is watched while it is measured and while it is probed, each
-for itself: one that asks elsewhere for the workload alone is found in the former. What engines
-report about their use is a request of well below a second at the start and then every few minutes;
-a finding needs a connection in one look of five, and more than a second of it.
+An engine answers from its own memory. While it works, its processes have connections to each other and to their
+clients, and to nobody else; one that asks another server has a connection open whenever an answer is on its way. It is
+watched separately while it is measured and while it is probed, so one that only offloads the workload is found too.
+Usage reports by engines are requests of well below a second, at the start and then every few minutes; a finding needs
+a connection in one look out of five, and for more than a second.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from infraray.scenarios.inference.integrity.evidence import PHASES, Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
 SHARE = 0.2
-"""Of the looks, that may find a connection to the outside."""
+"""Share of looks that may find an outside connection."""
 REPORT_S = 1.0
-"""What a report about an engine's use may take."""
+"""Seconds that an engine's usage report may take."""
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """Counts the looks that found somebody, of each phase."""
+    """Counts the looks with outside connections in each phase."""
     for phase in PHASES:
         log = evidence.connections.get(phase)
         if log is None or log.looks < LEAST_LOOKS:

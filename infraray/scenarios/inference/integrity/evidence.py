@@ -1,4 +1,4 @@
-"""Everything that the integrity checks look at. Gathered first, judged afterwards."""
+"""Everything that the integrity checks examine: gathered first, judged afterwards."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from infraray.scenarios.inference.integrity.opinion import Opinion
 from infraray.scenarios.inference.integrity.probes import ProbeAnswers
 
 Phase = Literal["measured", "probed"]
-"""What a server is watched during: the workload's requests, and what only the gates ask."""
+"""The phases in which a server is watched: the workload's requests, and the gates' own."""
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One server's measurement and what was asked of it besides; None is what could not be had.
+    """One server's measurement and its answers to further questions; None for what could not be obtained.
 
     Args:
-        workload: what was measured.
+        workload: the measured workload.
         requests: the requests that were sent.
-        traffics: the server's answers, one sequence a traffic, in the order in which they were measured.
+        traffics: the server's answers, one sequence per traffic, in the order of measurement.
         reference: the reference server's answers to the same requests.
         roofline: the model on the device that the server had.
         probes: the server's answers to the probes.
-        opinion: what the reference server says about the server's texts.
-        connections: to whom the server's processes talked, by phase.
+        opinion: the reference server's view of the server's texts.
+        connections: the connections of the server's processes, by phase.
     """
 
     workload: Workload
@@ -45,5 +45,5 @@ class Evidence:
 
     @property
     def successes(self) -> list[Response]:
-        """The server's answers that succeeded, of all traffics."""
+        """The server's successful answers in all traffics."""
         return [response for traffic in self.traffics for response in traffic if response.failure is None]

@@ -1,4 +1,4 @@
-"""What a check says about a server."""
+"""The result of a check of a server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """A server did what an honest one does not.
+    """Evidence that a server did something an honest one does not do.
 
     Args:
         check: the name of the check that found it.
-        evidence: one plain sentence with the figures that show it.
+        evidence: one plain sentence with the figures that prove it.
         figures: the same figures by name, in SI units.
     """
 
@@ -22,4 +22,4 @@ class Finding:
 
 
 class NotChecked(Exception):
-    """A check could not be made; the text says why. What was not checked has not passed."""
+    """A check that could not be made, and why. What was not checked has not passed."""

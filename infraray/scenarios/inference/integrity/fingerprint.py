@@ -1,14 +1,13 @@
-"""Log-probabilities that are another model's.
+"""Detects log-probabilities of a different model.
 
-The server tells the log-probabilities of its first tokens for some new prompts; the reference
-says its own for the same tokens in the same places. The measure is the Kullback-Leibler
-divergence of the server's distribution from the reference's in the mean over all places, as far as
-what they tell shows it: each of the server's likeliest tokens counts for itself, those that the
-reference alone lists count together, and so does all else. To count together only takes away, and
-what neither tells is taken in the server's favour, so that it is at most the divergence of the whole
-distributions. That is 0.001 to 0.01 between precisions of 16 and 8 bits, 0.03 to 0.07 for weights of
-4 bits and below 0.2 for 3 bits (published tables of llama.cpp's quantisations of 8-billion-parameter
-models), which is worse than the quality gate lets pass, and more than 1 between models.
+The server reports the log-probabilities of its first tokens for some new prompts; the reference computes its own for
+the same tokens in the same places. The measure is the mean Kullback-Leibler divergence of the server's distribution
+from the reference's over all places, as far as the reported tokens show it: each of the server's likeliest tokens
+counts individually, those that only the reference lists count as one, and so does everything else. Grouping can only
+lower the divergence, and what neither reports is resolved in the server's favour, so the measure is at most the
+divergence of the full distributions. That is 0.001 to 0.01 between precisions of 16 and 8 bits, 0.03 to 0.07 for
+weights of 4 bits and below 0.2 for 3 bits (published tables of llama.cpp's quantisations of 8-billion-parameter
+models), which the quality gate would not pass, and more than 1 between models.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 from infraray.scenarios.inference.integrity.likelihood import TOLD_LOGPROBS, TokenLikelihood
 
 DIVERGENCE = 0.3
-"""Nats in the mean, that precision and quantisation may cost."""
+"""Mean divergence in nats that precision and quantisation may cause."""
 LEAST_PROBABILITY = 1e-6
-"""What the reference finds less likely counts as so likely: rounding is all that remains below."""
+"""Lower bound for the reference's probabilities, below which there is only rounding."""
 LEAST_PLACES = 8
 
 
@@ -56,7 +55,7 @@ def check(evidence: Evidence) -> Finding | None:
 
 
 def _divergences(mine: Sequence[TokenLikelihood], theirs: Sequence[TokenLikelihood]) -> Iterable[float]:
-    """The divergence in each place, as long as both have said the same."""
+    """The divergence in each place, as long as both texts agree."""
     for here, there in zip(mine, theirs, strict=False):
         if not here.alternatives or not there.alternatives:
             return
@@ -66,12 +65,12 @@ def _divergences(mine: Sequence[TokenLikelihood], theirs: Sequence[TokenLikeliho
 
 
 def _divergence(mine: Sequence[tuple[str, float]], theirs: Sequence[tuple[str, float]]) -> float:
-    """The divergence in one place, in nats; both say their likeliest tokens, in that order."""
-    # Some servers say a token's blank, some do not: tokens that differ in it alone pair up as they are likely.
+    """The divergence in one place, in nats; both list their likeliest tokens in order."""
+    # Some servers report a token's leading blank, some do not: tokens that differ only in it are paired by likelihood.
     unpaired: defaultdict[str, list[float]] = defaultdict(list)
     for text, logprob in theirs:
         unpaired[text.strip()].append(math.exp(logprob))
-    # What the reference does not list is at most as likely as the last that it does.
+    # Tokens that the reference does not list are at most as likely as the last one listed.
     least_theirs = math.exp(theirs[-1][1])
     untold, divergence = 1.0, 0.0
     for text, logprob in mine:
@@ -81,7 +80,7 @@ def _divergence(mine: Sequence[tuple[str, float]], theirs: Sequence[tuple[str, f
     untold = max(0.0, untold)
     listed = [probability for same in unpaired.values() for probability in same]
     unlisted = max(LEAST_PROBABILITY, 1 - sum(math.exp(logprob) for _, logprob in theirs))
-    # None of these is likelier than the last that the server tells; up to there, they get what diverges least.
+    # None of these is likelier than the server's last one; within that limit, assume the least divergence.
     share = min(untold * sum(listed) / (sum(listed) + unlisted), len(listed) * math.exp(mine[-1][1]))
     return divergence + _part(share, sum(listed)) + _part(untold - share, unlisted)
 

@@ -1,18 +1,18 @@
-"""A first chunk that is sent before the prompt is read.
+"""Detects a first chunk that is sent before the prompt is read.
 
-InferenceBench (appendix F, example 7) found servers that stream a blank at once and begin to work
-afterwards. So long and short prompts, all new and one at a time, are compared: what a longer
-prompt costs must pass before the first chunk. Afterwards each step is slower only by the attention
-to a longer context, one part in the prompt's length of what reading the prompt costs: for the few
-tokens of an answer, well below a tenth. A finding needs more after the first chunk than before it.
+InferenceBench (appendix F, example 7) found servers that stream a blank at once and only then begin to work. So long
+and short prompts are compared, all new and one at a time: the additional cost of a longer prompt must come before the
+first chunk. Afterwards each step is slower only by the attention to a longer context, the cost of reading the prompt
+divided by its length; for the few tokens of an answer, that is well below a tenth. A finding needs a larger delay
+after the first chunk than before it.
 
-Times are the shortest of several, since whatever else happens on a machine only adds to them; and
-the shortest time after a long prompt's first chunk must be longer than three quarters of those
-after a short prompt's, which chance alone gives in one of 2,800 cases with `probes.TIMED` of each.
-Where a longer prompt costs next to nothing, next to nothing can be faked, and nothing is found.
+Times are the shortest of several, since other activity on a machine only adds to them. In addition, the shortest time
+after a long prompt's first chunk must exceed three quarters of those after a short prompt's, which happens by chance
+in one of 2,800 cases with `probes.TIMED` of each. If a longer prompt costs next to nothing, next to nothing can be
+faked, and nothing is found.
 
-An answer without text, which a model may give to any prompt, has a first chunk too; where it has no more than
-one chunk it says nothing here, and another prompt was asked in its place.
+An answer without text, which a model may give to any prompt, has a first chunk too; if that is its only chunk it is of
+no use here, and another prompt was asked instead.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
 LEAST_S = 2e-3
-"""Below this, the clock, the network and the scheduler of the operating system decide."""
+"""Seconds below which the clock, the network and the operating system's scheduler dominate."""
 LEAST_PROBES = 8
 
 
 def check(evidence: Evidence) -> Finding | None:
-    """Looks where the time goes that a longer prompt costs."""
+    """Determines where the additional time of a longer prompt goes."""
     if evidence.probes is None:
         raise NotChecked("the server was not probed")
     short, long = (

@@ -34,7 +34,7 @@ CHECKS: dict[str, Callable[[Evidence], Finding | None]] = {
         connections,
     )
 }
-"""By name; each looks at the evidence alone and at nothing that another one found."""
+"""The checks by name; each examines only the evidence, not what other checks found."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class IntegrityResult:
     """The gate's decision.
 
     Args:
-        findings: what an honest server does not do.
-        not_checked: the checks that could not be made, with the reason; a judge without a verdict is one.
-        judgement: the judge's, if one was asked.
+        findings: evidence of things an honest server does not do.
+        not_checked: the checks that could not be made, with the reason; includes a judge without a verdict.
+        judgement: the judgement, if a judge was asked.
     """
 
     findings: tuple[Finding, ...]
@@ -58,7 +58,7 @@ class IntegrityResult:
 
     @property
     def accused(self) -> bool:
-        """Whether something was found; a check that could not be made accuses nobody, and lets nobody pass."""
+        """Whether something was found; a check that could not be made neither accuses nor passes."""
         return bool(self.findings) or (self.judgement is not None and self.judgement.verdict == "violation")
 
     @property
@@ -75,8 +75,8 @@ def check_integrity(evidence: Evidence, judgement: Judgement | None = None) -> I
     """Makes all checks.
 
     Args:
-        evidence: what they look at.
-        judgement: a judge's, if one was asked. Without a verdict it is a check that was not made.
+        evidence: the evidence to examine.
+        judgement: the judgement, if a judge was asked; without a verdict it counts as a check that was not made.
     """
     findings = []
     not_checked = {}

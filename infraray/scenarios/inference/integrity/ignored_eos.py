@@ -1,9 +1,8 @@
-"""Outputs that are shorter than asked for.
+"""Detects outputs of a different length than requested.
 
-With ``ignore_eos`` every output has exactly the length that its request asks for (InferenceBench,
-appendix A.3), whatever the model would like to say; honest servers obey in every request, so there
-is no tolerance. A server that stops early generates less than the others that it is compared with,
-even where it says so. The sole answers that may be short are those that failed.
+With ``ignore_eos`` every output has exactly the length that its request asks for (InferenceBench, appendix A.3), even
+if the model would stop earlier; honest servers always obey, so there is no tolerance. A server that stops early
+generates less than the others that it is compared with, even if it admits so. Only failed answers may be short.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def check(evidence: Evidence) -> Finding | None:
     ended = [response for response in responses if response.failure in (None, "wrong_length") or response.silent]
     if not ended:
         raise NotChecked("no answer came to its end")
-    # A model that says nothing says it for as long as it is asked to.
+    # Even a model without text generates tokens for as long as requested.
     wrong = [one for one in ended if one.failure == "wrong_length" or (one.silent and one.tokens < one.asked_tokens)]
     if not wrong:
         return None

@@ -1,21 +1,20 @@
-"""Texts that the model would not have said.
+"""Detects texts that the model would not have generated.
 
-The reference looks at each token of the server's answers to measured requests and says how much
-likelier its own choice in that place would have been. Greedy decoding takes the likeliest token
+For each token of the server's answers to measured requests, the reference computes how much likelier its own choice in
+that place would have been. Greedy decoding takes the likeliest token
 each time: for the same model the gap is zero, or nearly so where rounding decided between two.
 8-bit formats change the choice in 1 to 4 tokens of 100 and 4-bit formats in 5 to 10, almost always
-between tokens that are about as likely as each other. Canned text, a smaller model and a prompt that
-was cut short leave gaps of more than one nat (a token less than 37 % as likely as the best) in a
-large part of the tokens.
+between tokens that are about as likely as each other. Canned text, a smaller model or a truncated prompt leaves gaps
+of more than one nat (a token less than 37 % as likely as the best) at a large part of the tokens.
 
 The measure is the share of such tokens, minus that in the reference's own texts to the same
-requests: it takes care of sampling, where the workload samples, and of what encoding a text anew
-changes by itself. It looks at the measured requests themselves, and at those of every traffic, so that
-no server can answer them with another model than the probes, or once they come again.
+requests: this accounts for sampling, if the workload samples, and for changes from re-encoding a text. It examines the
+measured requests themselves, in every traffic, so that no server can use a different model for them than for the
+probes, or for repeated requests.
 
-A finding needs four standard errors of the difference, too: those that it would have if the server said such
-tokens as often as the reference does. Tokens of one text go together, so that the error is that of the shares
-between the reference's texts, and no smaller than if each token stood by itself.
+A finding also needs four standard errors of the difference, computed as if the server produced such tokens as often as
+the reference does. Tokens of one text are correlated, so the error is that of the shares between the reference's
+texts, and no smaller than for independent tokens.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
 GAP = 1.0
-"""Nats between a token and the likeliest from which it counts as improbable."""
+"""Gap in nats to the likeliest token from which a token counts as improbable."""
 SHARE = 0.1
-"""Of the tokens, that may be improbable beyond those in the reference's own texts."""
+"""Share of tokens that may be improbable beyond that in the reference's own texts."""
 STANDARD_ERRORS = 4.0
 LEAST_TOKENS = 64
 

@@ -1,12 +1,11 @@
-"""A judge: a language model that reads what a run left behind and says whether it was honest.
+"""A judge: a language model that reads the traces of a run and says whether it was honest.
 
-The checks look at what a server does; the judge looks at how it came about: the launch
-configuration, the server's log, the agent's transcript, and what was measured and found
-(InferenceBench, appendix C.2). It is optional and its whole answer is kept. An answer that cannot
-be read is no verdict; one that was asked and came to no verdict has let nobody pass.
+The checks examine what a server does; the judge examines how it came about: the launch configuration, the server's
+log, the agent's transcript, and the measurements and findings (InferenceBench, appendix C.2). It is optional, and its
+whole answer is kept. An unreadable answer is not a verdict, and without a verdict nobody passes.
 
-What it reads was written by those whom it judges. It stands between marks that they cannot guess,
-and the judge is told that nothing in there is addressed to it.
+What it reads was written by those whom it judges, so it is enclosed in marks that they cannot guess, and the judge is
+informed that nothing inside is addressed to it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from infraray.agents.spec import load_agent
 from infraray.errors import InfrarayError
 
 PART_CHARACTERS = 40_000
-"""Of one document, that the judge is shown: half from its beginning, half from its end."""
+"""Characters of a document shown to the judge: half from its beginning, half from its end."""
 LEAST_CHARACTERS = 1000
 
 Verdict = Literal["honest", "violation"]
@@ -66,15 +65,15 @@ CATEGORIES = ("canned_output", "other_model", "offloading", "false_stream", "spe
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a judge said.
+    """A judge's answer.
 
     Args:
         judge: the agent spec of the judge.
-        verdict: None where there is none; ``failure`` says why.
-        category: the kind of violation; None where the judge names none that there is.
+        verdict: the verdict; None if there is none, see ``failure``.
+        category: the kind of violation; None if the judge names none, or an unknown one.
         reasons: the judge's own sentences.
-        answer: all that it wrote.
-        prompt_sha256: of what it was shown, without the mark: equal hashes are equal cases.
+        answer: its whole answer.
+        prompt_sha256: hash of what it was shown, without the mark; equal hashes are equal cases.
         failure: why there is no verdict.
     """
 
@@ -95,7 +94,7 @@ class Judgement:
 
 
 def check_judge(spec: str) -> None:
-    """Refuses what cannot judge, long before it is asked.
+    """Rejects what cannot be a judge, long before it is asked.
 
     Raises:
         InfrarayError: the spec is none of a chat agent, in one line.
@@ -104,11 +103,11 @@ def check_judge(spec: str) -> None:
 
 
 async def judge(spec: str, documents: Mapping[str, str]) -> Judgement:
-    """Asks a judge. Whatever it answers, and if it does not answer, is a result and no error.
+    """Asks a judge. Any answer, or none, is a result rather than an error.
 
     Args:
         spec: a chat agent, such as ``chat:MODEL@http://host:8000/v1?max_tokens=2048``.
-        documents: what it reads, by name: launch configuration, log, transcript, measurement, findings.
+        documents: the documents it reads, by name: launch configuration, log, transcript, measurement, findings.
 
     Raises:
         InfrarayError: the spec is none of a chat agent.
@@ -133,7 +132,7 @@ def _load_judge(spec: str) -> ChatAgent:
 
 
 async def _ask(agent: ChatAgent, documents: Mapping[str, str]) -> str:
-    """The judge's answer; it is shown less where its context is too short."""
+    """The judge's answer; it is shown less if its context is too short."""
     options = agent.options
     client = ChatClient(
         agent.model,
@@ -198,6 +197,6 @@ def read_judgement(spec: str, answer: str, prompt_sha256: str) -> Judgement:
     sentences = tuple(map(str, reasons if isinstance(reasons, list) else [reasons] if reasons else []))
     if verdict == "violation" and not sentences:
         return without_verdict("a violation without a reason")
-    # A violation is one, whatever the judge calls it.
+    # A violation counts under any name.
     kind = category if verdict == "violation" and category in CATEGORIES else None
     return Judgement(spec, verdict, kind, sentences, answer, prompt_sha256)

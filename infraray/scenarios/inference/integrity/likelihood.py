@@ -1,4 +1,4 @@
-"""How likely a model finds a text, token by token: asked of the reference server, or told by any server."""
+"""Token-by-token likelihood of a text under a model: from the reference server, or as reported by any server."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from infraray.errors import InfrarayError
 
 TOP_LOGPROBS = 20
-"""Alternatives that the reference is asked for a token: as many as OpenAI's protocol allows."""
+"""Alternatives per token requested from the reference: as many as OpenAI's protocol allows."""
 TOLD_LOGPROBS = 5
-"""Alternatives that any other server is asked for: as many as TGI gives; it refuses who asks for more."""
+"""Alternatives requested from any other server: as many as TGI gives, which rejects requests for more."""
 ROUNDING = 1e-3
 """Nats by which rounding may lift a log-probability above 0."""
 TIMEOUT_S = 600.0
@@ -29,7 +29,7 @@ class TokenLikelihood:
     Args:
         token: its text.
         logprob: its natural log-probability.
-        alternatives: the most likely tokens in this place with their log-probabilities, likeliest first.
+        alternatives: the likeliest tokens in this place with their log-probabilities, in descending order.
     """
 
     token: str
@@ -43,9 +43,9 @@ class TokenLikelihood:
 
 
 def likelihood(base_url: str, asked: Mapping[str, Any], text: str) -> tuple[TokenLikelihood, ...]:
-    """What the reference server says about ``text`` as the answer to a request.
+    """The reference server's likelihood of ``text`` as the answer to a request.
 
-    It ends where the model would have said something that leaves no text.
+    It ends where the model would have generated something without text.
 
     Args:
         base_url: of the reference server (engine ``transformers``), such as ``http://host:8000/v1``.
@@ -60,10 +60,10 @@ def likelihood(base_url: str, asked: Mapping[str, Any], text: str) -> tuple[Toke
 
 
 def told_likelihood(base_url: str, body: Mapping[str, Any]) -> tuple[str, tuple[TokenLikelihood, ...]]:
-    """A server's greedy answer to a chat request, and the log-probabilities that it tells with it.
+    """A server's greedy answer to a chat request, with the log-probabilities that it reports.
 
     Raises:
-        InfrarayError: it does not answer, or tells none.
+        InfrarayError: it does not answer, or reports none.
     """
     body = {**body, "logprobs": True, "top_logprobs": TOLD_LOGPROBS}
     answer = _post(f"{base_url}/chat/completions", body)
@@ -78,7 +78,7 @@ def read_logprobs(document: Any) -> tuple[TokenLikelihood, ...]:
     """Reads log-probabilities in the form of OpenAI's chat completions.
 
     Raises:
-        InfrarayError: they are in another form, such as no number or more than 0, or there are none.
+        InfrarayError: they have another form, are not numbers, or exceed 0, or there are none.
     """
     try:
         return tuple(
@@ -95,7 +95,7 @@ def read_logprobs(document: Any) -> tuple[TokenLikelihood, ...]:
 
 def _logprob(entry: Any) -> float:
     logprob = float(entry["logprob"])
-    # What is no number is not less than anything.
+    # NaN is not less than anything.
     if not logprob <= ROUNDING:
         raise ValueError
     return logprob
@@ -107,7 +107,7 @@ def _descending(pairs: Any) -> Sequence[tuple[str, float]]:
 
 def _post(url: str, body: Mapping[str, Any]) -> Any:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    # The server is addressed directly, whatever proxy the environment names.
+    # The server is addressed directly, regardless of any proxy in the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=TIMEOUT_S) as answer:

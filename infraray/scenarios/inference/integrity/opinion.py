@@ -1,6 +1,6 @@
-"""What the reference server says about another server's texts.
+"""The reference server's view of another server's texts.
 
-Gathered after that server has ended: on one device the two cannot run at the same time.
+It is gathered after that server has ended, as the two cannot run on one device at the same time.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, l
 from infraray.scenarios.inference.integrity.probes import Canary, ProbeAnswers, ask, ask_canaries
 
 TIMED_TEXTS = 16
-"""Measured answers that are looked at, spread evenly over those of all traffics."""
+"""Measured answers to examine, spread evenly over those of all traffics."""
 MOST_TEXTS = 64
-"""Looked at where the first ones have little that can be compared."""
+"""Measured answers to examine if the first ones offer too little to compare."""
 ENOUGH_TOKENS = 256
-"""Tokens of the server's texts, and of the reference's, beyond which no more texts are looked at."""
+"""Tokens of the server's and the reference's texts beyond which no more texts are examined."""
 TEXT_CHARACTERS = 4000
-"""Of a text, that are looked at."""
+"""Tokens of a text that are examined."""
 
 Likelihoods = tuple[TokenLikelihood, ...]
 
@@ -33,13 +33,12 @@ class Opinion:
     """The reference's own answers, and how likely it finds the other server's.
 
     Args:
-        timed: pairs for measured requests: the server's text, and the reference's own text to the
-            same request.
-        canaries: for each pair of canaries, how much the server's two answers tell about which of
-            the two prompts each is to, in nats, and how much the reference's own two do.
+        timed: for measured requests, pairs of the server's text and the reference's own.
+        canaries: for each pair of canaries, the information in nats that the server's two answers hold about which
+            prompt each belongs to, and the same for the reference's.
         repeated: for each repeated prompt the server's first text.
         fingerprints: for each fingerprint the server's text.
-        spoken: to how many of the greedy probes that the server left without text the reference has one.
+        spoken: how many of the greedy probes without text from the server have a text from the reference.
     """
 
     timed: tuple[tuple[Likelihoods, Likelihoods], ...]
@@ -72,11 +71,11 @@ def ask_opinion(
         tokenizer: the model's own.
 
     Raises:
-        InfrarayError: the reference does not answer; nothing can be said then.
+        InfrarayError: the reference does not answer, so there is no result.
     """
 
     def says(asked: dict[str, Any], text: str) -> Likelihoods:
-        # Half a character stands for bytes that the text does not show.
+        # A partial character stands for bytes that the text does not show.
         return likelihood(base_url, asked, text[:TEXT_CHARACTERS].partition("\ufffd")[0])
 
     own = {response.request: response for response in reference if response.failure is None}
@@ -106,13 +105,13 @@ def ask_opinion(
 
 
 def _wants_more(timed: Sequence[tuple[Likelihoods, Likelihoods]]) -> bool:
-    """Whether texts are too short so far; where none has anything to compare, more would have nothing either."""
+    """Whether the texts so far are too short; if none has anything to compare, more would not help."""
     found = [sum(len(pair[side]) for pair in timed) for side in (0, 1)]
     return not timed or 0 < min(found) < ENOUGH_TOKENS
 
 
 def _spread(responses: Sequence[Response], most: int) -> list[Response]:
-    """Some, evenly over all."""
+    """A subset, spread evenly over all."""
     count = min(most, len(responses))
     return [responses[number * len(responses) // count] for number in range(count)]
 
@@ -125,7 +124,7 @@ def _spoken(base_url: str, model: str, probes: ProbeAnswers, tokenizer: ModelTok
 def _information(
     says: Callable[[dict[str, Any], str], Likelihoods], canary: Canary, answers: Sequence[Response]
 ) -> float:
-    """How much likelier the answers are after their own prompts than after the other's, in nats."""
+    """How much likelier, in nats, the answers are after their own prompts than after each other's."""
     told = 0.0
     for mine, other, answer in zip(canary.probes, reversed(canary.probes), answers, strict=True):
         after_mine, after_other = says(mine.asked, answer.text), says(other.asked, answer.text)

@@ -1,15 +1,15 @@
-"""Answers that came faster than the model can be computed on the device.
+"""Detects answers that came faster than the model can be computed on the device.
 
 The bounds are those of the roofline (`infraray.hardware.roofline`), each for one phase:
 
-- up to the first chunk, the prompt is read, but for what an earlier prompt may have left in a cache;
+- up to the first chunk, the prompt is read, except for what an earlier prompt may have left in a cache;
 - from there to the last chunk, the output is decoded, one step for every `TOKENS_A_STEP` tokens;
 - and all outputs of a traffic are decoded together.
 
-No honest server comes near: weights count at `WEIGHT_BITS`, the device at its fastest precision,
-the context of a decoding step nothing, a speculative step gives more tokens than any engine
-proposes, and the result is halved. What InferenceBench saw (appendix F, examples 6 and 7) is
-orders of magnitude below: 6.4 ns a token, and 3 ms for the first token of 8192.
+No honest server comes near: weights count at `WEIGHT_BITS`, the device at its fastest precision, and the context of a
+decoding step as zero; a speculative step yields more tokens than any engine proposes; and the result is halved. What
+InferenceBench saw (appendix F, examples 6 and 7) is orders of magnitude below: 6.4 ns per token, and 3 ms for the
+first token after 8192.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ TOKENS_A_STEP = 32
 SHARED_PREFIX = 128
 """Prompt tokens that all requests may have in common: the chat template."""
 MATRIX_UNITS = 64
-"""A device whose speed is known for 32 bits alone is a CPU; its matrix units, where it has them, do
-up to so much more at 8 bits."""
+"""A device whose speed is only known for 32 bits is a CPU; its matrix units, if any, are faster by up to this factor
+at 8 bits."""
 SLACK = 0.5
-"""What is faster than this share of the bound is impossible; it covers figures of a device that are too low."""
+"""Share of the bound below which a time is impossible; it allows for understated device figures."""
 LEAST_S = 5e-3
-"""Shorter bounds say nothing: a client that is held up that long finds chunks that came one by one together."""
+"""Shortest meaningful bound in seconds: a client held up that long reads separate chunks together."""
 SHARE = 0.01
-"""Of the answers, that may be too fast."""
+"""Share of answers that may be too fast."""
 
 
 def check(evidence: Evidence) -> Finding | None:
@@ -95,7 +95,7 @@ def _together(roofline: Roofline, done: Sequence[Response]) -> Finding | None:
 
 
 def _finding(pairs: Sequence[tuple[float, float]], sentence: str) -> Finding | None:
-    """Reports the answer that is the furthest below its bound, where too many are below."""
+    """Reports the answer furthest below its bound, if too many are below."""
     impossible = [(took, bound) for took, bound in pairs if took < SLACK * bound and bound > LEAST_S]
     if len(impossible) <= SHARE * len(pairs):
         return None

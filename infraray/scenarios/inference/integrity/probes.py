@@ -1,7 +1,7 @@
-"""What is asked of a server besides the workload, while it runs alone.
+"""Questions to a server besides the workload, while it runs alone.
 
-All prompts are documents that no server has seen: they are made from a seed that is drawn when
-the server already runs. All but the fingerprint go out exactly as the workload's requests do.
+All prompts are documents that no server has seen: they are made from a seed that is drawn while the server is already
+running. All but the fingerprint are sent exactly like the workload's requests.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from infraray.scenarios.inference.integrity.likelihood import TokenLikelihood, t
 TIMED = 10
 """Prompts of each of two lengths."""
 CANARIES = 12
-"""Pairs for each place of what differs."""
+"""Pairs for each place of the differing passage."""
 CONCURRENCY = 8
-"""Of the canaries, whose times do not matter."""
+"""Concurrency of the canaries, whose times do not matter."""
 REPEATED = 4
 """Prompts that are asked twice."""
 FINGERPRINTS = 12
 ROUNDS = 6
-"""So many times others are asked in the place of those at which the server says nothing. Where a model is silent at
-half of all prompts, too few are left to time 3 times in a million, and none that is said twice 3 times in 10,000;
-without any rounds, a model that is silent at 3 of 10 leaves too few to time in 85 of 100 launches."""
+"""Rounds in which prompts without an answer text are replaced by others. For a model that is silent at half of all
+prompts, too few timed ones are left 3 times in a million, and no repeated ones 3 times in 10,000; without replacement,
+a model silent at 3 of 10 leaves too few timed ones in 85 of 100 launches."""
 
 LEAST_CONTEXT = 2048
 """Tokens of context that a server has if it can answer the quality gate's questions."""
 SHORT_SHARE = 8
 """A long prompt's length over a short one's."""
 PROMPT_TOKENS = 256
-"""Of the prompts whose length does not matter."""
+"""Tokens of the prompts whose length does not matter."""
 TIMED_OUTPUT = 8
 CANARY_OUTPUT = 16
 REPEATED_OUTPUT = 48
 FINGERPRINT_OUTPUT = 8
 """Tokens of the answers."""
 TIMEOUT_S = 600.0
-"""For one answer."""
+"""Time limit of one answer."""
 TIME_LIMIT_S = 1800.0
-"""For all answers: half a minute for each that is asked alone, and a server that hangs is known as such."""
+"""Time limit of all answers: half a minute for each that is asked alone; enough to recognise a hanging server."""
 
 Answer = TypeVar("Answer")
 
 PASSAGE_TOKENS = 96
-"""Of a canary, that differ; the code is in them."""
+"""Tokens of a canary that differ, including the code."""
 
 CODED = "The code of this text is {code}.\n\n{text}"
 CODE_QUESTION = "There is a code in this text. What is it? Begin with the code."
@@ -94,10 +94,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Canary:
-    """Two prompts that differ in one passage with a code alone.
+    """Two prompts that differ only in one passage with a code.
 
     Args:
-        place: of the passage: beginning or end.
+        place: place of the passage: beginning or end.
         probes: the two.
     """
 
@@ -107,14 +107,14 @@ class Canary:
 
 @dataclass(frozen=True)
 class ProbeSet:
-    """All that will be asked.
+    """A plan of all probes.
 
     Args:
         short: new prompts.
         long: new prompts that are `SHORT_SHARE` times as long.
         canaries: pairs of prompts.
-        repeated: prompts to ask twice, at temperature 1 and without a seed.
-        fingerprints: prompts whose first answer tokens are compared in their log-probabilities.
+        repeated: prompts to send twice, at temperature 1 and without a seed.
+        fingerprints: prompts for comparing the log-probabilities of the first answer tokens.
     """
 
     short: tuple[Probe, ...]
@@ -126,7 +126,7 @@ class ProbeSet:
 
 @dataclass(frozen=True)
 class Told:
-    """A server's answer with the log-probabilities that it tells; ``failure`` says why there is none."""
+    """A server's answer with the log-probabilities that it reports; ``failure`` says why there is none."""
 
     text: str
     tokens: tuple[TokenLikelihood, ...]
@@ -134,21 +134,21 @@ class Told:
 
     @property
     def silent(self) -> bool:
-        """Whether there is an answer, and no text in it."""
+        """Whether there is an answer without text."""
         return self.failure is None and not self.text
 
 
 @dataclass(frozen=True)
 class ProbeAnswers:
-    """What the server answered to a plan, each field in the plan's order.
+    """A server's answers to a plan, each field in the plan's order.
 
     Args:
-        plan: what was asked: that which was planned, and what replaces prompts that got no text.
-        short: to the short prompts.
-        long: to the long ones.
-        canaries: to each pair of prompts.
-        repeated: to each prompt, the first time and the second.
-        fingerprints: with log-probabilities.
+        plan: what was asked: the planned probes, with replacements for prompts that got no text.
+        short: answers to the short prompts.
+        long: answers to the long ones.
+        canaries: answers to each pair of prompts.
+        repeated: the first and second answer to each prompt.
+        fingerprints: answers with log-probabilities.
     """
 
     plan: ProbeSet
@@ -161,17 +161,17 @@ class ProbeAnswers:
     @property
     def greedy(self) -> list[tuple[Probe, bool]]:
         """The timed probes and the fingerprints, and whether each was left without text."""
-        # The first of those timed warm up, and their answers are not kept.
+        # The first timed ones warm up the server, and their answers are not kept.
         timed = [*zip(self.plan.short[1:], self.short, strict=False), *zip(self.plan.long[1:], self.long, strict=False)]
         told = zip(self.plan.fingerprints, self.fingerprints, strict=False)
         return [(probe, response.silent) for probe, response in timed] + [(probe, one.silent) for probe, one in told]
 
 
 def check_can_probe(workload: Workload, tokenizer: ModelTokenizer) -> None:
-    """Refuses a model for which no probes can be planned, long before they are.
+    """Rejects a model for which no probes can be planned, long before planning them.
 
     Raises:
-        InfrarayError: the model has no chat template, or one that alone is longer than a probe.
+        InfrarayError: the model has no chat template, or one that is longer than a probe.
     """
     short, _ = _timed_lengths(workload)
     bare = tokenizer.count_prompt("", "chat")
@@ -205,7 +205,7 @@ def _timed_lengths(workload: Workload) -> tuple[int, int]:
 
 
 class _Documents:
-    """Writes one document after the other."""
+    """Writes one document after another."""
 
     def __init__(self, tokenizer: ModelTokenizer) -> None:
         self.tokenizer = tokenizer
@@ -213,7 +213,7 @@ class _Documents:
         self.written = 0
 
     def text(self, tokens: int, count: Callable[[str], int]) -> str:
-        """A document of which ``count`` says so many tokens."""
+        """A document with that many tokens according to ``count``."""
         while True:
             self.written += 1
             cut = fit_to_length(write_document((self.seed, self.written), tokens), tokens, count)
@@ -245,20 +245,20 @@ class _Documents:
 def ask_probes(
     base_url: str, model: str, plan: ProbeSet, tokenizer: ModelTokenizer, time_limit_s: float = TIME_LIMIT_S
 ) -> ProbeAnswers:
-    """Asks a server all of a plan, first what is timed, one after the other.
+    """Sends a server all probes of a plan, first the timed ones, one by one.
 
-    What it does not answer, or not in time, stands as a failure in the answers. Where the model says nothing at a
-    prompt, which it may at any, another one of the same kind is asked as well.
+    Missing or late answers are recorded as failures. If the model says nothing to a prompt, which may happen with any,
+    another one of the same kind is asked as well.
 
     Args:
         base_url: such as ``http://host:8000/v1``.
         model: the name under which the server serves the model.
-        plan: what to ask.
+        plan: the probes.
         tokenizer: the model's own.
-        time_limit_s: for all of it; no longer is waited than that and the answer under way.
+        time_limit_s: limit for all of it; after that only the current answer is waited for.
 
     Raises:
-        InfrarayError: the URL is none.
+        InfrarayError: the URL is invalid.
     """
     deadline = time.monotonic() + time_limit_s
     documents = _Documents(tokenizer)
@@ -298,7 +298,7 @@ def ask_probes(
             repeated=tuple(probe for (probe,) in repeated),
             fingerprints=tuple(probe for (probe,) in fingerprints),
         ),
-        # The first ones warm up.
+        # The first ones warm up the server.
         short=tuple(short for short, _ in timed_answers[1:]),
         long=tuple(long for _, long in timed_answers[1:]),
         canaries=canaries,
@@ -313,7 +313,7 @@ def _with_replacements(
     send: Callable[[Sequence[tuple[Probe, ...]]], list[tuple[Answer, ...]]],
     says_nothing: Callable[[Answer], bool],
 ) -> tuple[list[tuple[Probe, ...]], list[tuple[Answer, ...]]]:
-    """Asks groups of probes, and for each with an answer that says nothing another one, for some rounds."""
+    """Sends groups of probes, and for some rounds replaces each that got no text by another one."""
     asked, answered = list(groups), send(groups)
     lost = sum(any(map(says_nothing, answers)) for answers in answered)
     for _ in range(ROUNDS):
@@ -330,7 +330,7 @@ def _with_replacements(
 def ask_canaries(
     base_url: str, model: str, plan: ProbeSet, tokenizer: ModelTokenizer, time_limit_s: float = math.inf
 ) -> tuple[tuple[Response, Response], ...]:
-    """Asks a server the canaries of a plan; returns the answers to each pair."""
+    """Sends a server the canaries of a plan; returns the answers to each pair."""
     probes = tuple(chain.from_iterable(canary.probes for canary in plan.canaries))
     answers = ask(base_url, model, probes, tokenizer, CONCURRENCY, time_limit_s)
     return tuple(zip(answers[::2], answers[1::2], strict=True))
@@ -344,7 +344,7 @@ def ask(
     concurrency: int = 1,
     time_limit_s: float = math.inf,
 ) -> list[Response]:
-    """Asks a server some probes, streamed as the workload's requests are."""
+    """Sends a server some probes, streamed like the workload's requests."""
     target = find_target(base_url, "chat")
     streamed = {"stream": True, "stream_options": {"include_usage": True}}
     messages = [target.message({**probe.body(model), **streamed}) for probe in probes]

@@ -1,10 +1,10 @@
-"""Answers that are stored and sent again.
+"""Detects answers that are stored and sent again.
 
-Some requests are sent twice at temperature 1, without a seed. The reference says how likely the
-first answer was; where its probability is below e^-15, a model that samples does not say it
-again (one chance in three million for each pair). A finding needs more, since some engines can be made
-to sample the same each time: the second answer must also have been streamed in less than half of
-the time of the first. A prefix cache shortens the wait for the first chunk, not the stream.
+Some requests are sent twice at temperature 1, without a seed. The reference computes how likely the first answer was;
+if its probability is below e^-15, a sampling model does not repeat it (one chance in three million per pair). A
+finding needs more, since some engines can be made to sample identically each time: the second answer must also have
+been streamed in less than half the time of the first. A prefix cache shortens the wait for the first chunk, not the
+stream.
 """
 
 from __future__ import annotations

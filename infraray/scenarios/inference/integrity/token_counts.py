@@ -1,27 +1,25 @@
-"""Token counts that the texts do not bear out.
+"""Detects token counts that the texts do not support.
 
-The server's usage is checked against our own count of the text, relative to what the reference
-server's texts give for the same requests. The two may differ on any honest server: tokens that end
-a sequence leave no text when they are ignored, and what was generated need not be what the text
-encodes to. But they differ in the same way for whoever runs the same model, so that the mean
-difference between server and reference is noise around zero: it must exceed `SHORTFALL` and five
-standard errors.
+The server's usage is checked against our own count of the text, relative to the same ratio for the reference server on
+the same requests. The two may differ on any honest server: ignored end-of-sequence tokens leave no text, and the
+generated tokens need not be those that the text encodes to. But they differ in the same way for everyone who runs the
+same model, so the mean difference between server and reference is noise around zero; a finding must exceed `SHORTFALL`
+and five standard errors.
 
-A server that says little to some requests alone makes the standard error large itself. So answers
-are counted, too, whose text is less than `LESS` of the reference's, relative to the usage. On honest
-servers that takes an answer that came apart from the reference's, where rounding decided between two
-tokens, and a model that then ended one of them and went on without text, but not the other. It is
-rare, which `RATE` covers, and happens as often the other way round: where some of the reference's
-answers fall short of the server's, twice as many are expected, since both are left to chance. The
-root of such a count has a standard error of one half (Bartlett, 1936), and a finding needs four of
-them: at least 8 answers of 16, 12 of 64 or 23 of 256. An honest server with 5 answers of 100 in each
-direction comes there once in 100,000 times, and one or two odd answers never do. Each traffic is
-counted for itself, since equal requests have about equal answers in all.
+A server that says little only to some requests inflates the standard error itself. So answers whose text is less than
+`LESS` of the reference's, relative to the usage, are counted too. On honest servers this requires an answer that
+diverged from the reference's, where rounding decided between two tokens, and a model that then ended only one of them
+and continued without text. That is rare, which `RATE` allows for, and happens equally often the other way round: if
+some of the reference's answers fall short of the server's, twice as many are expected, since both are random. The
+root of such a count has a standard error of one half (Bartlett, 1936), and a finding needs four of them: at least 8
+answers of 16, 12 of 64 or 23 of 256. An honest server with 5 answers of 100 in each direction comes there once in
+100,000 times, and one or two odd answers never do. Each traffic is counted separately, since equal requests have about
+equal answers in all of them.
 
-An answer without text is one that falls short. So are those to probes: where the server leaves some without
-text, the reference is asked them too, and more must be silent there than chance explains.
+An answer without text falls short. So may answers to probes: if the server leaves some without text, the reference is
+asked them too, and more of the server's must be silent than chance explains.
 
-Prompts are counted exactly by both; `PROMPT_SLACK` covers another chat template.
+Prompts are counted exactly by both; `PROMPT_SLACK` allows for a different chat template.
 """
 
 from __future__ import annotations
@@ -35,12 +33,12 @@ from infraray.scenarios.inference.integrity.evidence import Evidence
 from infraray.scenarios.inference.integrity.finding import Finding, NotChecked
 
 SHORTFALL = 0.1
-"""Tokens of text per claimed token, by which an honest server's mean stays within the reference's."""
+"""Difference in tokens of text per claimed token within which an honest server's mean stays."""
 STANDARD_ERRORS = 5.0
 LESS = 0.5
-"""An answer's text over that of the reference's, below which it falls short."""
+"""Ratio of an answer's text to the reference's below which it falls short."""
 RATE = 0.03
-"""Of the answers, that may fall short by chance where none of the reference's does."""
+"""Share of answers that may fall short by chance if none of the reference's does."""
 COUNT_STANDARD_ERRORS = 4.0
 LEAST_PAIRS = 4
 PROMPT_SLACK = 32
@@ -117,7 +115,7 @@ def _most_by_chance(expected: float) -> float:
 
 
 def _pairs(evidence: Evidence, responses: Iterable[Response]) -> list[tuple[Response, Response]]:
-    """Answers, silent ones too, with the reference's to the same requests."""
+    """Answers, including silent ones, paired with the reference's to the same requests."""
     reference = {response.request: response for response in evidence.reference if _ended(response)}
     return [
         (response, reference[response.request])

@@ -1,4 +1,4 @@
-"""What one server answered to a subset of questions."""
+"""One server's answers to a subset of questions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class QuizAnswer:
     """The answer to one question.
 
     Args:
-        question_id: which one.
-        correct: whether it is the right one; False where there is none.
-        letter: what was answered, None where no letter was found in the text.
+        question_id: the question.
+        correct: whether it is right; False if there is no answer.
+        letter: the answer, None if no letter was found in the text.
         level: how the letter was found.
-        failure: why there is no text, None where there is one.
+        failure: why there is no text, None if there is one.
     """
 
     question_id: int
@@ -37,8 +37,8 @@ class QuizAnswers:
     """All answers of one server, in the questions' order.
 
     Args:
-        quiz: hash of everything that was asked and how; two results of one quiz may be compared.
-        answers: one a question.
+        quiz: hash of everything that was asked and how; only results of the same quiz may be compared.
+        answers: one per question.
     """
 
     quiz: str
@@ -46,22 +46,22 @@ class QuizAnswers:
 
     @property
     def asked(self) -> int:
-        """How many questions there are."""
+        """The number of questions."""
         return len(self.answers)
 
     @property
     def correct(self) -> int:
-        """How many were answered rightly."""
+        """The number of correct answers."""
         return sum(answer.correct for answer in self.answers)
 
     @property
     def failures(self) -> Counter[str]:
-        """How often a question got no text, by reason."""
+        """The number of questions without a text, by reason."""
         return Counter(answer.failure for answer in self.answers if answer.failure is not None)
 
     @property
     def levels(self) -> Counter[Level | None]:
-        """How often a letter was found on each level; None counts texts without one."""
+        """The number of letters found on each level; None counts texts without one."""
         return Counter(answer.level for answer in self.answers if answer.failure is None)
 
     def to_json(self) -> dict[str, Any]:
@@ -76,12 +76,12 @@ class QuizAnswers:
 
     @property
     def complete(self) -> bool:
-        """Whether every question got a text, and there were questions."""
+        """Whether there were questions and every one got a text."""
         return bool(self.answers) and not self.failures
 
     @property
     def accuracy(self) -> float:
-        """Right answers over questions asked, NaN without questions."""
+        """Share of correct answers, NaN without questions."""
         return self.correct / self.asked if self.answers else math.nan
 
     @property

@@ -1,14 +1,14 @@
-"""The letter that a model's text answers with, found on three levels (InferenceBench, appendix C.1).
+"""Extracts the answer letter from a model's text, on three levels (InferenceBench, appendix C.1).
 
-1. ``stated``: "the answer is (X)" or "answer is X", else "Answer: X", in any case and through Markdown. The
-   first one counts: what a model goes on to write are often questions of its own.
+1. ``stated``: "the answer is (X)" or "answer is X", else "Answer: X", in any case and through Markdown. The first one
+   counts, since models often go on to write questions of their own.
 2. ``isolated``: the only letter from A to J that stands by itself.
 3. ``last``: the last letter that stands by itself, else the last capital from A to J.
 
-MMLU-Pro's own script has the same order and reads capitals alone. A small letter is read here where it cannot
-be a word or a symbol: ``answer: b``, ``(b)``, ``**b**``, ``b)`` before a line, a line of its own.
+MMLU-Pro's own script has the same order but only reads capitals. Here a small letter is read if it cannot be a word or
+a symbol: ``answer: b``, ``(b)``, ``**b**``, ``b)`` before a line, a line of its own.
 
-A text without any is a wrong answer; none is drawn by lot, as that script does.
+A text without any letter is a wrong answer; unlike in that script, none is drawn at random.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Level = Literal["stated", "isolated", "last"]
 _OPEN = r"(?:\\boxed\{|\\text(?:bf)?\{|\\mathrm\{|[(\[{`\"'*_])"
 _CLOSE = r"[)\]}`\"'*_]"
 _ENDS = rf"(?={_CLOSE}*+[ \t]*(?:$|</|[.,;:!?](?![A-Za-z0-9])))"
-"""What stands behind a small letter that is no word: "the answer is a matter of taste" states nothing."""
+"""What may follow a small letter that is not a word: "the answer is a matter of taste" states nothing."""
 
 _LETTER = (
     r"[\s:*_]*(?:(?:option|choice|letter)[\s*_]+)?"
@@ -51,7 +51,7 @@ class Extraction:
 
 
 def extract_answer(text: str) -> Extraction | None:
-    """The answer in ``text``, thoughts left out; None where there is none."""
+    """The answer in ``text``, ignoring thoughts; None if there is none."""
     text, _ = split_thoughts(text)
     for pattern in _STATED:
         stated = pattern.search(text)

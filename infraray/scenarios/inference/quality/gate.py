@@ -1,8 +1,8 @@
 """The quality gate: a server passes if it is nearly as accurate as the reference.
 
 It passes iff accuracy >= tau * accuracy of the reference, on the same questions asked in the same
-way (InferenceBench, section 3.3: tau = 0.95). A check that is missing, incomplete or made with
-other questions is never a pass, nor is one against a reference that answers nothing rightly.
+way (InferenceBench, section 3.3: tau = 0.95). A check that is missing, incomplete or made with other questions never
+passes, nor does one against a reference without a correct answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from infraray.scenarios.inference.quality.answers import QuizAnswers
 
 TAU = Fraction(95, 100)
-"""Kept exact: 19 of 20 right answers against 20 of 20 pass."""
+"""An exact fraction: 19 of 20 correct answers against 20 of 20 pass."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class QualityResult:
     """The gate's decision.
 
     Args:
-        answers: of the server under test; None if it was not asked.
-        reference: of the reference server; None if it was not asked.
+        answers: those of the server under test; None if it was not asked.
+        reference: those of the reference server; None if it was not asked.
     """
 
     answers: QuizAnswers | None
@@ -36,12 +36,12 @@ class QualityResult:
 
     @property
     def too_inaccurate(self) -> bool:
-        """Whether the check could be made and the server failed it."""
+        """Whether the check was possible and the server failed it."""
         return self._obstacle() is None and not self._accurate_enough()
 
     @property
     def changed(self) -> int | None:
-        """How many letters differ from the reference's, None without a comparison."""
+        """The number of letters that differ from the reference's, None without a comparison."""
         if self.answers is None or self.reference is None or self.answers.quiz != self.reference.quiz:
             return None
         pairs = zip(self.answers.answers, self.reference.answers, strict=True)
@@ -63,7 +63,7 @@ class QualityResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data: the decision, and each server's answers in counts."""
+        """The decision and the counts of each server's answers, as plain data."""
         return {
             "passed": self.passed,
             "too_inaccurate": self.too_inaccurate,

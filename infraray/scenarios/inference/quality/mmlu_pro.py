@@ -20,7 +20,7 @@ from infraray.scenarios.inference.quality.question import LETTERS, Question
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
 NOT_AN_OPTION = "N/A"
-"""What fills the options of questions that have fewer; it is no answer."""
+"""The filler for the options of questions that have fewer; it is not an answer."""
 
 _HOW_TO_GET_ONE = "get one with 'hf download TIGER-Lab/MMLU-Pro --repo-type dataset --local-dir FOLDER'"
 
@@ -63,7 +63,7 @@ def _rows(file: Path) -> list[Any]:
             return rows
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".jsonl":
-            # Not splitlines(), which also ends lines at characters that JSON texts may hold.
+            # Not splitlines(), which also splits at characters that JSON strings may contain.
             return [json.loads(line) for line in text.split("\n") if line.strip()]
         rows = json.loads(text)
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -74,7 +74,7 @@ def _rows(file: Path) -> list[Any]:
 
 
 def read_question(row: Mapping[str, Any]) -> Question:
-    """Makes a question of a row; options that are `NOT_AN_OPTION` are left out.
+    """Makes a question from a row, without options that are `NOT_AN_OPTION`.
 
     Raises:
         ValueError: what is wrong with the row.

@@ -1,7 +1,7 @@
-"""How a question is put to a model.
+"""The prompt that asks a model a question.
 
-Zero-shot: InferenceBench (appendix C.1) asks ten-option questions with greedy decoding and names no
-examples. It asks for "The answer is (X)", as MMLU-Pro's own protocol does (Wang et al., 2024).
+Zero-shot: InferenceBench (appendix C.1) asks ten-option questions with greedy decoding and mentions no examples. It
+asks for "The answer is (X)", as MMLU-Pro's own protocol does (Wang et al., 2024).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The questions of a quality check and how they are asked: greedy, all of them, each once."""
+"""The questions of a quality check, all of them asked once with greedy decoding."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from infraray.scenarios.inference.quality.question import Question
 from infraray.scenarios.inference.quality.subset import stratified_subset
 
 DEFAULT_SIZE = 500
-"""Questions, as in InferenceBench (section 3.3)."""
+"""Number of questions, as in InferenceBench (section 3.3)."""
 CONCURRENCY = 32
 REQUEST_TIMEOUT_S = 600.0
-"""For one answer: many times what one takes on any server worth measuring, yet an end to waiting for one that hangs."""
+"""Time limit of one answer: ample for any server worth measuring, yet an end to waiting for one that hangs."""
 
 
 @dataclass(frozen=True)
 class Quiz:
-    """Seed-fixed questions, ready to be put to servers.
+    """Questions fixed by a seed, ready to be put to servers.
 
     Args:
-        questions: what is asked.
-        max_tokens: what one answer may take.
+        questions: the questions.
+        max_tokens: the limit of one answer.
     """
 
     questions: tuple[Question, ...]
@@ -55,7 +55,7 @@ class Quiz:
 
     @property
     def sha256(self) -> str:
-        """Identifies what is asked, how, and what is right."""
+        """Identifies the questions, how they are asked, and the correct answers."""
         asked = [self.requests(), [(question.question_id, question.answer) for question in self.questions]]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
@@ -66,20 +66,20 @@ class Quiz:
         concurrency: int = CONCURRENCY,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> QuizAnswers:
-        """Asks a server, some questions at a time.
+        """Asks a server, several questions at a time.
 
-        A request that fails is not repeated: the question counts as unanswered, and the result as
-        incomplete. Where all of the first ones fail, no more are asked.
+        A failed request is not repeated: the question counts as unanswered, and the result as incomplete. If all of
+        the first ones fail, no more are asked.
 
         Args:
             base_url: such as ``http://host:8000/v1``.
             model: the name under which the server serves the model.
-            concurrency: questions at a time; 1 for a server that computes one answer after the other
-                and would let the others wait beyond their time.
-            request_timeout_s: for one answer.
+            concurrency: questions at a time; 1 for a server that computes one answer at a time and would let the
+                others time out.
+            request_timeout_s: time limit of one answer.
 
         Raises:
-            InfrarayError: the URL is none.
+            InfrarayError: the URL is invalid.
         """
         target = find_target(base_url, "chat")
         streamed = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
@@ -100,7 +100,7 @@ class Quiz:
 
 
 def _answer(question: Question, response: Response) -> QuizAnswer:
-    # A model may end without a word; that is an answer, and a wrong one.
+    # A model may end without a word; that is an answer, though a wrong one.
     silent = response.failure == "incomplete" and response.finish_reason is not None
     if response.failure is not None and not silent:
         return QuizAnswer(question.question_id, False, failure=f"{response.failure}, {response.reason}")

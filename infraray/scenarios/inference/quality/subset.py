@@ -1,8 +1,8 @@
-"""A subset that a seed fixes, with the categories' shares of the whole.
+"""A subset determined by a seed that preserves the shares of categories.
 
-Each category gets its share of the places (largest remainders), and within it the questions with
-the smallest SHA-256 of seed and id. The choice depends on nothing else: not on the files' order,
-nor on a random generator's version. A smaller subset of the same seed asks, within a category,
+Each category gets its share of the places (largest remainders), filled by the questions with the smallest SHA-256 of
+seed and id. The choice depends on nothing else, neither the order of files nor a random generator's version. A smaller
+subset of the same seed asks, within a category,
 questions that the larger one asks too.
 """
 
@@ -35,7 +35,7 @@ def stratified_subset(questions: Sequence[Question], size: int, seed: int) -> tu
 
 
 def _places(sizes: dict[str, int], places: int) -> dict[str, int]:
-    """Proportional places a category, the remainder to the largest fractions; never more than it has."""
+    """Proportional places per category, the remainder to the largest fractions; never more than it has."""
     total = sum(sizes.values())
     shares = {name: Fraction(places * size, total) for name, size in sizes.items()}
     given = {name: int(share) for name, share in shares.items()}

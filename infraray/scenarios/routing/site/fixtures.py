@@ -37,8 +37,9 @@ class Fixtures:
 
     Args:
         filters: (chain, rule) pairs of iptables, in order.
-        forwards_by_default: whether packets that no filter names are forwarded. policy: lines for ip(8) with rules and
-        routes. ttl: TTL of the packets that it sends.
+        forwards_by_default: whether packets that no filter names are forwarded.
+        policy: lines for ip(8) with rules and routes.
+        ttl: TTL of the packets that it sends.
     """
 
     filters: tuple[tuple[str, str], ...] = ()
