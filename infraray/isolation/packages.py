@@ -33,6 +33,11 @@ def interpreter() -> Path:
     )
 
 
+def missing_packages(names: tuple[str, ...]) -> list[str]:
+    """Those of some packages, as pip calls them, that are not installed here."""
+    return [name for name in names if not list(importlib.metadata.distributions(name=name))]
+
+
 def binds(path: Path) -> list[str]:
     """The arguments by which bubblewrap shows an interpreter that is not below /usr, with its library."""
     prefix = sys.base_prefix

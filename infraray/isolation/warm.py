@@ -155,7 +155,7 @@ class WarmPython:
         settings = f"PYTHONHASHSEED=0 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH={_AT}:{FOLDER}"
         try:
             with theirs:
-                running.start(f"{settings} exec {python} -P -s -B -m inside {theirs.fileno()}", b"")
+                running.start(f"{settings} exec {python} -P -s -B -u -m inside {theirs.fileno()}", b"")
             ours.settimeout(START_S)
             for frame in (json.dumps(_settings(self.limits)).encode(), self._given):
                 ours.sendall(HEAD.pack(len(frame)) + frame)
@@ -169,7 +169,7 @@ class WarmPython:
             ours.close()
             running.end()
             said = running.finished().output.strip().splitlines() or ["without a word"]
-            raise InfrarayError(f"isolation: no interpreter came up in {START_S:g} s ({said[-1]})")
+            raise InfrarayError(f"isolation: the interpreter did not come up ({said[-1]})")
         ours.settimeout(None)
         self._control = ours
         self._end = weakref.finalize(self, _end, running, ours, os.getpid())

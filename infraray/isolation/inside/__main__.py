@@ -102,7 +102,7 @@ def load(path: str) -> ModuleType:
     """The module that prepares and answers."""
     spec = importlib.util.spec_from_file_location("module", path)
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules["module"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
