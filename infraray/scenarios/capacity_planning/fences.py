@@ -35,22 +35,29 @@ def find_fences(text: str) -> list[Fence]:
 
     Words may stand before an opening fence ("Answer: ```python"), brackets and full stops behind a closing one.
     """
-    found: list[Fence] = []
+    return [part for part in split_fences(text) if isinstance(part, Fence)]
+
+
+def split_fences(text: str) -> list[str | Fence]:
+    """A text as the blocks in it and what stands before, between and behind them."""
+    parts: list[str | Fence] = []
     opening: re.Match[str] | None = None
     content: list[str] = []
     for line in text.split("\n"):
         if opening is None:
             opening = _OPENING.fullmatch(line)
             content = []
-        elif _closes(line, opening["fence"]):
-            found.append(Fence(opening["language"].lower(), "\n".join(content)))
+            parts.append(f"{line}\n" if opening is None else opening["before"])
+        elif (closing := _closes(line, opening["fence"])) is not None:
+            parts += [Fence(opening["language"].lower(), "\n".join(content)), line[closing.end("fence") :] + "\n"]
             opening = None
         else:
             content.append(_without(line, opening["indent"]))
     if opening is not None:
         # A model that ran out of tokens, or that closes the block at the end of its last line.
-        found.append(Fence(opening["language"].lower(), "\n".join(content).rstrip().removesuffix(opening["fence"])))
-    return found
+        ending = "\n".join(content).rstrip().removesuffix(opening["fence"])
+        parts.append(Fence(opening["language"].lower(), ending))
+    return parts
 
 
 def fenced(content: str, language: str) -> str:
@@ -60,9 +67,9 @@ def fenced(content: str, language: str) -> str:
     return f"{fence}{language}\n{content}\n{fence}"
 
 
-def _closes(line: str, fence: str) -> bool:
+def _closes(line: str, fence: str) -> re.Match[str] | None:
     closing = _CLOSING.fullmatch(line)
-    return closing is not None and closing["fence"].startswith(fence)
+    return closing if closing is not None and closing["fence"].startswith(fence) else None
 
 
 def _without(line: str, indent: str) -> str:

@@ -156,7 +156,7 @@ def _relationships(attributes: dict[str, Any] | None) -> frozenset[str] | None:
 
 def _value_difference(reply: Reply, expected: Expected, answer_format: AnswerFormat) -> str | None:
     """How the answer beside the graph differs."""
-    value = expected.value
+    value: Any = expected.value
     if answer_format is AnswerFormat.NETARENA:
         if reply.kind != NETARENA_TYPES[expected.kind]:
             return f"'type' is {reply.kind!r}, which is wrong for this question"

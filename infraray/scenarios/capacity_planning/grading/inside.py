@@ -18,7 +18,7 @@ from typing import Any
 
 import networkx
 import numpy
-import pandas  # noqa: F401 (agents' code finds it loaded)
+import pandas  # type: ignore[import-untyped]  # noqa: F401 (agents' code finds it loaded)
 
 DEEPEST = 20
 """Levels of lists in lists."""
@@ -240,7 +240,7 @@ def _node(name: Any) -> str:
     return name
 
 
-_NUMPY = {
+_NUMPY: dict[type, type] = {
     **dict.fromkeys((numpy.int8, numpy.int16, numpy.int32, numpy.int64), int),
     **dict.fromkeys((numpy.uint8, numpy.uint16, numpy.uint32, numpy.uint64), int),
     **dict.fromkeys((numpy.float16, numpy.float32, numpy.float64), float),

@@ -97,7 +97,7 @@ def _value(said: Any, depth: int) -> Any:
         return float.fromhex(held)
     if type(held) is not {"str": str, "int": int, "bool": bool}[kind]:
         raise Unreadable("a value is not of its type")
-    return _printed(held) if kind == "str" else held
+    return _printed(held) if isinstance(held, str) else held
 
 
 def _text(said: Any) -> str:
