@@ -44,7 +44,7 @@ def export(
         typer.Option(
             "--out",
             "-o",
-            help="The file (chat; .parquet writes Parquet) or folder (atif).",
+            help="The file (chat, sft; .parquet writes Parquet) or folder (atif).",
             show_default="RUN/exports/...",
             parser=path_of("--out"),
             metavar="PATH",
@@ -67,7 +67,32 @@ def export(
         list[str] | None,
         typer.Option("--import", help="A Python file that registers an exporter.", show_default=False),
     ] = None,
-    valid_only: Annotated[bool, typer.Option("--valid-only", help="Leave out invalid steps (chat).")] = False,
+    valid_only: Annotated[bool, typer.Option("--valid-only", help="Leave out invalid steps (chat, sft).")] = False,
+    correct_only: Annotated[
+        bool, typer.Option("--correct-only", help="Leave out episodes that are not correct (sft).")
+    ] = False,
+    safe_only: Annotated[bool, typer.Option("--safe-only", help="Leave out episodes that are not safe (sft).")] = False,
+    least_score: Annotated[
+        float | None,
+        typer.Option(help="Leave out episodes with a smaller normalised score (sft).", show_default=False),
+    ] = None,
+    task_set: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="level-1, level-2, level-3 or mixed: 800, 600, 600 tasks, or all 2000, each once (sft).",
+            show_default=False,
+        ),
+    ] = None,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A run whose seeds must not be among those exported (sft); may be given again.",
+            show_default=False,
+            parser=path_of("--evaluation"),
+            metavar="RUN",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Write a run's trajectories in another program's form, or send them to it."""
@@ -86,10 +111,15 @@ def export(
         run_dir,
         to,
         out=out,
-        endpoint=endpoint,
-        headers=headers,
         selection=Selection(agent, scenario),
-        valid_only=valid_only,
         quiet=quiet,
+        endpoint=endpoint,
+        headers=headers or None,
+        valid_only=valid_only,
+        correct_only=correct_only,
+        safe_only=safe_only,
+        least_score=least_score,
+        task_set=task_set,
+        evaluation=evaluation or None,
     )
     print(said)

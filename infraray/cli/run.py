@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from infraray.cli.completion import complete_agent, complete_scenario
+from infraray.cli.completion import complete_agent, complete_exporter, complete_scenario
 from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.cli.paths import path_of
 from infraray.cli.report import show_report
 from infraray.runs.run_file import RunSpec
+from infraray.user_file import load_file
 
 
 def run(
@@ -63,6 +64,15 @@ def run(
         list[str] | None,
         typer.Option("--import", help="A Python file that registers scenarios or agents.", show_default=False),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--export",
+            help="Export the run when it is finished, as 'infraray export --to' does.",
+            show_default=False,
+            autocompletion=complete_exporter,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Validate and plan, say what would be played, and start nothing.")
     ] = False,
@@ -79,6 +89,12 @@ def run(
     from infraray.launch import run as launch
 
     spec = _spec(file, name, scenario, agent, seeds, repetitions, workers, imports)
+    if to is not None:
+        from infraray.trajectories.exporters.export import check_exporter
+
+        for path in spec.imports:
+            load_file(path)
+        check_exporter(to)
     console = Console()
     if check:
         from infraray.dry_run import dry_run, print_dry_run
@@ -99,6 +115,10 @@ def run(
         console.print(f"stopped: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     for failure in summary.failures:
         console.print(f"failed: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if to is not None:
+        from infraray.trajectories.exporters.export import export
+
+        print(export(run_dir, to, quiet=quiet))
     if failed or summary.owed:
         raise typer.Exit(FAILED_EPISODES)
 

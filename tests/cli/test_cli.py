@@ -24,13 +24,14 @@ SMALL = ("run", "--scenario", "load_balance", "--agent", "scripted:*", "--seeds"
 
 
 def test_a_run_ends_in_a_leaderboard_and_its_files(tmp_path: Path) -> None:
-    done = infraray(*SMALL, "--out", tmp_path / "run")
+    done = infraray(*SMALL, "--out", tmp_path / "run", "--export", "sft")
     assert done.returncode == 0, done.stderr
     assert "earliest_completion" in done.stdout
     assert "18 episodes finished, 0 failed, 0 found from before" in done.stdout
     assert "18 of 18 episodes" in done.stderr
     assert "\x1b[" not in done.stdout + done.stderr
     assert (tmp_path / "run" / "report" / "index.html").is_file()
+    assert (tmp_path / "run" / "exports" / "sft.parquet").is_file()
     reported = infraray("report", tmp_path / "run")
     assert reported.returncode == 0
     assert "earliest_completion" in reported.stdout
@@ -56,6 +57,7 @@ def test_failed_episodes_are_told_and_set_the_exit_status(tmp_path: Path) -> Non
         (("run", "nowhere.yaml"), "error: nowhere.yaml: cannot be read"),
         (("run", "--scenario", "cachin", "--agent", "scripted:random"), "unknown scenario 'cachin'"),
         (("run", "--scenario", "load_balance"), "no agents"),
+        ((*SMALL, "--export", "sftt"), "--to 'sftt': did you mean sft"),
         ((*SMALL, "--seeds", "x"), "command line: seeds='x'"),
         ((*SMALL, "--out", "/proc/nowhere"), "error: /proc/nowhere: cannot be written"),
         ((*SMALL, "--out", "README.md/run"), "error: README.md/run: cannot be written"),

@@ -132,7 +132,7 @@ def test_a_damaged_run_leaves_no_half_file(tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         ({"to": "csv"}, "--to 'csv': known are atif, chat, otlp"),
-        ({"to": "otlp", "out": "x"}, "--out: goes with --to chat or atif, not with --to otlp"),
+        ({"to": "otlp", "out": "x"}, "--out: goes with --to chat or sft or atif, not"),
         ({"to": "chat", "endpoint": "http://localhost"}, "--endpoint: goes with --to otlp, not with --to chat"),
         ({"to": "atif", "valid_only": True}, "--valid-only: goes with --to chat"),
         ({"to": "chat", "out": "/proc/nowhere/chat.jsonl"}, "cannot be written"),

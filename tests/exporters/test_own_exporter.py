@@ -49,7 +49,10 @@ def test_a_users_file_brings_an_exporter(tmp_path: Path, command: Callable) -> N
     assert (done.status, done.out) == (0, f"written to {path}; left out: 1 with an odd seed\n"), done.error
     assert [line.split()[0] for line in path.read_text().splitlines()] == ["0", "2"]
     refused = command("export", run.path, "--to", "seeds", "--valid-only")
-    assert (refused.status, refused.error) == (2, "error: --valid-only: goes with --to chat, not with --to seeds\n")
+    assert (refused.status, refused.error) == (
+        2,
+        "error: --valid-only: goes with --to chat or sft, not with --to seeds\n",
+    )
 
 
 def test_the_help_lists_every_exporter(command: Callable) -> None:  # noqa: F811

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,17 @@ from infraray.trajectories.reader import Run
 from infraray.trajectories.stored_episode import StoredEpisode
 from infraray.user_code import guarded
 
-FLAGS = {"out": "--out", "endpoint": "--endpoint", "headers": "--header", "valid_only": "--valid-only"}
+FLAGS = {
+    "out": "--out",
+    "endpoint": "--endpoint",
+    "headers": "--header",
+    "valid_only": "--valid-only",
+    "correct_only": "--correct-only",
+    "safe_only": "--safe-only",
+    "least_score": "--least-score",
+    "task_set": "--set",
+    "evaluation": "--evaluation",
+}
 """What an exporter may be told, as the command line has it."""
 
 
@@ -31,25 +41,21 @@ def export(
     to: str,
     *,
     out: str | Path | None = None,
-    endpoint: str | None = None,
-    headers: Mapping[str, str] | None = None,
     selection: Selection | None = None,
-    valid_only: bool = False,
     quiet: bool = False,
+    **options: Any,
 ) -> str:
     """Exports a run's trajectories.
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
-        to: the exporter's name: ``chat`` (JSONL or Parquet), ``atif`` (JSON files), ``otlp`` (sent to a receiver), or
-            what a file or a package of yours has registered.
-        out: the file (chat; Parquet where its name ends in ``.parquet``, else JSONL) or folder (ATIF);
-            ``RUN/exports/chat.jsonl`` and ``RUN/exports/atif`` by default.
-        endpoint: the receiver's URL (OTLP).
-        headers: sent with every request (OTLP).
+        to: the exporter's name: ``chat`` and ``sft`` (JSONL or Parquet), ``atif`` (JSON files), ``otlp`` (sent to a
+            receiver), or what a file or a package of yours has registered.
+        out: the file (chat, sft; Parquet where its name ends in ``.parquet``, else JSONL) or folder (ATIF), by default
+            in ``RUN/exports``.
         selection: which episodes; all by default.
-        valid_only: leaves out steps whose action was not valid (chat).
         quiet: show no progress.
+        options: those of the exporter, by name: `Chat`, `Sft`, `Otlp` describe theirs; None and False stand for none.
 
     Returns:
         One line that says how much was written, and what was left out for which reason.
@@ -57,11 +63,10 @@ def export(
     Raises:
         InfrarayError: an argument does not fit, the run cannot be read, the target not be written or reached.
     """
-    if to not in exporters:
-        raise InfrarayError(f"--to {to!r}: {did_you_mean(to, exporters)}")
-    given = {"out": out, "endpoint": endpoint, "headers": headers or None, "valid_only": valid_only}
+    check_exporter(to)
+    given = {name: value for name, value in {"out": out, **options}.items() if value is not None and value is not False}
     with guarded(f"--to {to}"):
-        options = _options(to, {name: value for name, value in given.items() if value not in (None, False)})
+        _check_options(to, given)
     run = Run(run_dir)
     selection = selection or Selection()
     selection.check(run)
@@ -69,12 +74,22 @@ def export(
         kind = exporters[to]
         if "out" in options_of(kind):
             path = named_path("--out", out) if out is not None else run.path / "exports" / (kind.default_out or to)
-            options["out"] = path
-        return _export(run, kind(run.manifest, **options), selection, quiet)
+            given["out"] = path
+        return _export(run, kind(run.manifest, **given), selection, quiet)
 
 
-def _options(to: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What an exporter is told.
+def check_exporter(name: str) -> None:
+    """Refuses the name of no exporter.
+
+    Raises:
+        InfrarayError: one line with the nearest names.
+    """
+    if name not in exporters:
+        raise InfrarayError(f"--to {name!r}: {did_you_mean(name, exporters)}")
+
+
+def _check_options(to: str, given: Iterable[str]) -> None:
+    """Refuses what an exporter cannot be told.
 
     Raises:
         InfrarayError: it does not take one of the options; those that do are named.
@@ -83,7 +98,6 @@ def _options(to: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in options_of(exporters[to]):
             takers = [other for other, kind in exporters.working().items() if name in options_of(kind)]
             raise InfrarayError(f"{FLAGS[name]}: goes with --to {' or '.join(takers)}, not with --to {to}")
-    return dict(given)
 
 
 def _export(run: Run, exporter: Exporter, selection: Selection, quiet: bool) -> str:
