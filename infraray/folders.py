@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -25,12 +26,20 @@ def named_path(what: str, given: str | Path) -> Path:
         given: what was given.
 
     Raises:
-        InfrarayError: it is blank, or no path can be so.
+        InfrarayError: it is blank, or no path can be so, such as one whose name is too long or that leads through a
+            file.
     """
     if not str(given).strip():
         raise InfrarayError(f"{what}={str(given)!r}: is blank; give a path, such as '.' for the current folder")
     if "\0" in str(given):
         raise InfrarayError(f"{what}={str(given)!r}: holds a NUL, which no path can")
+    try:
+        os.lstat(given)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InfrarayError(f"{what}={str(given)!r}: cannot be reached ({reason}); give another path") from None
     return Path(given)
 
 

@@ -15,6 +15,7 @@ from infraray.errors import InfrarayError
 from infraray.registration import registrations
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+LONGEST_NAME = 100
 
 new = typer.Typer(help="Write something of your own to begin from.", no_args_is_help=True)
 
@@ -34,6 +35,8 @@ def scenario(
     """Write NAME.py, a scenario that works, with an expert, and test_NAME.py, its conformance test."""
     if _NAME.fullmatch(name) is None:
         raise InfrarayError(f"name={name!r}: must be small letters, digits and underscores, such as job_queue")
+    if len(name) > LONGEST_NAME:
+        raise InfrarayError(f"name={name!r}: must have at most {LONGEST_NAME} characters")
     taken = {found.name: found.id for found in registrations()}
     if name in taken:
         raise InfrarayError(f"name={name!r}: is taken by {taken[name]}; choose another")

@@ -46,7 +46,8 @@ def rescore(
     """
     run = Run(run_dir)
     Selection(scenario=scenario).check(run)
-    target = named_path("--out", out) if out is not None else run.path.with_name(f"{run.path.resolve().name}-rescored")
+    beside = run.path.with_name(f"{run.path.resolve().name}-rescored")
+    target = named_path("--out", beside if out is None else out)
     if target.exists():
         raise InfrarayError(f"{target}: exists already; delete it or choose another --out")
     manifest, left_out_scenarios = new_manifest(run, scenario)

@@ -18,14 +18,17 @@ STUDY = {"name": "s", "scenario": "caching", "agents": ["scripted:s3_fifo"], "bu
 RUN = {"name": "r", "scenarios": ["load_balance"], "agents": ["scripted:random"], "seeds": 1}
 
 BLANK = ("", " ", "\t ")
+UNREACHABLE = {"x" * 300: "File name too long", "taken/inside": "Not a directory"}
 COMMANDS = {
     "--out": [
         ("run", "--scenario", "load_balance", "--agent", "scripted:random", "--out"),
         ("run", "--check", "--scenario", "load_balance", "--agent", "scripted:random", "-o"),
         ("search", "--scenario", "caching", "--agent", "scripted:s3_fifo", "--out"),
         ("export", "runs/x", "--to", "chat", "--out"),
+        ("bench", "http://127.0.0.1:1", "--out"),
         ("rescore", "runs/x", "--out"),
     ],
+    "--folder": [("new", "scenario", "mine", "--folder")],
     "FILE": [("run",), ("search",)],
     "FOLDER": [("report",)],
     "RUN": [("export", "--to", "chat"), ("rescore",)],
@@ -50,10 +53,26 @@ def test_a_blank_path_is_refused_with_the_arguments_name(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("given", [*BLANK, "a\0b"])
+@pytest.mark.parametrize(
+    ("argument", "given"), [(name, given) for name, all_given in COMMANDS.items() for given in all_given]
+)
+@pytest.mark.parametrize("path", UNREACHABLE)
+def test_a_path_where_nothing_can_be_is_refused_with_the_arguments_name(
+    command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, given: tuple[str, ...], path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    said = command(*given, path)
+    assert (said.status, said.out) == (2, "")
+    assert said.error == f"error: {argument}={path!r}: cannot be reached ({UNREACHABLE[path]}); give another path\n"
+    assert [found.name for found in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("given", [*BLANK, "a\0b", *UNREACHABLE])
 def test_the_functions_refuse_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     played = play_run(tmp_path / "run", SCRIPTED, seeds=1)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
     for call in (
         lambda: infraray.run(RUN, out=given),
         lambda: search(STUDY, out=given),
@@ -61,7 +80,7 @@ def test_the_functions_refuse_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
         lambda: export(played.path, "chat", out=given),
         lambda: Run(given),
     ):
-        with pytest.raises(InfrarayError, match=r"is blank|holds a NUL"):
+        with pytest.raises(InfrarayError, match=r"is blank|holds a NUL|cannot be reached"):
             call()
 
 

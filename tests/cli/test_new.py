@@ -27,6 +27,7 @@ def test_a_new_scenario_plays_and_conforms(command, tmp_path: Path) -> None:
         ("Job Queue", "name='Job Queue': must be small letters, digits and underscores"),
         ("1st", "name='1st': must be"),
         ("a__b", "name='a__b': must be"),
+        ("x" * 300, "must have at most 100 characters"),
         ("caching", "name='caching': is taken by infraray/Caching-v0; choose another"),
     ],
 )
