@@ -165,10 +165,10 @@ class LoopWithCondition(Loop):
     """A loop whose body is a condition on the node at hand."""
 
     @classmethod
-    def draw(cls, topology: Topology, random: Random, near: str | None = None) -> LoopWithCondition:
+    def draw(cls, topology: Topology, random: Random, near: str | None = None) -> Loop:
         """Draws the nodes, and the condition so that it holds for some of them."""
         selection = cls._some_nodes(topology, random, near)
-        return cls(selection, Condition.draw_among(selection.nodes(topology), selection.kind, topology, random))
+        return Loop(selection, Condition.draw_among(selection.nodes(topology), selection.kind, topology, random))
 
 
 def _bodies(kind: str, random: Random) -> list[Operation]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from infraray.scenarios.capacity_planning.operations import Operation
 from infraray.scenarios.capacity_planning.tasks import PlanningTask
 from infraray.scenarios.capacity_planning.words import NETARENA_TYPES, AnswerFormat
 
@@ -54,18 +56,32 @@ def remove(graph, name):
 
 
 def truth_code(task: PlanningTask, answer_format: AnswerFormat = AnswerFormat.PLAIN) -> str:
-    """Source of a module with ``process_graph(graph_data)``."""
-    lines = ["graph = graph_data", *(line for step in task.steps for line in step.code())]
-    if task.expected.kind == "graph":
-        lines.append("answer = graph")
+    """Source of a module with ``process_graph(graph_data)`` that gives what the task expects."""
+    return code_of(task.steps, answer_format)
+
+
+def code_of(steps: Sequence[Operation], answer_format: AnswerFormat) -> str:
+    """Source of a module with ``process_graph(graph_data)`` that does these steps; the last gives the answer."""
+    return written([line for step in steps for line in step.code()], steps[-1].gives, answer_format)
+
+
+def written(lines: Sequence[str], kind: str, answer_format: AnswerFormat) -> str:
+    """Source of a module with ``process_graph(graph_data)``.
+
+    Args:
+        lines: what changes ``graph`` and sets ``answer``; unless a graph is asked for.
+        kind: of the answer, one of those of `words.RETURNED`.
+        answer_format: what is returned.
+    """
     imports = ""
+    lines = ["graph = graph_data", *lines]
+    if kind == "graph":
+        lines.append("answer = graph")
     if answer_format is AnswerFormat.NETARENA:
         imports = "import networkx\n\n\n"
-        lines += [
-            "updated = networkx.node_link_data(graph)",
-            f"answer = {{'type': {NETARENA_TYPES[task.expected.kind]!r}, "
-            f"'data': {'updated' if task.expected.kind == 'graph' else 'answer'}, 'updated_graph': updated}}",
-        ]
+        data = "updated" if kind == "graph" else "answer"
+        lines.append("updated = networkx.node_link_data(graph)")
+        lines.append(f"answer = {{'type': {NETARENA_TYPES[kind]!r}, 'data': {data}, 'updated_graph': updated}}")
     body = "\n".join(f"    {line}" for line in [*lines, "return answer"])
     return imports + "\n\n".join([*_called(body), f"def process_graph(graph_data):\n{body}\n"])
 
