@@ -34,7 +34,7 @@ PLAYED += (
     "bound",
     "floor",
     "progress",
-    "turn",
+    "exclusively",
     "reset",
     "step",
     "describe_task",
