@@ -2,11 +2,10 @@
 
     python examples/answering_model.py FOLDER
 
-FOLDER/model is a Qwen2 of less than a megabyte with a chat template, which vLLM, SGLang and
-transformers serve; FOLDER/questions is a made-up world in MMLU-Pro's format. The model knows each
-question's answer by heart, so that a smaller, a broken or another model loses accuracy, and it has
-begun to look for codes in texts, so that its answers depend on what it reads. The same seed gives
-the same questions and, on one machine, the same weights.
+FOLDER/model is a Qwen2 of less than a megabyte with a chat template, which vLLM, SGLang and transformers can serve;
+FOLDER/questions is a made-up world in MMLU-Pro's format. The model knows each question's answer by heart, so a
+smaller, broken or different model loses accuracy. It has also learned a little to find codes in texts, so its answers
+depend on what it reads. The same seed gives the same questions and, on one machine, the same weights.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ RELATIONS = {
     "biology": "colour",
     "physics": "weight",
 }
-"""A category's one kind of fact."""
+"""The one kind of fact of each category."""
 SUBJECTS = 40
-"""Subjects a category, each with a value of its own."""
+"""Number of subjects per category, each with its own value."""
 CODED_TEXTS = 4000
 BATCH = 24
 PEAK_LR = 4e-3
@@ -78,14 +77,14 @@ def make_rows(seed: int) -> list[dict[str, Any]]:
 
 
 def conversation(row: dict[str, Any]) -> tuple[str, str]:
-    """What is asked, in the chat template, and what is to be said."""
+    """The question, in the chat template, and the expected answer."""
     asked = messages(read_question(row))[0]["content"]
     prompt = f"<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
     return prompt, f"{row['cot_content'].removeprefix('A: ')}<|im_end|>"
 
 
 def coded_conversation(dice: random.Random) -> tuple[str, str]:
-    """A text with a code at its beginning, and the code as the answer, as the integrity gate's canaries ask."""
+    """A text with a code at its beginning, and the code as the answer, like the integrity gate's canaries."""
     code = f"{dice.getrandbits(40):010x}"
     words = write_document((dice.getrandbits(32),), 60).split(" ")
     before, after = (" ".join(words[: dice.randint(0, 10)]) for _ in range(2))
@@ -94,7 +93,7 @@ def coded_conversation(dice: random.Random) -> tuple[str, str]:
 
 
 def make_tokenizer(conversations: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
-    """Byte-level: any text can be said, and the world's words are a token each."""
+    """A byte-level tokenizer that can encode any text, with one token for each of the world's words."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -111,7 +110,7 @@ def make_tokenizer(conversations: list[tuple[str, str]]) -> PreTrainedTokenizerF
 
 
 def train(model: Any, tokenizer: Any, lessons: list[list[tuple[str, str]]], steps: int) -> None:
-    """Learns to continue prompts with their answers; each step takes `BATCH` conversations of each lesson."""
+    """Trains the model to continue prompts with their answers; each step takes `BATCH` conversations of each lesson."""
     encoded = [
         [tokenizer(list(said), add_special_tokens=False).input_ids for said in zip(*lesson, strict=True)]
         for lesson in lessons
@@ -135,7 +134,7 @@ def train(model: Any, tokenizer: Any, lessons: list[list[tuple[str, str]]], step
 
 
 def loss_of(model: Any, prompts: list[list[int]], answers: list[list[int]]) -> torch.Tensor:
-    """Mean cross entropy of the answers' tokens."""
+    """Mean cross-entropy of the answers' tokens."""
     longest = max(len(prompt) + len(answer) for prompt, answer in zip(prompts, answers, strict=True))
     tokens = torch.full((len(prompts), longest), model.config.pad_token_id)
     said = torch.zeros((len(prompts), longest), dtype=torch.bool)
@@ -157,7 +156,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    # A second thread hardly helps so small a model, and waits for the first where cores are shared.
+    # A second thread hardly helps so small a model, and waits for the first if cores are shared.
     torch.set_num_threads(1)
     rows = make_rows(arguments.seed)
     (arguments.folder / "questions").mkdir(parents=True, exist_ok=True)

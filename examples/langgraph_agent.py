@@ -4,8 +4,8 @@ r"""A LangGraph agent with memory and a tool, on the leaderboard next to the cla
     OPENAI_BASE_URL=http://localhost:8000/v1 OPENAI_API_KEY=none MODEL=my-model \
         infraray run --scenario load_balance --agent graph:examples/langgraph_agent.py:graph --seeds 3
 
-The model may call the calculator as often as the graph's limit allows before it answers. The
-checkpointer keeps each episode's conversation, so that the model sees what it did before.
+The model may call the calculator as often as the graph's limit allows before it answers. The checkpointer keeps each
+episode's conversation, so the model sees what it did before.
 """
 
 import json
@@ -19,12 +19,12 @@ from langgraph.prebuilt import ToolNode, tools_condition
 from openai import AsyncOpenAI
 
 REMEMBERED = 20
-"""Messages that the model is shown besides the task."""
+"""Number of messages that the model sees besides the task."""
 
 
 @tool
 def completion_time(work_left: float, job_size: float, rate: float) -> float:
-    """Seconds until a server of this rate would have finished a job of this size."""
+    """Seconds that a server of this rate takes for a job of this size."""
     return (work_left + job_size) / rate
 
 
@@ -42,7 +42,7 @@ async def ask_model(state: MessagesState) -> MessagesState:
     """One request to the model, with the task and the latest messages."""
     task, *history = convert_to_openai_messages(state["messages"])
     latest = history[-REMEMBERED:]
-    while latest and latest[0]["role"] == "tool":  # a tool's answer without its question is refused
+    while latest and latest[0]["role"] == "tool":  # servers reject a tool's answer without its call
         latest.pop(0)
     async with AsyncOpenAI() as client:
         answer = await client.chat.completions.create(
@@ -62,7 +62,7 @@ async def ask_model(state: MessagesState) -> MessagesState:
 
 
 def build():
-    """Model, tools, model, until the model answers without a tool."""
+    """Alternates between model and tools until the model answers without a tool."""
     builder = StateGraph(MessagesState)
     builder.add_node("model", ask_model)
     builder.add_node("tools", ToolNode([completion_time]))

@@ -3,15 +3,15 @@ r"""An agent of your own, on the leaderboard next to the classical ones.
 infraray run --scenario load_balance --agent 'scripted:*' \
         --agent python:examples/own_agent.py:Patient --seeds 20
 
-Options go behind a question mark: python:examples/own_agent.py:Patient?big=5. A changed file is
-another agent, so its episodes are played again.
+Options follow a question mark: python:examples/own_agent.py:Patient?big=5. A changed file is a different agent, so its
+episodes are played again.
 """
 
 from infraray import Agent, Observation
 
 
 class Patient(Agent):
-    """Waits for a server of at least a given rate, whatever its queue, if the job is big.
+    """Sends big jobs only to fast servers, even if their queues are longer.
 
     Args:
         big: jobs above this size (work units) go to fast servers only.
@@ -21,7 +21,7 @@ class Patient(Agent):
         self.big = big
 
     def act(self, observation: Observation) -> int:
-        """Earliest completion, for big jobs among the faster half of the servers."""
+        """Earliest completion; for big jobs, among the faster half of the servers."""
         rates = observation.service_rates
         completion_s = (observation.work_left + observation.job_size) / rates
         if observation.job_size[0] > self.big:

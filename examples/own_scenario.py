@@ -1,4 +1,4 @@
-"""A scenario of your own in one file: an autoscaler that must not be late.
+"""A scenario of your own in one file: an autoscaler that must keep up with demand.
 
 infraray run --import examples/own_scenario.py --scenario autoscale --agent 'scripted:*' --seeds 50
 """
@@ -46,7 +46,7 @@ class Autoscale(infraray.SimpleScenario):
         return -cost(self.demand, action)
 
     def bound(self):
-        """With the demand known, each minute's best number is one of the two whole numbers around it."""
+        """With known demand, each minute's best number of replicas is one of the two whole numbers around it."""
         demands = self.demands[1 : self.played + 1]
         return sum(min(cost(d, math.floor(d)), cost(d, math.ceil(d))) for d in demands) / max(1, len(demands))
 
@@ -60,7 +60,7 @@ infraray.register("examples/Autoscale-v0", name="autoscale", entry_point=Autosca
 
 @infraray.register_agent("follow", scenario="autoscale")
 class Follow(infraray.ScriptedAgent):
-    """As many replicas as the last minute needed, and a share to spare."""
+    """As many replicas as the last minute needed, plus a spare share."""
 
     def __init__(self, spare: float = 0.3):
         self.spare = spare
@@ -71,4 +71,4 @@ class Follow(infraray.ScriptedAgent):
 
 @infraray.register_agent("constant", scenario="autoscale")
 class Constant(infraray.BestConstant):
-    """The best number of replicas for all day, found on other days."""
+    """The best fixed number of replicas, found on other days."""

@@ -20,22 +20,22 @@ from infraray import Agent, Observation
 from infraray.parameters import file_sha256
 
 FIRST_TASK = 1_000_000
-"""Seed of the first task that is trained on, far from those of a leaderboard."""
+"""Seed of the first training task, far from those of a leaderboard."""
 
 
 class Logarithms(BaseFeaturesExtractor):
-    """Queues and job sizes have heavy tails: a network sees their logarithms."""
+    """Logarithms of the observation, since queues and job sizes have heavy tails."""
 
     def __init__(self, observation_space: Box) -> None:
         super().__init__(observation_space, features_dim=observation_space.shape[0])
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """Of numbers that are never negative."""
+        """Takes non-negative numbers."""
         return torch.log1p(observations)
 
 
 def train(steps: int, policy: Path) -> None:
-    """Trains for so many steps and saves the policy."""
+    """Trains for that many steps and saves the policy."""
     environments = make_vec_env("infraray/LoadBalance-v0", 16, seed=FIRST_TASK, env_kwargs={"text": False})
     environments = VecNormalize(environments, norm_obs=False, gamma=0.9)
     model = PPO(
@@ -55,10 +55,10 @@ def train(steps: int, policy: Path) -> None:
 
 
 class Trained(Agent):
-    """Takes the action that the trained policy finds best.
+    """Takes the trained policy's best action.
 
     Args:
-        policy: the file that training wrote.
+        policy: the file written by the training.
     """
 
     def __init__(self, policy: str) -> None:
@@ -66,11 +66,11 @@ class Trained(Agent):
         self.model = PPO.load(policy, device="cpu")
 
     def files(self) -> dict[str, str]:
-        """Another training is another agent, whose episodes are played again."""
+        """The policy's file: another training is a different agent, whose episodes are played again."""
         return {self.policy: file_sha256(self.policy)}
 
     def act(self, observation: Observation) -> int:
-        """The same for the same observation."""
+        """Always the same action for the same observation."""
         action, _ = self.model.predict(observation["numeric_observation"], deterministic=True)
         return int(action)
 
