@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from infraray import stopping as _stopping  # noqa: F401 (takes a command's signals before the imports that take a second)
+from infraray import stopping as _stopping  # noqa: F401 (handles a command's signals before the slow imports)
 
 # isort: split
 from infraray import scenarios as _scenarios  # noqa: F401 (its import registers the scenarios)
@@ -55,7 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `run` when it is asked for: environments and agents alone need no Ray."""
+    """Imports `run` on first use: environments and agents alone need no Ray."""
     if name == "run":
         from infraray.launch import run
 

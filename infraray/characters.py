@@ -1,11 +1,11 @@
-"""Text as JSON from elsewhere may hold it."""
+"""Repairs text that came as JSON from elsewhere."""
 
 from __future__ import annotations
 
 
 def whole_characters(text: str) -> str:
-    """Joins the halves of characters that JSON writes as two, which chunks may part; a half alone is replaced.
+    """Joins surrogate pairs, which chunks may have split; a lone surrogate is replaced.
 
-    Half a character can neither be encoded nor sent.
+    A lone surrogate can neither be encoded nor sent.
     """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,22 +1,22 @@
 """The code that decides an episode, as one hash that belongs to the episode's identity.
 
-A changed agent is another agent, and a changed simulator makes other tasks: what was played before must not pass
-for what would be played now. So scenario, agent and strategy carry a hash of their own code, which is
+A changed agent is another agent, and a changed simulator makes other tasks: an episode played before must not pass
+for one that would be played now. So scenario, agent and strategy carry a hash of their own code, which covers
 
-- the module of the class, and what it imports, on and on, from its own package, from infraray, and from files of
-  the user's that are not installed; the interpreter and installed packages are left to the manifest;
-- where a name comes through an index (an ``__init__`` that only passes it on), the module that defines it: one
-  strategy does not depend on the others because all stand in one list;
-- without `APPARATUS`, which carries episodes about and decides none;
-- without comments, docstrings, annotations' guards (``if TYPE_CHECKING``) and layout.
+- the module of the class and everything it imports, transitively, from its own package, from infraray, and from the
+  user's files that are not installed; the interpreter and installed packages are left to the manifest;
+- for a name that comes through an index (an ``__init__`` that only re-exports it), the module that defines it: one
+  strategy does not depend on the others just because all are in one list;
+- none of `APPARATUS`, which moves episodes around and decides none of them;
+- no comments, docstrings, ``if TYPE_CHECKING`` blocks or layout.
 
 Why not less, such as one file: an agent's base class, the simulator behind an environment and the reader of answers
-decide as much. Why not more, such as the whole package or its version: every mended typo in a report would have
-hundreds of hours on GPUs and thousands of paid answers played again. An edit of what all share
-(`infraray.environment`, the reader of answers) does cost that, and rightly.
+decide as much. Why not more, such as the whole package or its version: every typo fixed in a report would force
+hundreds of GPU hours and thousands of paid answers to be played again. An edit of what all share
+(`infraray.environment`, the reader of answers) does cost that, and rightly so.
 
-The hash is over the syntax tree in a form of our own (`ast.dump` differs between Python's versions), so that it is
-the same wherever the package runs.
+The hash is taken over the syntax tree in a form of our own (`ast.dump` differs between versions of Python), so that
+it is the same wherever the package runs.
 """
 
 from __future__ import annotations
@@ -66,29 +66,29 @@ APPARATUS = frozenset(
         "yaml_file",
     )
 )
-"""Modules, with all below them, that no hash counts."""
+"""Modules and packages that no hash covers."""
 
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
 def code_sha256(*owners: Any) -> str:
-    """SHA-256 in hexadecimal of the code of classes, functions and modules (these by name)."""
+    """SHA-256, in hexadecimal, of the code of classes, functions and modules (given by name)."""
     counted = _closure(owners)
     return hashlib.sha256("".join(f"{name} {counted[name].sha256}\n" for name in sorted(counted)).encode()).hexdigest()
 
 
 def code_modules(*owners: Any) -> list[str]:
-    """The modules that `code_sha256` counts, by name."""
+    """The modules that `code_sha256` covers, by name."""
     return sorted(_closure(owners))
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a file says.
+    """A file's code and imports.
 
     Args:
         sha256: of its code.
-        imports: what it imports: (module, name), the name None for the module itself, ``*`` for all of it.
+        imports: (module, name) pairs; the name is None for the module itself and ``*`` for all of it.
         passed_on: for each name that the file imports, where it comes from.
     """
 
@@ -98,7 +98,7 @@ class _Source:
 
 
 def _closure(owners: Collection[Any]) -> dict[str, _Source]:
-    """The owners' modules and what they import, as far as it counts."""
+    """The owners' modules and the modules they import, as far as they count."""
     modules = {owner if isinstance(owner, str) else getattr(owner, "__module__", None) or "" for owner in owners}
     tops = {PACKAGE, *(module.partition(".")[0] for module in modules)}
     found: dict[str, _Source] = {}
@@ -123,7 +123,7 @@ def _counts(module: str, tops: Collection[str]) -> bool:
 
 
 def _is_users(module: str) -> bool:
-    """Whether a module lies in a folder of the user's rather than among what is installed."""
+    """Whether a module lies in a user's folder rather than among installed packages."""
     if module.partition(".")[0] in sys.stdlib_module_names:
         return False
     path = _path(module)
@@ -131,7 +131,7 @@ def _is_users(module: str) -> bool:
 
 
 def _definer(module: str, name: str | None) -> str:
-    """The module in which an imported name is defined: an index only passes it on."""
+    """The module that defines an imported name, which an index may only re-export."""
     seen = set()
     while name is not None and name != "*" and (module, name) not in seen:
         seen.add((module, name))
@@ -150,14 +150,14 @@ def _is_index(module: str) -> bool:
 
 
 def _path(module: str) -> Path | None:
-    """The file of a module, found without importing it; None where there is none to read."""
+    """The file of a module, found without importing it; None if there is none to read."""
     loaded = sys.modules.get(module)
     if loaded is not None:
         file = getattr(loaded, "__file__", None)
         return Path(file) if file is not None and file.endswith(".py") else None
     package, _, leaf = module.rpartition(".")
     if not package:
-        # One that is imported only when it is needed counts as well, whether or not that was before.
+        # A lazily imported one counts as well, whether or not it has been imported yet.
         found = PathFinder.find_spec(module)
         origin = found.origin if found is not None else None
         return Path(origin) if origin is not None and origin.endswith(".py") else None
@@ -169,7 +169,7 @@ def _path(module: str) -> Path | None:
 
 
 def _folders(package: str) -> Collection[str | Path]:
-    """Where a package's modules lie."""
+    """The folders that hold a package's modules."""
     if package in sys.modules:
         return list(getattr(sys.modules[package], "__path__", ()))
     path = _path(package)
@@ -177,7 +177,7 @@ def _folders(package: str) -> Collection[str | Path]:
 
 
 def _read(module: str) -> _Source | None:
-    """What a module's file says; None where it cannot be read."""
+    """The code and imports of a module's file; None if it cannot be read."""
     path = _path(module)
     if path is None:
         return None
@@ -190,7 +190,7 @@ def _read(module: str) -> _Source | None:
 
 @lru_cache(maxsize=4096)
 def _parse(module: str, path: Path, changed_ns: int, size: int) -> _Source:
-    """Reads a file once for as long as it does not change."""
+    """Reads a file, once until it changes."""
     tree = ast.parse(path.read_bytes())
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imports: list[tuple[str, str | None]] = []
@@ -214,7 +214,7 @@ def _parse(module: str, path: Path, changed_ns: int, size: int) -> _Source:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker sees."""
+    """Every node except those that only a type checker sees."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -245,7 +245,7 @@ def _write(value: Any, out: list[str]) -> None:
 
 
 def _does_nothing(node: Any) -> bool:
-    """Docstrings, of attributes as well, and ``pass``."""
+    """Docstrings, including those of attributes, and ``pass``."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return isinstance(node.value.value, str)
     return isinstance(node, ast.Pass)
@@ -259,7 +259,7 @@ def _is_for_checkers(node: Any) -> bool:
 
 
 def _joined(parts: Any) -> Any:
-    """An f-string's parts, neighbouring texts as one: versions of Python split them otherwise."""
+    """An f-string's parts, with adjacent texts joined: versions of Python split them differently."""
     if not isinstance(parts, list):
         return parts
     joined: list[Any] = []

@@ -1,8 +1,8 @@
-"""Rows of a user's CSV file, with the line of each for errors about it.
+"""Rows of a user's CSV file, each with its line number for error messages.
 
-The reader is the standard library's: quotes, cells with line ends in them, and line ends of any
-system, of which the line separators of Unicode are none. A byte-order mark is skipped. Bytes that
-are no UTF-8 are kept apart (as surrogates), so that identifiers that differ in a byte differ.
+The reader is the standard library's: it handles quotes, cells with line ends in them, and the line
+ends of any system, but not Unicode's line separators. A byte-order mark is skipped. Bytes that are
+not UTF-8 are kept as surrogates, so that identifiers that differ in a single byte stay different.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infraray.errors import InfrarayError
 
 GZIP = b"\x1f\x8b"
 Row = tuple[int, list[str]]
-"""The line on which a row begins, counted from 1, and its cells."""
+"""The line on which a row begins, counted from 1, and the row's cells."""
 
 
 def csv_rows(
@@ -26,8 +26,8 @@ def csv_rows(
     Args:
         name: of the file, for the start of errors.
         content: the file's.
-        dialect: of the file.
-        comment: how lines begin that are left out.
+        dialect: the file's.
+        comment: the beginning of lines to skip.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
@@ -51,10 +51,10 @@ def csv_rows(
 
 
 def columns_of(name: str, header: Sequence[str], wanted: Sequence[str], line: int = 1) -> list[int]:
-    """Where the ``wanted`` columns stand in a ``header``, in which capitals and blanks around names do not count.
+    """Positions of the ``wanted`` columns in a ``header``; case and blanks around names are ignored.
 
     Raises:
-        InfrarayError: a column is missing, or stands there twice.
+        InfrarayError: a column is missing or appears twice.
     """
     names = [cell.strip().lower() for cell in header]
     for column in wanted:

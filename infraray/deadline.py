@@ -1,4 +1,4 @@
-"""A time limit on code that is not asked for its consent."""
+"""A time limit on code that does not have to cooperate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 
 
 class TimeLimit(Exception):
-    """The limit has passed."""
+    """Raised when the limit has passed."""
 
 
 @asynccontextmanager
@@ -39,11 +39,11 @@ async def limited(seconds: float, in_event_loop: bool) -> AsyncIterator[None]:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises `TimeLimit` in the code inside after ``seconds``, also in the middle of a sleep or a system call.
+    """Raises `TimeLimit` in the code inside after ``seconds``, even in the middle of a sleep or a system call.
 
-    Works through a timer signal and so only in the main thread; elsewhere, and in native code
-    that never returns to Python, whoever started the process has to end it. Limits may be nested:
-    the outer one holds inside the inner one, and is raised again where the inner one ends.
+    Uses a timer signal, so it works only in the main thread; elsewhere, and in native code that
+    never returns to Python, whoever started the process has to end it. Limits may be nested: the
+    outer one holds inside the inner one, and is raised again when the inner one ends.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -66,5 +66,5 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, outer)
         if outer_s:
-            # Late enough to come when this context has been left.
+            # Late enough to arrive after this context has been left.
             signal.setitimer(signal.ITIMER_REAL, max(outer_s - (time.monotonic() - began), 0.01), 1.0)

@@ -1,4 +1,4 @@
-"""What this machine can run, and what is missing for the rest."""
+"""A check of what this machine can run, and what is missing for the rest."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ DISK_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """A check's finding.
 
     Args:
-        ok: whether what the check is about can be used.
+        ok: whether the thing that was checked can be used.
         what: what was found.
-        mend: what to do about it; empty where nothing needs to be done.
+        fix: what to do about it; empty if nothing needs to be done.
     """
 
     ok: bool
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def python() -> Finding:
-    """The interpreter's version is one that we test."""
+    """Whether the interpreter's version is one that we test."""
     version = ".".join(map(str, sys.version_info[:3]))
     tested = (3, 11) <= sys.version_info[:2] <= (3, 14)
-    return Finding(tested, version, "" if tested else "not tried with this one; 3.11 to 3.14 are")
+    return Finding(tested, version, "" if tested else "not tested with this version; 3.11 to 3.14 are")
 
 
 def cpus() -> Finding:
-    """One rollout worker runs on each CPU."""
+    """The number of CPUs; one rollout worker runs on each."""
     count = len(os.sched_getaffinity(0))
     return Finding(True, f"{count} CPUs for as many rollout workers")
 
 
 def shared_memory() -> Finding:
-    """Ray's object store lives in shared memory."""
+    """Free shared memory, where Ray's object store lives."""
     free = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else 0
     enough = free >= SHARED_MEMORY_BYTES
     return Finding(
@@ -66,34 +66,34 @@ def shared_memory() -> Finding:
 
 
 def disk() -> Finding:
-    """Runs are written below the current folder by default."""
+    """Free disk space in the current folder, where runs are written by default."""
     free = shutil.disk_usage(".").free
     writable = os.access(".", os.W_OK)
     enough = free >= DISK_BYTES
-    mend = "" if writable and enough else "choose a folder with space and write permission through --out"
-    return Finding(writable and enough, f"{free / 2**30:.1f} GiB free in {Path.cwd()}", mend)
+    fix = "" if writable and enough else "choose a folder with space and write permission through --out"
+    return Finding(writable and enough, f"{free / 2**30:.1f} GiB free in {Path.cwd()}", fix)
 
 
 def ray() -> Finding:
-    """A cluster is joined or started."""
+    """The cluster that would be joined or started."""
     version = importlib.metadata.version("ray")
     try:
         address = check_cluster()
     except InfrarayError as error:
-        return Finding(False, f"Ray {version}, has no cluster", str(error))
+        return Finding(False, f"Ray {version}, without a cluster", str(error))
     if address != "local":
         return Finding(True, f"Ray {version}, joins the cluster at {address} (RAY_ADDRESS)")
     return Finding(True, f"Ray {version}, starts a cluster on this machine (RAY_ADDRESS names none)")
 
 
 def sandboxes() -> Finding:
-    """What a language model wrote runs isolated."""
+    """Whether code that a language model wrote can run isolated."""
     problem = isolation.problem()
     return Finding(problem is None, "can be made" if problem is None else "cannot be made", problem or "")
 
 
 def networks() -> Finding:
-    """Scenario routing emulates networks."""
+    """Whether networks can be emulated, as scenario routing does."""
     problem = emulators.problem()
     if problem is not None:
         return Finding(False, "cannot be emulated", problem)
@@ -102,7 +102,7 @@ def networks() -> Finding:
 
 
 def libcachesim() -> Finding:
-    """Cache policies can be checked against libCacheSim."""
+    """Whether cache policies can be checked against libCacheSim."""
     try:
         return Finding(True, f"libcachesim {importlib.metadata.version('libcachesim')}")
     except importlib.metadata.PackageNotFoundError:
@@ -124,7 +124,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 
 
 def scenario_findings() -> dict[str, Finding]:
-    """Whether each scenario can be played here with its defaults, as a run asks before it starts."""
+    """Whether each scenario can be played here with its defaults, which a run also checks before it starts."""
     findings = {}
     for found in registrations():
         try:
@@ -139,7 +139,7 @@ def scenario_findings() -> dict[str, Finding]:
 
 
 def agent_findings() -> dict[str, Finding]:
-    """Whether agents of each kind can be made here."""
+    """Whether agents of each kind can be created here."""
     findings = {}
     for name in agent_kinds():
         kind = find_agent_kind(name)
@@ -161,5 +161,5 @@ def print_checkup(console: Console) -> None:
         table = Table("", "", "found", "what to do", title=title, title_justify="left")
         for name, finding in findings.items():
             sign = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
-            table.add_row(sign, name, escape(finding.what), escape(finding.mend))
+            table.add_row(sign, name, escape(finding.what), escape(finding.fix))
         print_table(table, console)

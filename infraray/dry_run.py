@@ -1,4 +1,4 @@
-"""A dry run: what a run checks before it starts, and what it would then play; nothing is started or written."""
+"""A dry run: makes a run's checks and says what it would play; starts and writes nothing."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from infraray.trajectories.index import EpisodeIndex
 from infraray.trajectories.store import collected
 
 _AT_ONCE = 10_000
-"""Episodes whose identities are in memory."""
+"""Episodes whose identities are in memory at a time."""
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would do.
+    """The outcome of a dry run.
 
     Args:
-        plan: what is to be played.
-        folder: where it would be collected.
-        owed: episodes that would be played, by scenario's label and agent; those that owe none included.
+        plan: what the run asks for.
+        folder: where episodes would be collected.
+        owed: episodes that would be played, by the scenario's label and agent, including zeros.
         cluster: the address of the Ray cluster that would be joined; ``local`` for one that would be started.
     """
 
@@ -51,10 +51,10 @@ class DryRun:
 
 
 def dry_run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None) -> DryRun:
-    """Validates and plans a run as `infraray.run` does, and leaves it at that.
+    """Validates and plans a run as `infraray.run` does, and stops there.
 
     Raises:
-        InfrarayError: a line for all that the run itself would be refused for.
+        InfrarayError: a line for each reason to refuse the run.
     """
     refusals = Refusals()
     with refusals.collecting():
@@ -80,7 +80,7 @@ def _who(spec: EpisodeSpec) -> tuple[str, str]:
 
 
 def print_dry_run(found: DryRun, console: Console) -> None:
-    """Prints what each agent would play, where, and what is left out."""
+    """Prints what each agent would play and where, and what is left out."""
     plan = found.plan
     table = Table("scenario", "agent")
     for name in ("seeds", "repetitions", "episodes", "collected", "owed"):

@@ -1,4 +1,4 @@
-"""Errors that are meant for the reader: one line that says what was given and what to do."""
+"""Errors meant for the reader: one line that says what was given and what to do."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pydantic import BaseModel, ValidationError
 
 
 class InfrarayError(Exception):
-    """What a user can mend. The command line prints its text alone, without a traceback."""
+    """An error that a user can fix. The command line prints only its text, without a traceback."""
 
 
 class InvalidAction(InfrarayError):
-    """An agent's action that the environment does not accept; the text is the reason in one line."""
+    """An agent's action that the environment rejects; the text is the reason in one line."""
 
 
 class Unavailable(InfrarayError):
-    """What every further episode needs is not there: the run stops, and what it owes stays owed."""
+    """Something that every further episode needs is missing: the run stops, and what it owes stays owed."""
 
 
 class UnknownName(InfrarayError):
@@ -32,21 +32,21 @@ class UnknownArgument(InfrarayError, TypeError):
 
 
 class Refusals:
-    """Several things that a user can mend, so that they are told together, each line once."""
+    """Several errors that a user can fix, reported together, each line once."""
 
     def __init__(self) -> None:
         self._lines: dict[str, None] = {}
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """An `InfrarayError` inside is kept, and what follows the block goes on."""
+        """Collects an `InfrarayError` raised inside; the code after the block continues."""
         try:
             yield
         except InfrarayError as error:
             self._lines.update(dict.fromkeys(str(error).splitlines()))
 
     def refuse(self) -> None:
-        """Tells what was collected.
+        """Reports what was collected.
 
         Raises:
             InfrarayError: something was.
@@ -59,20 +59,20 @@ _SECRET = re.compile(
     r"(TOKEN|(KEY|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|SIGNATURE)S?|BEARER)\d*(_|$)|(^|_)(PAT|SIG)$",
     re.IGNORECASE,
 )
-"""What names an environment variable whose value is for no file and no error's line; ``MAX_TOKENS`` keeps no secret."""
+"""Matches names of environment variables whose values must not be written or shown; ``MAX_TOKENS`` is no secret."""
 
 
 def is_secret(name: str) -> bool:
-    """Whether a name is that of a key, a token, a password."""
+    """Whether a name is that of a key, a token or a password."""
     return _SECRET.search(name) is not None
 
 
 def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
-    """Plain data as it may be shown: "..." stands for what a variable in an ``env`` keeps secret.
+    """Plain data, safe to show: "..." replaces the secrets among the variables of an ``env``.
 
     Args:
         value: the data.
-        place: where it stands in what a person wrote.
+        place: where it is in what a person wrote.
     """
     if isinstance(value, dict):
         return {name: without_secrets(part, (*place, name)) for name, part in value.items()}
@@ -80,14 +80,14 @@ def without_secrets(value: Any, place: tuple[int | str, ...] = ()) -> Any:
         return [without_secrets(part, place) for part in value]
     if "env" not in place:
         return value
-    # Where an environment should stand there may be NAME=value.
+    # There may be NAME=value in place of an environment.
     name, is_set, _ = str(value).partition("=")
     named = (name if is_set else "") if place[-1] == "env" else str(place[-1])
     return "..." if is_secret(named) else value
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Ends an error about ``name``: the nearest of ``known``, or all of them where none is near."""
+    """The end of an error about ``name``: the nearest of ``known``, or all of them if none is near."""
     names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
@@ -116,7 +116,7 @@ _REASONS = {
     "recursion_loop": "must not contain itself",
     "recursion_depth_exceeded": "must not be nested as deeply",
 }
-"""Our words for pydantic's kinds of errors; what it expects is filled in."""
+"""Our wording for pydantic's kinds of errors; what it expects is filled in."""
 
 _KINDS = {
     "string": "text; numbers and true or false go in quotes",
@@ -127,7 +127,7 @@ _KINDS = {
     **dict.fromkeys(("list", "tuple", "set", "frozen_set", "iterable"), "a list"),
     **dict.fromkeys(("dict", "mapping", "model", "model_attributes", "dataclass"), "a mapping of names to values"),
 }
-"""What a value must be by the first words of its error's kind, such as ``int_parsing``."""
+"""What a value must be, by the first words of its error's kind, such as ``int_parsing``."""
 
 
 def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[tuple[tuple[int | str, ...], str]]:
@@ -150,7 +150,7 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[t
 
 
 def _reason(detail: Mapping[str, Any]) -> str:
-    """Why a value is refused, in our words."""
+    """The reason why a value is refused, in our words."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in ("value_error", "assertion_error"):
         return " ".join(str(context["error"]).split())

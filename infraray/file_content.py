@@ -1,11 +1,11 @@
-"""What a file holds now: read, decompressed, and parsed once for each content.
+"""A file's current content: read, decompressed, and parsed once per content.
 
-An environment asks for its trace at every reset, so what was parsed is kept; but a path is only a
-name. Results are kept by the hash of the content, and a file that has been rewritten or deleted
-since counts as what it is now. So that large files are not hashed at every reset, the hash is
-taken as known while the file system reports the same file, size and times. Its times are too
-coarse to tell two writes at one moment apart, so a file that changed shortly before it was hashed
-is hashed again next time.
+An environment asks for its trace at every reset, so parsed results are cached; but a path is only
+a name. Results are cached by the hash of the content, so that a file that has been rewritten or
+deleted since is seen as it is now. To avoid hashing large files at every reset, the hash is reused
+while the file system reports the same file, size and times. Its times are too coarse to tell two
+writes at one moment apart, so a file that changed shortly before it was hashed is hashed again
+next time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pyarrow as pa
 from infraray.errors import InfrarayError
 
 SETTLED_NS = 2_000_000_000
-"""A change further back than this has a time of its own, also where a file system keeps whole even seconds."""
+"""A change longer ago than this has a distinct time, even on a file system that rounds to whole even seconds."""
 
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 """Codecs by the endings of files' names."""
@@ -35,18 +35,18 @@ Identity = tuple[int, ...]
 
 
 def parsed_once(owner: str, keep: int) -> Callable[[Callable[..., Parsed]], Callable[..., Parsed]]:
-    """Makes a function of ``(name, content, *arguments)`` one of ``(path, *arguments)``.
+    """Turns a function of ``(name, content, *arguments)`` into one of ``(path, *arguments)``.
 
-    ``content`` is the file's, decompressed where the path says so; ``name`` is "OWNER: PATH", for
+    ``content`` is the file's, decompressed if its ending says so; ``name`` is "OWNER: PATH", for
     the start of errors. Equal contents with equal arguments are parsed once; results are shared
     and must not be changed.
 
     Args:
         owner: whose file it is: the scenario's name.
-        keep: results that are kept.
+        keep: the number of results to keep.
 
     Raises:
-        InfrarayError: from the function that is made, where the file cannot be read.
+        InfrarayError: from the resulting function, if the file cannot be read.
     """
 
     def make(parse: Callable[..., Parsed]) -> Callable[..., Parsed]:
@@ -91,7 +91,7 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _identity(path: str) -> Identity:
-    """What changes whenever a file is written or replaced, the time of the last change of any kind last."""
+    """Values of which some change whenever a file is written or replaced; the time of its last change comes last."""
     status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

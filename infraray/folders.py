@@ -1,4 +1,4 @@
-"""Folders that a person names: what such a name must be, and that a run and a study never share one."""
+"""Checks of folders that a person names: a usable path, and never a run and a study in one folder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _MARKS: dict[Kind, tuple[str, ...]] = {
     "run": ("run.json", "episodes", "segments"),
     "study": ("trials.jsonl",),
 }
-"""What is there as soon as one was begun, be it killed a moment later. A study is told by its journal: it has the
-marks of a run as well."""
+"""Files that exist as soon as one was begun, even if it was killed a moment later. A study is recognized by its
+journal, since it has the marks of a run as well."""
 
 
 def named_path(what: str, given: str | Path) -> Path:
-    """The path that a person gave; a blank one, such as a variable that is not set, would be the current folder.
+    """The path that a person gave; a blank one, such as an unset variable, would mean the current folder.
 
     Args:
-        what: what it was given as, such as ``--out``.
-        given: what was given.
+        what: the name it was given under, such as ``--out``.
+        given: the path.
 
     Raises:
-        InfrarayError: it is blank, or no path can be so, such as one whose name is too long or that leads through a
-            file.
+        InfrarayError: it is blank, or cannot be a path, for instance because a name is too long or it leads
+            through a file.
     """
     if not str(given).strip():
         raise InfrarayError(f"{what}={str(given)!r}: is blank; give a path, such as '.' for the current folder")
@@ -50,16 +50,16 @@ def holds(folder: Path, kind: Kind) -> bool:
 
 
 def check_not_shared(folder: Path, wanted: Kind) -> None:
-    """Refuses a folder in which there is something of the other kind already.
+    """Refuses a folder that already holds one of the other kind.
 
     Raises:
-        InfrarayError: there is.
+        InfrarayError: it does.
     """
     other: Kind = "study" if wanted == "run" else "run"
     try:
         shared = holds(folder, other)
     except OSError:
-        return  # who writes to it says why that cannot be
+        return  # whoever writes to it will say why it fails
     if shared:
         raise InfrarayError(
             f"{folder}: holds a {other}, and a {wanted} needs a folder of its own; choose another --out"

@@ -23,7 +23,7 @@ from infraray.trajectories.store import check_name, open_folder
 
 
 def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False) -> Summary:
-    """Plays what a run owes and collects it; what is collected already is not played again.
+    """Plays and collects the episodes that a run owes; those already collected are not played again.
 
     Args:
         run: a `RunSpec`, the same as a mapping, or the path of a YAML file.
@@ -37,7 +37,7 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
         InfrarayError: the run is not valid, its folder cannot be written, or Ray cannot be reached.
     """
     plan, run_dir = ready(run, out)
-    open_folder(run_dir, plan.spec.name)  # what is refused is refused before Ray is started
+    open_folder(run_dir, plan.spec.name)  # refused, if at all, before Ray is started
     console = Console(stderr=True, quiet=quiet)
     if (summary := settled(plan, run_dir)) is not None:
         for line in plan.left_out:
@@ -55,10 +55,10 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
 
 
 def ready(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None) -> tuple[Plan, Path]:
-    """The plan of a run that nothing keeps from being played, and the folder for its episodes; nothing is made there.
+    """The plan of a run that can be played, and the folder for its episodes, where nothing is created yet.
 
     Raises:
-        InfrarayError: a line for all that does.
+        InfrarayError: a line for everything that prevents it.
     """
     spec = _spec(run)
     refusals = Refusals()
@@ -73,11 +73,11 @@ def ready(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None)
 
 
 def prepare(spec: RunSpec, here: bool) -> Plan:
-    """The plan of a run whose user's modules lie where the command is given, as with `python -m`.
+    """The plan of a run; the user's modules are found in the current folder, as with `python -m`.
 
     Args:
         spec: the run.
-        here: whether this machine is to play it, see `make_plan`.
+        here: whether this machine will play it; see `make_plan`.
 
     Raises:
         InfrarayError: the run is not valid.
@@ -88,12 +88,12 @@ def prepare(spec: RunSpec, here: bool) -> Plan:
 
 
 def _spec(run: RunSpec | Mapping[str, Any] | str | Path) -> RunSpec:
-    """A run in any of the forms in which it may be given."""
+    """The run, from any of the forms in which it may be given."""
     return run if isinstance(run, RunSpec) else parse_run(run) if isinstance(run, Mapping) else load_run(run)
 
 
 def _check_name(folder: Path, name: str) -> None:
-    """Refuses another run's folder; a damaged ``run.json`` will be written anew."""
+    """Refuses another run's folder; a damaged ``run.json`` will be rewritten."""
     if (folder / "run.json").exists():
         with suppress(BrokenManifest):
             check_name(folder, Manifest.load(folder / "run.json"), name)

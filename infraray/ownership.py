@@ -1,9 +1,9 @@
-"""Who owns a registered name: the code that took it first.
+"""Ownership of registered names: a name belongs to the code that took it first.
 
 A name in a run's file must mean one thing, or a leaderboard shows another agent under yesterday's name. The same code
 may take its name again: the class of the same qualified name in the same file, edited or not, so that a module can
-be reloaded and a test can register its class anew; and whatever was typed in the same interactive session, so that a
-notebook's cell can be run twice. What is built in stays what it is.
+be reloaded and a test can register its class again; and whatever was typed in the same interactive session, so that a
+notebook cell can be run twice. Built-in names keep their meaning.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _file_being_imported: str | None = None
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a class or a function comes from.
+    """The place that a class or a function comes from.
 
     Args:
         module: its module's name.
-        file: the module's file, absolute; "" where there is none, as in a notebook, or it is not imported yet.
+        file: the module's absolute path; "" if there is none, as in a notebook, or it is not imported yet.
         name: its qualified name.
     """
 
@@ -44,23 +44,23 @@ class Origin:
         return cls(module, str(Path(_file_of(found) or file).resolve()) if file else "", name)
 
     def is_same_code(self, other: Origin) -> bool:
-        """Whether both are one class, perhaps in two versions."""
+        """Whether both are the same class, perhaps in two versions."""
         if self.module == other.module == "__main__" and not self.file:
             return True
         return self.name == other.name and self._is_same_place(other)
 
     def is_of_one_package(self, other: Origin) -> bool:
-        """Whether both belong together: to one file, or to one package."""
+        """Whether both belong to one file or one package."""
         tops = self.module.partition(".")[0], other.module.partition(".")[0]
         return self._is_same_place(other) or (tops[0] == tops[1] and "." in self.module and "." in other.module)
 
     def _is_same_place(self, other: Origin) -> bool:
-        # Files of users have made-up module names, which two files may share.
+        # Users' files have made-up module names, which two files may share.
         return self.file == other.file if self.file and other.file else self.module == other.module
 
 
 def _file_of(found: Any) -> str | None:
-    """The file that a class was compiled from, by its methods: its module may have been replaced by another since."""
+    """The file that a class was compiled from, according to its methods: its module may have been replaced since."""
     for member in getattr(found, "__dict__", {}).values():
         file: str = getattr(getattr(member, "__code__", None), "co_filename", "")
         if file.endswith(".py") and member.__module__ == found.__module__:
@@ -69,12 +69,12 @@ def _file_of(found: Any) -> str | None:
 
 
 def check_owner(what: str, holder: Any, newcomer: Any) -> None:
-    """Refuses to give a name that is taken to other code.
+    """Refuses to give a taken name to other code.
 
     Args:
-        what: the name and what it is of, for the error.
-        holder: the class or function that has the name, or ``module:name`` of it.
-        newcomer: what is to have it.
+        what: the name and its sort, for the error.
+        holder: the class or function that has the name, or its ``module:name``.
+        newcomer: what wants the name.
 
     Raises:
         InfrarayError: one line with both places.
@@ -86,12 +86,12 @@ def check_owner(what: str, holder: Any, newcomer: Any) -> None:
 
 
 def file_being_imported() -> str | None:
-    """The user's file to which registrations belong now; None where they are a package's."""
+    """The user's file to which registrations now belong; None if they are a package's."""
     return _file_being_imported
 
 
 class importing_file:
-    """While it is entered, registrations belong to the user's file ``path``, or with None to no file."""
+    """Attributes the registrations made inside to the user's file ``path``, or to no file if None."""
 
     def __init__(self, path: str | None) -> None:
         self.path = path
@@ -106,7 +106,7 @@ class importing_file:
 
 
 def describe(found: Any) -> str:
-    """A class or function and its place, as a person looks it up: ``mine.py:12 (Patient)``."""
+    """A class or function and its place, for a person to look up: ``mine.py:12 (Patient)``."""
     origin = Origin.of(found)
     if isinstance(found, str) or not origin.file:
         return f"{origin.module}.{origin.name}"

@@ -1,16 +1,16 @@
-"""Plugins: modules of installed packages whose import registers scenarios, agents, engines and all else that has names.
+"""Plugins: modules of installed packages whose import registers scenarios, agents, engines and all that has a name.
 
 A package names them in its entry points, in one group for all that can be registered:
 
     [project.entry-points."infraray.plugins"]
     mine = "mine.infraray_plugin"
 
-They are imported when a name is asked for that nobody has registered, or when all names are listed: who installs a
-plugin pays for its import where it is used. Names that are taken stay whose they are (`infraray.ownership`), so that
-it makes no difference when that happens. A plugin that fails costs one line that names its package, and nothing else.
+They are imported when somebody asks for a name that is not registered, or lists all names: a plugin costs its import
+only where it is used. Taken names keep their owners (`infraray.ownership`), so it makes no difference when that
+happens. A plugin that fails costs one line that names its package, and nothing else.
 
-Their code belongs to an episode's identity by the same way as ours: what is played carries a hash of the modules that
-it comes from (`infraray.code_identity`).
+Their code is part of an episode's identity in the same way as ours: an episode carries a hash of the modules that it
+comes from (`infraray.code_identity`).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ GROUP = "infraray.plugins"
 
 _lock = threading.RLock()
 _path: tuple[str, ...] = ()
-"""Where plugins were looked for: a worker learns the driver's folders only after it has begun."""
+"""The folders already searched for plugins: a worker learns the driver's folders only after it has started."""
 _seen: set[EntryPoint] = set()
 _versions: dict[str, str] = {}
 _problems: list[str] = []
 
 
 def load_plugins() -> None:
-    """Imports the plugins of all installed packages, once in a process; one that fails is told and left out."""
+    """Imports the plugins of all installed packages, once per process; one that fails is reported and left out."""
     global _path
     with _lock:
-        if _path == tuple(sys.path):  # also while one of them asks for a name
+        if _path == tuple(sys.path):  # even while one of them asks for a name
             return
         _path = tuple(sys.path)
         new = set(entry_points(group=GROUP)) - _seen

@@ -1,4 +1,4 @@
-"""Progress of a run: bars per scenario and agent at a terminal, plain lines elsewhere."""
+"""Progress of a run: at a terminal, a bar per scenario and agent; elsewhere, plain lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infraray.runs.plan import Plan
 
 PLAIN_INTERVAL_S = 5.0
 MAX_BARS = 30
-"""More rows than this are one bar a scenario."""
+"""With more rows than this, there is one bar per scenario."""
 
 
 class RunProgress:
@@ -24,7 +24,7 @@ class RunProgress:
 
     Args:
         plan: what is played.
-        console: where to; without a terminal, a line every few seconds.
+        console: where it is shown; without a terminal, as a line every few seconds.
     """
 
     def __init__(self, plan: Plan, console: Console) -> None:
@@ -68,14 +68,14 @@ class RunProgress:
         self.bars.stop()
 
     def collected(self, before: Counter[Who]) -> None:
-        """Episodes of an earlier run: done, but not of this run's rate."""
+        """Counts episodes of an earlier run as done, but not towards this run's rate."""
         self.done += before
         for who, count in before.items():
             self.bars.update(self.rows[self._row(who)], advance=count)
         self._refresh()
 
     def played(self, report: BatchReport) -> None:
-        """A batch of this run."""
+        """Counts a batch of this run."""
         self.done += report.finished + report.failed
         self.failed += report.failed
         self.played_here += report.finished.total() + report.failed.total()
@@ -86,7 +86,7 @@ class RunProgress:
         self._refresh()
 
     def notice(self, text: str) -> None:
-        """Something worth a line."""
+        """Prints something worth a line."""
         self.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
     def _row(self, who: Who) -> str:

@@ -1,7 +1,7 @@
-"""Where results come from: the command, the code's commits, the versions and the machine of each start.
+"""Provenance of results: the command, the code's commits, the versions and the machine of each start.
 
-A run's and a study's manifest keep a list of *sessions*, one for each start: the first, and every time that the same
-command goes on. Nothing in them belongs to an identity; they are for whoever has to explain a figure a year later.
+The manifest of a run or a study keeps a list of *sessions*, one for each start: the first, and every resumption by the
+same command. Nothing in them belongs to an identity; they are for whoever has to explain a figure a year later.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ PACKAGES = (
     *("ray", "numpy", "pyarrow", "gymnasium", "pydantic"),
     *("openai", "langgraph", "optuna", "hpbandster", "smac", "ConfigSpace"),
 )
-"""Packages whose versions are kept where they are installed, beside those of plugins."""
+"""Packages whose versions are recorded if they are installed, beside those of plugins."""
 
 WAIT_S = 10.0
-"""How long git may take to answer."""
+"""Seconds that git may take to answer."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
 _KEY = re.compile(
@@ -65,7 +65,7 @@ def session() -> dict[str, Any]:
 
 
 def shown_command(arguments: Sequence[str]) -> str:
-    """A command line as it may be written down: "..." stands for keys, tokens, passwords and headers' values."""
+    """A command line, safe to write down: "..." replaces keys, tokens, passwords and the values of headers."""
     shown: list[str] = []
     before = ""
     for argument in arguments:
@@ -99,7 +99,7 @@ def _names_secret(name: str) -> bool:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """The commit of a folder's repository, and whether tracked files were changed since; None where there is none."""
+    """The commit of a folder's repository, and whether tracked files have changed since; None without a repository."""
     commit = _asked("git", "-C", str(folder), "rev-parse", "HEAD")
     if not commit:
         return None
@@ -143,7 +143,7 @@ def _hardware() -> dict[str, Any]:
 
 
 def _asked(program: str, *arguments: str) -> str | None:
-    """What a program says; None where it is not there or has nothing to say."""
+    """A program's output; None if the program is missing or prints nothing."""
     if shutil.which(program) is None:
         return None
     with suppress(OSError, subprocess.SubprocessError):
@@ -155,12 +155,12 @@ def _asked(program: str, *arguments: str) -> str | None:
 
 
 def with_session(before: Any) -> list[Any]:
-    """The sessions of a manifest and this one: none is ever lost."""
+    """A manifest's sessions and this one: none is ever lost."""
     return [*(before if isinstance(before, list) else []), session()]
 
 
 def describe(sessions: Any) -> list[str]:
-    """The sessions in words, a line each fact; empty where a manifest keeps none."""
+    """The sessions in words, one line per fact; empty if a manifest has none."""
     known = (
         [found for found in sessions if isinstance(found, Mapping) and "started_at" in found]
         if isinstance(sessions, list)

@@ -1,4 +1,4 @@
-"""What there is: scenarios as flat data under versioned ids, found by id or by short name."""
+"""The register of scenarios: flat data under versioned ids, found by id or by short name."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Registration:
     Args:
         id: Gymnasium id, ``namespace/Name-v0``.
         name: the short name that YAML files and the command line use.
-        version: the number in the id; it rises when equal seeds no longer give equal tasks.
+        version: the number in the id, raised when equal seeds no longer give equal tasks.
         entry_point: the `Environment` subclass, or ``module:Class``.
         vector_entry_point: the `gymnasium.vector.VectorEnv` that plays many tasks at once, if any.
         objective: the `infraray.tune.Objective` subclass that measures what a study of the scenario searches, or
-            ``module:Class``; None where studies search the parameters of the agents that play it.
+            ``module:Class``; None if studies search the parameters of the agents that play it.
         baselines: the module whose import registers the scenario's scripted agents, if any.
         file: path of the user's file that registered it; None for installed packages.
     """
@@ -74,11 +74,11 @@ def register(
 ) -> None:
     """Registers a scenario with infraray and its environment with Gymnasium.
 
-    The same class may be registered again, so that a notebook's cell can be run twice (`infraray.ownership`). Other
-    versions of a scenario have the same name and come from the same file or package.
+    The same class may be registered again, so that a notebook cell can be run twice (`infraray.ownership`). Further
+    versions of a scenario share its name and come from the same file or package.
 
     Raises:
-        InfrarayError: the id is not of the form ``namespace/Name-v0``, or id or name are taken by other code.
+        InfrarayError: the id is not of the form ``namespace/Name-v0``, or the id or name is taken by other code.
     """
     match = _ID.fullmatch(id)
     if match is None:
@@ -109,13 +109,13 @@ def _check_free(id: str, name: str, entry_point: str | type[Environment]) -> Non
 
 
 def registrations() -> list[Registration]:
-    """Every scenario, those of installed plugins included, by name and version."""
+    """All scenarios, including those of installed plugins, by name and version."""
     load_plugins()
     return registered()
 
 
 def registered() -> list[Registration]:
-    """The scenarios that are registered by now, by name and version."""
+    """The scenarios registered so far, by name and version."""
     return sorted(_registrations.values(), key=lambda found: (found.name, found.version))
 
 
@@ -123,7 +123,7 @@ def find(name: str) -> Registration:
     """Finds a scenario by id (``infraray/Caching-v0``), name (``caching``, the newest version) or ``caching-v0``.
 
     Raises:
-        UnknownName: nothing is registered under that name; the nearest names are told.
+        UnknownName: nothing is registered under that name; the text lists the nearest names.
     """
     if not isinstance(name, str):
         raise UnknownName(f"scenario={name!r}: must be a name such as 'load_balance'")
@@ -166,8 +166,8 @@ def make_vector(
     Args:
         name: an id or a short name, see `find`.
         num_envs: tasks played at once.
-        autoreset_mode: what follows a task's end, see `VectorEnvironment`. Here each task is played once;
-            `gymnasium.make_vec` makes the same environment for training, where another follows in the next step.
+        autoreset_mode: what follows a task's end; see `VectorEnvironment`. Here each task is played once;
+            `gymnasium.make_vec` makes the same environment for training, where the next step starts another.
         arguments: those of `Environment` and the scenario's parameters.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A registry: what the names of one sort mean, whether they come from us, a user's file or an installed package."""
+"""A registry of names of one sort, whether they come from us, a user's file or an installed package."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Registered = TypeVar("Registered")
 
 
 class Registry(Mapping[str, Registered], Generic[Registered]):
-    """Names and what they mean; a name that is unknown, or a look at all, imports the plugins first.
+    """Maps names to classes or functions; an unknown name, or a listing, imports the plugins first.
 
     Args:
-        sort: what the names are of, such as ``searcher``, for errors.
+        sort: what is named, such as ``searcher``; for errors.
     """
 
     def __init__(self, sort: str) -> None:
@@ -27,7 +27,7 @@ class Registry(Mapping[str, Registered], Generic[Registered]):
         self._entries: dict[str, Registered | str] = {}
 
     def register(self, name: str, entry: Registered | str) -> None:
-        """Gives a name a meaning: a class or function, or ``module:name`` of one, which is imported at its first use.
+        """Registers a name for a class or function, or for its ``module:name``, which is imported on first use.
 
         Raises:
             InfrarayError: the name is taken by other code (`infraray.ownership`).
@@ -36,10 +36,10 @@ class Registry(Mapping[str, Registered], Generic[Registered]):
         self._entries[name] = entry
 
     def __getitem__(self, name: str) -> Registered:
-        """What a name means.
+        """The class or function under a name.
 
         Raises:
-            UnknownName: nothing; the nearest names are told.
+            UnknownName: there is none; the text lists the nearest names.
             InfrarayError: its code cannot be imported.
         """
         if name not in self:
@@ -47,16 +47,16 @@ class Registry(Mapping[str, Registered], Generic[Registered]):
         entry = self._entries[name]
         if not isinstance(entry, str):
             return entry
-        # Ours may say what they lack; what others raise is one line.
+        # Ours may say what they lack; whatever others raise becomes one line.
         with nullcontext() if entry.startswith("infraray.") else guarded(f"{self.sort} {name}"):
             found: Registered = resolve_name(entry)
         return found
 
     def working(self, plugins: bool = True) -> dict[str, Registered]:
-        """All that can be had by its name: what fails when it is imported is left out.
+        """Everything available by its name; whatever fails to import is left out.
 
         Args:
-            plugins: whether those of installed packages are wanted, or only what is registered by now.
+            plugins: whether to include those of installed packages, or only what is registered so far.
         """
         found: dict[str, Registered] = {}
         for name in self if plugins else list(self._entries):
@@ -79,11 +79,11 @@ class Registry(Mapping[str, Registered], Generic[Registered]):
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
-    """The error for a name that means nothing: the nearest ones, and the plugins that failed, which may have had it.
+    """The error for an unknown name: the nearest ones, and the plugins that failed, which may have defined it.
 
     Args:
-        what: the name and what it is of, such as ``searcher 'smack'``.
+        what: the name and its sort, such as ``searcher 'smack'``.
         name: the name.
-        known: those that mean something.
+        known: the registered names.
     """
     return UnknownName("; ".join([f"unknown {what}", did_you_mean(name, known), *plugin_problems()]))

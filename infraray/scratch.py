@@ -1,10 +1,10 @@
 """Temporary folders that do not outlive their owner for long, however it ends.
 
-All that a process needs for a time lies in one folder of the system's temporary directory, whose name says
-whose it is: ``infraray-PID-START-WHERE``, the process id, when the process started (clock ticks since boot), and a
-digest of the boot and the process-id namespace in which the two mean something. Names are short: an engine's
-sockets lie below, and a socket's path has at most 107 bytes. Whoever makes the first folder of its own removes
-those of owners that have ended, such as by kill -9, as an engine's supervisor does at once
+A process keeps all its temporary files in one folder of the system's temporary directory, whose name says whose it
+is: ``infraray-PID-START-WHERE``, with the process id, the time the process started (clock ticks since boot), and a
+digest of the boot and the process-id namespace in which these two are meaningful. Names are short because an engine's
+sockets lie inside and a socket's path has at most 107 bytes. A process that makes its first folder removes those of
+owners that have ended, by kill -9 for instance; an engine's supervisor does so at once
 (`infraray.engines.supervisor`).
 """
 
@@ -29,14 +29,14 @@ def make_scratch() -> Path:
         owned = _owned()
         if not owned.exists():
             sweep()
-        # Another thread may have removed the last one, and the owner's folder with it, also while mkdir looks.
+        # Another thread may have removed the last one, and with it the owner's folder, even during this mkdir.
         with suppress(FileNotFoundError, FileExistsError):
             owned.mkdir(mode=0o700, exist_ok=True)
             return Path(tempfile.mkdtemp(prefix="", dir=owned))
 
 
 def remove_scratch(folder: Path) -> None:
-    """Removes a folder with all that is in it, and this process's own with the last one. May be called twice."""
+    """Removes a folder and its content, and this process's own folder with the last one. May be called twice."""
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()
@@ -44,7 +44,7 @@ def remove_scratch(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Makes an empty folder, and removes it with all that is in it."""
+    """Makes an empty folder, and removes it with its content at the end."""
     folder = make_scratch()
     try:
         yield folder
@@ -60,18 +60,18 @@ def sweep() -> None:
 
 
 def owner() -> str:
-    """The name that says that something is this process's."""
+    """The name that marks something as this process's."""
     return f"infraray-{os.getpid()}-{started_at(os.getpid())}-{_where()}"
 
 
 def has_ended(name: str) -> bool:
-    """Whether it is the name of an owner that has ended, as far as this process can know."""
+    """Whether a name is that of an owner that has ended, as far as this process can know."""
     named = _NAME.fullmatch(name)
     return named is not None and named[3] == _where() and started_at(int(named[1])) != int(named[2])
 
 
 def started_at(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None where it has ended."""
+    """The time a process started, in clock ticks since boot; None if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -87,7 +87,7 @@ def _owned() -> Path:
 
 @cache
 def _where() -> str:
-    """Where process ids and times are comparable: the temporary directory may be shared with other containers."""
+    """The scope in which process ids and times are comparable: containers may share the temporary directory."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     namespace = os.stat("/proc/self/ns/pid").st_ino
     return hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:4]

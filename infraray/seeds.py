@@ -1,4 +1,4 @@
-"""Seeds and counts as programs give them: whole numbers, Python's or NumPy's; no floats and no truth values."""
+"""Checks of seeds and counts given by programs: whole numbers, Python's or NumPy's; no floats, no booleans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infraray.errors import InfrarayError
 
 @dataclass(frozen=True)
 class SeedRange:
-    """Seeds from ``start`` up to, not including, ``stop``; a million take no memory."""
+    """Seeds from ``start`` up to but not including ``stop``; a million take no memory."""
 
     start: int
     stop: int
@@ -34,10 +34,10 @@ def is_whole(value: Any) -> bool:
 
 
 def checked_seed(value: Any, owner: str) -> int:
-    """A task's seed as Python's number.
+    """A task's seed as a Python ``int``.
 
     Raises:
-        InfrarayError: it is none, in one line that ``owner`` starts.
+        InfrarayError: it is not one; the line starts with ``owner``.
     """
     if not is_whole(value) or value < 0:
         raise InfrarayError(f"{owner}: seed={value!r}: must be a whole number of at least 0")

@@ -1,8 +1,8 @@
-"""A scenario in some forty lines: a state, a step and a score, from which everything else follows.
+"""A base for scenarios in some forty lines: a state, a step and a score, from which everything else follows.
 
-For the common case, in which an agent chooses one of some numbers a given number of times and is ranked by the mean
-of what each choice earned. What a scenario needs beyond that it overrides, method by method: `SimpleScenario` is an
-`Environment` and hides nothing of it.
+It covers the common case, in which an agent chooses a number, a fixed number of times, and is ranked by the mean of
+what its choices earned. A scenario that needs more overrides further methods: `SimpleScenario` is an `Environment`
+and hides nothing of it.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from infraray.observation import ObservedField
 class SimpleScenario(Environment):
     """Base of scenarios whose agents choose a number in each step.
 
-    The subclass's docstring is the task: it tells an agent what the system is and what is asked, and the manual
-    follows from it. Its attributes ``scenario``, ``score`` and ``observes`` and its methods `choices`, `steps`,
-    `start` and `decide` are the rest; ``bound`` too, unless the best value of ``score`` is declared there.
+    The subclass's docstring is the task: it tells an agent what the system is and what to do, and the manual is
+    made from it. The rest is in its attributes ``scenario``, ``score`` and ``observes`` and its methods `choices`,
+    `steps`, `start` and `decide`; also ``bound``, unless ``score`` declares its best value.
     """
 
     observes: ClassVar[tuple[ObservedField, ...]]
-    """The state that agents see; the scenario keeps each field in its attribute of that name."""
+    """The part of the state that agents see; the scenario keeps each field in the attribute of that name."""
     action: ClassVar[str] = "choice"
-    """What is chosen, as an agent names it: ``{"replicas": 3}``."""
+    """The name of the choice in an agent's answer: ``{"replicas": 3}``."""
 
     @abstractmethod
     def choices(self) -> int:
-        """How many choices there are: actions are the whole numbers below."""
+        """The number of choices: actions are the whole numbers from 0 up to it, exclusive."""
 
     @abstractmethod
     def steps(self) -> int:
-        """Steps of an episode."""
+        """The number of steps in an episode."""
 
     @abstractmethod
     def start(self, random: np.random.Generator) -> None:
-        """Draws the task from the generator of its seed and sets the state before the first step."""
+        """Draws the task from a generator with its seed and sets the state before the first step."""
 
     @abstractmethod
     def decide(self, action: int) -> float:
-        """Takes the state to the next step (``self.played`` counts from 0) and returns what the action earned.
+        """Advances the state by one step (``self.played`` counts from 0) and returns what the action earned.
 
         The mean is the score, negated where lower scores are better.
         """
@@ -63,11 +63,11 @@ class SimpleScenario(Environment):
                 cls.__doc__ = cls._manual()
 
     task_text: ClassVar[str] = ""
-    """The docstring as agents read it."""
+    """The docstring, as agents read it."""
 
     @classmethod
     def _manual(cls) -> str:
-        """The sections of a manual (`Environment`'s docstring has them written out)."""
+        """The sections of a manual (described in `Environment`'s docstring)."""
         best = "higher" if cls.score.higher_is_better else "lower"
         sections = {
             "Description": cls.task_text,
@@ -87,7 +87,7 @@ class SimpleScenario(Environment):
         return "\n\n".join(f"## {title}\n{text}" for title, text in sections.items())
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
-        """Those of ``observes``."""
+        """The space of ``observes``."""
         return self.observes
 
     def make_action_space(self) -> spaces.Discrete:
@@ -95,7 +95,7 @@ class SimpleScenario(Environment):
         return spaces.Discrete(self.choices())
 
     def answer_form(self) -> Choice:
-        """A number under the name of what is chosen."""
+        """A number under the name of the choice."""
         return Choice(self.action, self.choices())
 
     def default_action(self) -> int:
@@ -112,12 +112,12 @@ class SimpleScenario(Environment):
         return f'Answer with {self.action}, a whole number from 0 to {last}, for example {{"{self.action}": {last}}}.'
 
     def begin(self, task: Task) -> None:
-        """Starts with a generator of the task's seed."""
+        """Starts the task with a generator of its seed."""
         self.earned = 0.0
         self.start(np.random.default_rng([task.seed, 0x51]))
 
     def advance(self, action: int) -> Outcome:
-        """Takes the step and adds up what it earned."""
+        """Takes the step and adds up its earnings."""
         reward = float(self.decide(action))
         self.earned += reward
         return Outcome(reward, terminated=self.played + 1 == self.steps())
@@ -127,7 +127,7 @@ class SimpleScenario(Environment):
         return np.concatenate([np.atleast_1d(getattr(self, field.name)) for field in self.observes], dtype=np.float64)
 
     def words(self) -> str:
-        """The same, a line a field: ``demand: 3.25 replicas``."""
+        """The observed state in words, one line per field: ``demand: 3.25 replicas``."""
         parts = self.numbers()
         lines = []
         for field in self.observes:
@@ -136,7 +136,7 @@ class SimpleScenario(Environment):
         return "\n".join(lines)
 
     def measure(self) -> Measures:
-        """The mean of what was earned."""
+        """The mean earned per step."""
         sign = 1 if self.score.higher_is_better else -1
         return Measures(sign * self.earned / self.played if self.played else math.nan)
 

@@ -1,4 +1,4 @@
-"""What a step says beside observation and reward."""
+"""The information that a step returns beside observation and reward."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class StepInfo(dict[str, Any]):
-    """A plain dict for Gymnasium, and ``info["action"]``: the action as it was understood, None where none was.
+    """A plain dict for Gymnasium, plus ``info["action"]``: the action as it was understood; None if it was not.
 
     The action is not among the entries. Libraries that batch infos put the entries of one name into one array, which
-    cannot hold numbers and None, and TorchRL lays entries beside its own, of which one is called ``action``.
+    cannot hold both numbers and None, and TorchRL stores entries beside its own, one of which is called ``action``.
     """
 
     __slots__ = ("action",)

@@ -1,7 +1,7 @@
-"""How many steps each of many tasks has taken: one number while all have taken as many.
+"""The number of steps that each of many tasks has taken: a single one while all have taken equally many.
 
-Tasks of one length that start and end together are the rule, and what differs from step to step is then read in whole
-rows of memory. Once some are reset on the way, each task has its own number.
+Usually tasks have one length and start and end together, so data that differs from step to step is read in whole rows
+of memory. Once some tasks are reset on the way, each has its own number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 StepsTaken = int | NDArray[np.int64]
-"""One number for all tasks, or shape ``(tasks,)``."""
+"""A single number for all tasks, or an array of shape ``(tasks,)``."""
 
 
 def at(table: NDArray[Any], steps: StepsTaken) -> NDArray[Any]:
@@ -31,7 +31,7 @@ def window(table: NDArray[Any], steps: StepsTaken, length: int) -> NDArray[Any]:
 
 
 def at_most(steps: StepsTaken, most: int) -> StepsTaken:
-    """The steps, where they are more the most that there are."""
+    """The steps, capped at the number that there are."""
     return min(steps, most) if isinstance(steps, int) else np.minimum(steps, most)
 
 

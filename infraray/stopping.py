@@ -1,11 +1,11 @@
-"""Ending a command by a signal: Ctrl-C, SIGTERM as `timeout`, systemd and Kubernetes send it, SIGHUP.
+"""Ends a command by a signal: Ctrl-C, SIGTERM (sent by `timeout`, systemd and Kubernetes), or SIGHUP.
 
-Whenever it comes, the command ends within seconds with one line and the status that shells
-expect, 128 and the signal's number, and none of its processes stays.
+Whenever it arrives, the command ends within seconds with one line and the status that shells
+expect, 128 plus the signal's number, and leaves no process behind.
 
-While a command's modules are imported and while Ray runs it ends abruptly: Ray swallows exceptions
-while it starts, and does not survive every moment of being torn down. Nothing needs to be tidied up
-there, since what is collected outlives kill -9. At all other times `Stopped` is raised.
+While a command's modules are being imported and while Ray runs, it ends abruptly: Ray swallows
+exceptions while it starts, and may crash while it is torn down. Nothing needs to be tidied up
+then, since collected episodes survive kill -9. At all other times `Stopped` is raised.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LOOK_S = 0.1
 _PR_SET_CHILD_SUBREAPER = 36
 
 UNWIND_S = 10.0
-"""What a command may take to end by itself once `Stopped` was raised in it."""
+"""Seconds that a command may take to end by itself after `Stopped` was raised in it."""
 
 
 class Stopped(BaseException):
-    """A signal asked this command to end; no code of a user's is to blame.
+    """Raised when a signal asks this command to end; no user's code is to blame.
 
     Args:
-        signal_number: which.
+        signal_number: the signal's.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -45,16 +45,16 @@ class Stopped(BaseException):
 
 
 _taken: list[int] = []
-"""The signals that this process ends by as a command."""
+"""The signals by which this process ends as a command."""
 _unwinds = False
-"""Whether `Stopped` is raised; the command ends abruptly otherwise."""
+"""Whether `Stopped` is raised; otherwise the command ends abruptly."""
 _last: list[Callable[[], None]] = []
-"""What is done at an abrupt end, when all other processes have stopped."""
+"""Called at an abrupt end, when all other processes have stopped."""
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """While it is entered, `Stopped` is raised by what a command has taken for itself."""
+    """Makes the command's signals raise `Stopped` inside."""
     before = _unwinds
     _unwind(True)
     try:
@@ -65,12 +65,12 @@ def unwinding() -> Iterator[None]:
 
 @contextmanager
 def ending_abruptly() -> Iterator[list[Callable[[], None]]]:
-    """While it is entered, a signal kills the command's processes where they are.
+    """Makes a signal that arrives inside kill the command's processes at once.
 
-    What a command has started inside does not outlive it.
+    Processes that a command has started inside do not outlive it.
 
     Yields:
-        What is to be done as well at an abrupt end, which may be added to.
+        A list, which may be added to, of what else to do at an abrupt end.
     """
     before, others = _unwinds, set(descendants())
     _unwind(False)
@@ -84,13 +84,13 @@ def ending_abruptly() -> Iterator[list[Callable[[], None]]]:
 
 
 def await_end() -> NoReturn:
-    """Where `Stopped` has arrived: waits until this process is ended, with the line about the signal."""
+    """Called once `Stopped` has arrived: waits until this process is ended, with the line about the signal."""
     while True:
         time.sleep(1.0)
 
 
 def is_command() -> bool:
-    """Whether this process is the ``infraray`` command, which may be ended, and not a program that calls us."""
+    """Whether this process is the ``infraray`` command, which may be ended, rather than a program that calls us."""
     return bool(_taken)
 
 
@@ -101,16 +101,16 @@ def end_abruptly(line: str, status: int) -> NoReturn:
     for action in _last:
         with suppress(Exception):
             action()
-    # The last thing: this process would be ended by Ray's code in it, with a status of its own.
+    # Last of all: otherwise Ray's code in this process would end it, with another status.
     kill(frozen)
     os._exit(status)
 
 
 def freeze_all(find: Callable[[], list[int]]) -> list[int]:
-    """Stops processes, and those that they make meanwhile; returns all of them, to be killed.
+    """Stops processes, and those that they start meanwhile; returns all of them, to be killed.
 
     Args:
-        find: those that are there now.
+        find: returns those that exist now.
     """
     frozen: list[int] = []
     while found := [pid for pid in find() if pid not in frozen]:
@@ -143,17 +143,17 @@ def descendants(*pids: int) -> list[int]:
 
 
 def _take_signals() -> None:
-    """Lets signals end this process as a command; those that were ignored before (``nohup``) stay ignored."""
+    """Makes signals end this process as a command; those that were ignored before (``nohup``) stay ignored."""
     _taken.extend(number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
     # All threads but one keep the signals blocked: Ray installs a handler in native code that prints a
-    # backtrace and aborts. Children are as they would be without us.
+    # backtrace and aborts. Children behave as they would without us.
     _unwind(False)
     os.register_at_fork(after_in_child=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _taken))
-    # Bytes come at once, also where the main thread is in native code and Python's handlers have to wait.
+    # Bytes arrive at once, even if the main thread is in native code and Python's handlers have to wait.
     reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
-    # What loses its parent on the way, as workers lose a raylet that is killed, stays below this process.
+    # Processes that lose their parent, as workers do when their raylet is killed, stay below this process.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -164,7 +164,7 @@ def _send(number: int, pids: Iterable[int]) -> None:
 
 
 def _unwind(unwinds: bool) -> None:
-    """Lets the main thread have the signals, or keeps them from it."""
+    """Delivers the signals to the main thread, or blocks them there."""
     global _unwinds
     if not unwinds:
         signal.pthread_sigmask(signal.SIG_BLOCK, _taken)
@@ -194,7 +194,7 @@ def _watch(reading: int) -> None:
                 while _unwinds and time.monotonic() < give_up:
                     time.sleep(0.05)
                 name = signal.Signals(number).name
-                line = f"stopped by {name}; what is collected stays, give the same command again to go on"
+                line = f"stopped by {name}; what is collected is kept; give the same command again to continue"
                 end_abruptly(line, 128 + number)
 
 
@@ -212,5 +212,5 @@ def _begins_command() -> bool:
 
 
 if _begins_command():
-    # Not in the command's own function, before which the imports take a second.
+    # Not in the command's own function: the imports before it take a second.
     _take_signals()

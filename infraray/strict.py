@@ -1,4 +1,4 @@
-"""Values as they were written: a truth value is no number, and text that looks like a number is text."""
+"""Strict values: a boolean is not a number, and text that looks like a number is text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 _NUMBER = re.compile(r"\s*[-+]?[\d.]")
-"""What begins as a number, so that pydantic might take it for one."""
+"""Matches the start of a number, which pydantic might parse as one."""
 
 
 class StrictModel(BaseModel):
-    """Base of all that a person writes: immutable, no unknown names, no value in the guise of another.
+    """Base of everything that a person writes: immutable, no unknown names, no value in the guise of another.
 
-    Pydantic by itself takes ``true`` for 1, ``"010"`` for 10 and ``"no"`` for false. Its own strict mode refuses
-    lists for tuples and whole numbers for others as well, which YAML has no other way to write.
+    By itself, pydantic takes ``true`` for 1, ``"010"`` for 10 and ``"no"`` for false. Its own strict mode also refuses
+    lists for tuples and whole numbers for floats, which YAML has no other way to write.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,7 +33,7 @@ class StrictModel(BaseModel):
 
 
 def _mismatch(value: Any, annotation: Any) -> str | None:
-    """Why a value is in the guise of another kind than its annotation allows; None where it is not."""
+    """The reason why a value is of another kind than its annotation allows; None if it is not."""
     kinds = _kinds(annotation)
     is_number = int in kinds or float in kinds
     if Any in kinds or object in kinds:
@@ -41,9 +41,7 @@ def _mismatch(value: Any, annotation: Any) -> str | None:
     if isinstance(value, bool):
         wrong = is_number and bool not in kinds and not _listed(value, kinds)
         return (
-            f"must be a number; YAML reads true, yes and on as a truth value, here {str(value).lower()}"
-            if wrong
-            else None
+            f"must be a number; YAML reads true, yes and on as a boolean, here {str(value).lower()}" if wrong else None
         )
     if isinstance(value, str) and "\0" in value:
         return "must not hold the character NUL, which no file, program or variable takes"
@@ -55,7 +53,7 @@ def _mismatch(value: Any, annotation: Any) -> str | None:
 
 
 def _mismatch_within(value: Any, kinds: list[Any]) -> str | None:
-    """The same for what a list or a mapping holds."""
+    """The same for the entries of a list or a mapping."""
     for kind in kinds:
         inner = [found for found in get_args(kind) if found is not Ellipsis]
         if isinstance(value, list | tuple) and get_origin(kind) in (tuple, list) and len(inner) == 1:
@@ -70,7 +68,7 @@ def _mismatch_within(value: Any, kinds: list[Any]) -> str | None:
 
 
 def _kinds(annotation: Any) -> list[Any]:
-    """The members of a union, without what is only annotated."""
+    """The members of a union, without their annotations."""
     if get_origin(annotation) is Annotated:
         return _kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):

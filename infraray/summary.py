@@ -1,4 +1,4 @@
-"""What a run came to, and what its folder keeps of each start."""
+"""The summary of a run, and what its folder keeps of each start."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PLAN_CHUNK = 4096
 
 @dataclass
 class Summary:
-    """What a run came to.
+    """A run's outcome in numbers.
 
     Args:
-        planned: episodes of the plan.
-        found: of those, collected by an earlier run.
+        planned: episodes in the plan.
+        found: those of them collected by an earlier run.
         finished: finished in this run.
         failed: given up in this run.
         failures: the first reasons.
-        stopped: why episodes are still owed, a line each; none where nothing is.
+        stopped: why episodes are still owed, one line each; empty if none are.
         wall_s: duration in seconds.
     """
 
@@ -39,7 +39,7 @@ class Summary:
 
     @property
     def owed(self) -> int:
-        """How many episodes are still to be played."""
+        """The number of episodes still to be played."""
         return self.planned - self.found - self.finished - self.failed
 
 
@@ -51,7 +51,7 @@ def note_start(plan: Plan, run_dir: Path) -> None:
 
 
 def settled(plan: Plan, run_dir: Path) -> Summary | None:
-    """The summary of a run that owes nothing, whose folder is then in order; None for one that does.
+    """The summary of a run that owes nothing, after its folder has been put in order; None if it owes episodes.
 
     Raises:
         InfrarayError: the folder cannot be written, or another run is writing to it.

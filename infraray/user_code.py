@@ -1,8 +1,8 @@
-"""Code that is not ours: a user's agent, scenario, objective or file, which may raise anything whatever.
+"""Guards around a user's code, an agent, scenario, objective or file, which may raise anything at all.
 
-An exception may be no `Exception` (a Rust panic, `sys.exit`, a cancellation), and its text may
-raise, never end, or hold what no file can. Whatever it is becomes one line that names what was
-raised and where in the user's file. What others mean for us passes: Ctrl-C, a time limit on a task.
+An exception need not be an `Exception` (a Rust panic, `sys.exit`, a cancellation), and its text may
+raise, never end, or hold characters that no file can. Whatever it is becomes one line that names
+what was raised and where in the user's file. Exceptions meant for us pass: Ctrl-C, a time limit.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from infraray.errors import InfrarayError
 from infraray.stopping import Stopped
 
 MAX_TEXT = 500
-"""Characters of a line about an exception."""
+"""The most characters in a line about an exception."""
 
 TEXT_S = 1.0
-"""What an exception may take to say its text."""
+"""Seconds that an exception may take to produce its text."""
 
 _OURS = f"{Path(__file__).parent}{os.sep}"
 _INSTALLED = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")})
 
 
 class Contained(Exception):
-    """Stands for its cause where that itself cannot be raised: in a future, or in a task of an event loop."""
+    """Stands for its cause where that cannot itself be raised: in a future, or in a task of an event loop."""
 
 
 class guarded:
-    """While it is entered, whatever is raised leaves it as one `InfrarayError` that names the code at fault.
+    """Turns whatever is raised inside into one `InfrarayError` that names the code at fault.
 
-    Errors that are meant for the reader pass as they are, and so does `Stopped`. `os._exit` raises in here too: a file
-    that calls it would end the command with a status of its choice and nothing done.
+    Errors meant for the reader pass unchanged, and so does `Stopped`. `os._exit` raises inside, too: a file that calls
+    it would otherwise end the command with a status of its choice and nothing done.
 
     Args:
-        whose: begins the line, such as ``agent python:mine.py:Mine``.
+        whose: the start of the line, such as ``agent python:mine.py:Mine``.
     """
 
     def __init__(self, whose: str) -> None:
@@ -65,12 +65,12 @@ class guarded:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception is meant for us, although it was raised in the midst of a user's code."""
-    kind = type(error)  # what an object says of its class may be a lie, or raise
+    """Whether an exception is meant for us although it was raised inside a user's code."""
+    kind = type(error)  # an object may lie about its class, or raise
     if issubclass(kind, Stopped):
         return True
     if issubclass(kind, KeyboardInterrupt):
-        # Where signals have our handler a person's Ctrl-C is `Stopped`, and Ray's workers block it.
+        # With our signal handler, a person's Ctrl-C is `Stopped`, and Ray's workers block it.
         blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
         return signal.getsignal(signal.SIGINT) is signal.default_int_handler and not blocked
     if issubclass(kind, asyncio.CancelledError):
@@ -87,17 +87,17 @@ def describe_failure(error: BaseException, named: bool = True) -> str:
 
     Args:
         error: the exception.
-        named: whether its class begins the line.
+        named: whether the line starts with its class.
     """
     cause = error.__cause__
     if cause is not None:
-        # Python itself puts a RuntimeError in a StopIteration's place where a coroutine raises it.
+        # Python itself replaces a StopIteration that a coroutine raises by a RuntimeError.
         stopped = type(error) is RuntimeError and issubclass(type(cause), StopIteration | StopAsyncIteration)
         if stopped or type(error) is Contained:
             error = cause
     text = _text(error)
     if type(error) is InfrarayError and _is_for_the_reader(error):
-        return text  # says where and what by itself
+        return text  # says by itself what is wrong and where
     place = _place(error)
     if named or not text:
         text = f"{class_name(error)}: {text}" if text else class_name(error)
@@ -106,7 +106,7 @@ def describe_failure(error: BaseException, named: bool = True) -> str:
 
 
 def contained_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
-    """A task factory: ``sys.exit()`` and the like in a task end the task, where asyncio would end the loop."""
+    """A task factory: ``sys.exit()`` and the like end only the task, while asyncio would end the loop."""
 
     async def contained() -> Any:
         try:
@@ -120,7 +120,7 @@ def contained_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any
 
 
 def _is_for_the_reader(error: BaseException) -> bool:
-    """Whether it is one of our errors, with a text that can be had: a user may raise them too, with anything inside."""
+    """Whether it is one of our errors with a usable text: a user may raise them too, with anything inside."""
     if not issubclass(type(error), InfrarayError | TimeLimit):
         return False
     try:
@@ -133,12 +133,12 @@ def _is_for_the_reader(error: BaseException) -> bool:
 
 
 def _text(error: BaseException) -> str:
-    """What an exception says, in one line of characters that can be written."""
+    """The text of an exception, in one line of writable characters."""
     try:
         with time_limit(TEXT_S):
             said = str.__getitem__(str(error), slice(0, 4 * MAX_TEXT))
     except TimeLimit:
-        return f"(its text takes longer than {TEXT_S:g} s)"
+        return f"(producing its text takes longer than {TEXT_S:g} s)"
     except BaseException as another:
         if passes(another):
             raise
@@ -147,7 +147,7 @@ def _text(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with halves of characters and control characters as escapes, which every file and terminal takes."""
+    """Text with surrogates and control characters escaped, which every file and terminal accepts."""
     return "".join(
         character
         if character.isprintable() or character == " "
@@ -157,12 +157,12 @@ def printable(text: str) -> str:
 
 
 def class_name(error: BaseException) -> str:
-    """The name of its class, printable."""
+    """The name of an object's class, printable."""
     return printable(type.__dict__["__name__"].__get__(type(error)))
 
 
 def _place(error: BaseException) -> str:
-    """The innermost line of a user's that led to the exception, in brackets; nothing where there was none."""
+    """The innermost line of a user's code that led to the exception, in brackets; empty if there was none."""
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
@@ -184,7 +184,7 @@ def _current_task() -> asyncio.Task[object] | None:
 
 
 def _exit_raising(really_exit: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
-    """An `os._exit` that raises `SystemExit` in this process; children that it forks end as ever."""
+    """An `os._exit` that raises `SystemExit` in this process; forked children end as usual."""
     here = os.getpid()
 
     def leave(status: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A user's Python file, imported once in a process under a module name that is made from its path."""
+"""A user's Python file, imported once per process under a module name made from its path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_file(path: str, source: bytes | None = None) -> ModuleType:
 
     Args:
         path: the file.
-        source: its content, where this machine may not have the file; Python itself finds its encoding.
+        source: its content, if this machine may not have the file; Python itself finds its encoding.
 
     Raises:
         InfrarayError: the file is missing or its import fails.
@@ -38,7 +38,7 @@ def load_file(path: str, source: bytes | None = None) -> ModuleType:
 
 
 def _module_name(path: str) -> str:
-    # Files of one name in two folders are two modules: by its module the code of an agent is found, and pickled.
+    # Files of one name in two folders are two modules: an agent's code is found and pickled by its module.
     return f"infraray_user_{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 

@@ -1,6 +1,6 @@
-"""The package's version, also in a checkout that is not installed, and that of what it stores."""
+"""The version of the package, even in a checkout that is not installed, and of the data that it stores."""
 
 __version__ = "0.1.0"
 
 SCHEMA_VERSION = 1
-"""Of the tables in a run's folder (`infraray.trajectories.schema`) and of its ``run.json``."""
+"""Version of the tables in a run's folder (`infraray.trajectories.schema`) and of its ``run.json``."""

@@ -1,4 +1,4 @@
-"""What a user asks for: a YAML file, flags, or a file with flags in place of its fields."""
+"""A user's request: a YAML file, flags, or a file with flags in place of some of its fields."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class FileKind:
 
     Args:
         name: what it describes.
-        told_by: the field that every one has, and none of another kind.
-        command: what takes it.
+        told_by: the field that all files of this kind have, and none of another.
+        command: the command that takes it.
     """
 
     name: str
@@ -35,7 +35,7 @@ STUDY = FileKind("study", "scenario", "infraray search")
 
 
 class WrittenFile(StrictModel):
-    """Base of a run and a study as they are written."""
+    """Base of runs and studies as a person writes them."""
 
     kind: ClassVar[FileKind]
 
@@ -48,7 +48,7 @@ class WrittenFile(StrictModel):
         """Reads a YAML file.
 
         Raises:
-            InfrarayError: one line a mistake, each with the file, the line, the field, the value and the fix.
+            InfrarayError: one line per mistake, each with the file, the line, the field, the value and the fix.
         """
         data, where = read_yaml(path, f"'{cls.kind.told_by}'")
         for other in (RUN, STUDY):
@@ -62,7 +62,7 @@ class WrittenFile(StrictModel):
         """Validates what was written; ``where`` turns the place of a mistake into the start of its line.
 
         Raises:
-            InfrarayError: one line a mistake.
+            InfrarayError: one line per mistake.
         """
         try:
             made = cls.model_validate(dict(data))
@@ -74,15 +74,15 @@ class WrittenFile(StrictModel):
 
     @classmethod
     def given(cls, path: Path | None, flags: Mapping[str, Any], named: Callable[[Any], str]) -> Self:
-        """What a file says, or the command line's flags, or a file with flags in place of its fields.
+        """Reads a file, or the command line's flags, or a file with flags in place of some of its fields.
 
         Args:
             path: the file.
             flags: by field; those that were not given are None.
-            named: makes the name of what has no file, from the field by which its kind is told.
+            named: makes a name if there is no file, from the field that identifies the kind.
 
         Raises:
-            InfrarayError: see `load`; or neither a file nor enough flags are given.
+            InfrarayError: as for `load`; or neither a file nor enough flags are given.
         """
         flags = {field: value for field, value in flags.items() if value is not None}
         if path is not None:
@@ -94,16 +94,16 @@ class WrittenFile(StrictModel):
         return cls.parse({"name": named(flags[cls.kind.told_by]), **flags}, _command_line)
 
     def merged(self, flags: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Flags as whole fields; a flag for a part of one leaves the others as they are written."""
+        """Flags as whole fields; a flag for part of a field leaves its other parts as written."""
         return flags
 
     def nearer(self, line: str, place: Place) -> tuple[Place, str]:
-        """The place that an error's line is about, at or below a place, and the line as it is told there."""
+        """The place that an error's line is about, at or below a given place, and the line to show for it."""
         return place, f"{'.'.join(map(str, place))}: {line}"
 
     @contextmanager
     def explaining(self, *place: int | str) -> Iterator[None]:
-        """Puts file, line and field before every line of an error inside."""
+        """Puts the file, line and field before every line of an error raised inside."""
         try:
             yield
         except InfrarayError as error:

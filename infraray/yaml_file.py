@@ -1,4 +1,4 @@
-"""A user's YAML file, and the line of each of its parts for errors about them."""
+"""A user's YAML file, and the line of each of its parts for error messages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import yaml
 from infraray.errors import InfrarayError
 
 Place = tuple[int | str, ...]
-"""Where in a file something stands: ``("scenarios", 0, "parameters")``."""
+"""A place in a file: ``("scenarios", 0, "parameters")``."""
 
 Where = Callable[[Place], str]
 """Turns a place into the start of an error's line: ``study.yaml:12: ``."""
 
 
 class Loader(yaml.SafeLoader):
-    """YAML without numbers to the base of 60: ``10:30`` is a range of seeds, not 630."""
+    """YAML without base-60 numbers: ``10:30`` is a range of seeds, not 630."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's form)
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float"))]
@@ -28,11 +28,11 @@ class Loader(yaml.SafeLoader):
     }
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Makes the value of a node; one that looks like a date and is none is an error with its line."""
+        """Makes the value of a node; one that looks like a date but is not one is an error with its line."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, KeyError, AttributeError):
-            problem = f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]}; text goes in quotes"
+            problem = f"{str(node.value)[:40]!r} is not a {node.tag.rpartition(':')[2]}; text goes in quotes"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
 
@@ -45,7 +45,7 @@ Loader.add_implicit_resolver(
 
 
 MOST_NODES = 1_000_000
-"""What a file may hold with its anchors written out: a few lines of them can stand for more than any memory."""
+"""The most values in a file with its anchors expanded: a few lines of them can stand for more than any memory holds."""
 
 
 def read_yaml(path: str | Path, needs: str) -> tuple[dict[str, Any], Where]:
@@ -53,7 +53,7 @@ def read_yaml(path: str | Path, needs: str) -> tuple[dict[str, Any], Where]:
 
     Args:
         path: the file.
-        needs: what it must hold at least, for the error of one that is no mapping: ``'scenario'``.
+        needs: what it must hold at least, for the error about a file that is not a mapping: ``'scenario'``.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
@@ -68,7 +68,7 @@ def read_yaml_mapping(path: str | Path, needs: str = "") -> tuple[dict[str, Any]
 
     Args:
         path: the file.
-        needs: ends the error of one that is no mapping.
+        needs: the end of the error about a file that is not a mapping.
 
     Raises:
         InfrarayError: one line with the file, the line and what is wrong.
@@ -88,7 +88,7 @@ def read_yaml_mapping(path: str | Path, needs: str = "") -> tuple[dict[str, Any]
         raise InfrarayError(f"{path}{line}: not valid YAML: {reason}") from None
     except RecursionError:
         raise InfrarayError(f"{path}: is nested too deeply") from None
-    except (ValueError, TypeError, OverflowError) as error:  # such as a number of more digits than Python converts
+    except (ValueError, TypeError, OverflowError) as error:  # such as a number with more digits than Python converts
         raise InfrarayError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise InfrarayError(f"{path}: must be a mapping{needs}")
@@ -96,7 +96,7 @@ def read_yaml_mapping(path: str | Path, needs: str = "") -> tuple[dict[str, Any]
 
 
 def _read_text(path: str | Path) -> str:
-    """The text of a file in UTF-8, or in what its byte order mark says."""
+    """The text of a file in UTF-8, or in the encoding of its byte-order mark."""
     try:
         content = Path(path).read_bytes()
         for mark, encoding in _MARKS.items():
@@ -118,7 +118,7 @@ _MARKS = {
 
 
 def _check_nodes(root: yaml.Node) -> None:
-    """Refuses names that are given twice, and anchors that stand for themselves or for too much.
+    """Refuses names that are given twice, and anchors that contain themselves or expand to too much.
 
     Raises:
         yaml.YAMLError: with the line.
@@ -159,7 +159,7 @@ def _check_names(mapping: yaml.MappingNode) -> None:
 
 
 def nowhere(place: Place) -> str:
-    """The start of an error's line about what is no file."""
+    """The start of an error's line about something that is not in a file."""
     return ""
 
 

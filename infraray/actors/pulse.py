@@ -132,5 +132,5 @@ def _answers(family: socket.AddressFamily, address: Any) -> bool:
 
 def _lost(reason: str) -> ClusterLost:
     return ClusterLost(
-        f"the Ray cluster is lost: {reason}; what is collected stays, give the same command again to go on"
+        f"the Ray cluster is lost: {reason}; what is collected is kept; give the same command again to continue"
     )

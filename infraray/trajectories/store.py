@@ -280,7 +280,7 @@ class _explaining:
             errno.ENOTDIR: "choose another --out",
             errno.EEXIST: "choose another --out",
             errno.ENAMETOOLONG: "choose another --out",
-        }.get(error.errno or 0, "mend it and run the same command again")
+        }.get(error.errno or 0, "fix it and run the same command again")
         raise InfrarayError(
             f"{self.run_dir}: cannot be written: {error.strerror or error}; what was written is safe; {remedy}"
         ) from None

@@ -47,7 +47,7 @@ def test_a_folder_in_which_ray_cannot_work_is_refused(
         check_cluster()
     assert str(caught.value).startswith(f"{setting}={given!r}: ") and "\n" not in str(caught.value)
     found = ray()
-    assert not found.ok and found.mend == str(caught.value)
+    assert not found.ok and found.fix == str(caught.value)
 
 
 def test_the_longest_folder_that_ray_can_use_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_signal_ends_a_command_in_one_line(
     command.process.send_signal(number)
     status, lines = command.wait()
     name = signal.Signals(number).name
-    assert lines == [f"stopped by {name}; what is collected stays, give the same command again to go on"]
+    assert lines == [f"stopped by {name}; what is collected is kept; give the same command again to continue"]
     assert status == 128 + number
     wait_for(lambda: not command.left(), 2)
     assert command.sessions() == []
@@ -76,7 +76,7 @@ def test_a_signal_in_the_midst_of_a_users_import_ends_the_command(tmp_path: Path
     command.process.send_signal(signal.SIGTERM)
     assert command.wait() == (
         143,
-        ["stopped by SIGTERM; what is collected stays, give the same command again to go on"],
+        ["stopped by SIGTERM; what is collected is kept; give the same command again to continue"],
     )
 
 
@@ -89,7 +89,7 @@ def test_a_lost_cluster_ends_a_command_in_one_line(arguments: tuple, program: st
     status, lines = command.wait()
     assert status == 2
     assert len(lines) == 1 and lines[0].startswith("error: the Ray cluster is lost: its ")
-    assert lines[0].endswith("; what is collected stays, give the same command again to go on")
+    assert lines[0].endswith("; what is collected is kept; give the same command again to continue")
     wait_for(lambda: not command.left(), 2)
 
 

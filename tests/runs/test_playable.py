@@ -56,13 +56,13 @@ def test_doctor_and_run_agree(name, monkeypatch):
     else:
         with pytest.raises(InfrarayError) as refused:
             plan(name)
-        assert finding.mend in str(refused.value)
+        assert finding.fix in str(refused.value)
 
 
 def test_doctor_and_run_say_what_a_machine_lacks_and_a_cluster_elsewhere_may_have_it(monkeypatch):
     monkeypatch.setattr(Routing, "problem", lambda: "apt-get install mininet (not installed)")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert scenario_findings()["routing"].mend == "apt-get install mininet (not installed)"
+    assert scenario_findings()["routing"].fix == "apt-get install mininet (not installed)"
     with pytest.raises(InfrarayError, match=r"scenarios\.0: routing: apt-get install mininet"):
         plan("routing")
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")

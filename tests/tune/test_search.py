@@ -398,7 +398,7 @@ def command_line(*arguments: object) -> subprocess.CompletedProcess:
         ("parameters: {preset: x}", "3: parameters.preset: belongs beside 'parameters', not inside"),
         ("resources: {cpus: 0}", "3: resources={'cpus': 0}: one of the two must be at least 0.0001"),
         ("resources: {gpus: 1.5}", "3: resources={'gpus': 1.5}: gpus must be a whole number, or a share of one"),
-        ("name: 2026-13-45", "3: not valid YAML: '2026-13-45' is no timestamp; text goes in quotes"),
+        ("name: 2026-13-45", "3: not valid YAML: '2026-13-45' is not a timestamp; text goes in quotes"),
         ("budget: {}", "3: budget: says neither trials nor seconds"),
         ("evaluation_seeds: 19:25", "3: evaluation_seeds: 19 is among seeds too"),
         ("min_budget: 21", "3: min_budget: 21: must be from 2 to 20 episodes"),
