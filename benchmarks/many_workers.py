@@ -22,8 +22,10 @@ from infraray.actors import batches, scheduler
 from infraray.actors.cluster import ray_cluster
 from infraray.actors.pulse import wait
 from infraray.actors.rollout import BatchReport
+from infraray.runs.owed import Owed
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
+from infraray.trajectories.index import EpisodeIndex
 
 MEASURED_EVENTS = 2000
 SECONDS_OF_WORK = 100
@@ -169,7 +171,7 @@ class SimulatedCollector:
         """A method that answers at once."""
 
         def answer(*arguments: Any) -> Any:
-            values = {"missing": lambda: [True] * len(arguments[0]), "repairs": list}
+            values = {"missing": lambda: [True] * len(arguments[0])}
             return SimpleReference(values.get(method, int)())
 
         return SimpleNamespace(remote=answer)
@@ -191,7 +193,7 @@ def busy_share(workers: int, episode_s: float, event_s: float, waiting_s: float)
         scheduler.start_collector = lambda folder: SimulatedCollector()
         scheduler.RunEngines = lambda engines, tell: nothing
         with tempfile.TemporaryDirectory() as folder:
-            summary = scheduler.Scheduler(plan, Path(folder), watcher).run()
+            summary = scheduler.Scheduler(Owed(plan, EpisodeIndex()), Path(folder), watcher).run()
     finally:
         for name, value in real.items():
             setattr(scheduler, name, value)

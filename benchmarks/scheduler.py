@@ -19,8 +19,10 @@ import infraray
 from benchmarks.table import Row, print_table
 from infraray.actors.cluster import ray_cluster
 from infraray.episodes import EpisodePlayer
+from infraray.runs.owed import Owed
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
+from infraray.trajectories.index import EpisodeIndex
 
 TASKS = str(Path(__file__).with_name("trivial_scenario.py"))
 BUSY_EPISODES = 3000
@@ -106,7 +108,7 @@ def stop_early(seeds: int) -> None:
     with tempfile.TemporaryDirectory() as folder, ray_cluster(2):
         plan = make_plan(parse_run(run_of("scripted:random", seeds)))
         try:
-            Scheduler(plan, Path(folder), TenThousand()).run()
+            Scheduler(Owed(plan, EpisodeIndex()), Path(folder), TenThousand()).run()
         except Stop:
             pass
     # Not ru_maxrss, in which the memory of the process that started this one still counts.

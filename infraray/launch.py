@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from rich.console import Console
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import Refusals
 from infraray.folders import check_not_shared, named_path
+from infraray.runs.owed import Owed
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import RunSpec, load_run, parse_run
-from infraray.summary import Summary, settled
+from infraray.summary import Summary, note_start
 from infraray.trajectories.manifest import BrokenManifest, Manifest
-from infraray.trajectories.store import check_name, open_folder
+from infraray.trajectories.store import RunStore, check_name, open_folder
 
 
 def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False) -> Summary:
@@ -39,19 +40,25 @@ def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = 
     plan, run_dir = ready(run, out)
     open_folder(run_dir, plan.spec.name)  # refused, if at all, before Ray is started
     console = Console(stderr=True, quiet=quiet)
-    if (summary := settled(plan, run_dir)) is not None:
-        for line in plan.left_out:
+    with closing(RunStore(run_dir)) as store:
+        owed = Owed(plan, store.index)
+        notices = [*plan.left_out, *store.repairs]
+        if not owed.total:
+            note_start(plan, run_dir)
+            store.finish()
+    if not owed.total:
+        for line in notices:
             console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
-        return summary
+        return Summary(plan.total, found=plan.total)
     with ray_cluster(plan.spec.workers):
         # Ray reads its settings when it is imported, which `ray_cluster` prepares.
         from infraray.actors.scheduler import Scheduler
         from infraray.progress import RunProgress
 
         with RunProgress(plan, console) as progress:
-            for line in plan.left_out:
+            for line in notices:
                 progress.notice(line)
-            return Scheduler(plan, run_dir, progress).run()
+            return Scheduler(owed, run_dir, progress).run()
 
 
 def ready(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None) -> tuple[Plan, Path]:

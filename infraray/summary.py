@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from infraray.provenance import session
 from infraray.runs.plan import Plan
-from infraray.trajectories.store import RunStore, write_manifest
+from infraray.trajectories.store import write_manifest
 from infraray.version import __version__
-
-PLAN_CHUNK = 4096
 
 
 @dataclass
@@ -48,24 +45,3 @@ def note_start(plan: Plan, run_dir: Path) -> None:
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
     about = {"infraray_version": __version__, "created_at": created_at, "sessions": (session(),)}
     write_manifest(run_dir, plan.manifest().model_copy(update=about))
-
-
-def settled(plan: Plan, run_dir: Path) -> Summary | None:
-    """The summary of a run that owes nothing, after its folder has been put in order; None if it owes episodes.
-
-    Raises:
-        InfrarayError: the folder cannot be written, or another run is writing to it.
-    """
-    if not (run_dir / "run.json").exists():
-        return None
-    store = RunStore(run_dir)
-    try:
-        episodes = plan.episodes()
-        while chunk := list(itertools.islice(episodes, PLAN_CHUNK)):
-            if any(store.missing([spec.id for spec in chunk])):
-                return None
-        note_start(plan, run_dir)
-        store.finish()
-    finally:
-        store.close()
-    return Summary(plan.total, found=plan.total)

@@ -29,13 +29,13 @@ class Collector:
         self.run_dir = Path(run_dir)
         self._opened: RunStore | None = None
 
+    def count(self) -> int:
+        """How many episodes the folder holds; the first call takes its lock."""
+        return len(self._store().index)
+
     def missing(self, ids: list[bytes]) -> list[bool]:
         """For each identity, whether its episode is not collected."""
         return self._store().missing(ids)
-
-    def repairs(self) -> list[str]:
-        """What opening the folder found damaged, a line each."""
-        return self._store().repairs
 
     def append(self, message: Message) -> int:
         """Stores whole episodes; returns how many were new."""
@@ -88,7 +88,7 @@ def collecting(run_dir: Path) -> Iterator[Any]:
     """A collector that holds its folder, and ends with what is inside."""
     collector = start_collector(run_dir)
     try:
-        ask(collector, "missing", [])  # takes the folder's lock
+        ask(collector, "count")  # takes the folder's lock
         yield collector
     except pulse.ClusterLost:
         raise  # and nothing is left to be ended

@@ -31,17 +31,16 @@ from infraray.actors.imports import Imports
 from infraray.actors.pulse import ClusterLost
 from infraray.actors.rollout import BatchReport, RolloutWorker
 from infraray.actors.run_engines import RunEngines
-from infraray.agents import parse_agent
 from infraray.agents.chat import Share
 from infraray.episodes import EpisodeSpec, LimitReached, Spending, failed_trajectory
 from infraray.episodes.spending import COLUMNS
 from infraray.errors import InfrarayError
-from infraray.runs.plan import Plan
+from infraray.runs.owed import Owed
 from infraray.summary import Summary, note_start
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
+from infraray.trajectories.store import collected
 
-PLAN_CHUNK = 4096
 CONVERSATIONS = 256
 """Episodes under way at once in each conversation worker."""
 
@@ -142,16 +141,17 @@ class _Lane:
 
 
 class Scheduler:
-    """Plays a plan's owed episodes on a connected Ray cluster.
+    """Plays owed episodes on a connected Ray cluster.
 
     Args:
-        plan: what to play.
+        owed: what to play.
         run_dir: where the collector writes.
         watcher: is told of the progress.
     """
 
-    def __init__(self, plan: Plan, run_dir: Path, watcher: Watcher) -> None:
-        self.plan = plan
+    def __init__(self, owed: Owed, run_dir: Path, watcher: Watcher) -> None:
+        self.owed = owed
+        self.plan = plan = owed.plan
         self.limits = plan.spec.limits
         self.run_dir = run_dir
         self.watcher = watcher
@@ -165,7 +165,7 @@ class Scheduler:
         self.seconds_per_episode: dict[Who, float] = {}
         self.lanes = [
             _Lane(False, self._batches()),
-            _Lane(True, ([spec] for spec in self._owed(True) if not self._is_stopped(spec))),
+            _Lane(True, ([spec] for spec in self._episodes(True) if not self._is_stopped(spec))),
         ]
         self.starting: dict[Any, tuple[_Lane, _Worker]] = {}
         self.asked_for_notices = 0.0
@@ -178,9 +178,11 @@ class Scheduler:
         """
         began = time.monotonic()
         try:
-            self._call_collector("missing", [])  # takes the folder's lock: a run that waits for it changes nothing
-            for line in self._call_collector("repairs"):
-                self.watcher.notice(line)
+            # Takes the folder's lock: a run that waits for it changes nothing.
+            if self._call_collector("count") != self.owed.num_collected:
+                self.owed = Owed(self.plan, collected(self.run_dir))  # another run played meanwhile
+            self.summary.found = self.owed.found.total()
+            self.watcher.collected(self.owed.found)
             note_start(self.plan, self.run_dir)
             self._play()
             self._call_collector("finish")
@@ -195,7 +197,7 @@ class Scheduler:
         return self.summary
 
     def _play(self) -> None:
-        self.engines.start(self._needed_engines())
+        self.engines.start(self.owed.engines)
         for lane in self.lanes:
             first = next(lane.batches, None)
             if first is None:
@@ -316,32 +318,11 @@ class Scheduler:
     def _batches(self) -> Iterator[list[EpisodeSpec]]:
         """Owed episodes of agents that answer at once."""
         # Asked for when the engines have started, since how many workers there is room for depends on them.
-        yield from batches(self._owed(False), self._num_workers(self.lanes[0]), self.seconds_per_episode)
+        yield from batches(self._episodes(False), self._num_workers(self.lanes[0]), self.seconds_per_episode)
 
-    def _owed(self, conversational: bool) -> Iterator[EpisodeSpec]:
-        episodes = self.plan.episodes(conversational)
-        while chunk := list(itertools.islice(episodes, PLAN_CHUNK)):
-            missing = self._call_collector("missing", [spec.id for spec in chunk])
-            found = Counter(
-                (spec.entry.label, spec.entry.agent) for spec, absent in zip(chunk, missing, strict=True) if not absent
-            )
-            if found:
-                self.summary.found += found.total()
-                self.watcher.collected(found)
-            yield from itertools.compress(chunk, missing)
-
-    def _needed_engines(self) -> list[str]:
-        """The engines on which something is owed."""
-        needed: list[str] = []
-        wanted = set(self.plan.engines)
-        episodes = (spec for spec in self.plan.episodes(True) if spec.entry.engine is not None)
-        while wanted.difference(needed) and (chunk := list(itertools.islice(episodes, PLAN_CHUNK))):
-            missing = self._call_collector("missing", [spec.id for spec in chunk])
-            for spec in itertools.compress(chunk, missing):
-                name = parse_agent(spec.entry.agent).target
-                if name not in needed:
-                    needed.append(name)
-        return needed
+    def _episodes(self, conversational: bool) -> Iterator[EpisodeSpec]:
+        # Asked for when the first is needed: another run may have played meanwhile.
+        yield from self.owed.episodes(conversational)
 
     def _num_workers(self, lane: _Lane) -> int:
         cpus = self.plan.spec.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))

@@ -110,8 +110,6 @@ def run_study(
     """
     places = resources.places(study.objective.alone_on_devices)
     with collecting(folder) as collector:
-        for line in ask(collector, "repairs"):
-            watcher.notice(line)
         search = _StudySearch(study, EpisodeKeeper(name, folder, collector), places, watcher)
         workplace = workplace_of(name, study.objective, collector, sources)
         _tune(search, tune.with_parameters(TrialActor, workplace=workplace), resources, places)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,16 +91,18 @@ def search(
         # Waits for the collector of a search that was killed a moment ago, and takes up what it left.
         with closing(RunStore(folder)) as store:
             store.finish()
-            results = read_results(folder)
+            results, repairs = read_results(folder), store.repairs
         made = Study(objective, spec.searcher, spec.seed, budget, journal, results, spec.min_budget, spec.against)
-        _search(spec, made, folder, quiet)
+        _search(spec, made, folder, repairs, quiet)
         return _summary(made, folder)
 
 
-def _search(spec: StudySpec, study: Study, folder: Path, quiet: bool) -> None:
+def _search(spec: StudySpec, study: Study, folder: Path, repairs: Sequence[str], quiet: bool) -> None:
     from infraray.tune.progress import StudyProgress
 
     progress = StudyProgress(study, Console(stderr=True, quiet=quiet))
+    for line in repairs:
+        progress.notice(line)
     if study.outcomes:
         progress.notice(f"{len(study.outcomes)} trials found from before")
     if not study.same_proposals:

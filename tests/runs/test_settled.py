@@ -1,12 +1,18 @@
 """A run that owes nothing is over at once: no cluster is started for it, and its folder says what it is."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infraray import launch, run
+from infraray.episodes import EpisodePlayer
+from infraray.runs.planning import make_plan
+from infraray.runs.run_file import parse_run
+from infraray.trajectories.encoding import encode, to_batch
+from infraray.trajectories.store import RunStore
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -33,3 +39,16 @@ def test_a_run_that_owes_nothing_starts_no_cluster(tmp_path: Path, monkeypatch: 
     assert kept["scenarios"]["load_balance"]["agents"] == both[:1] and len(kept["sessions"]) == 3
     with pytest.raises(AssertionError, match="a cluster was started"):
         run(plan(both, "0:4"), tmp_path, quiet=True)
+
+
+def test_what_was_damaged_is_told_by_the_run_that_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(plan(["scripted:random"]), tmp_path, quiet=True).finished == 3
+    with closing(RunStore(tmp_path)) as store:
+        for spec in make_plan(parse_run(plan(["scripted:random"], "3:6"))).episodes():
+            store.append(encode(to_batch("settled", [EpisodePlayer(60).play(spec)]), [spec.id]))
+    (segment,) = tmp_path.glob("segments/*.arrows")
+    held = bytearray(segment.read_bytes())
+    held[len(held) // 2] ^= 255
+    segment.write_bytes(held)
+    assert run(plan(["scripted:random"], "0:3"), tmp_path).found == 3
+    assert f"note: segments/{segment.stem}" in capsys.readouterr().err
