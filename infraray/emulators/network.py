@@ -98,7 +98,7 @@ class Topology:
 
     Args:
         num_subnets: subnets with hosts.
-        hosts_per_subnet: hosts in each.
+        hosts_per_subnet: hosts in each subnet.
         num_routers: routers, in a chain.
         numbering: the segments, subnets before links; empty for those of `plain_segments`.
     """

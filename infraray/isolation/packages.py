@@ -1,4 +1,4 @@
-"""Which Python and which of its packages a sandbox gets: an interpreter that others may run, and packages by name."""
+"""The Python and the packages of a sandbox: an interpreter that others may run, and packages by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from infraray.errors import InfrarayError
 
 FOLDER = "/packages"
-"""Where packages stand in the sandbox."""
+"""The folder of packages in the sandbox."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -34,22 +34,22 @@ def interpreter() -> Path:
 
 
 def missing_packages(names: tuple[str, ...]) -> list[str]:
-    """Those of some packages, as pip calls them, that are not installed here."""
+    """The given packages, by their names in pip, that are not installed here."""
     return [name for name in names if not list(importlib.metadata.distributions(name=name))]
 
 
 def binds(path: Path) -> list[str]:
-    """The arguments by which bubblewrap shows an interpreter that is not below /usr, with its library."""
+    """Arguments for bubblewrap that show an interpreter outside /usr, with its library."""
     prefix = sys.base_prefix
     below = Path(prefix).is_relative_to("/usr") or not path.is_relative_to(prefix)
     return [] if below else ["--ro-bind", prefix, prefix]
 
 
 def package_binds(names: tuple[str, ...]) -> list[str]:
-    """The arguments by which bubblewrap shows packages and what they need in `FOLDER`, and no others.
+    """Arguments for bubblewrap that show packages and their dependencies, and no others, in `FOLDER`.
 
     Args:
-        names: as pip calls them.
+        names: their names in pip.
 
     Raises:
         InfrarayError: one is not installed, or its folder is not open to the sandbox's user.
@@ -60,7 +60,7 @@ def package_binds(names: tuple[str, ...]) -> list[str]:
         for part in sorted(parts - {"__pycache__"}):
             source = Path(str(distribution.locate_file(part)))
             if not _is_open(source):
-                raise InfrarayError(f"isolation: {source} ({name}) is not to be read by the sandbox's user, nobody")
+                raise InfrarayError(f"isolation: {source} ({name}) cannot be read by the sandbox's user, nobody")
             words += ["--ro-bind", str(source), f"{FOLDER}/{part}"]
     return words
 
@@ -86,7 +86,7 @@ def _with_needs(names: tuple[str, ...]) -> dict[str, importlib.metadata.Distribu
 
 
 def _is_open(path: Path) -> bool:
-    """Whether the user who runs sandboxes may read it: nobody where this is root, else this one."""
+    """Whether the user who runs sandboxes may read it: nobody if this is root, else this user."""
     if os.geteuid() != 0:
         return os.access(path, os.R_OK)
     real = Path(os.path.realpath(path))

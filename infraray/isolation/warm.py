@@ -1,10 +1,10 @@
-"""A warm Python interpreter that runs what an LLM wrote: imports once, forks a fresh child for each request.
+"""A warm Python interpreter that runs code written by an LLM: imports once, forks a fresh child for each request.
 
 The interpreter lives in a sandbox with chosen packages, runs only a module of ours, and never sees a request. Each
-child makes user, mount, pid, network, ipc, uts and cgroup namespaces of its own within that sandbox, has private /tmp
-and /proc, no capability, and the filter of every sandbox, which here opens no sockets either; then it reads the
-request. From outside it is watched like a command, by the kernel's handle on its first process, whose end is the end of
-all in it.
+child makes its own user, mount, pid, network, ipc, uts and cgroup namespaces inside that sandbox, has a private /tmp
+and /proc, no capabilities, and the filter of every sandbox, which here blocks sockets as well; only then does it read
+the request. From outside it is watched like a command, through the kernel's handle on its first process, whose end
+ends everything in it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from infraray.isolation.running import INTERVAL_S, Nest, Running
 from infraray.isolation.watcher import Watcher
 
 START_S = 120.0
-"""What starting and preparing may take on a computer that is very busy."""
+"""Seconds that starting and preparing may take on a very busy computer."""
 
 CHILD_S = 30.0
-"""What a child may take until it is ready for its request, and to be gone when it was killed."""
+"""Seconds that a child may take to get ready for its request, and to be gone after it was killed."""
 
 HEAD = struct.Struct(">I")
 
@@ -47,22 +47,22 @@ TAKEN_BYTES = 2**20
 _INSIDE = Path(__file__).with_name("inside")
 _AT = "/warm"
 _CHILDREN = 64
-"""Children at a time whose processes the kernel's limit on the interpreter has room for."""
+"""Children at a time for which the kernel's limit on the interpreter leaves room."""
 
 _NESTING = ("unshare", "mount")
-"""System calls that the interpreter needs beside a command's, to make a child's namespaces."""
+"""System calls that the interpreter needs in addition to a command's, to make a child's namespaces."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What became of a request.
+    """The result of a request.
 
     Args:
-        reply: what the module answered, written by a process that what nobody vouches for ran in; None where there
-            is no whole reply.
+        reply: the module's answer, written by a process in which untrusted code ran; None if there is no complete
+            reply.
         printed: standard output and error, bounded, without terminal sequences and control characters.
         ended: the limit that ended it (``time``, ``cpu``, ``memory``, ``processes``, ``output``, ``reply``), or
-            ``exit`` or ``signal`` where it ended by itself without a reply; None where there is one.
+            ``exit`` or ``signal`` if it ended by itself without a reply; None if there is one.
         code: the exit code, or the signal's number.
         wall_s: seconds from the request to the reply, or to the end.
     """
@@ -75,16 +75,16 @@ class Answered:
 
 
 class WarmPython:
-    """A warm interpreter. It is started by the first request, and anew where somebody has killed it.
+    """A warm interpreter, started by the first request and restarted if somebody has killed it.
 
-    May be used by many threads at once; their children run beside each other. A context manager, which closes it.
+    Thread-safe; the threads' children run in parallel. As a context manager it closes itself.
 
     Args:
         module: a file that imports only the standard library and ``packages``, with ``prepare(given) -> prepared``,
             called once, and ``answer(prepared, request) -> reply``, called in a child; all but ``prepared`` are bytes.
-        packages: what the interpreter has beside the standard library, as pip calls it.
-        given: what is prepared.
-        limits: of each child; the memory that it shares with the interpreter counts too.
+        packages: the interpreter's packages besides the standard library, by their names in pip.
+        given: the argument of ``prepare``.
+        limits: the limits of each child; memory shared with the interpreter counts too.
         reply_bytes: the longest reply.
     """
 
@@ -102,7 +102,7 @@ class WarmPython:
         self._owner = os.getpid()
 
     def run(self, request: bytes) -> Answered:
-        """Answers a request in a child of its own.
+        """Answers a request in its own child.
 
         Raises:
             InfrarayError: this machine cannot isolate it; nothing was run.
@@ -118,7 +118,7 @@ class WarmPython:
             return child.answered()
 
     def close(self) -> None:
-        """Ends the interpreter and all its children. May be called twice; a request starts it anew."""
+        """Ends the interpreter and all its children. May be called twice; a request restarts it."""
         with self._lock:
             self._stop()
 
@@ -151,7 +151,7 @@ class WarmPython:
         ours, theirs = socket.socketpair()
         nest = Nest(_filter(nesting=True), shown, files, (theirs.fileno(),))
         running = Running(_interpreter_limits(self.limits), "none", nest)
-        # The order of sets, and with it what a program does that goes by it, is the same in every interpreter.
+        # So that the order of sets, and programs that depend on it, are the same in every interpreter.
         settings = f"PYTHONHASHSEED=0 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH={_AT}:{FOLDER}"
         try:
             with theirs:
@@ -212,7 +212,7 @@ class _Child:
         return [each.fileno() for each in self._theirs]
 
     def take_hold(self) -> None:
-        """Takes the handle on the child's first process, and waits until that has given up its rights.
+        """Receives the handle on the child's first process, and waits until that has given up its rights.
 
         Raises:
             InfrarayError: no child came.
@@ -233,7 +233,7 @@ class _Child:
             raise InfrarayError(f"isolation: no child was ready in {CHILD_S:g} s; is this computer too busy?") from None
 
     def ask(self, request: bytes) -> None:
-        """Sends the request and watches until there is a whole reply, a limit is reached or the child ends."""
+        """Sends the request and watches until the reply is complete, a limit is reached or the child ends."""
         with suppress(OSError):
             self._stream.sendall(HEAD.pack(len(request)) + request)
         self._stream.setblocking(False)
@@ -267,7 +267,7 @@ class _Child:
                 look = time.monotonic() + max(INTERVAL_S, time.monotonic() - looked)
 
     def end(self) -> None:
-        """Kills whatever is left of it and waits until that is gone.
+        """Kills the remaining processes and waits until they are gone.
 
         Raises:
             InfrarayError: the kernel does not end it.
@@ -282,7 +282,7 @@ class _Child:
             pass
 
     def answered(self) -> Answered:
-        """What became of it, after its end."""
+        """The result, after its end."""
         printed = printable(bytes(self._printed[: self._limits.output_bytes]))
         if self._ended is None and self._is_whole():
             return Answered(bytes(self._received[HEAD.size :]), printed, None, None, self._wall_s)
@@ -292,7 +292,7 @@ class _Child:
         return Answered(None, printed, self._ended, self._code, self._wall_s)
 
     def _exit_code(self) -> int:
-        """As the warden tells it, who is not in the child's namespaces."""
+        """The exit code reported by the warden, which is outside the child's namespaces."""
         with suppress(OSError, ValueError):
             return int(json.loads(self._warden.recv(4096))["exit"])
         return -signal.SIGKILL
@@ -304,7 +304,7 @@ class _Child:
         return bool(length <= self._reply_bytes and len(self._received) == HEAD.size + length)
 
     def _receive(self) -> bool:
-        """Takes what has come of the reply; False at its end."""
+        """Reads what has arrived of the reply; False at its end."""
         try:
             taken = self._stream.recv(TAKEN_BYTES)
         except BlockingIOError:
@@ -324,7 +324,7 @@ class _Child:
 
 
 def _interpreter_limits(limits: Limits) -> Limits:
-    """Of the interpreter, whose limits bound those of its children, all of them together where the kernel counts so."""
+    """Limits of the interpreter, which bound those of its children, together where the kernel counts them together."""
     return replace(
         limits, cpu_s=1e9, processes=_CHILDREN * limits.processes, open_files=max(256, limits.open_files), wall_s=1e9
     )
@@ -356,13 +356,13 @@ def _filter(nesting: bool) -> bytes:
 
 
 def _pid(handle: int) -> int:
-    """The number of a handle's process in this pid namespace."""
+    """The id of a handle's process in this pid namespace."""
     lines = Path(f"/proc/self/fdinfo/{handle}").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))
 
 
 def _end(running: Running, control: socket.socket, owner: int) -> None:
-    """Ends an interpreter, unless this process is a fork of the one whose it is."""
+    """Ends an interpreter, unless this process is a fork of the one that owns it."""
     control.close()
     if os.getpid() == owner:
         running.end()

@@ -45,7 +45,7 @@ class Traffic(Parameters):
     @model_validator(mode="after")
     def _rate_is_given_where_used(self) -> Self:
         if self.arrivals == "burst" and self.rate is not None:
-            raise ValueError("rate is given but arrivals is 'burst'; drop the rate or set arrivals: poisson")
+            raise ValueError("rate is given but arrivals is 'burst'; leave out the rate or set arrivals: poisson")
         if self.arrivals != "burst" and self.rate is None:
             raise ValueError(f"arrivals is {self.arrivals!r} but no rate is given; set rate in requests/s")
         return self

@@ -1,4 +1,4 @@
-"""What runs inside a sandbox that holds a warm interpreter; it imports nothing but the standard library.
+"""Code that runs inside the sandbox of a warm interpreter; it imports only the standard library.
 
 See `infraray.isolation.warm`.
 """

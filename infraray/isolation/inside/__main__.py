@@ -1,9 +1,9 @@
 """The warm interpreter: imports and prepares once, then forks a child for every request.
 
-Reads a settings frame, and then over the same socket one byte with three descriptors a request: the child's stream,
-what takes its output, and what its warden tells. The warden makes the namespaces, forks the child, hands out a pidfd of
-it and tells how it ended. The request comes over the child's stream, so that nothing of one is in the interpreter
-that the next is forked from.
+It reads a settings frame, and then over the same socket one byte with three descriptors per request: the child's
+stream, a pipe for its output, and one for its warden's reports. The warden makes the namespaces, forks the child,
+passes on a pidfd of it and reports how it ended. The request comes over the child's stream, so no part of it is ever
+in the interpreter from which the next child is forked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import confinement
 HEAD = struct.Struct(">I")
 
 STREAM, OUTPUT, WARDEN = 0, 1, 2
-"""The descriptors of a request, in their order."""
+"""The descriptors of a request, in order."""
 
 
 def main(control: socket.socket) -> None:
@@ -36,7 +36,7 @@ def main(control: socket.socket) -> None:
     del preparation
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens leave no zombies
     gc.collect()
-    gc.freeze()  # a collection would write to the memory that is shared
+    gc.freeze()  # a collection would write to shared memory
     control.sendall(b"\n")
     while True:
         message, files, _, _ = socket.recv_fds(control, 1, 3)
@@ -56,7 +56,7 @@ def main(control: socket.socket) -> None:
 
 
 def guard(warden: socket.socket, files: list[int], settings: dict[str, Any], module: ModuleType, prepared: Any) -> None:
-    """Forks the child into namespaces of its own and tells how it ended; is not in its pid namespace."""
+    """Forks the child into its own namespaces, from outside its pid namespace, and reports how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     confinement.make_namespaces()
     child = os.fork()

@@ -1,7 +1,7 @@
 """Namespaces, limits and the filter for one fork of a warm interpreter: what bubblewrap and prlimit do for a command.
 
-The interpreter itself is in a sandbox that still allows to make namespaces; a fork makes its own, gives up every
-right and installs the filter that a command has, before it reads what nobody vouches for.
+The interpreter itself is in a sandbox that still allows making namespaces; a fork makes its own, gives up every right
+and installs a command's filter before it reads anything untrusted.
 
 Sources: unshare(2), mount(2), capabilities(7), seccomp(2), prctl(2).
 """
@@ -26,7 +26,7 @@ SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
 INSTRUCTION_BYTES = 8
-"""Of a ``struct sock_filter``."""
+"""Size of a ``struct sock_filter``."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,12 +47,12 @@ def make_namespaces() -> None:
 
 
 def furnish(tmpfs_bytes: int) -> None:
-    """Gives the first process of new namespaces a /proc and writable folders of its own, and no terminals.
+    """Gives the first process of new namespaces its own /proc and writable folders, and no terminals.
 
     Args:
         tmpfs_bytes: the size of /tmp, and of /dev/shm.
     """
-    os.setsid()  # the kernel sends a group's signals to all of it, also where it is of another pid namespace
+    os.setsid()  # the kernel signals a whole process group, even across pid namespaces
     _mount("none", "/", "", MS_REC | MS_PRIVATE)
     _mount("proc", "/proc", "proc", PLAIN)
     _mount("/proc/sys", "/proc/sys", "", MS_BIND)
@@ -64,7 +64,7 @@ def furnish(tmpfs_bytes: int) -> None:
 
 
 def limit(limits: dict[str, int]) -> None:
-    """Sets the kernel's limits on the calling process and those that it will start.
+    """Sets the kernel's limits on the calling process and those it will start.
 
     Args:
         limits: values by their names in `resource`, such as ``RLIMIT_CPU``.
@@ -77,7 +77,7 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def give_up_rights(program: bytes) -> None:
-    """Leaves the calling process without any capability for good, and under a filter of system calls.
+    """Permanently leaves the calling process without capabilities and under a filter of system calls.
 
     Args:
         program: the filter, an array of ``struct sock_filter``.

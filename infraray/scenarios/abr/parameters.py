@@ -45,7 +45,7 @@ class AdaptiveBitrateParameters(Parameters):
     video: str | None = parameter(
         None,
         unit="",
-        description="file with a line a chunk: its bytes at each quality; starts again at its end",
+        description="file with one line per chunk: its bytes at each quality; repeated at its end",
         only_when=(Is("chunk_sizes", "file"),),
     )
     throughput: Literal["markov", "step", "dropout", "cellular", "file"] = parameter(
@@ -62,7 +62,7 @@ class AdaptiveBitrateParameters(Parameters):
         ge=10,
         le=100_000,
         unit="s",
-        description="length of a generated trace, which starts again at its end",
+        description="length of a generated trace, which is repeated at its end",
         only_when=GENERATED,
     )
     lowest_mbps: float = parameter(

@@ -25,7 +25,7 @@ class CachingParameters(Parameters):
     eviction: Literal["fifo", "lru", "lfu", "sieve", "s3_fifo", "arc", "w_tiny_lfu"] = parameter(
         "lru",
         unit="",
-        description="policy that makes room where the agent decides on admission only",
+        description="policy that makes room if the agent only decides on admission",
         only_when=(Is("decision", "admission"),),
     )
     capacity_bytes: int = parameter(524_288, ge=1, le=2**50, unit="byte", description="what the cache holds")
@@ -36,7 +36,7 @@ class CachingParameters(Parameters):
         16, ge=1, le=1024, unit="1", description="requests without a decision that may go by in one step"
     )
     workload: Workload = parameter(
-        "zipf", unit="", description="drawn requests, the recorded trace that is shipped, or a trace of your own"
+        "zipf", unit="", description="drawn requests, the included recorded trace, or a trace of your own"
     )
     num_objects: int = parameter(300, ge=1, le=1_000_000, unit="1", description="objects outside scans", only_when=ZIPF)
     zipf_exponent: float = parameter(
@@ -112,7 +112,7 @@ class CachingParameters(Parameters):
         ge=-1,
         le=1,
         unit="1",
-        description="of size and popularity; 1: the most popular is the largest",
+        description="correlation of size and popularity; 1: the most popular is the largest",
         only_when=UNEQUAL,
     )
     trace: str | None = parameter(

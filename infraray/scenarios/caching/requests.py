@@ -39,7 +39,7 @@ def generate_requests(parameters: CachingParameters, seed: int) -> Requests:
         count = parameters.num_requests
         if len(trace.keys) < count:
             raise InfrarayError(
-                f"caching: trace={parameters.trace!r}: holds {len(trace.keys)} requests, needed are {count}; "
+                f"caching: trace={parameters.trace!r}: holds {len(trace.keys)} requests, but {count} are needed; "
                 "lower warmup_requests or scored_requests"
             )
         start = int(random.integers(len(trace.keys) - count + 1))

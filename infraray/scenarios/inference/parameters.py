@@ -32,7 +32,7 @@ class InferenceParameters(Parameters):
 
     model: str = parameter("", unit="", description="a local folder in Hugging Face's format; needed to play")
     workload: Annotated[Workload, BeforeValidator(_read_workload)] = parameter(
-        "C-cpu", unit="", description="a preset's name, or a workload of its own", validate_default=True
+        "C-cpu", unit="", description="a preset's name, or your own workload", validate_default=True
     )
     engines: tuple[str, ...] = parameter(
         ("vllm",), unit="", description="launch spaces; with several, the engine is a choice too"
@@ -41,7 +41,7 @@ class InferenceParameters(Parameters):
         7200.0, gt=0, le=1e6, unit="s", description="wall-clock time to try configurations, thinking included"
     )
     python: dict[str, str] = parameter(
-        {}, unit="", description="interpreter of a launch space's engine, or of 'all'; infraray's own without one"
+        {}, unit="", description="interpreter of a launch space's engine, or of 'all'; by default infraray's"
     )
     flags: dict[str, dict[str, Any]] = parameter(
         {}, unit="", description="flags that are always given, by launch space"

@@ -146,7 +146,7 @@ def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
     names, seed_pairs = sorted({name for name, _ in cells}), sorted({pair for _, pair in cells})
     missing = [f"{name}, seed pair {pair}" for name in names for pair in seed_pairs if (name, pair) not in cells]
     if not runs or sum(map(len, cells.values())) != len(runs) or missing:
-        what = f"no run of {missing[0]}" if missing else "a run stands there twice" if runs else "no runs"
+        what = f"no run of {missing[0]}" if missing else "a run occurs twice" if runs else "no runs"
         raise InfrarayError(f"scoring: {what}; give one run for each workload and seed pair, failed ones included")
     final, final_aggregate = _add_up(
         {cell: fmean(run.utility for run in found.values()) for cell, found in cells.items()}

@@ -39,7 +39,7 @@ def generate_jobs(parameters: LoadBalanceParameters, seed: int) -> Jobs:
         trace = load_trace(parameters.trace)
         if len(trace.arrivals) < count:
             raise InfrarayError(
-                f"load_balance: trace={parameters.trace!r}: holds {len(trace.arrivals)} jobs, needed are {count}; "
+                f"load_balance: trace={parameters.trace!r}: holds {len(trace.arrivals)} jobs, but {count} are needed; "
                 "lower warmup_steps or scored_steps"
             )
         start = int(random.integers(len(trace.arrivals) - count + 1))

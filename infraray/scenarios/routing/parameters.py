@@ -20,7 +20,7 @@ class RoutingParameters(Parameters):
         2, ge=LIMITS["num_subnets"][0], le=LIMITS["num_subnets"][1], unit="1", description="subnets with hosts"
     )
     hosts_per_subnet: int = parameter(
-        2, ge=LIMITS["hosts_per_subnet"][0], le=LIMITS["hosts_per_subnet"][1], unit="1", description="hosts in each"
+        2, ge=LIMITS["hosts_per_subnet"][0], le=LIMITS["hosts_per_subnet"][1], unit="1", description="hosts per subnet"
     )
     num_routers: int = parameter(
         1,
@@ -35,21 +35,21 @@ class RoutingParameters(Parameters):
         description="whether addresses, names, MTUs, filters and policies differ from task to task, or are NetArena's",
     )
     extra_faults: int = parameter(
-        0, ge=0, le=3, unit="1", description="faults of further families beside those of the level"
+        0, ge=0, le=3, unit="1", description="additional faults, of other families than the level's"
     )
     distinct: int = parameter(
         1,
         ge=1,
         le=1000,
         unit="1",
-        description="seeds in a row, from a multiple of it on, of which no two have the same symptom",
+        description="consecutive seeds, starting at a multiple of this, with distinct symptoms",
     )
     commands: Literal["simple", "script"] = parameter(
         "simple", unit="", description="what an agent may run in a step: one program, or a script for the shell"
     )
     max_commands: int = parameter(30, ge=1, le=1000, unit="1", description="commands that an agent may run")
     reward: str = parameter(
-        "shaped", unit="", description="what a step is worth: shaped, paper, or one of your own; see the manual"
+        "shaped", unit="", description="reward of a step: shaped, paper, or your own; see the manual"
     )
 
     @field_validator("reward")

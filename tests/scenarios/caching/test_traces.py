@@ -106,7 +106,7 @@ def test_trace_shorter_than_an_episode_is_refused(tmp_path):
     path = tmp_path / "trace.csv"
     path.write_text("key,size\na,1\n")
     env = infraray.make("caching", workload="trace", trace=str(path))
-    with pytest.raises(InfrarayError, match="holds 1 requests, needed are 1200"):
+    with pytest.raises(InfrarayError, match="holds 1 requests, but 1200 are needed"):
         env.reset(seed=0)
 
 

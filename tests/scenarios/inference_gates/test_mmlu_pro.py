@@ -68,8 +68,8 @@ def test_options_that_are_none_are_left_out_and_letters_move_up(tmp_path):
         ({"answer_index": 7}, "answer 'B' is not option 7 of 3"),
         ({"options": ["1", "N/A", "3"]}, "the answer is N/A"),
         ({"options": ["N/A", "2"]}, "has 1 options; must be from 2 to 10"),
-        ({"question_id": 2}, "question_id 2 stands there twice"),
-        ({"options": None}, "is no question of MMLU-Pro"),
+        ({"question_id": 2}, "question_id 2 occurs twice"),
+        ({"options": None}, "is not a question of MMLU-Pro"),
     ],
 )
 def test_a_wrong_row_is_named_in_one_line(tmp_path, change, reason):

@@ -102,7 +102,7 @@ def test_a_server_that_hangs_is_not_waited_for_beyond_the_time(tokenizer):
             over.set()
     assert time.monotonic() - began < 10
     assert {response.failure for response in (*answers.short, *answers.long)} == {"unfinished"}
-    assert {told.failure for told in answers.fingerprints} == {"the time for the probes is over"}
+    assert {told.failure for told in answers.fingerprints} == {"the time for the probes is up"}
 
 
 @pytest.mark.parametrize(

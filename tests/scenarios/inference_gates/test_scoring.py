@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.scenarios.inference.scoring import ScoredRun, SubmissionStatus, aggregate_score, outcome, speedup
+from infraray.scenarios.inference.scoring import (
+    ScoredRun,
+    SubmissionStatus,
+    aggregate_score,
+    speedup,
+    submission_status,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +47,14 @@ def test_speedups_of_native_units_come_out(objective, score, reference, expected
 @pytest.mark.parametrize(("score", "reference"), [(0.0, 1.0), (math.inf, 1.0), (math.nan, 1.0), (1.0, 0.0)])
 def test_without_a_measurement_there_is_no_speedup_and_the_server_failed(score, reference):
     assert math.isnan(speedup("ttft", score, reference))
-    assert outcome(speedup("ttft", score, reference), True, True) is SubmissionStatus.SERVER_FAILED
+    assert submission_status(speedup("ttft", score, reference), True, True) is SubmissionStatus.SERVER_FAILED
 
 
 def test_each_run_has_one_outcome():
-    assert outcome(2.0, True, True) is SubmissionStatus.PASSED
-    assert outcome(2.0, False, False) is SubmissionStatus.QUALITY_FAILED
-    assert outcome(2.0, True, False) is SubmissionStatus.INTEGRITY_FLAGGED
-    assert outcome(2.0, True, False, accused=False) is SubmissionStatus.NOT_VERIFIED
+    assert submission_status(2.0, True, True) is SubmissionStatus.PASSED
+    assert submission_status(2.0, False, False) is SubmissionStatus.QUALITY_FAILED
+    assert submission_status(2.0, True, False) is SubmissionStatus.INTEGRITY_FLAGGED
+    assert submission_status(2.0, True, False, accused=False) is SubmissionStatus.NOT_VERIFIED
     assert ScoredRun("A", 0, SubmissionStatus.NOT_VERIFIED, 2.0).utility == 1.0
 
 
@@ -65,7 +71,7 @@ def test_a_failed_run_counts_as_the_reference_and_is_never_left_out():
     assert total.outcomes[SubmissionStatus.QUALITY_FAILED] == 1 and total.outcomes[SubmissionStatus.PASSED] == 5
     with pytest.raises(InfrarayError, match="no run of C, seed pair 0"):
         aggregate_score(runs()[:3] + runs()[4:])
-    with pytest.raises(InfrarayError, match="stands there twice"):
+    with pytest.raises(InfrarayError, match="occurs twice"):
         aggregate_score([*runs(), runs()[0]])
     with pytest.raises(InfrarayError, match="no runs"):
         aggregate_score([])

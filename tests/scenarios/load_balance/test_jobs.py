@@ -144,7 +144,7 @@ def test_trace_that_has_changed_is_read_anew(tmp_path):
         (b"arrival_s,size\n0,0\n", "size must be above 0"),
         (b"arrival_s,size\n0,-1\n", "size must be above 0"),
         (b"arrival_s,size\n5,1\n\n4,1\n", "jobs.csv:4: arrival_s goes back in time; sort the file by it"),
-        (b"arrival_s,size\n0,1\n1,1\n", "holds 2 jobs, needed are 250; lower warmup_steps or scored_steps"),
+        (b"arrival_s,size\n0,1\n1,1\n", "holds 2 jobs, but 250 are needed; lower warmup_steps or scored_steps"),
         (b"\x1f\x8b\x08\x00\xff\xfe", "cannot be read"),
         (b"arrival_s,size\n" + b"9" * 100_000 + b"x,1\n", "does not hold two numbers"),
     ],

@@ -80,7 +80,7 @@ def _read_binary(name: str, content: bytes) -> Trace:
     if rest:
         raise InfrarayError(
             f"{name}: ends in the middle of request {whole + 1}; "
-            f"{len(content)} bytes are no multiple of {REQUEST.itemsize}: not oracleGeneral, or cut off"
+            f"{len(content)} bytes are not a multiple of {REQUEST.itemsize}: not oracleGeneral, or cut off"
         )
     requests = np.frombuffer(content, REQUEST)
     requests = requests[requests["size"] > 0]

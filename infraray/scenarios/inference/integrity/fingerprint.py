@@ -41,7 +41,7 @@ def check(evidence: Evidence) -> Finding | None:
     ]
     if len(divergences) < LEAST_PLACES:
         if failed or not any(one.text for one in told):
-            raise NotChecked(f"the server does not tell its log-probabilities{f' ({failed[0]})' if failed else ''}")
+            raise NotChecked(f"the server does not report its log-probabilities{f' ({failed[0]})' if failed else ''}")
         raise NotChecked(f"the texts have only {len(divergences)} tokens whose log-probabilities can be compared")
     mean = fmean(divergences)
     if mean <= DIVERGENCE:

@@ -71,7 +71,7 @@ def told_likelihood(base_url: str, body: Mapping[str, Any]) -> tuple[str, tuple[
         choice = answer["choices"][0]
         return str(choice["message"]["content"] or ""), read_logprobs(choice["logprobs"])
     except (LookupError, TypeError):
-        raise InfrarayError(f"{base_url}: the answer tells no log-probabilities") from None
+        raise InfrarayError(f"{base_url}: the answer has no log-probabilities") from None
 
 
 def read_logprobs(document: Any) -> tuple[TokenLikelihood, ...]:

@@ -362,7 +362,7 @@ def ask(
 
 def _tell(base_url: str, model: str, probe: Probe, deadline: float) -> Told:
     if time.monotonic() > deadline:
-        return Told("", (), "the time for the probes is over")
+        return Told("", (), "the time for the probes is up")
     try:
         return Told(*told_likelihood(base_url, probe.body(model)))
     except InfrarayError as error:

@@ -49,7 +49,7 @@ def _questions(files: Iterable[Path]) -> Iterable[Question]:
             try:
                 question = read_question(row)
                 if question.question_id in seen:
-                    raise ValueError(f"question_id {question.question_id} stands there twice")
+                    raise ValueError(f"question_id {question.question_id} occurs twice")
             except ValueError as error:
                 raise InfrarayError(f"quality: {file}: row {number}: {error}") from None
             seen.add(question.question_id)
@@ -99,4 +99,4 @@ def read_question(row: Mapping[str, Any]) -> Question:
     except KeyError as error:
         raise ValueError(f"has no field {error.args[0]!r}") from None
     except (TypeError, AttributeError) as error:
-        raise ValueError(f"is no question of MMLU-Pro ({error})") from None
+        raise ValueError(f"is not a question of MMLU-Pro ({error})") from None
