@@ -1,1 +1,1 @@
-"""What was played, on disk: Arrow segments while it is written, Parquet when it is done."""
+"""Played episodes on disk: Arrow segments while they are written, Parquet when done."""

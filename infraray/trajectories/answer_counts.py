@@ -1,4 +1,4 @@
-"""How many of an episode's answers were invalid, cut off, empty or refused: counted when it is stored."""
+"""Counts of an episode's answers that were invalid, cut off, empty or refused, made when it is stored."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from infraray.episodes import Step
 from infraray.protocol.ends import end_of
 
 ANSWER_FAULTS = ("invalid", "cut", "empty", "refused")
-"""What can be amiss with an answer; one may be several of these, and one that was cut off may be valid."""
+"""What can be wrong with an answer; several may apply, and one that was cut off may still be valid."""
 
 
 def count_faults(steps: Sequence[Step]) -> dict[str, int]:
-    """For each of `ANSWER_FAULTS` that occurred, in how many steps."""
+    """For each of `ANSWER_FAULTS` that occurred, the number of steps with it."""
     counts: dict[str, int] = {}
     for step in steps:
         if step.info["valid"] and step.agent_extra is None and step.action != "":
-            continue  # nearly all: a program's, and valid
+            continue  # nearly all: given by a program, and valid
         for fault in _faults(step):
             counts[fault] = counts.get(fault, 0) + 1
     return counts

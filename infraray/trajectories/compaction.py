@@ -1,7 +1,7 @@
-"""From a closed segment to Parquet.
+"""Compaction: turns a closed segment into Parquet.
 
-The steps are renamed into place first and the episodes last: an episode that is visible has its
-steps, and a segment whose episodes are there is done with, whenever the process died.
+The steps are renamed into place first and the episodes last: a visible episode has its steps, and
+a segment whose episodes are there is finished, whenever the process died.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ STEPS_PER_ROW_GROUP = 65_536
 def compact(segment: Path, run_dir: Path) -> SegmentDamage:
     """Writes a segment's intact episodes to ``episodes/`` and ``steps/`` and deletes the segment.
 
-    Memory stays at a row group, whatever the segment's size. What was damaged is said in a
-    ``.damage.json`` beside the segments, because its episodes will be played again.
+    Memory is bounded by a row group, whatever the segment's size. Damage is recorded in a
+    ``.damage.json`` beside the segments, because the lost episodes will be played again.
 
     Raises:
         OSError: the disk is full or cannot be written; the segment stays.
@@ -95,5 +95,5 @@ def flatten_steps(table: pa.Table) -> pa.Table:
 
 
 def _parents(nested: pa.ListArray) -> pa.Array:
-    """For every inner value, the row that it belongs to."""
+    """The row that each inner value belongs to."""
     return pc.list_parent_indices(nested)

@@ -1,4 +1,4 @@
-"""From played episodes to Arrow."""
+"""Encoding of played episodes as Arrow."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Message:
 
 
 def encode(batch: pa.RecordBatch, ids: Sequence[bytes]) -> Message:
-    """Compresses a batch of schema `SEGMENT` into a message that a segment appends as it is."""
+    """Compresses a batch of schema `SEGMENT` into a message that a segment appends unchanged."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, SEGMENT, options=_WRITE_OPTIONS) as writer:
         writer.write_batch(batch)
         end = sink.tell()
-    # A stream starts with the schema's message, which the segment holds already.
+    # A stream starts with the schema's message, which the segment already holds.
     body = sink.getvalue()[len(_SCHEMA_MESSAGE) : end].to_pybytes()
     return Message(body, zlib.crc32(body), tuple(ids))
 
@@ -52,8 +52,8 @@ def decode(body: bytes, columns: Sequence[str] = SEGMENT.names, head: bytes = _S
 
     Args:
         body: the message.
-        columns: those that are read.
-        head: the message of the schema that it has: this one's, or an older one's.
+        columns: the columns to read.
+        head: the message of its schema: the current one's, or an older one's.
 
     Returns:
         A batch with these columns of `SEGMENT`.
@@ -115,7 +115,7 @@ def _episode_row(run: str, trajectory: Trajectory) -> dict[str, Any]:
 
 
 def _cost(steps: Sequence[Step]) -> dict[str, Any]:
-    """What the steps cost, where the agent has prices."""
+    """The cost of the steps, if the agent has prices."""
     costs = [step.agent_extra.get("cost") for step in steps if step.agent_extra is not None]
     known = [cost for cost in costs if isinstance(cost, int | float)]
     return {"cost": float(sum(known))} if known else {}
@@ -155,7 +155,7 @@ def _steps_array(trajectories: Sequence[Trajectory]) -> pa.ListArray:
 
 
 def _step_extra(step: Step) -> str | None:
-    """What the environment says of the step, and under ``agent`` what the agent does."""
+    """What the environment says about the step and, under ``agent``, what the agent says."""
     extra = step.info.get("extra")
     if step.agent_extra is not None:
         extra = {**(extra or {}), "agent": step.agent_extra}
@@ -170,7 +170,7 @@ def _numbers_array(steps: Sequence[Step]) -> pa.ListArray:
 
 
 def to_json(value: Any) -> str:
-    """JSON with sorted keys; arrays and NumPy scalars as lists and numbers, NaN as null."""
+    """JSON with sorted keys; arrays and NumPy scalars become lists and numbers, NaN becomes null."""
     if type(value) is int:  # most actions; several times faster than the encoder
         return str(value)
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -189,13 +189,13 @@ def _plain(value: Any) -> Any:
 
 
 def _said(action: Any) -> str:
-    """Text as it is, anything else as JSON; bounded, because an agent may answer anything."""
+    """Text unchanged, anything else as JSON; bounded, because an agent may answer anything."""
     said = action if isinstance(action, str) else to_json(action)
     return said.encode("utf-8", "replace").decode()[:100_000]
 
 
 def _total(counts: Iterable[int | None]) -> int | None:
-    """The sum of those that are known, None where none is."""
+    """The sum of the known ones; None if none is known."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 

@@ -1,4 +1,4 @@
-"""Stored episodes one by one, each with its steps, in little memory however large the run."""
+"""A reader of stored episodes, one by one with their steps, in little memory however large the run is."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from infraray.trajectories.schema import EPISODES, STEPS, conform
 from infraray.trajectories.segments import read_batches
 
 STEPS_AT_ONCE = 256
-"""Rows of steps that are decoded together: with its prompts a step of an LLM can take 100 KB."""
+"""Rows of steps that are decoded together: with its prompts, an LLM's step can take 100 KB."""
 
 
 def count_episodes(run: Run) -> int:
-    """How many episodes are collected, selected or not; about, while the run goes on.
+    """The number of collected episodes, selected or not; approximate while the run goes on.
 
     Raises:
         InfrarayError: a file cannot be believed.
@@ -35,7 +35,7 @@ def count_episodes(run: Run) -> int:
 
 
 def read_episodes(run: Run, *, numbers: bool = True) -> Iterator[tuple[Mapping[str, Any], Steps]]:
-    """Yields each collected episode's row once, and its steps, which are decoded only when they are asked for.
+    """Yields each collected episode's row once, with its steps, which are decoded only on demand.
 
     Args:
         run: the run; may be read while it goes on.
@@ -56,7 +56,7 @@ def read_episodes(run: Run, *, numbers: bool = True) -> Iterator[tuple[Mapping[s
             for row, steps in _read_segment(segment):
                 if first_of([bytes.fromhex(row["episode_id"])], index)[0]:
                     yield row, steps
-        if not segment.exists():  # compacted meanwhile: what was not read yet is in its Parquet
+        if not segment.exists():  # compacted meanwhile: the rest is in its Parquet
             for part in run.parts()[0]:
                 if part.episodes.stem == f"part-{segment.stem}":
                     for row, steps in _read_parquet(part, columns):
@@ -66,7 +66,7 @@ def read_episodes(run: Run, *, numbers: bool = True) -> Iterator[tuple[Mapping[s
 
 @contextmanager
 def _explaining(run: Run, path: Path) -> Iterator[None]:
-    """Names the file of what goes wrong; a segment that has become Parquet meanwhile is no mistake."""
+    """Names the file in errors raised inside; a segment that has become Parquet meanwhile is not an error."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
@@ -86,12 +86,12 @@ class Steps:
         self.batches = batches
 
     def read(self) -> list[dict[str, Any]]:
-        """Decodes them, one dict a step."""
+        """Decodes them, one dict per step."""
         return [step for batch in self.batches for step in batch.to_pylist()]
 
 
 class _StepFile:
-    """Steps of a Parquet file, in order, a few hundred rows in memory at a time."""
+    """The steps of a Parquet file, in order, with a few hundred rows in memory at a time."""
 
     def __init__(self, path: Path, columns: list[str]) -> None:
         self.path = path
@@ -102,7 +102,7 @@ class _StepFile:
         self._rest: pa.RecordBatch | None = None
 
     def take(self, episode_id: str, count: int) -> Steps:
-        """The next ``count`` steps, which must be the episode's."""
+        """The next ``count`` steps, which must belong to the episode."""
         taken = []
         while count:
             if self._rest is None or not self._rest.num_rows:

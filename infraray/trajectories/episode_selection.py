@@ -1,4 +1,4 @@
-"""Which of a run's stored episodes are wanted: by agent, by scenario."""
+"""A selection of a run's stored episodes, by agent and scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infraray.trajectories.reader import Run
 
 @dataclass(frozen=True)
 class Selection:
-    """Which episodes are wanted.
+    """The episodes that are wanted.
 
     Args:
         agent: a pattern with ``*`` and ``?`` that the agent's spec must match; None for all.
@@ -24,13 +24,13 @@ class Selection:
     scenario: str | None = None
 
     def wants(self, row: Mapping[str, Any]) -> bool:
-        """Whether an episode is wanted."""
+        """Whether an episode is selected."""
         if self.scenario is not None and row["scenario_label"] != self.scenario:
             return False
         return self.agent is None or row["agent"] == self.agent or fnmatchcase(row["agent"], self.agent)
 
     def check(self, run: Run) -> None:
-        """Refuses a selection that no episode of the run can meet.
+        """Refuses a selection that no episode of the run can match.
 
         Raises:
             InfrarayError: one line with what the run holds.

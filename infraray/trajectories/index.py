@@ -1,4 +1,4 @@
-"""Which episodes are collected: a set of 16-byte identities that takes 16 bytes each."""
+"""The index of collected episodes: a set of 16-byte identities that takes 16 bytes each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 RECENT = 65_536
-"""Identities that are held in a Python set before they are merged into the array."""
+"""The most identities held in a Python set before they are merged into the array."""
 
 
 class EpisodeIndex:
     """A growing set of identities.
 
-    A Python set of a million identities takes 100 MB. Here most of them lie in one sorted
-    array, and only the last ones in a set.
+    A Python set of a million identities takes 100 MB. Here, most of them are in one sorted
+    array and only the latest ones in a set.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class EpisodeIndex:
         return len(self._sorted) + len(self._recent)
 
     def add(self, ids: Iterable[bytes]) -> None:
-        """Adds identities that are not in the set yet."""
+        """Adds identities that are not yet in the set."""
         self._recent.update(ids)
         if len(self._recent) >= RECENT:
             self._sorted = np.concatenate([self._sorted, _array(self._recent)])
@@ -33,7 +33,7 @@ class EpisodeIndex:
             self._recent.clear()
 
     def missing(self, ids: Sequence[bytes]) -> list[bool]:
-        """For each identity, whether it is not in the set."""
+        """Tells for each identity whether it is missing from the set."""
         if not len(self._sorted):
             return [identity not in self._recent for identity in ids]
         asked = _array(ids)

@@ -1,7 +1,7 @@
 """The journal of a study: what happened, in order, each event on disk before anything follows from it.
 
-A line is ``{"event": {...}, "checksum": "..."}``. A line that a crash tore off at the end is cut
-away when the journal is opened again; what it was about then simply did not happen.
+A line is ``{"event": {...}, "checksum": "..."}``. A line at the end that a crash left incomplete is
+cut off when the journal is opened again; its event then simply did not happen.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from infraray.errors import InfrarayError
 Event = Mapping[str, Any]
 
 JOURNAL = "trials.jsonl"
-"""Its name in a study's folder."""
+"""The journal's name in a study's folder."""
 
 
 class Journal:
     """The one writer of a journal; opening it reads what is there.
 
     Args:
-        path: the file; made where it is missing.
+        path: the file; made if it is missing.
 
     Raises:
         InfrarayError: it cannot be written, another process writes to it, or a line was changed.
@@ -68,8 +68,8 @@ class Journal:
         self.events.append(json.loads(text))
 
     def close(self) -> None:
-        """Gives the file to others."""
-        # What could not be written is tried once more here; that it could not, `append` has said.
+        """Releases the file."""
+        # A failed write is tried once more here; `append` has already reported it.
         with suppress(OSError):
             self._file.close()
 
@@ -83,7 +83,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Event]:
-    """The events of a journal, also while another process writes to it.
+    """The events of a journal, even while another process writes to it.
 
     Raises:
         InfrarayError: it cannot be read, or a line was changed.
@@ -92,7 +92,7 @@ def read_journal(path: Path) -> list[Event]:
 
 
 def _read(path: Path) -> tuple[list[Event], int]:
-    """The events and the length in bytes of the lines that are whole."""
+    """The events, and the length of the complete lines in bytes."""
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
@@ -104,14 +104,14 @@ def _read(path: Path) -> tuple[list[Event], int]:
         if event is None:
             if number == len(lines):
                 break
-            raise InfrarayError(f"{path}:{number}: was changed after it was written; delete the line to go on without")
+            raise InfrarayError(f"{path}:{number}: was changed after it was written; delete the line to continue")
         events.append(event)
         length += len(line)
     return events, length
 
 
 def _parse(line: bytes) -> Event | None:
-    """The event of a line; None where the line is torn or changed."""
+    """The event of a line; None if the line is torn or changed."""
     if not line.endswith(b"\n"):
         return None
     try:
@@ -123,7 +123,7 @@ def _parse(line: bytes) -> Event | None:
 
 
 def _text(event: Event) -> str:
-    # In the order as given, which is that of the space in a configuration.
+    # In the given order; in a configuration, that is the order of the space.
     return json.dumps(event, separators=(",", ":"))
 
 

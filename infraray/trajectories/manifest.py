@@ -1,4 +1,4 @@
-"""``run.json``: what a run's folder says of itself, read with the suspicion that a user's file deserves."""
+"""``run.json``: what a run's folder says about itself, read with the suspicion that a user's file deserves."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from infraray.version import SCHEMA_VERSION
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", strict=True)]
 
-MEND = "run the same command again to write it anew"
+FIX = "run the same command again to rewrite it"
 
 
 class BrokenManifest(InfrarayError):
-    """A file that is no manifest, or no longer: the next run writes it anew."""
+    """A file that is not a manifest, or no longer one: the next run rewrites it."""
 
 
 class _Part(BaseModel):
-    """What readers rely on; what else is there belongs to who wrote it."""
+    """The fields that readers rely on; any others belong to whoever wrote them."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -42,18 +42,18 @@ class PlannedScenario(_Part):
         parameters: as plain data, defaults filled in, without secrets.
         options: the environment's options (`Environment.options`).
         level: the difficulty.
-        score: what the score is called, its unit, and which way is better.
+        score: the score's name, its unit, and which way is better.
         agents: the specs of all who play it, in the plan's order.
-        digests: by agent, that of the entry from which the identities of its episodes follow.
-        seeds: of the tasks.
+        digests: by agent, the digest of its entry, from which the identities of its episodes follow.
+        seeds: the tasks' seeds.
         repetitions: episodes of each agent on each task.
         owed_total: episodes that the plan asks for.
         id: its registered id.
         code: by agent, the hashes of the code (`Entry.code`).
-        task_description: what the observations say of the system and the aim.
-        available_actions: what they say of the actions.
-        observation: the layout of the numeric observation, one mapping a field.
-        of_search: whether its episodes are a study's trials, which compete before what counts.
+        task_description: what the observations say about the system and the aim.
+        available_actions: what they say about the actions.
+        observation: the layout of the numeric observation, one mapping per field.
+        of_search: whether its episodes are a study's trials, which come before the comparison that counts.
     """
 
     scenario: StrictStr
@@ -87,15 +87,15 @@ class PlannedScenario(_Part):
         """A scenario as it is planned.
 
         Args:
-            registration: its.
-            environment: in which it is played.
-            entries: of all who play it, in the plan's order.
-            seeds: of the tasks.
+            registration: the scenario's.
+            environment: the one in which it is played.
+            entries: those of all who play it, in the plan's order.
+            seeds: the tasks' seeds.
             repetitions: see above.
-            score: what is measured, where that is not the environment's own.
+            score: what is measured, if not the environment's own score.
 
         Raises:
-            InfrarayError: what the scenario says of itself is nothing that can be written.
+            InfrarayError: the scenario describes itself with something that cannot be written.
         """
         with guarded(f"scenario {registration.name}"):
             described = cls(
@@ -121,23 +121,23 @@ class PlannedScenario(_Part):
 
 
 class WrittenPlan(_Part):
-    """The user's file as it was read, without secrets: these of its fields are read again."""
+    """The user's file as it was read, without secrets: the fields that are read again."""
 
     imports: tuple[StrictStr, ...] = ()
     limits: dict[str, Any] = {}
 
 
 class StudyRecord(_Part):
-    """What a study searches, and what it measures by.
+    """What a study searches, and by which measure.
 
     Args:
         searcher: its name.
         against: specs of the agents that the best configuration is compared with.
         objective: the objective's identity.
-        space: what is searched (`SearchSpace.to_json`).
+        space: the search space (`SearchSpace.to_json`).
         imports: the user's files, as {path: SHA-256}.
         budget_unit: what a trial's budget counts.
-        max_budget: that of a full measurement.
+        max_budget: the budget of a full measurement.
         gated: see `infraray.tune.Objective.gated`.
         seeds: the development seeds.
     """
@@ -154,18 +154,18 @@ class StudyRecord(_Part):
 
 
 class Manifest(_Part):
-    """What ``run.json`` holds.
+    """The content of ``run.json``.
 
     Args:
         name: the run's.
-        schema_version: of the folder's tables.
-        infraray_version: of the installation that began the run.
+        schema_version: the version of the folder's tables.
+        infraray_version: the version that began the run.
         created_at: when that was, ISO 8601.
         plan: the user's file.
-        scenarios: by label, in the plan's order; of a study those that its journal adds are not written here.
+        scenarios: by label, in the plan's order; those that a study's journal adds are not written here.
         sessions: one for each start (`infraray.provenance`).
         study: what a study searches; None for a run.
-        rescored_from: the folder of the run whose answers were scored again; None where they were played.
+        rescored_from: the folder of the run whose answers were scored again; None if they were played.
         rescored_at: when that was.
     """
 
@@ -182,7 +182,7 @@ class Manifest(_Part):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads a manifest; parts that no plan needs have a default.
+        """Reads a manifest; parts that not every plan needs have a default.
 
         Raises:
             BrokenManifest: one line with the file and what is wrong with it.
@@ -191,24 +191,24 @@ class Manifest(_Part):
         try:
             found = json.loads(path.read_bytes().decode("utf-8-sig"))
         except IsADirectoryError:
-            raise BrokenManifest(f"{path}: is a folder and no file; {MEND}") from None
+            raise BrokenManifest(f"{path}: is a folder, not a file; {FIX}") from None
         except OSError as error:
             raise InfrarayError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
-            raise BrokenManifest(f"{path}: is damaged ({' '.join(str(error).split())}); {MEND}") from None
+            raise BrokenManifest(f"{path}: is damaged ({' '.join(str(error).split())}); {FIX}") from None
         version = found.get("schema_version") if isinstance(found, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise InfrarayError(f"{path.parent}: was written with schema {version}; upgrade infraray")
         try:
             manifest = cls.model_validate(found)
         except ValidationError as error:
-            raise BrokenManifest(f"{path}: is no run's: {explain_validation(error, cls)[0][1]}; {MEND}") from None
+            raise BrokenManifest(f"{path}: is not a run's: {explain_validation(error, cls)[0][1]}; {FIX}") from None
         if version is None:
-            raise BrokenManifest(f"{path}: is no run's: schema_version: required and not given; {MEND}")
+            raise BrokenManifest(f"{path}: is not a run's: schema_version: required and not given; {FIX}")
         return manifest
 
     def dump(self, path: Path) -> None:
-        """Writes the manifest, whole or not at all.
+        """Writes the manifest atomically.
 
         Raises:
             OSError: it cannot be written.

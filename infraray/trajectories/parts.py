@@ -1,9 +1,9 @@
-"""The parts of a run: two Parquet files of one name, the episodes and their steps, believed only together.
+"""The parts of a run: two Parquet files of one name, the episodes and their steps, trusted only together.
 
-A folder is a user's: files in it may be cut off, copied, or of another program. A part counts where both files are
-there, readable and of our schema, and where the one has as many steps as the other says; and an episode counts once,
-however many parts hold it. What another run has played is the same episode if it has the same identity, and else is not
-planned.
+A folder belongs to its user: files in it may be truncated, copied, or another program's. A part counts if both files
+exist, are readable and have our schema, and if the one has as many steps as the other says; and an episode counts
+once, however many parts hold it. An episode from another run is the same if its identity is the same, and otherwise
+is not planned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infraray.trajectories.schema import EPISODES, STEPS, conform, conform_table
 from infraray.version import SCHEMA_VERSION
 
 ROWS_AT_ONCE = 4096
-"""Episodes that are read at the same time."""
+"""Episodes that are read at a time."""
 
 ID_BYTES = 16
 
@@ -41,12 +41,12 @@ class BrokenPart(InfrarayError):
 
 @dataclass(frozen=True)
 class Part:
-    """A part that can be believed.
+    """A part that can be trusted.
 
     Args:
         episodes: the file of episodes.
         steps: the file of their steps.
-        new: for each episode, whether no part before holds it.
+        new: for each episode, whether no earlier part holds it.
     """
 
     episodes: Path
@@ -54,7 +54,7 @@ class Part:
     new: NDArray[np.bool_]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The episodes that no part before holds, these columns of schema `EPISODES`, `ROWS_AT_ONCE` at a time."""
+        """The episodes that no earlier part holds: columns of schema `EPISODES`, `ROWS_AT_ONCE` rows at a time."""
         start = 0
         for batch in _batches(self.episodes, columns):
             new = self.new[start : start + batch.num_rows]
@@ -75,10 +75,10 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
 
     Args:
         run_dir: the run's folder.
-        with_steps: whether steps have to be there.
+        with_steps: whether the steps have to exist.
 
     Raises:
-        BrokenPart: a part cannot be believed, and holds what no other part does.
+        BrokenPart: a part cannot be trusted, and holds something that no other part does.
         InfrarayError: a file may not be read.
     """
     parts: list[Part] = []
@@ -93,7 +93,7 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
             continue
         new = [first_of(some, index) for some in _unpacked(identities)]
         parts.append(Part(path, steps, np.concatenate(new) if new else np.empty(0, np.bool_)))
-    # A copy of a part that counts takes nothing away.
+    # A damaged copy of a part that counts does no harm.
     for problem, held in broken:
         if not held or any(any(index.missing(some)) for some in _unpacked(held)):
             raise problem
@@ -101,7 +101,7 @@ def find_parts(run_dir: Path, *, with_steps: bool = True) -> tuple[list[Part], E
 
 
 def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
-    """For each identity, whether it is there for the first time; from then on it is in the index."""
+    """Tells for each identity whether it appears for the first time, and adds it to the index."""
     new = np.array(index.missing(ids), bool)
     if len(set(ids)) < len(ids):
         first = {identity: position for position, identity in reversed(list(enumerate(ids)))}
@@ -111,7 +111,7 @@ def first_of(ids: Sequence[bytes], index: EpisodeIndex) -> NDArray[np.bool_]:
 
 
 def _check(path: Path, steps_path: Path | None) -> bytearray:
-    """The identities of a part's episodes as they are written, `ID_BYTES` each.
+    """The identities of a part's episodes as stored, `ID_BYTES` each.
 
     Raises:
         BrokenPart: the part does not count.
@@ -123,7 +123,7 @@ def _check(path: Path, steps_path: Path | None) -> bytearray:
         texts, counts = batch.column("episode_id"), batch.column("steps").to_numpy(zero_copy_only=False)
         identified = pc.fill_null(pc.match_substring_regex(texts, r"\A[0-9a-fA-F]{32}\z"), False)
         if not pc.all(identified, min_count=0).as_py():
-            raise BrokenPart(path, "has an episode_id that is none")
+            raise BrokenPart(path, "has a malformed episode_id")
         identities += bytes.fromhex("".join(texts.to_pylist()))
         total += counts.sum()
         ends += [texts[int(place)].as_py() for place in np.flatnonzero(counts)[[0, -1]]] if counts.any() else []
@@ -132,20 +132,20 @@ def _check(path: Path, steps_path: Path | None) -> bytearray:
         try:
             _check_steps(steps_path, total, ends)
         except BrokenPart as error:
-            # To have the episodes again, it is they that have to go.
+            # The file of episodes has to go for them to be played again.
             raise BrokenPart(path, f"its steps cannot be used: {steps_path} {error.reason}") from None
     return identities
 
 
 def _unpacked(identities: bytes | bytearray) -> Iterator[list[bytes]]:
-    """`ROWS_AT_ONCE` of them at a time."""
+    """The identities, `ROWS_AT_ONCE` at a time."""
     for start in range(0, len(identities), ROWS_AT_ONCE * ID_BYTES):
         some = bytes(identities[start : start + ROWS_AT_ONCE * ID_BYTES])
         yield [some[place : place + ID_BYTES] for place in range(0, len(some), ID_BYTES)]
 
 
 def _check_steps(steps_path: Path, total: int, ends: Sequence[str]) -> None:
-    """Whether the steps are those of the episodes: as many, and of the same first and last episode that has any."""
+    """Checks that the steps belong to the episodes: the same number, and the same first and last episode with steps."""
     if not steps_path.exists():
         raise BrokenPart(steps_path, "is missing")
     steps = _open(steps_path, STEPS)
@@ -160,19 +160,19 @@ def _check_steps(steps_path: Path, total: int, ends: Sequence[str]) -> None:
 
 
 def _open(path: Path, schema: pa.Schema) -> pq.ParquetFile:
-    """A file of ours.
+    """Opens a file of ours.
 
     Raises:
-        BrokenPart: it is none.
+        BrokenPart: it is not one.
     """
     if path.is_dir():
-        raise BrokenPart(path, "is a folder and no file")
+        raise BrokenPart(path, "is a folder, not a file")
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True))
     version = schema_version(file.schema_arrow)
     if version is not None and version > SCHEMA_VERSION:
         raise InfrarayError(f"{path}: was written with schema {version}; upgrade infraray")
     if (field := first_lacking(file.schema_arrow, schema)) is not None:
-        raise BrokenPart(path, f"is no file of a run: it has no column {field.name} of type {field.type}")
+        raise BrokenPart(path, f"is not a file of a run: it has no column {field.name} of type {field.type}")
     return file
 
 
@@ -184,13 +184,13 @@ def _ids_if_readable(path: Path) -> bytes:
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Columns of one of our Parquet files, `ROWS_AT_ONCE` rows at a time.
+    """Yields columns of one of our Parquet files, `ROWS_AT_ONCE` rows at a time.
 
     Raises:
         BrokenPart: the file is damaged.
         InfrarayError: it may not be read.
     """
-    # Not read ahead: that would hold the columns of the whole file.
+    # No read-ahead: it would hold the columns of the whole file.
     file = _reading(path, lambda: pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False))
     batches = _reading(path, lambda: file.iter_batches(ROWS_AT_ONCE, columns=list(columns)))
     while (batch := _reading(path, lambda: next(batches, None))) is not None:
@@ -224,7 +224,7 @@ def _some(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
 
 
 def _reading(path: Path, read: Callable[[], Any]) -> Any:
-    """Reads with our words for what goes wrong."""
+    """Translates reading errors into our words."""
     try:
         return read()
     except PermissionError:

@@ -1,8 +1,8 @@
-"""Which stored episodes a run's present plan asks for.
+"""The stored episodes that a run's present plan asks for.
 
-A run's folder may hold more than its plan: a file or an engine may have been changed since and changed
-back, parameters, seeds or agents taken out, a label renamed. The episodes' identities tell: ``run.json``
-keeps for each agent the digest from which they follow.
+A run's folder may hold more than its plan: a file or an engine may have been changed and changed back,
+parameters, seeds or agents removed, a label renamed. The episodes' identities tell: for each agent,
+``run.json`` keeps the digest from which they follow.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from infraray.trajectories.manifest import PlannedScenario
 
 
 class _Part(NamedTuple):
-    """What one agent plays of one scenario."""
+    """The episodes that one agent plays in one scenario."""
 
     label: str
     digest: bytes
@@ -43,7 +43,7 @@ class PlannedEpisodes:
                 self._parts[planned.scenario, agent].append(part)
 
     def by_label(self, batch: pa.RecordBatch) -> Iterator[tuple[str | None, pa.RecordBatch]]:
-        """Stored episodes, sorted by what the plan calls their scenario; None: it does not ask for them.
+        """Stored episodes, grouped by the plan's label of their scenario; None for those it does not ask for.
 
         Args:
             batch: with `COLUMNS`.
@@ -54,7 +54,7 @@ class PlannedEpisodes:
             yield label, batch if len(distinct) == 1 else batch.filter(pa.array([one == label for one in labels]))
 
     def label(self, row: Mapping[str, Any]) -> str | None:
-        """What the plan calls a stored episode's scenario; None where it does not ask for the episode.
+        """The plan's label of a stored episode's scenario; None if the plan does not ask for the episode.
 
         Args:
             row: columns of `schema.EPISODES` by name.

@@ -1,4 +1,4 @@
-"""Reading a run: its plan and its two tables, also while it is being written."""
+"""A reader of runs: the plan and the two tables, even while they are being written."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Run:
         """All collected episodes, each once, schema `EPISODES`.
 
         Args:
-            columns: those that are read.
+            columns: the columns to read.
 
         Raises:
-            InfrarayError: a file cannot be believed; the line names it.
+            InfrarayError: a file cannot be trusted; the line names it.
         """
         schema = pa.schema([EPISODES.field(name) for name in columns], metadata=EPISODES.metadata)
         return pa.Table.from_batches(self.episode_batches(columns), schema=schema)
@@ -55,12 +55,12 @@ class Run:
     def episode_batches(self, columns: Sequence[str] = tuple(EPISODES.names)) -> Iterator[pa.RecordBatch]:
         """The same, some thousands at a time.
 
-        A folder without any ``steps`` is a copy that was made for its episodes alone.
+        A folder without any ``steps`` is a copy made for its episodes alone.
         """
         with_steps = (self.path / "steps").exists()
         parts, segments, index = self.parts(with_steps=with_steps)
         if not segments:
-            del index  # 16 bytes an episode, that nobody asks any more
+            del index  # 16 bytes per episode that nobody needs any more
         for part in parts:
             yield from part.batches(columns)
         wanted = tuple(dict.fromkeys(("episode_id", *columns)))
@@ -69,7 +69,7 @@ class Run:
             try:
                 for batch in batches:
                     yield _new(batch, index).select(columns)
-            except FileNotFoundError:  # compacted since it was listed: what was not read of it is in its Parquet
+            except FileNotFoundError:  # compacted since it was listed: the rest is in its Parquet
                 for part in self.parts(with_steps=with_steps)[0]:
                     if part.episodes.stem == f"part-{path.stem}":
                         for batch in part.batches(wanted):
@@ -91,10 +91,10 @@ class Run:
             return pa.concat_tables([*tables, flatten_steps(pa.Table.from_batches(new, schema=SEGMENT))])
 
     def parts(self, *, with_steps: bool = True) -> tuple[list[Part], list[Path], EpisodeIndex]:
-        """The Parquet files that can be believed, the segments that are not Parquet yet, and what the former hold.
+        """The Parquet files that can be trusted, the segments that are not Parquet yet, and an index of the former.
 
         Raises:
-            InfrarayError: a file cannot be believed.
+            InfrarayError: a file cannot be trusted.
         """
         # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
         segments = [path for path in sorted(self.path.glob("segments/*.arrows")) if path.exists()]
@@ -106,8 +106,8 @@ class Run:
         """A segment's episodes, a message at a time.
 
         Raises:
-            FileNotFoundError: it is not there any more.
-            BrokenPart: it is no segment, or cannot be read.
+            FileNotFoundError: it no longer exists.
+            BrokenPart: it is not a segment, or cannot be read.
         """
         try:
             yield from read_batches(path, columns=columns)
@@ -119,5 +119,5 @@ class Run:
 
 
 def _new(batch: pa.RecordBatch, index: EpisodeIndex) -> pa.RecordBatch:
-    """The episodes that the index does not hold yet; from then on it does."""
+    """The episodes that the index does not hold yet; adds them to it."""
     return batch.filter(pa.array(first_of([bytes.fromhex(text) for text in batch["episode_id"].to_pylist()], index)))

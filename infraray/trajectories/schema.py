@@ -1,8 +1,8 @@
-"""The columns of what is stored: two tables, one row an episode and one row a step.
+"""The columns of the stored tables: one with a row per episode, one with a row per step.
 
 The schema has a version. Within a version it never changes (readers that join files trip over
-drift); what is new and rare goes into the JSON columns. A new version adds columns, with ``since``, and leaves the
-others as they are: files of older ones are read as if their columns were null (`conform`).
+drift); new, rare facts go into the JSON columns. A new version adds columns, marked ``since``, and leaves the
+others unchanged: files of older versions are read as if the new columns were null (`conform`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infraray.version import SCHEMA_VERSION
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its Arrow type, unit ("" where there is none), one sentence, and the first schema that has it."""
+    """A column: its Arrow type, unit ("" for none), a one-sentence description, and the first schema that has it."""
 
     name: str
     type: pa.DataType
@@ -90,23 +90,23 @@ STEPS = pa.schema(_fields(STEP_COLUMNS), metadata=_METADATA)
 
 NESTED_STEPS = pa.list_(pa.struct(_fields(STEP_COLUMNS[1:])))
 SEGMENT = pa.schema([*EPISODES, pa.field("steps_taken", NESTED_STEPS)], metadata=_METADATA)
-"""A segment's rows are episodes with their steps inside, so none is ever visible without the other."""
+"""A segment's rows are episodes with their steps inside, so that neither is ever visible without the other."""
 
 
 def schema_version(found: pa.Schema) -> int | None:
-    """The version of a file's schema; None where it says none."""
+    """The version of a file's schema; None if it states none."""
     said = (found.metadata or {}).get(b"infraray_schema_version", b"")
     return int(said) if said.isdigit() else None
 
 
 def first_lacking(found: pa.Schema, wanted: pa.Schema) -> pa.Field | None:
-    """The first of the columns that a file of its version should have and has not, or has of another type."""
+    """The first column that a file of its version should have but lacks, or has with another type."""
     version, there = schema_version(found) or SCHEMA_VERSION, {field.name: field.type for field in found}
     return next((field for field in wanted if _since(field) <= version and there.get(field.name) != field.type), None)
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch of this schema or of an older version of it, with null for what is absent."""
+    """A batch of this schema or an older version of it, with null for missing columns."""
     there = dict(zip(batch.schema.names, batch.columns, strict=True))
     columns = [_grown(there.get(field.name), field.type, batch.num_rows) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -122,7 +122,7 @@ def _since(field: pa.Field) -> int:
 
 
 def _grown(array: pa.Array | None, kind: pa.DataType, length: int) -> pa.Array:
-    """A column of a type; lists of steps are given the fields that they lack."""
+    """A column of the given type; lists of steps get the fields that they lack."""
     if array is None:
         return pa.nulls(length, kind)
     if array.type == kind or not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):

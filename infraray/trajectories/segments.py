@@ -1,9 +1,9 @@
 """Write-ahead segments: an Arrow IPC stream that grows message by message, and a log of checksums.
 
-``NAME.arrows`` is a plain Arrow stream of schema `SEGMENT`. ``NAME.crc32`` holds one record a
-message: where it ends and its CRC-32. Arrow by itself would read a flipped byte without a word,
-and a torn tail with an exception. Bytes reach the stream first and the log second, so a process
-that dies between leaves a message without a record; it counts if it proves itself.
+``NAME.arrows`` is a plain Arrow stream of schema `SEGMENT`. ``NAME.crc32`` holds one record per
+message: its end and its CRC-32. By itself, Arrow would silently read a flipped byte and raise an
+exception at a torn tail. Bytes reach the stream first and the log second, so a process that dies in
+between leaves a message without a record; it counts if it proves itself.
 
 A segment is written by one process and never opened for writing again.
 """
@@ -33,11 +33,11 @@ _SCHEMA_MESSAGE = SEGMENT.serialize().to_pybytes()
 
 SYNC_INTERVAL_S = 1.0
 
-_PREFIX = struct.Struct("<4si")  # of a message: its mark, and the length of what describes it
+_PREFIX = struct.Struct("<4si")  # of a message: its mark, and the length of its metadata
 _LONGEST_HEAD = 2**20
 
 _MARK = b"\xff\xff\xff\xff"
-"""The first bytes of each of Arrow's messages."""
+"""The first bytes of every Arrow message."""
 
 _ALIGNMENT = 8
 _SEARCHED_AT_ONCE = 2**20
@@ -66,10 +66,10 @@ class SegmentWriter:
         """Appends a message; when it returns, the message survives this process.
 
         It survives the machine once it is synced to disk, which happens every `SYNC_INTERVAL_S`
-        seconds; what a power failure tears is found by its checksum and owed again.
+        seconds; what a power failure tears is found by its checksum and is owed again.
 
         Raises:
-            OSError: nothing was appended, and the segment is as it was before.
+            OSError: nothing was appended, and the segment is unchanged.
         """
         end = self.size_bytes + len(message.body)
         record = _RECORD.pack(end, message.crc32)
@@ -80,7 +80,7 @@ class SegmentWriter:
             if time.monotonic() - self._synced_at > SYNC_INTERVAL_S:
                 self._sync()
         except OSError:
-            # Cuts off what was written of it: the next message must start where this one did.
+            # Cuts off the written part: the next message must start where this one did.
             for file, size in ((self._log, logged), (self._stream, self.size_bytes)):
                 file.truncate(size)
                 file.seek(size)
@@ -107,12 +107,12 @@ class SegmentWriter:
 
 @dataclass
 class SegmentDamage:
-    """What was wrong with a segment.
+    """The damage to a segment.
 
     Args:
-        torn_bytes: bytes that are no whole message.
+        torn_bytes: bytes that are not part of a whole message.
         corrupt_messages: messages with a wrong checksum.
-        unlogged_messages: messages without a checksum that prove themselves, and count.
+        unlogged_messages: messages without a checksum that prove themselves, and so count.
     """
 
     torn_bytes: int = 0
@@ -120,12 +120,12 @@ class SegmentDamage:
     unlogged_messages: int = 0
 
     def describe(self) -> list[str]:
-        """What a person should know of it, a line each."""
+        """What a person should know about it, one line each."""
         lines = []
         lost = [f"{self.corrupt_messages} damaged messages"] if self.corrupt_messages else []
         lost += [f"{self.torn_bytes} torn bytes"] if self.torn_bytes else []
         if lost:
-            lines.append(f"{' and '.join(lost)} were left out; what episodes were in them are owed again")
+            lines.append(f"{' and '.join(lost)} were left out; the episodes in them are owed again")
         if self.unlogged_messages:
             lines.append(f"{self.unlogged_messages} messages without a checksum are whole in themselves and were kept")
         return lines
@@ -134,10 +134,10 @@ class SegmentDamage:
 def read_batches(
     path: Path, damage: SegmentDamage | None = None, columns: Sequence[str] = SEGMENT.names
 ) -> Iterator[pa.RecordBatch]:
-    """Yields what `read_messages` does as batches with these columns of `SEGMENT`, whichever version wrote them.
+    """Yields the messages of `read_messages` as batches with these columns of `SEGMENT`, whichever version wrote them.
 
     Raises:
-        pyarrow.ArrowInvalid: the file is no segment.
+        pyarrow.ArrowInvalid: the file is not a segment.
         InfrarayError: it is one of a newer schema.
         OSError: it cannot be read.
     """
@@ -148,17 +148,17 @@ def read_batches(
 
 
 def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[bytes]:
-    """Yields the whole and intact messages of a segment, also of one that is being written.
+    """Yields the whole and intact messages of a segment, even of one that is being written.
 
-    A message is intact if it has its checksum, or where it has none, as where the log is lost, if
-    it is framed as Arrow frames messages and its episodes agree with their steps.
+    A message is intact if it matches its checksum or, if it has none (the log may be lost), if it is
+    framed as Arrow frames messages and its episodes agree with their steps.
 
     Args:
         path: the stream's path.
-        damage: filled with what was passed over.
+        damage: filled with what was skipped.
 
     Raises:
-        pyarrow.ArrowInvalid: the file is no segment.
+        pyarrow.ArrowInvalid: the file is not a segment.
         InfrarayError: it is one of a newer schema.
         OSError: it cannot be read.
     """
@@ -183,10 +183,10 @@ def read_messages(path: Path, damage: SegmentDamage | None = None) -> Iterator[b
 
 
 def _read_head(path: Path, stream: BinaryIO) -> bytes:
-    """The message of the schema with which a segment begins; where it is torn, all that there is.
+    """The schema message with which a segment begins; if it is torn, all there is of it.
 
     Raises:
-        pyarrow.ArrowInvalid: the file is no segment.
+        pyarrow.ArrowInvalid: the file is not a segment.
         InfrarayError: it is one of a newer schema.
     """
     begin = stream.read(_PREFIX.size)
@@ -206,7 +206,7 @@ def _read_head(path: Path, stream: BinaryIO) -> bytes:
 
 
 def _read_unlogged(path: Path, start: int, size: int, head: bytes, damage: SegmentDamage) -> Iterator[bytes]:
-    """The messages that prove themselves from ``start`` on, each found by its first bytes."""
+    """The messages from ``start`` on that prove themselves, each found by its first bytes."""
     if start >= size:
         return
     with pa.memory_map(str(path)) as mapped:
@@ -224,7 +224,7 @@ def _read_unlogged(path: Path, start: int, size: int, head: bytes, damage: Segme
 
 
 def _end_of_message(stream: pa.Buffer) -> int:
-    """How long the message is with which a stream begins; 0 where it begins with none that is whole."""
+    """The length of the message with which a stream begins; 0 if it does not begin with a whole one."""
     try:
         reader = pa.BufferReader(stream)
         pa.ipc.read_message(reader)
@@ -234,7 +234,7 @@ def _end_of_message(stream: pa.Buffer) -> int:
 
 
 def _next_mark(stream: pa.Buffer, start: int) -> int:
-    """Where the next message may begin: Arrow aligns them."""
+    """The next position at which a message may begin: Arrow aligns them."""
     view = memoryview(stream).cast("B")
     while start < len(view):
         part = bytes(view[start : start + _SEARCHED_AT_ONCE])
@@ -253,12 +253,12 @@ def _proves_itself(body: bytes, head: bytes) -> bool:
         batch = decode(body, head=head)
         batch.validate(full=True)
         return _agrees(batch)
-    except (pa.ArrowException, OSError, ValueError, TypeError):  # what damage makes of it
+    except (pa.ArrowException, OSError, ValueError, TypeError):  # which damage may turn it into
         return False
 
 
 def _agrees(batch: pa.RecordBatch) -> bool:
-    """Whether each episode has an identity, and the number, order and rewards of steps that it says."""
+    """Whether each episode has an identity, and the number, order and rewards of steps that it states."""
     nested = batch.column("steps_taken")
     counts = pc.list_value_length(nested).to_numpy(zero_copy_only=False)
     steps = nested.flatten()

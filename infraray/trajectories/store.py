@@ -2,8 +2,8 @@
 
 runs/NAME/run.json          the plan and what it was resolved to
 runs/NAME/lock              held by the one process that writes
-runs/NAME/segments/         what is being written (see segments.py)
-runs/NAME/episodes/*.parquet, runs/NAME/steps/*.parquet    what is done
+runs/NAME/segments/         episodes being written (see segments.py)
+runs/NAME/episodes/*.parquet, runs/NAME/steps/*.parquet    episodes that are done
 runs/NAME/report/           tables and page
 """
 
@@ -36,14 +36,14 @@ SEGMENT_BYTES = 128 * 2**20
 """Size at which a segment is closed and compacted while the next one is written."""
 
 LOCK_WAIT_S = 30.0
-"""How long a run waits for a predecessor that was killed a moment ago."""
+"""Seconds that a run waits for a predecessor that was killed a moment ago."""
 
 
 class RunStore:
     """The one writer of a run's folder.
 
-    Opening it makes the folder where it is missing, takes the lock, and recovers: segments that
-    an earlier process left are read up to their torn end and become Parquet.
+    Opening it makes the folder if it is missing, takes the lock, and recovers: segments that an
+    earlier process left are read up to their torn end and become Parquet.
 
     Args:
         run_dir: the run's folder.
@@ -58,7 +58,7 @@ class RunStore:
         self.segment_bytes = segment_bytes
         self.index = EpisodeIndex()
         self.repairs: list[str] = []
-        """What opening the folder found damaged, a line each."""
+        """The damage found when the folder was opened, one line each."""
         self._writer: SegmentWriter | None = None
         self._compactions: list[Future[Any]] = []
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix="compaction")
@@ -77,7 +77,7 @@ class RunStore:
         return self.index.missing(ids)
 
     def append(self, message: Message) -> int:
-        """Stores whole episodes; those that are stored already are passed over. Returns how many were new.
+        """Stores whole episodes, skipping those already stored; returns how many were new.
 
         Raises:
             InfrarayError: the disk is full or cannot be written; nothing of the message is stored.
@@ -105,7 +105,7 @@ class RunStore:
         """Turns everything into Parquet; returns the number of episodes in the folder. May be called again.
 
         Raises:
-            InfrarayError: the disk is full or cannot be written; what is stored stays in its segment.
+            InfrarayError: the disk is full or cannot be written; stored episodes stay in their segment.
         """
         self._close_segment()
         with _explaining(self.run_dir):
@@ -115,7 +115,7 @@ class RunStore:
         return len(self.index)
 
     def close(self) -> None:
-        """Gives the lock back; what is in a segment stays there for the next writer."""
+        """Releases the lock; what is in a segment stays there for the next writer."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -141,7 +141,7 @@ class RunStore:
 
 
 def read_repairs(run_dir: Path) -> list[str]:
-    """What was found damaged in a run's folder since it was made, a line each."""
+    """The damage found in a run's folder since it was made, one line each."""
     lines = []
     for path in sorted(run_dir.glob("segments/*.damage.json")):
         with suppress(OSError, ValueError, TypeError):
@@ -157,7 +157,7 @@ def _ids_in_segment(segment: Path, damage: SegmentDamage) -> list[bytes]:
     """The identities of a segment's episodes.
 
     Raises:
-        BrokenPart: it is no segment.
+        BrokenPart: it is not a segment.
     """
     ids: list[bytes] = []
     try:
@@ -169,10 +169,10 @@ def _ids_in_segment(segment: Path, damage: SegmentDamage) -> list[bytes]:
 
 
 def collected(run_dir: Path) -> EpisodeIndex:
-    """Which episodes a folder holds, also while a run writes to it; nothing is made or changed there.
+    """The index of the episodes in a folder, even while a run writes to it; nothing is made or changed there.
 
     Raises:
-        InfrarayError: a file cannot be believed.
+        InfrarayError: a file cannot be trusted.
     """
     ids: list[bytes] = []
     # Segments before Parquet: one that is compacted meanwhile is found twice, never not at all.
@@ -185,9 +185,9 @@ def collected(run_dir: Path) -> EpisodeIndex:
 
 
 def open_folder(run_dir: Path, name: str) -> Manifest | None:
-    """Makes a run's folder where it is missing; returns the ``run.json`` that is there, None where none is.
+    """Makes a run's folder if it is missing; returns its ``run.json``, or None if it has none.
 
-    One that is damaged, or no run's, is kept as ``run.json.damaged`` and will be written anew.
+    A damaged file, or one that is not a run's, is kept as ``run.json.damaged`` and will be rewritten.
 
     Raises:
         InfrarayError: the folder holds a run with another name or of a newer schema, or cannot be written.
@@ -217,7 +217,7 @@ def check_name(run_dir: Path, manifest: Manifest, name: str) -> None:
 
 
 def write_manifest(run_dir: Path, manifest: Manifest) -> None:
-    """Writes ``run.json``, whole or not at all; of the one before, ``created_at`` and the sessions stay.
+    """Writes ``run.json`` atomically; keeps ``created_at`` and the sessions of the previous one.
 
     Raises:
         InfrarayError: see `open_folder`.
@@ -237,7 +237,7 @@ def _select(message: Message, keep: list[bool]) -> Message:
 
 
 def _take_lock(path: Path) -> IO[str]:
-    """Opens and locks the file; the kernel gives the lock back when the process dies, however it dies."""
+    """Opens and locks the file; the kernel releases the lock when the process dies, however it dies."""
     file = path.open("a+")
     give_up = time.monotonic() + LOCK_WAIT_S
     while True:
@@ -260,7 +260,7 @@ def _take_lock(path: Path) -> IO[str]:
 
 
 class _explaining:
-    """Turns an `OSError` inside into one line about the run's folder."""
+    """Turns an `OSError` raised inside into one line about the run's folder."""
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir

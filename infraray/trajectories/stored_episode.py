@@ -1,4 +1,4 @@
-"""An episode as it lies in a run: its row, its steps, and when its agent thought."""
+"""A stored episode: its row, its steps, and the times at which its agent thought."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Span(NamedTuple):
-    """From when to when something lasted, in seconds since the epoch."""
+    """A period of time, in seconds since the epoch."""
 
     start: float
     end: float
@@ -18,11 +18,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredEpisode:
-    """An episode as it lies in the run.
+    """An episode as it is stored in a run.
 
     Args:
         row: the columns of `schema.EPISODES` by name.
-        steps: for each step the columns of `schema.STEPS` by name.
+        steps: for each step, the columns of `schema.STEPS` by name.
     """
 
     row: Mapping[str, Any]
@@ -30,20 +30,20 @@ class StoredEpisode:
 
     @cached_property
     def extras(self) -> list[dict[str, Any]]:
-        """For each step its ``extra`` column; empty where there is none."""
+        """For each step, its ``extra`` column; empty if it has none."""
         return [read_json(step["extra"]) for step in self.steps]
 
     @property
     def agent_records(self) -> list[dict[str, Any]]:
-        """For each step what the agent recorded: messages, completion, ...; empty for agents without a model."""
+        """For each step, what the agent recorded: messages, completion, ...; empty for agents without a model."""
         return [extra.get("agent") or {} for extra in self.extras]
 
     @property
     def times(self) -> list[Span]:
         """For each step, when the agent thought about it.
 
-        The latencies are measured. What is left of the episode's duration, the environment's time,
-        is not measured by step and spread evenly.
+        The latencies are measured. The rest of the episode's duration, the environment's time, is not
+        measured per step and is spread evenly.
         """
         latencies = [float(step["latency_s"] or 0.0) for step in self.steps]
         rest = max(0.0, float(self.row["wall_s"] or 0.0) - sum(latencies)) / max(1, len(latencies))

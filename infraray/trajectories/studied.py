@@ -1,4 +1,4 @@
-"""Whose episodes a study's folder holds: its journal says who was tried, and who plays on the evaluation seeds."""
+"""The entries of a study's folder: its journal says who was tried, and who plays on the evaluation seeds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from infraray.trajectories.manifest import Manifest, PlannedScenario, StudyRecor
 
 
 def with_entrants(manifest: Manifest, events: Iterable[Event]) -> Manifest:
-    """A study's manifest with all who played until now.
+    """A study's manifest with all who have played so far.
 
     Args:
-        manifest: as it is written, whose one scenario has the evaluation seeds and no agents.
+        manifest: as it is written; its only scenario has the evaluation seeds and no agents.
         events: the journal's.
     """
     study = manifest.study
@@ -30,7 +30,7 @@ def with_entrants(manifest: Manifest, events: Iterable[Event]) -> Manifest:
 
 
 def _label_of_search(label: str, study: StudyRecord, event: Event) -> str:
-    """What trials are filed under: those with a small budget of something else than seeds are measured otherwise."""
+    """The label of a trial's episodes: a small budget of something other than seeds measures differently."""
     if event["budget"] < study.max_budget and event["seeds"] == len(study.seeds):
         return f"{label}, search on {event['budget']} {study.budget_unit}"
     return f"{label}, search"

@@ -213,7 +213,7 @@ NOT_DELIVERED = [
     (Answer.json({"error": "unauthorized"}), "answered 200 OK without an OTLP export response"),
     (Answer.json({"partialSuccess": "all"}), "answered 200 OK without an OTLP export response"),
     (Answer.json({"partialSuccess": {"rejectedSpans": "2", "errorMessage": "too old"}}), "refused 2 spans: too old"),
-    (Answer.json({"partial_success": {"rejected_spans": 2}}), "refused 2 spans: it says not why"),
+    (Answer.json({"partial_success": {"rejected_spans": 2}}), "refused 2 spans: it gives no reason"),
     (Answer(200, partial_success(7, "quota\nspent")), "refused 7 spans: quota spent"),
     (Answer(202, partial_success(1, "full")), "refused 1 spans: full"),
     (Answer(204, b"", None), "answered 204 No Content without an OTLP export response"),
@@ -303,7 +303,7 @@ def test_a_batch_that_is_too_large_goes_in_halves(tmp_path: Path, monkeypatch: p
         assert sum(size <= most for size in receiver.sizes) >= 5
     with receiving() as receiver:
         receiver.most_bytes = 100
-        with pytest.raises(InfrarayError, match=r"takes no request of \d+ bytes, which a single span has") as error:
+        with pytest.raises(InfrarayError, match=r"accepts no request of \d+ bytes, the size of a single span") as error:
             send(run, receiver.url)
         assert "\n" not in str(error.value) and not receiver.spans
 

@@ -1,4 +1,4 @@
-"""Exporters: a run's trajectories in other programs' forms. The index, as flat data by name."""
+"""Exporters: write a run's trajectories in other programs' formats. The index, as flat data by name."""
 
 from infraray.trajectories.exporters.exporter import Exporter, exporters, register_exporter
 

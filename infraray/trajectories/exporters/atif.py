@@ -1,10 +1,10 @@
-"""ATIF, the Agent Trajectory Interchange Format of Harbor: one JSON document an episode.
+"""ATIF, the Agent Trajectory Interchange Format of Harbor: one JSON document per episode.
 
 Source: https://github.com/harbor-framework/harbor/blob/main/rfcs/0001-trajectory-format.md.
 Written as version 1.7; 1.8 adds audio, which no episode has, so that readers of either take it.
 
-The prompt's messages are ``system`` and ``user`` steps, each decision is an ``agent`` step. What came
-of a decision (validity, reward, safety) stands in its ``extra``, since ATIF has no field for rewards.
+The prompt's messages are ``system`` and ``user`` steps; each decision is an ``agent`` step. The outcome
+of a decision (validity, reward, safety) is in its ``extra``, since ATIF has no field for rewards.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Atif(Exporter):
 
     Args:
         manifest: what ``run.json`` holds.
-        out: the folder, made where it is missing.
+        out: the folder; made if it is missing.
 
     Raises:
         InfrarayError: the folder cannot be written.
@@ -78,7 +78,7 @@ class Atif(Exporter):
             out.mkdir(parents=True, exist_ok=True)
 
     def write(self, episode: StoredEpisode) -> str | None:
-        """Writes an episode; returns None, or why there is nothing of it to write."""
+        """Writes an episode; returns None, or the reason why there is nothing to write."""
         if not episode.steps:
             return "without a step"
         document = trajectory(episode, self.manifest)
@@ -96,7 +96,7 @@ class Atif(Exporter):
         return None
 
     def summary(self) -> str:
-        """What was written, in one line."""
+        """A summary of what was written, in one line."""
         return f"{self.episodes} episodes with {self.steps} ATIF steps written to {self.folder}"
 
 
@@ -140,7 +140,7 @@ def trajectory(episode: StoredEpisode, manifest: Manifest) -> dict[str, Any]:
 
 
 def _add_message(steps: list[dict[str, Any]], message: Message, at: float, copied: bool = False) -> None:
-    """Appends a message of a prompt; what a tool gave goes to the step that called it."""
+    """Appends a message of a prompt; a tool's output goes to the step that called it."""
     role, content = message["role"], message["content"]
     if role == "tool" and steps and message.get("tool_call_id") in _call_ids(steps[-1]):
         result = {"source_call_id": message["tool_call_id"], "content": content}
@@ -155,7 +155,7 @@ def _add_message(steps: list[dict[str, Any]], message: Message, at: float, copie
         if calls:
             step["tool_calls"] = calls
         if copied:
-            # An example in the first prompt: nobody may train on it as if this agent had said it.
+            # An example in the first prompt: nobody should train on it as if this agent had said it.
             step["is_copied_context"] = True
     steps.append(step)
 

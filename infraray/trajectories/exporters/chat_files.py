@@ -1,8 +1,8 @@
-"""The file of a chat export: typed, so that what reads it finds one type for each field however large it is.
+"""The file of a chat export: typed, so that readers find one type for each field, however large it is.
 
 Readers of JSONL infer types from a file's beginning (`datasets` from 10 MB, polars from 100 lines, DuckDB from
-20,480) and fail on what they first see later: a score where there were only failures, a tool's call. So the
-lines that together show every type stand first; JSON itself has no other way to say it. Parquet has a schema.
+20,480) and fail on what first appears later: a score after nothing but failures, a tool call. So the lines that
+together show every type come first; JSON itself has no other way to declare types. Parquet has a schema.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MESSAGE_TYPES = {
 
 @dataclass(frozen=True)
 class _Line:
-    """Where a line stands in the file, with its end, and which fields it has that are not null."""
+    """A line's position in the file, including its end, and the fields in it that are not null."""
 
     start: int
     length: int
@@ -80,7 +80,7 @@ class ChatFile:
                 self._shortest[field] = found
 
     def close(self, keep: bool) -> None:
-        """Makes the file whole, or nothing of it where it is not to be kept."""
+        """Completes the file, or removes it if it is not to be kept."""
         try:
             with writing(self.path):
                 self._file.close()
@@ -110,7 +110,7 @@ class ChatFile:
             _copy(source, target, self._position - source.tell())
 
     def _needed(self) -> set[_Line]:
-        """A few short lines in which every field is shown that any line shows."""
+        """A few short lines that together show every field that any line shows."""
         needed: set[_Line] = set()
         shown: set[str] = set()
         # The field that is hardest to show first: its line shows the common ones too.
@@ -138,7 +138,7 @@ class ChatFile:
 
 
 def _fields(line: Mapping[str, Any]) -> Iterator[str]:
-    """The paths of what is in a line and not null."""
+    """The paths of the fields in a line that are not null."""
     if "tools" in line:
         yield "tools"
     for name in {name for message in line["messages"] for name in message}:
@@ -149,7 +149,7 @@ def _fields(line: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _batches(source: Any) -> Iterator[list[Any]]:
-    """The lines' content, so many at once as are held in memory."""
+    """The lines' content, as many at once as are held in memory."""
     rows: list[Any] = []
     size = 0
     for line in source:

@@ -1,10 +1,10 @@
-"""What an episode looks like as one conversation.
+"""An episode as one conversation.
 
-An LLM agent stores with every step the prompt as it was sent, which repeats what was said before,
-shortened in one way or another by the agent's memory. The conversation is what is new in each
-prompt, followed by what was answered: every message as it was sent or received, once. Agents without
-a model get the conversation that a chat model would have had: the task as the system's message, the
-observation, the action in the scenario's words.
+An LLM agent stores the prompt with every step as it was sent, which repeats earlier messages,
+shortened in one way or another by the agent's memory. The conversation is the new part of each
+prompt, followed by the answer: every message as it was sent or received, once. Agents without a
+model get the conversation that a chat model would have had: the task as the system message, the
+observation, and the action in the scenario's words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.stored_episode import StoredEpisode
 
 Message = dict[str, Any]
-"""A chat message: ``role``, ``content``, and where there are any ``tool_calls``, ``tool_call_id``, ``name``."""
+"""A chat message: ``role``, ``content`` and, if there are any, ``tool_calls``, ``tool_call_id``, ``name``."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Exchange:
 
     Args:
         index: the step's position in the episode.
-        preface: what stands before the first observation, the task and examples; empty in all later exchanges.
-        asked: the observation and what was said on it before the answer: calls of tools, what they gave.
+        preface: the messages before the first observation, task and examples; empty in all later exchanges.
+        asked: the observation and the messages between it and the answer: tool calls and their output.
         answer: the assistant's message.
-        reasoning: the model's reasoning, None where it gave none.
-        record: what the agent recorded, empty for agents without a model.
+        reasoning: the model's reasoning; None if it gave none.
+        record: what the agent recorded; empty for agents without a model.
         step: the step's row.
     """
 
@@ -83,7 +83,7 @@ def exchanges(episode: StoredEpisode, scenario: PlannedScenario) -> Iterator[Exc
 
 
 def without_complaint(messages: Sequence[Message], reason: str | None) -> tuple[Message, ...]:
-    """The messages without the environment's word that the answer before was not valid, and why."""
+    """The messages without the environment's note that the previous answer was not valid, and why."""
     complaint = f"Your last answer was not valid: {reason}\n\n"
     return tuple(
         {**message, "content": message["content"].replace(complaint, "", 1)} if message["role"] == "user" else message
@@ -107,11 +107,11 @@ def _of_a_model(episode: StoredEpisode) -> Iterator[Exchange]:
 
 
 def _turn_start(prompt: Sequence[Message], before: Message | None) -> int:
-    """Where in a prompt its step begins, for agents that do not say so.
+    """The position in a prompt where its step begins, for agents that do not say so.
 
     Args:
         prompt: the messages.
-        before: the last answer, None in the first step.
+        before: the last answer; None in the first step.
     """
 
     def places(role: str) -> list[int]:
@@ -120,12 +120,12 @@ def _turn_start(prompt: Sequence[Message], before: Message | None) -> int:
     if before is None:
         return max(places("user"), default=0)
     same = [position for position in places("assistant") if prompt[position]["content"] == before["content"]]
-    # Where the last answer is not found, the agent's memory has forgotten or shortened it.
+    # If the last answer is not found, the agent's memory has forgotten or shortened it.
     return max(same or places("assistant") or places("system"), default=-1) + 1
 
 
 def _are_told(calls: Sequence[Mapping[str, Any]], asked: Sequence[Message]) -> bool:
-    """Whether the messages show the calls of tools, in the protocol's form or, as ReAct does, in words."""
+    """Whether the messages show the tool calls, in the protocol's form or, as with ReAct, in words."""
     if any(message["role"] == "tool" or "tool_calls" in message for message in asked):
         return True
     said = [message["content"] for message in asked if message["role"] == "assistant"]
@@ -133,7 +133,7 @@ def _are_told(calls: Sequence[Mapping[str, Any]], asked: Sequence[Message]) -> b
 
 
 def _tool_messages(calls: Sequence[Mapping[str, Any]], index: int) -> list[Message]:
-    """The tool calls of a turn whose agent recorded them apart from its messages, and what they gave."""
+    """The tool calls of a turn whose agent recorded them apart from its messages, and their output."""
     ids = [f"call_{index}_{number}" for number in range(len(calls))]
     asking = {
         "role": "assistant",
@@ -155,7 +155,7 @@ def _tool_messages(calls: Sequence[Mapping[str, Any]], index: int) -> list[Messa
 
 
 def plain_message(message: Mapping[str, Any]) -> Message:
-    """A message with the chat format's fields alone, its text as one string."""
+    """A message with only the chat format's fields, its text as one string."""
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(part.get("text", "") for part in content if isinstance(part, Mapping))
@@ -167,7 +167,7 @@ def plain_message(message: Mapping[str, Any]) -> Message:
 
 
 def _plain_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """A call of a tool in the protocol's form, in which arguments are text."""
+    """A tool call in the protocol's form, in which arguments are text."""
     function = call.get("function", call)
     arguments = as_text(function.get("arguments", {}))
     return {
@@ -178,5 +178,5 @@ def _plain_call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Text as it is, everything else as JSON."""
+    """Text unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

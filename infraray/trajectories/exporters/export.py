@@ -1,4 +1,4 @@
-"""Exporting a run: what is selected goes through one exporter, and everything is counted."""
+"""Exports a run: selected episodes go through one exporter, and everything is counted."""
 
 from __future__ import annotations
 

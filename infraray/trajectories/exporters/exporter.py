@@ -1,4 +1,4 @@
-"""What an exporter is, and the index of all."""
+"""The base of all exporters, and their index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Exporter(ABC):
     """
 
     default_out: ClassVar[str] = ""
-    """The file or folder that it writes in ``RUN/exports`` unless told otherwise."""
+    """The file or folder that it writes in ``RUN/exports`` by default."""
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -31,22 +31,22 @@ class Exporter(ABC):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:  # noqa: B027
-        """Makes what was written whole; takes it back where there was an error."""
+        """Completes the output, or discards it after an error."""
 
     @abstractmethod
     def write(self, episode: StoredEpisode) -> str | None:
-        """Takes an episode; returns None, or why there is nothing of it to write."""
+        """Takes an episode; returns None, or the reason why there is nothing to write."""
 
     @abstractmethod
     def summary(self) -> str:
-        """What was written, in one line."""
+        """A summary of what was written, in one line."""
 
 
 exporters: Registry[type[Exporter]] = Registry("exporter")
 
 
 def register_exporter(name: str, exporter: type[Exporter] | str) -> None:
-    """Makes ``--to name`` mean an `Exporter` subclass, or ``module:Class``, which is imported at its first use.
+    """Makes ``--to name`` mean an `Exporter` subclass, or ``module:Class``, which is imported on first use.
 
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).

@@ -2,8 +2,8 @@
 
 Attributes follow the semantic conventions for generative AI
 (https://opentelemetry.io/docs/specs/semconv/gen-ai/), as of their version 1.37, the first with messages as
-attributes; what they have no name for is ``infraray.*``. The trace's id is the episode's id and each span's
-id follows from it, so that a receiver that is sent an episode twice holds it once.
+attributes; what they do not name is ``infraray.*``. The trace's id is the episode's id, and each span's id is
+derived from it, so that a receiver that gets an episode twice stores it once.
 """
 
 from __future__ import annotations
@@ -106,12 +106,12 @@ class _Trace:
         """A span.
 
         Args:
-            part: which part of the episode it is; its id follows from that.
+            part: the part of the episode that it covers, from which its id is derived.
             name: what a reader sees.
             kind: internal, or client for calls of a model.
             when: its start and end.
             attributes: those that are None are left out.
-            failure: what went wrong, None where nothing did.
+            failure: what went wrong; None if nothing did.
         """
         from opentelemetry.sdk.trace import ReadableSpan
         from opentelemetry.trace import Status, StatusCode
@@ -145,7 +145,7 @@ def _model_spans(trace: _Trace, exchange: Exchange, when: Span, provider: str) -
     record, step = exchange.record, exchange.step
     model = record.get("model")
     calls = record.get("tool_calls") or []
-    # The model's own time comes first, what the step took beyond it went to the tools.
+    # The model's own time comes first; the rest of the step went to the tools.
     ends = when.end if not calls else min(when.end, when.start + float(record.get("latency_s") or 0.0))
     attributes = {
         "gen_ai.operation.name": "chat",
@@ -224,10 +224,10 @@ def _parts(message: Message) -> list[dict[str, Any]]:
 
 
 def _provider(agent: str) -> str:
-    """Who serves the model: the engine's name, ``openai`` for anything that speaks its protocol."""
+    """The provider of the model: the engine's name, or ``openai`` for anything that speaks its protocol."""
     try:
         spec = parse_agent(agent)
-    except InfrarayError:  # of a kind that a user's file registers, which no export imports
+    except InfrarayError:  # its kind is registered by a user's file, which an export does not import
         return "infraray"
     return find_agent_kind(spec.kind).provider(spec.target) or "infraray"
 

@@ -1,4 +1,4 @@
-"""What chats and spans tell of the episode that they are of."""
+"""Metadata that chats and spans carry about their episode."""
 
 METADATA = (
     "episode_id",
@@ -23,4 +23,4 @@ METADATA = (
     "return",
     "metrics",
 )
-"""Columns of an episode that chats and spans tell, always all of them."""
+"""Columns of an episode that chats and spans carry, always all of them."""

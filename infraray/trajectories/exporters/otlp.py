@@ -31,8 +31,8 @@ class Otlp(Exporter):
 
     Args:
         manifest: what ``run.json`` holds.
-        endpoint: the receiver's URL; ``/v1/traces`` is added where it has no such end. By default what
-            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT`` say, or else a collector on
+        endpoint: the receiver's URL; ``/v1/traces`` is appended if it is missing. By default the value of
+            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, or else a collector on
             this machine.
         headers: sent with every request, beside those of ``OTEL_EXPORTER_OTLP_HEADERS``.
         retry_waits_s: seconds before each further try when the receiver is down or busy.
@@ -69,7 +69,7 @@ class Otlp(Exporter):
             self._send()
 
     def write(self, episode: StoredEpisode) -> str | None:
-        """Sends an episode, or keeps it until there are enough spans; returns None."""
+        """Sends an episode, or holds it until there are enough spans; returns None."""
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
         for span in spans_of(episode, self.manifest):
@@ -85,7 +85,7 @@ class Otlp(Exporter):
         return None
 
     def summary(self) -> str:
-        """What was sent, in one line."""
+        """A summary of what was sent, in one line."""
         said = f"; the receiver says: {self.receiver.remark}" if self.receiver.remark else ""
         return (
             f"{self.episodes} episodes sent as {self.episodes} traces with {self.spans} spans to "
@@ -98,14 +98,14 @@ class Otlp(Exporter):
             self._deliver(waiting)
 
     def _deliver(self, requests: list[Any]) -> None:
-        """Sends requests of one span each as one; in halves where that is too large for the receiver."""
+        """Sends requests of one span each as one; in halves if that is too large for the receiver."""
         together = _merged(requests)
         try:
             self.receiver.send(together.SerializeToString())
         except TooLarge:
             if len(requests) == 1:
                 raise self._failure(
-                    f"takes no request of {together.ByteSize()} bytes, which a single span has"
+                    f"accepts no request of {together.ByteSize()} bytes, the size of a single span"
                 ) from None
             self._most_bytes = min(self._most_bytes, together.ByteSize() // 2)
             middle = len(requests) // 2
@@ -119,12 +119,12 @@ class Otlp(Exporter):
     def _failure(self, reason: str) -> InfrarayError:
         return InfrarayError(
             f"{self.receiver.endpoint}: {reason}; {self.spans} spans were sent before; "
-            "the same command sends all again, without doubles"
+            "the same command sends all again, without duplicates"
         )
 
 
 def _merged(requests: Sequence[Any]) -> Any:
-    """One request with the spans of several, whose resource and scope are the same."""
+    """One request with the spans of several whose resource and scope are the same."""
     merged = type(requests[0])()
     merged.CopyFrom(requests[0])
     spans = merged.resource_spans[0].scope_spans[0].spans

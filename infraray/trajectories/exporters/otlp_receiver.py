@@ -1,4 +1,4 @@
-"""A receiver of OTLP over HTTP: where it is, how it is asked, and what of its answers means that it has the spans.
+"""A receiver of OTLP over HTTP: where it is, how to reach it, and which answers mean that it has the spans.
 
 Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp. A batch is delivered when the answer is a 2xx that
 holds an ``ExportTraceServiceResponse``, as protobuf or JSON, which rejects nothing.
@@ -25,14 +25,14 @@ from infraray.errors import InfrarayError
 LOCAL_ENDPOINT = "http://localhost:4318/v1/traces"
 TIMEOUT_S = 30.0
 LONGEST_WAIT_S = 60.0
-"""For a receiver that asks for patience."""
+"""The longest wait for a receiver that asks for patience."""
 MAX_ANSWER_BYTES = 2**20
 RETRYABLE = (408, 429, 500, 502, 503, 504)
 PROTOBUF, JSON = ("application/x-protobuf", "application/protobuf"), ("application/json",)
 
 
 class TooLarge(Exception):
-    """The receiver takes no request of this size."""
+    """The receiver accepts no request of this size."""
 
 
 class NotDelivered(Exception):
@@ -40,16 +40,16 @@ class NotDelivered(Exception):
 
 
 class Receiver:
-    """Is sent export requests.
+    """A receiver of export requests.
 
-    OpenTelemetry's own exporter is not used: up to 1.45 at least it takes every status below 400 for a delivery
+    OpenTelemetry's own exporter is not used: up to 1.45 at least, it takes every status below 400 for a delivery
     and never reads the answer, so that redirects, web pages and rejected spans count as delivered.
 
     Args:
         endpoint: the URL of its traces.
         headers: sent with every request.
         gzipped: whether requests are compressed.
-        retry_waits_s: seconds before each further try when it is down or busy.
+        retry_waits_s: seconds before each further attempt when it is down or busy.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Receiver:
         self.headers = {"Content-Type": PROTOBUF[0], **({"Content-Encoding": "gzip"} if gzipped else {}), **headers}
         self.retry_waits_s = tuple(retry_waits_s)
         self.remark = ""
-        """What it said of batches that it took."""
+        """What it said about batches that it accepted."""
         self._opener = urllib.request.build_opener(_NoRedirects)
 
     def send(self, request: bytes) -> None:
@@ -68,7 +68,7 @@ class Receiver:
 
         Raises:
             TooLarge: it answers 413.
-            NotDelivered: it cannot be reached, refuses, or says something else than that it has all spans.
+            NotDelivered: it cannot be reached, refuses, or does not confirm that it has all spans.
         """
         body = gzip.compress(request, compresslevel=1) if self.gzipped else request
         for wait_s in (*self.retry_waits_s, None):
@@ -98,13 +98,13 @@ class Receiver:
             time.sleep(wait_s)
 
     def _judge(self, status: int, headers: HTTPMessage, body: bytes) -> None:
-        """Whether an answer of 2xx means that all spans were taken.
+        """Checks that a 2xx answer means that all spans were accepted.
 
         Raises:
             NotDelivered: it does not.
         """
         found = None
-        # Multi-Status is several answers, and no export response whatever it looks like.
+        # Multi-Status is several answers and never an export response, whatever it looks like.
         if status != HTTPStatus.MULTI_STATUS:
             found = _export_response(headers, body)
         if found is None:
@@ -114,7 +114,9 @@ class Receiver:
             )
         message = " ".join(found.partial_success.error_message.split())[:300]
         if found.partial_success.rejected_spans:
-            raise NotDelivered(f"refused {found.partial_success.rejected_spans} spans: {message or 'it says not why'}")
+            raise NotDelivered(
+                f"refused {found.partial_success.rejected_spans} spans: {message or 'it gives no reason'}"
+            )
         self.remark = self.remark or message
 
 
@@ -128,7 +130,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _export_response(headers: HTTPMessage, body: bytes) -> Any | None:
-    """The ``ExportTraceServiceResponse`` in an answer, None where it holds none."""
+    """The ``ExportTraceServiceResponse`` in an answer; None if it holds none."""
     from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped]
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -142,7 +144,7 @@ def _export_response(headers: HTTPMessage, body: bytes) -> Any | None:
         if kind not in JSON:
             return None
         said = json.loads(body)
-        # Receivers may add fields of their own, as Langfuse does; an error is none of them.
+        # Receivers may add fields of their own, as Langfuse does, but an error is not one of them.
         if not isinstance(said, dict) or said.get("error") or said.get("errors"):
             return None
         if not isinstance(said.get("partialSuccess", {}), dict):
@@ -153,10 +155,10 @@ def _export_response(headers: HTTPMessage, body: bytes) -> Any | None:
 
 
 def find_endpoint(given: str | None) -> str:
-    """The URL of the receiver's traces: as given, as the environment says, or on this machine.
+    """The URL of the receiver's traces: as given, from the environment, or on this machine.
 
     Raises:
-        InfrarayError: it is no URL.
+        InfrarayError: it is not a URL.
     """
     exact = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     if given is None and exact:
@@ -177,7 +179,7 @@ def find_endpoint(given: str | None) -> str:
 
 
 def environment_headers() -> dict[str, str]:
-    """The headers of the environment, written as OpenTelemetry does: ``key=value,key=value``, percent-encoded."""
+    """The headers from the environment, in OpenTelemetry's notation: ``key=value,key=value``, percent-encoded."""
     pairs = [pair.partition("=") for pair in _setting("HEADERS").split(",")]
     return {name.strip(): unquote(value.strip()) for name, equals, value in pairs if equals}
 
@@ -195,12 +197,12 @@ def wants_gzip() -> bool:
 
 
 def _setting(name: str) -> str:
-    """A setting of the environment: what is for traces alone counts before what is for all."""
+    """A setting from the environment; one for traces alone takes precedence over one for all signals."""
     return os.environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or os.environ.get(f"OTEL_EXPORTER_OTLP_{name}", "")
 
 
 def _asked_wait(retry_after: str | None, wait_s: float | None) -> float | None:
-    """How long to wait: what the receiver asks for, in seconds or as a date, where that is longer; within bounds."""
+    """Seconds to wait: what the receiver asks for, in seconds or as a date, if that is longer; within bounds."""
     if wait_s is None or retry_after is None:
         return wait_s
     try:

@@ -1,4 +1,4 @@
-"""Writing an export: what cannot be written is named."""
+"""Writes an export: errors name the file that cannot be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infraray.errors import InfrarayError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Says of what fails inside that ``path`` is the cause.
+    """Names ``path`` as the cause of whatever fails inside.
 
     Raises:
         InfrarayError: in place of an `OSError`.
