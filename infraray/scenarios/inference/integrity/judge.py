@@ -97,7 +97,7 @@ def check_judge(spec: str) -> None:
     """Rejects what cannot be a judge, long before it is asked.
 
     Raises:
-        InfrarayError: the spec is none of a chat agent, in one line.
+        InfrarayError: the spec is not a chat agent, in one line.
     """
     _load_judge(spec)
 
@@ -110,7 +110,7 @@ async def judge(spec: str, documents: Mapping[str, str]) -> Judgement:
         documents: the documents it reads, by name: launch configuration, log, transcript, measurement, findings.
 
     Raises:
-        InfrarayError: the spec is none of a chat agent.
+        InfrarayError: the spec is not a chat agent.
     """
     agent = _load_judge(spec)
     digest = hashlib.sha256(json.dumps([RUBRIC, dict(documents)]).encode()).hexdigest()
