@@ -178,7 +178,7 @@ def _play(objective: Objective, order: Order, store: Store) -> Done:
         if passes(error):
             raise
         cut_off = _is_over(order.deadline)
-        if isinstance(error, Unavailable):
+        if issubclass(type(error), Unavailable):  # what an object says of its class may be a lie, or raise
             unavailable = str(error)
         elif not cut_off:
             failure = describe_failure(error)
