@@ -1,4 +1,4 @@
-"""What agents say: read by one reader for all scenarios and strategies, written by one writer a scenario."""
+"""Answers of agents: read by one reader for all scenarios and strategies, written by one writer per scenario."""
 
 from infraray.answers.choice import Choice
 from infraray.answers.form import AnswerForm

@@ -1,4 +1,4 @@
-"""A choice: a whole number from 0 on, under a name, perhaps also by words."""
+"""A choice: a whole number from 0 on, under a name and perhaps also given by words."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Choice(AnswerForm):
     """A whole number from 0 to ``size - 1``.
 
     Args:
-        name: its key in JSON and its noun in prose; "" where the number is said alone.
-        size: how many there are.
-        also: further names by which it goes.
-        values: words that stand for a number; of two, each is the other's opposite.
+        name: its key in JSON and its noun in prose; "" if the number is given alone.
+        size: the number of choices.
+        also: its other names.
+        values: words that stand for a number; if there are two, each is the other's opposite.
         refused: words that may not be used now, and why.
-        unwanted: verbs that in prose say what is not chosen.
+        unwanted: verbs that in prose mark what is not chosen.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Choice(AnswerForm):
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The name, its likes, and the words."""
+        """The name, its synonyms, and the words."""
         return tuple(name for name in (self.name, *self.also, *self.values) if name)
 
     @property
@@ -72,7 +72,7 @@ class Choice(AnswerForm):
         ]
         general = [value for name, value in own if name not in self.names]
         if specific:
-            # "action": "assign" beside it says what is done, not to what.
+            # "action": "assign" beside it says what to do, not what to do it to.
             said = [number for value in general if (number := self._perhaps(value)) is not None]
             return self._only([*specific, *said])
         if (inside := wrapped(content)) is not None:
@@ -82,7 +82,7 @@ class Choice(AnswerForm):
         return self._only([self._number(value) for value in general])
 
     def from_value(self, text: str) -> Any:
-        """A number or a word, also with the name before it."""
+        """A number or a word, perhaps with the name before it."""
         for bare in layers(text):
             number = self._from_bare(bare)
             if number is not UNREAD:
@@ -105,7 +105,7 @@ class Choice(AnswerForm):
         return UNREAD
 
     def from_prose(self, text: str) -> int:
-        """The only number or word that is named, and not argued against."""
+        """The only number or word that is named and not rejected."""
         names = (*self._nouns, *GENERAL_NAMES)
         by_number: set[int] = set()
         by_word: set[int] = set()
@@ -140,7 +140,7 @@ class Choice(AnswerForm):
 
     @property
     def _nouns(self) -> tuple[str, ...]:
-        """What a number may follow."""
+        """The names that may precede a number."""
         return tuple(name for name in (self.name, *self.also) if name and name not in self.values)
 
     @property
@@ -148,14 +148,14 @@ class Choice(AnswerForm):
         return self.name in self.values and self.size == 2
 
     def _opposite(self, number: int) -> int:
-        """What is meant by denying a word."""
+        """The number meant by denying a word."""
         others = {value for value in self.values.values() if value != number}
         if len(others) != 1:
             raise InvalidAction(f"the answer says what not to do; {self.wanted}")
         return others.pop()
 
     def _may_be_a_word(self, number: int) -> int:
-        """A number that was said by a word."""
+        """A number that was given by a word."""
         for word, reason in self.refused.items():
             if self.values[word] == number:
                 raise InvalidAction(reason)
@@ -167,7 +167,7 @@ class Choice(AnswerForm):
         return numbers[0]
 
     def _under(self, name: str, value: Any) -> int:
-        """The number that a value under one of the names means."""
+        """The number meant by a value under one of the names."""
         if name not in self.values:
             return self._number(value)
         number = self._flag(name, str(value) if isinstance(value, str | bool | int) else "")
@@ -176,7 +176,7 @@ class Choice(AnswerForm):
         return int(number)
 
     def _goes_with(self, numbers: list[int], word: str, value: Any) -> bool:
-        """Whether a refused word is only what the number beside it brings about: {"evict": 3, "admit": true}."""
+        """Whether a refused word merely follows from the number beside it: {"evict": 3, "admit": true}."""
         flag = _FLAGS.get(str(value).strip().lower())
         if flag is None or not self.refused or not numbers:
             return False
@@ -184,14 +184,14 @@ class Choice(AnswerForm):
         return meant in {self.values[refused] for refused in self.refused} and self._opposite(meant) not in numbers
 
     def _flag(self, word: str, text: str) -> Any:
-        """What a word means with a flag: with a false one, its opposite."""
+        """The number that a word means with a flag; with a false one, its opposite."""
         flag = _FLAGS.get(text.strip().lower())
         if flag is None:
             return UNREAD
         return self._may_be_a_word(self.values[word] if flag else self._opposite(self.values[word]))
 
     def _number(self, value: Any) -> int:
-        """The number that a value in JSON means."""
+        """The number meant by a value in JSON."""
         if isinstance(value, str):
             number = self.from_value(value)
             if number is not UNREAD:

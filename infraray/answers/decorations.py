@@ -1,4 +1,4 @@
-"""The one set of decorations that a bare value may wear: quotes, brackets, Markdown, LaTeX, tags, calls."""
+"""The decorations that a bare value may have: quotes, brackets, Markdown, LaTeX, tags, calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST_VALUE = 400
-"""Characters of a bare value with its decorations; what is longer is prose."""
+"""The most characters in a bare value with its decorations; anything longer is prose."""
 
 _PAIRS = (
     ("**", "**"),
@@ -55,7 +55,7 @@ _STOP = re.compile(r"(.*\S)\s*(?:[.!。]|,|;)", re.DOTALL)
 
 
 def named_tag(text: str) -> tuple[str, str] | None:
-    """The name and the content of a tag that names what it holds: ``<server>2</server>``, ``<parameter=server>``."""
+    """The name and the content of a tag that names its content: ``<server>2</server>``, ``<parameter=server>``."""
     match = _NAMED_TAG.fullmatch(text)
     if match is None:
         return None
@@ -63,12 +63,12 @@ def named_tag(text: str) -> tuple[str, str] | None:
 
 
 def is_bounded(text: str) -> bool:
-    """Whether a text is a bound and no value: ``> 2``."""
+    """Whether a text is a bound rather than a value: ``> 2``."""
     return _BOUND.match(text) is not None
 
 
 def layers(text: str) -> Iterator[str]:
-    """A text, then what is left of it as one decoration after the other comes off, the outermost first."""
+    """Yields a text, then what is left as one decoration after the other comes off, outermost first."""
     bare = text.strip()
     if len(bare) > LONGEST_VALUE:
         return

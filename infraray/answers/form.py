@@ -1,4 +1,4 @@
-"""What an action is when it is said: what a scenario declares, so that the one reader can read it."""
+"""The form of an action in an answer: a scenario declares it, so that the one reader can read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infraray.answers.json_objects import JsonObject, find_objects
 from infraray.errors import InvalidAction
 
 GENERAL_NAMES = ("action", "answer", "final_answer", "choice", "decision")
-"""Keys under which an action may stand in every scenario, beside its own."""
+"""Keys that may hold the action in every scenario, beside its own."""
 
 WRAPPERS = (
     *GENERAL_NAMES,
@@ -24,7 +24,7 @@ WRAPPERS = (
     "response",
     "output",
 )
-"""Keys whose value may be the object that holds the action, where the outer one has no key of its own for it."""
+"""Keys whose value may be the object that holds the action, if the outer object has no key for the action itself."""
 
 
 class _Unread:
@@ -33,38 +33,38 @@ class _Unread:
 
 
 UNREAD: Final = _Unread()
-"""What is returned for a text that is no value of the form."""
+"""Returned for a text that is not a value of the form."""
 
 
 class AnswerForm(ABC):
-    """Reads and writes a scenario's actions; what is read is native, as `Environment.check_action` gives it."""
+    """Reads and writes a scenario's actions; reading returns native ones, as `Environment.check_action` does."""
 
     names: tuple[str, ...]
-    """The keys that are the action's own in a JSON object, in lower case."""
+    """The action's own keys in a JSON object, in lower case."""
 
     labels: tuple[str, ...] = ()
-    """Names that mark a line as "Answer:" does, where nothing else marks one: ``Server: 2``."""
+    """Names that mark a line as "Answer:" does, if nothing else marks one: ``Server: 2``."""
 
     wanted: str
-    """What would be valid, as the end of a reason: ``answer a whole number from 0 to 3, for example {"server": 0}``."""
+    """The end of a reason, saying what is valid: ``answer a whole number from 0 to 3, for example {"server": 0}``."""
 
     @abstractmethod
     def say(self, action: Any) -> str:
-        """Writes a native action as text that is read back."""
+        """Writes a native action as text that can be read back."""
 
     @abstractmethod
     def from_object(self, content: JsonObject) -> Any:
-        """The action that an object's own keys hold.
+        """The action held by an object's own keys.
 
         Raises:
             InvalidAction: they hold none, or contradict each other.
         """
 
     def from_value(self, text: str) -> Any:
-        """The action that a bare value is, UNREAD where it is none.
+        """The action that a bare value is; UNREAD if it is not one.
 
         Raises:
-            InvalidAction: it is a value, and out of range.
+            InvalidAction: it is a value, but out of range.
         """
         return UNREAD
 
@@ -77,7 +77,7 @@ class AnswerForm(ABC):
         raise InvalidAction(f"no {self.names[0]} found in {shown(text)}; {self.wanted}")
 
     def is_meant(self, content: JsonObject) -> bool:
-        """Whether an object has a key of the action's own, or wraps one that has."""
+        """Whether an object, or one that it wraps, has one of the action's own keys."""
         return any(self.own_name(key) is not None for key in content) or wrapped(content) is not None
 
     def own_name(self, key: str) -> str | None:
@@ -94,14 +94,14 @@ _SUFFIX = re.compile(r"_?(?:index|idx|id|number|num|no)\Z")
 
 
 def wrapped(content: Mapping[str, Any]) -> JsonObject | None:
-    """The only object that stands under one of `WRAPPERS`."""
+    """The only object under one of `WRAPPERS`."""
     inside = [_as_object(value) for key, value in content.items() if key.lower() in WRAPPERS]
     objects = [value for value in inside if value is not None]
     return objects[0] if len(objects) == 1 else None
 
 
 def _as_object(value: Any) -> JsonObject | None:
-    """An object, also one in a string, as OpenAI's protocol has a call's arguments."""
+    """An object, perhaps inside a string, as the arguments of calls are in OpenAI's protocol."""
     if isinstance(value, str) and value.lstrip().startswith("{") and value.rstrip().endswith("}"):
         found = find_objects(value)
         return found[0].content if len(found) == 1 else None
@@ -112,7 +112,7 @@ def own_values(form: AnswerForm, content: JsonObject) -> Iterator[tuple[str, Any
     """An object's own names and their values.
 
     Raises:
-        InvalidAction: one of the keys stands in it more than once.
+        InvalidAction: one of the keys appears in it more than once.
     """
     for key, value in content.items():
         name = form.own_name(key)
@@ -123,6 +123,6 @@ def own_values(form: AnswerForm, content: JsonObject) -> Iterator[tuple[str, Any
 
 
 def shown(value: Any) -> str:
-    """A value in a reason, bounded."""
+    """A value as shown in a reason, bounded."""
     text = repr(value[:100]) if isinstance(value, str) and len(value) > 100 else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

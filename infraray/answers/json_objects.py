@@ -1,8 +1,8 @@
 """The outermost whole JSON objects in a text.
 
-What models write for JSON is read too: line breaks within strings, Python's quotes and constants,
-keys without quotes, a comma before the end, comments. An object that begins like one and is not whole is told
-from braces that are none: what stands inside it must never pass for the answer.
+Near-JSON that models write is read too: line breaks within strings, Python's quotes and constants,
+keys without quotes, trailing commas, comments. An object that begins but is not whole is distinguished
+from mere braces: nothing inside it may pass for the answer.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from typing import Any
 from infraray.errors import InvalidAction
 
 MOST_SCANNED = 2_000_000
-"""Characters that are looked at in search of objects, over all beginnings: no text takes longer."""
+"""The most characters examined in search of objects, over all beginnings: no text takes longer."""
 
 MOST_OBJECTS = 1000
 
 LONGEST_NUMBER = 30
-"""Digits of a whole number that are read as such; what is longer is infinite for every scenario."""
+"""The most digits of a whole number that is read as such; a longer one is infinite for every scenario."""
 
 
 class JsonObject(dict[str, Any]):
-    """An object's own keys and values, and which keys stand in it more than once."""
+    """An object's own keys and values, and the keys that appear in it more than once."""
 
     repeated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """An object and where it stands.
+    """An object and its position.
 
     Args:
-        start: its first character.
-        end: the character after its last.
-        content: its keys and values; None where it begins like an object and is not whole.
+        start: the position of its first character.
+        end: the position after its last character.
+        content: its keys and values; None if it begins like an object but is not whole.
     """
 
     start: int
@@ -47,7 +47,7 @@ class Found:
 
 
 def find_objects(text: str) -> list[Found]:
-    """The outermost objects, in their order.
+    """The outermost objects, in order.
 
     Raises:
         InvalidAction: the text is nested too deeply, or has too many braces to be looked through.
@@ -72,7 +72,7 @@ def _objects(text: str) -> Iterator[Found]:
         else:
             yield Found(start, position, content)
             continue
-        # What is not whole is passed over with all that stands inside it; without an end, that is the rest.
+        # An incomplete object is skipped with everything inside it; without an end, that is the rest of the text.
         closed = _end_of_braces(text, start)
         position = closed if closed is not None else len(text)
         scanned += position - start
@@ -100,7 +100,7 @@ _STRUCTURE = re.compile(rf"""[{{}}]|{_COMMENT}|"(?:[^"\\]|\\.)*+"|'(?:[^'\\\n]|\
 
 
 def _end_of_braces(text: str, start: int) -> int | None:
-    """The character after the brace that closes the one at ``start``, None where none does."""
+    """The position after the brace that closes the one at ``start``; None if none does."""
     depth = 0
     for token in _STRUCTURE.finditer(text, start):
         if token[0] == "{":
@@ -123,7 +123,7 @@ _CONSTANTS = {"True": "true", "False": "false", "None": "null"}
 
 
 def _read_loosely(text: str) -> JsonObject | None:
-    """An object in the manner of Python or JavaScript."""
+    """An object in the notation of Python or JavaScript."""
 
     def as_json(token: re.Match[str]) -> str:
         if token["double"] is not None:

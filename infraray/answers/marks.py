@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LONGEST_CALL = 4000
-"""Characters between a call's brackets."""
+"""The most characters between a call's brackets."""
 
-# Everything is taken for good (*+) or bounded, so that no long answer makes the search quadratic.
+# Everything is possessive (*+) or bounded, so that no long answer makes the search quadratic.
 _LINE = re.compile(
     r"(?:^|(?<=[.!?;] ))[ \t>#*_`~•+-]*+(?:\d{1,3}[.)][ \t]++)?"
     r"(?:(?:so|thus|hence|therefore|my|the|your|this)[ ,\t]++)*+(?:(?:final|chosen|best|last)[ \t]++)?"
@@ -40,11 +40,11 @@ class Mark:
 
     Args:
         kind: answer, action, choice or decision.
-        value: the rest of its line, or what stands in its brackets.
-        name: the name before the brackets, in lower case, where the value is a call.
+        value: the rest of its line, or the text in its brackets.
+        name: the name before the brackets, in lower case, if the value is a call.
         is_closed: whether the call's bracket is closed, or the line has ended.
-        is_far: whether the value stands on a later line than the mark, whose own line is empty.
-        end: the character after the value.
+        is_far: whether the value is on a later line than the mark, whose own line is empty.
+        end: the position after the value.
     """
 
     kind: str
@@ -56,11 +56,11 @@ class Mark:
 
 
 def find_marks(text: str, labels: tuple[str, ...] = ()) -> list[Mark]:
-    """The marks of a text in their order; ``labels`` and "the answer is" mark only where nothing else does.
+    """The marks in a text, in order; ``labels`` and "the answer is" count only if nothing else marks an answer.
 
     Args:
         text: what was said.
-        labels: names that begin a marked line; its value is then the whole line.
+        labels: names that begin a marked line; the whole line is then the value.
     """
     found = [match for pattern in (_LINE, _CALL, _INLINE, _TAG, _BOX) for match in pattern.finditer(text)]
     found = found or [*_IS.finditer(text), *(_labelled(labels).finditer(text) if labels else ())]
@@ -72,7 +72,7 @@ def find_marks(text: str, labels: tuple[str, ...] = ()) -> list[Mark]:
 
 
 def find_corrections(text: str, start: int) -> list[Mark]:
-    """What is marked within lines from ``start`` on: "Wait, actually answer: 3", "No, the answer is 3"."""
+    """Marks within lines from ``start`` on: "Wait, actually answer: 3", "No, the answer is 3"."""
     return [_mark(text, match) for pattern in (_WITHIN, _IS) for match in pattern.finditer(text, start)]
 
 
@@ -90,7 +90,7 @@ def _mark(text: str, match: re.Match[str]) -> Mark:
     kind = _ANSWERS.get(kind, kind)
     if "inside" in match.re.groupindex:
         return Mark(kind, match["inside"], None, True, False, match.end())
-    # Of a call and of a label, the name is a part of the value.
+    # In a call or after a label, the name is part of the value.
     start = match.start("kind") if match.re is _CALL or match.re.groups == 2 else match.end()
     if (name := _NAME.match(text, start)) is not None:
         end, is_closed = _end_of_brackets(text, name.end())
@@ -107,7 +107,7 @@ def _mark(text: str, match: re.Match[str]) -> Mark:
 
 
 def _without_closing(value: str, mark: str) -> str:
-    """A value without the end of an emphasis that began before its mark: ``**Answer: 2**``."""
+    """A value without the end of emphasis that began before its mark: ``**Answer: 2**``."""
     for sign in ("**", "__", "*", "_", "`"):
         if mark.count(sign) % 2 and value.count(sign) % 2 and value.endswith(sign):
             return value.removesuffix(sign)
@@ -124,7 +124,7 @@ def _line_end(text: str, start: int) -> int:
 
 
 def _end_of_brackets(text: str, start: int) -> tuple[int, bool]:
-    """The character after the bracket that closes the one before ``start``, else the end of the line."""
+    """The position after the bracket that closes the one before ``start``, or else the end of the line."""
     depth = 1
     for token in _BRACKETS.finditer(text, start, start + LONGEST_CALL):
         depth += 1 if token[0] == "[" else -1

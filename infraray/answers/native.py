@@ -1,4 +1,4 @@
-"""Actions that a program gives instead of saying them: numbers, NumPy's scalars and arrays, tensors."""
+"""Native actions, given by a program rather than in words: numbers, NumPy scalars and arrays, tensors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from infraray.errors import InfrarayError, InvalidAction
 
 
 def whole_number(value: Any, size: int) -> int:
-    """A whole number from 0 to ``size - 1``, also as 2.0, a NumPy scalar, or an array or tensor of one element.
+    """A whole number from 0 to ``size - 1``, even as 2.0, a NumPy scalar, or an array or tensor of one element.
 
     Raises:
-        InfrarayError: an array or tensor is not one whole number: a program's mistake, which no agent can be told.
+        InfrarayError: an array or tensor is not a single whole number: a program's bug rather than an agent's mistake.
         InvalidAction: it is anything else.
     """
     number = value.item() if isinstance(value, np.generic) else value
@@ -35,7 +35,7 @@ def whole_number(value: Any, size: int) -> int:
 
 
 def plain(space: spaces.Space[Any], value: Any) -> Any:
-    """A value with the whole numbers of a dict's parts as such; what is no member stays as it is."""
+    """A value in which a dict's whole numbers are plain ones; anything that is not a member stays unchanged."""
     if isinstance(space, spaces.Dict) and isinstance(value, dict) and value.keys() == space.spaces.keys():
         return {name: plain(part, value[name]) for name, part in space.spaces.items()}
     if isinstance(space, spaces.Discrete):
@@ -58,6 +58,6 @@ def _is_array(value: Any) -> bool:
 
 
 def _on_this_side(tensor: Any) -> Any:
-    """A tensor as NumPy can take it: without its gradient, from its device."""
+    """A tensor in a form that NumPy accepts: detached from its gradient and moved from its device."""
     detached = tensor.detach() if hasattr(tensor, "detach") else tensor
     return detached.cpu() if hasattr(detached, "cpu") else detached

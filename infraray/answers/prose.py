@@ -1,4 +1,4 @@
-"""Candidates that prose names, and whether it is for them.
+"""Candidates that prose names, and whether it speaks for them.
 
 One pass over the text: mentions, and what turns, hedges or ends a statement around them.
 """
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 
 class Stance(Enum):
-    """What a text says of a candidate that it mentions."""
+    """What a text says about a candidate that it mentions."""
 
     FOR = "for"
     AGAINST = "against"
     UNCLEAR = "unclear"
-    """Hedged, or beside a negation whose reach cannot be told."""
+    """Hedged, or near a negation whose reach is unclear."""
     ASKED = "asked"
 
 
@@ -27,9 +27,9 @@ class Mention(NamedTuple):
     """A candidate in a text.
 
     Args:
-        number: the digits after a name, None for a word.
-        word: the word, in lower case, None for a number.
-        stance: what the text says of it.
+        number: the digits after a name; None for a word.
+        word: the word in lower case; None for a number.
+        stance: what the text says about it.
     """
 
     number: str | None
@@ -38,16 +38,16 @@ class Mention(NamedTuple):
 
 
 def mentions(text: str, names: Sequence[str], words: Sequence[str], unwanted: Sequence[str] = ()) -> Iterator[Mention]:
-    """The mentions of a number by one of ``names`` (``server 2``) and of ``words``, in their order.
+    """Mentions, in order, of a number after one of ``names`` (``server 2``) and of ``words``.
 
     A number that is part of a range, a list or a fraction is yielded whole: ``2-3``, ``2, 5``, ``2 or 3``.
-    What is said of a candidate ("server 2 is busy") is no choice unless it praises it ("server 2 is idle").
+    A statement about a candidate ("server 2 is busy") is not a choice unless it praises it ("server 2 is idle").
 
     Args:
         text: the prose.
-        names: what a number may follow.
-        words: what stands for a number.
-        unwanted: verbs that say of what follows that it is not chosen.
+        names: the words that may precede a number.
+        words: the words that stand for a number.
+        unwanted: verbs that say that what follows is not chosen.
     """
     statement = _Statement()
     for token in _tokens(tuple(names), tuple(words), tuple(unwanted)).finditer(text):
@@ -93,7 +93,7 @@ class _Mentioned:
 
 
 class _Statement:
-    """A sentence as far as it was read; "but", "so" and their like turn to a new part of it."""
+    """A sentence as far as it has been read; "but", "so" and the like begin a new part of it."""
 
     def __init__(self) -> None:
         self.hedged = False
@@ -101,14 +101,14 @@ class _Statement:
         self.turn()
 
     def turn(self) -> None:
-        """Negations do not reach any further, neither forwards nor backwards."""
+        """Negations reach no further, neither forwards nor backwards."""
         self.open: list[_Mentioned] = []
         self.negations = 0
         self.paused = False
         self.doubted = False
 
     def pause(self) -> None:
-        """What follows is not said of the mentions before it."""
+        """What follows is not about the mentions before it."""
         self.open = []
         self.paused = self.negations > 0
         self.doubted = False
@@ -121,13 +121,13 @@ class _Statement:
         self.open = []
 
     def doubt(self) -> None:
-        """Nothing in this part is chosen by being mentioned: "at most", "reluctant to"."""
+        """Nothing in this part is chosen just by being mentioned: "at most", "reluctant to"."""
         self.doubted = True
         for mentioned in self.open:
             mentioned.is_doubted = True
 
     def praise(self) -> None:
-        """What was said of a candidate is why it is chosen."""
+        """What was said about a candidate is the reason for choosing it."""
         for mentioned in self.open:
             mentioned.is_described = False
 
@@ -150,7 +150,7 @@ class _Statement:
             yield Mention(each.number, each.word, stance)
 
 
-# What may follow a number that was chosen; any other word says something of it ("server 2 fails", "quality 3 Mbps").
+# May follow a chosen number; any other word says something about it ("server 2 fails", "quality 3 Mbps").
 _GOES_ON = (
     r"(?:for|because|since|as|so|due|given|with|to|on|in|at|by|and|but|then|while|whereas|which|that|this|it|now|here|"
     r"next|again|instead|please|immediately|today|rather|over|not|no|if|unless|i|we)"
@@ -175,7 +175,7 @@ _DOUBT = (
 
 @lru_cache(maxsize=256)
 def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str, ...]) -> re.Pattern[str]:
-    # Gaps are bounded and digits are taken for good (++), so that no long answer makes the search quadratic.
+    # Gaps are bounded and digits are possessive (++), so that no long answer makes the search quadratic.
     gap = r"[\s\"'*`_#]{0,8}"
     name = "|".join(re.escape(each).replace("_", r"[\s_-]?") for each in names) or r"(?!)"
     link = r"(?:[:=]|is|to|no\.?|number|index|id|->|=>)"

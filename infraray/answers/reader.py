@@ -1,10 +1,10 @@
-"""The one reader of what agents say.
+"""The one reader of agents' answers.
 
-In this order: the outermost whole JSON object, by its own keys alone; a marked line ("Answer:",
-"Action:"), and that line alone; a bare value under the decorations of ``decorations.py``; prose in
-which exactly one candidate is named. Thoughts are taken off before (``thoughts.py``). An answer that
-says two things says nothing, and a mark that cannot be read is never made up for by what stands
-around it.
+It tries, in this order: the outermost whole JSON object, by its own keys alone; a marked line
+("Answer:", "Action:"), and that line alone; a bare value under the decorations of
+``decorations.py``; prose in which exactly one candidate is named. Thoughts are removed first
+(``thoughts.py``). An answer that says two things says nothing, and text around a mark that cannot
+be read never makes up for it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from infraray.answers.thoughts import split_thoughts
 from infraray.errors import InvalidAction
 
 LONGEST_ANSWER = 100_000
-"""Characters of an answer that are read, and kept with the step."""
+"""The most characters of an answer that are read, and stored with the step."""
 
 ANSWER_CALLS = ("finish", "submit", "act", *GENERAL_NAMES)
 """Names of calls that hold an answer: ``Finish[2]``."""
 
 
 def read_answer(text: str, form: AnswerForm) -> Any:
-    """The action that an agent's answer says.
+    """The action in an agent's answer.
 
     Args:
-        text: what it said, thoughts included.
-        form: what an action is.
+        text: what it said, including thoughts.
+        form: the form of actions.
 
     Raises:
         InvalidAction: one line with the reason and what would be valid.
@@ -59,7 +59,7 @@ def parse_choice(text: str, names: tuple[str, ...], size: int) -> int:
 
 _OBJECT = re.compile("\x00([0-9]+)\x00")
 _THIS = "infraray_object"
-"""A word that stands for an object where prose is read around it."""
+"""A word that stands in for an object while the prose around it is read."""
 _REASON = re.compile(
     r"(?P<value>.{1,80}?)(?:(?P<word>,?\s{1,4}(?:because|since|as|for|due to)\b)"
     r"|\s{0,4}[.;,]\s|(?P<aside>\s{0,4}\()|\s{0,4}[\u2013\u2014]|\s-\s)(?P<rest>.*)",
@@ -75,14 +75,14 @@ _CONDITIONS = re.compile(r"\b(?:or|if|unless|wait|actually|instead|alternatively
 
 @dataclass
 class _Answer:
-    """What was said, without thoughts."""
+    """An answer without its thoughts."""
 
     said: str
     form: AnswerForm
 
     def read(self) -> Any:
         self.objects = find_objects(self.said)
-        # Objects are one character sequence each from here on: what stands in them is no mark and no prose.
+        # Each object is one opaque token from here on: text inside it is neither a mark nor prose.
         self.masked = self._mask()
         marks = find_marks(self.masked, self.form.labels)
         if marks:
@@ -93,7 +93,7 @@ class _Answer:
             raise InvalidAction(f"the answer's JSON object is not whole; {self.form.wanted}")
         rest = _OBJECT.sub(" ", self.masked).strip()
         if not rest:
-            # An object without any key of the action's own: the form says which one is missing.
+            # The object has none of the action's own keys: the form says which one is missing.
             return self.form.from_object(self.objects[0].content) if self.objects else self.form.from_prose(self.said)  # type: ignore[arg-type]
         value = self.form.from_value(rest)
         return self.form.from_prose(rest) if value is UNREAD else value
@@ -121,7 +121,7 @@ class _Answer:
         return actions[0]
 
     def _marked(self, marks: list[Mark]) -> Any:
-        """The last mark's action; others of its kind, and objects that stand for themselves, must not contradict it."""
+        """The last mark's action; other marks of its kind and objects on their own must not contradict it."""
         last = marks[-1]
         action = self._value_of(last)
         others = [mark for mark in marks[:-1] if mark.kind == last.kind]
@@ -163,7 +163,7 @@ class _Answer:
             return True
 
     def _plain_value_of(self, mark: Mark) -> Any:
-        """What a mark marks: an object or a bare value; UNREAD where it is neither."""
+        """The action that a mark marks, an object or a bare value; UNREAD if it is neither."""
         if mark.name is not None and mark.name not in ANSWER_CALLS and self.form.own_name(mark.name) is None:
             return UNREAD
         if (found := self._objects_in(mark.value)) and not _is_spoken(_OBJECT.sub("", mark.value)):
@@ -197,7 +197,7 @@ def _is_spoken(text: str) -> bool:
 
 
 def _own_lines(masked: str) -> str:
-    """The lines that hold nothing but an object."""
+    """Lines that hold nothing but an object."""
     return "\n".join(_OBJECT_ALONE.findall(masked))
 
 

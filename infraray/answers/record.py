@@ -1,4 +1,4 @@
-"""A record: an action of several named fields, said as a JSON object."""
+"""A record: an action of several named fields, given as a JSON object."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class Field(ABC):
     @property
     @abstractmethod
     def example(self) -> Any:
-        """A valid value as JSON has it."""
+        """A valid value in JSON."""
 
     @abstractmethod
     def read(self, value: Any) -> Any:
         """The native value.
 
         Raises:
-            InvalidAction: it is none, in words that say what would be one.
+            InvalidAction: it is not valid; the text says what would be.
         """
 
     def say(self, native: Any) -> Any:
-        """The value as JSON has it."""
+        """The value in JSON."""
         return native
 
 
@@ -55,7 +55,7 @@ class Whole(Field):
         return 0
 
     def read(self, value: Any) -> int:
-        """A number; in JSON 2.0 and "2" are 2."""
+        """A number; in JSON, 2.0 and "2" are 2."""
         number = _number(value)
         if number is None or number != int(number) or not 0 <= number < self.size:
             raise InvalidAction(f"{self.name} {shown(value)} is not a whole number from 0 to {self.size - 1}")
@@ -75,7 +75,7 @@ class Number(Field):
 
     @property
     def example(self) -> float:
-        """The lowest, or one that is finite."""
+        """The lowest value, or a finite one."""
         return next((end for end in (self.low, self.high) if math.isfinite(end)), 0.0)
 
     def read(self, value: Any) -> float:
@@ -92,7 +92,7 @@ class Number(Field):
 
 @dataclass(frozen=True)
 class Option(Field):
-    """One of several names; natively its position among them."""
+    """One of several names; natively, its position among them."""
 
     options: tuple[str, ...]
 
@@ -102,7 +102,7 @@ class Option(Field):
         return self.options[-1]
 
     def read(self, value: Any) -> int:
-        """A name, in any case where only one fits."""
+        """A name; upper and lower case are ignored if only one fits."""
         if isinstance(value, str) and value.strip() in self.options:
             return self.options.index(value.strip())
         alike = [name for name in self.options if isinstance(value, str) and name.lower() == value.strip().lower()]
@@ -121,8 +121,8 @@ class Text(Field):
     """A text that is not blank.
 
     Args:
-        longest: characters at most.
-        characters: those that may stand in it; all where None.
+        longest: the most characters.
+        characters: the characters that are allowed; None for all.
         sample: an example.
     """
 
@@ -136,7 +136,7 @@ class Text(Field):
         return self.sample
 
     def read(self, value: Any) -> str:
-        """The text as it is."""
+        """The text, unchanged."""
         if not isinstance(value, str) or not value.strip():
             raise InvalidAction(f"the {self.name} is not a text")
         if len(value) > self.longest:
@@ -152,12 +152,12 @@ class Text(Field):
 
 @dataclass(frozen=True)
 class Record(AnswerForm):
-    """An object with the fields' names as its keys; natively a dict of the native values.
+    """An object with the fields' names as its keys; natively, a dict of the native values.
 
     Args:
-        fields: all of them; each must be said, unless it has a default.
+        fields: all of them; each must be given unless it has a default.
         defaults: native values of fields that may be left out.
-        words: words that alone are a whole action.
+        words: words that are a whole action on their own.
     """
 
     fields: tuple[Field, ...]
@@ -198,10 +198,10 @@ class Record(AnswerForm):
         return self.complete(given)
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The action that the values under the fields' names make.
+        """The action made of the values under the fields' names.
 
         Raises:
-            InvalidAction: one is missing, or not what its field takes.
+            InvalidAction: one is missing, or is not valid for its field.
         """
         action = {}
         for each in self.fields:
@@ -229,7 +229,7 @@ class Record(AnswerForm):
         return UNREAD
 
     def from_prose(self, text: str) -> Any:
-        """Nothing: a record is not guessed from prose."""
+        """Raises: a record is never guessed from prose."""
         raise InvalidAction(f"no {self.names[-1]} found in {shown(text)}; {self.wanted}")
 
 

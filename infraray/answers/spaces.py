@@ -1,4 +1,4 @@
-"""The form that an action space suggests, for scenarios that declare none."""
+"""The form implied by an action space, for scenarios that declare none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infraray.answers.record import Field, Number, Record, Text, Whole
 
 
 def form_of(space: spaces.Space[Any]) -> AnswerForm | None:
-    """A number for `Discrete`, an object for a `Dict` of numbers and texts; None for what has no obvious form."""
+    """A number for `Discrete`, an object for a `Dict` of numbers and texts; None if no form is obvious."""
     if isinstance(space, spaces.Discrete):
         return Choice("", int(space.n))
     if not isinstance(space, spaces.Dict):

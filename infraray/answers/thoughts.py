@@ -1,9 +1,9 @@
-"""Parts what a model said from what it thought before, however its family marks thoughts.
+"""Separates what a model said from what it thought first, however its family marks thoughts.
 
-Tags (``<think>``, ``<seed:think>``, ``[THINK]``, Kimi's triangles), the special tokens of Command A
-and gpt-oss's channels (harmony), also where a server has left only the words of those tokens. An
-opening mark that is never closed makes the rest a thought; a closing one that was never opened, as
-where the template opens it, makes one of all before it.
+Marks are tags (``<think>``, ``<seed:think>``, ``[THINK]``, Kimi's triangles), the special tokens of
+Command A, and gpt-oss's channels (harmony), even if a server has left only the words of those tokens.
+An opening mark that is never closed makes the rest a thought; a closing one that was never opened,
+because the template opens it, makes everything before it a thought.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPECIAL_TOKEN = re.compile(
 
 
 def split_thoughts(text: str) -> tuple[str, str]:
-    """What was said, and what was thought, each without marks and without blanks around it."""
+    """What was said and what was thought, each without marks and surrounding blanks."""
     said, thoughts = text, []
     if "<|channel|>" in said:
         said, in_channels = _split_channels(said)
@@ -65,7 +65,7 @@ def _split_tags(text: str) -> tuple[str, list[str]]:
 
 
 def _split_channels(text: str) -> tuple[str, list[str]]:
-    """Only the channel ``final`` is said; of a text without one, what stands before the first channel."""
+    """Only the channel ``final`` is said; in a text without one, what comes before the first channel."""
     marks = list(_CHANNEL.finditer(text))
     said: list[str] = []
     thoughts: list[str] = []

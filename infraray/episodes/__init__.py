@@ -1,4 +1,4 @@
-"""Episodes: what identifies one, what one may take, the loop that plays one, and what is left of it."""
+"""Episodes: their identity, their limits, the loop that plays one, and the record that it leaves."""
 
 from infraray.episodes.identity import Entry, EpisodeSpec, agent_code, episode_id, scenario_code, task_files
 from infraray.episodes.limits import RunLimits

@@ -1,4 +1,4 @@
-"""What identifies an episode: its entry, its seed, its repetition, by the hash of their content."""
+"""The identity of an episode: its entry, its seed and its repetition, by the hash of their content."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from infraray.parameters import file_sha256
 from infraray.registration import find
 
 RULES_VERSION = 1
-"""Rises when `infraray.episodes` would record or score the same answers on the same task otherwise.
+"""Raised when `infraray.episodes` would record or score the same answers on the same task differently.
 
-It stands for that code in an episode's identity: how episodes are retried and handed about changes more often than
-what they are worth.
+It stands for that code in an episode's identity: the way episodes are retried and passed around changes more often
+than their verdicts do.
 """
 
 
@@ -30,15 +30,15 @@ class Entry:
     """One agent entered in one scenario: all that its episodes have in common.
 
     Args:
-        scenario: the registered id, which contains the version.
+        scenario: the registered id, which includes the version.
         parameters: the scenario's parameters as plain data, defaults filled in.
         options: the environment's options (see `Environment.options`).
         level: the difficulty.
         agent: the agent's spec.
         files: the user's files that the entry depends on, as {path: SHA-256}.
-        label: what the run calls the scenario with these parameters; not part of the identity.
+        label: the run's name for the scenario with these parameters; not part of the identity.
         conversational: whether the agent's ``act`` is a coroutine function; not part of the identity.
-        engine: what the engine that serves the agent's model is, None for an agent without one.
+        engine: the identity of the engine that serves the agent's model; None for an agent without one.
         code: hashes of the code of ``scenario`` and ``agent``, see `infraray.code_identity`.
     """
 
@@ -64,7 +64,7 @@ class Entry:
         label: str,
         engine: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """The entry of an agent that is to play in an environment.
+        """The entry of an agent that will play in an environment.
 
         Args:
             environment: made with the entry's parameters.
@@ -99,7 +99,7 @@ class Entry:
 
     @cached_property
     def shown_parameters(self) -> dict[str, Any]:
-        """The parameters as they may be written down: without an engine's tokens and passwords."""
+        """The parameters, safe to write down: without an engine's tokens and passwords."""
         shown: dict[str, Any] = without_secrets(dict(self.parameters))
         return shown
 
@@ -132,16 +132,16 @@ def task_files(environment: Environment, scenario: str, imported: Mapping[str, s
 
 
 def scenario_code(environment: Environment) -> str:
-    """SHA-256 of a scenario's own code: what tasks it makes, and what comes of the answers.
+    """SHA-256 of a scenario's own code, which makes the tasks and judges the answers.
 
-    The floor is stored with each episode; where it is the random agent's score, that agent is a part too.
+    The floor is stored with each episode; if it is the random agent's score, that agent is included, too.
     """
     random = () if type(environment).floor is not Environment.floor else (Random,)
     return code_sha256(type(environment), *environment.parts(), *random)
 
 
 def agent_code(environment: Environment, agent: str, made: Agent) -> str:
-    """SHA-256 of an agent's own code, for the environment that it is to play in."""
+    """SHA-256 of an agent's own code, for the environment in which it will play."""
     module = parse_agent(agent).module
     return code_sha256(type(made), *made.parts(environment), *(() if module is None else (module,)))
 
@@ -166,5 +166,5 @@ class EpisodeSpec:
 
     @property
     def agent_seed(self) -> int:
-        """Seed of the agent's own random numbers."""
+        """The seed of the agent's own random numbers."""
         return int.from_bytes(self.id[:8])

@@ -1,4 +1,4 @@
-"""What a run, an agent and an episode may take: seconds, attempts, tokens, cost."""
+"""Limits on what a run, an agent and an episode may use: seconds, attempts, tokens, cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infraray.strict import StrictModel
 
 
 class RunLimits(StrictModel):
-    """What an episode may take."""
+    """The limits of a run, its agents and its episodes."""
 
     episode_s: float = Field(default=300.0, gt=0, le=86_400, description="seconds an attempt may last")
     conversation_s: float = Field(
@@ -27,9 +27,9 @@ class RunLimits(StrictModel):
 
     @property
     def are_on_spending(self) -> bool:
-        """Whether any is on tokens or cost of more than one episode: what all spend is then counted in one place."""
+        """Whether any limits the tokens or cost of more than one episode: all spending is then counted in one place."""
         return any(limit is not None for limit in (self.tokens, self.cost, self.agent_tokens, self.agent_cost))
 
     def unpriced(self) -> str | None:
-        """The first limit that needs to know what tokens cost; None where none does."""
+        """The first limit that needs the price of tokens; None if none does."""
         return next((name for name in ("cost", "agent_cost", "episode_cost") if getattr(self, name) is not None), None)

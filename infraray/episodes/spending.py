@@ -1,7 +1,7 @@
-"""What a run may spend on models: limits on tokens and cost, counted with every answer.
+"""Spending of a run on models: limits on tokens and cost, counted with every answer.
 
-A limit is looked at before each of an agent's steps, so that what goes beyond it is at most what was under way. What it
-stops is owed: a higher limit and the same command play the rest.
+A limit is checked before each of an agent's steps, so a run exceeds it at most by the requests in flight. Episodes that
+it stops are owed: a higher limit and the same command play the rest.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from infraray.errors import Unavailable
 Scope = Literal["run", "agent", "episode"]
 
 COLUMNS = ("agent", "input_tokens", "output_tokens", "extra")
-"""What tells of a collected episode what it cost."""
+"""The columns that hold the cost of a collected episode."""
 
 
 class LimitReached(Unavailable):
-    """A limit of the user's is reached.
+    """Raised when one of the user's limits is reached.
 
     Args:
-        line: which, and what to do.
+        line: the limit, and what to do.
         scope: what ends with it.
-        agent: whose episode it was.
+        agent: the spec of the agent whose episode it was.
     """
 
     def __init__(self, line: str, scope: Scope, agent: str) -> None:
@@ -43,7 +43,7 @@ class LimitReached(Unavailable):
 
 @dataclass
 class Spent:
-    """Tokens, read and generated, and what they cost in the unit of the user's prices."""
+    """Tokens, read and generated, and their cost in the unit of the user's prices."""
 
     tokens: int = 0
     cost: float = 0.0
@@ -56,12 +56,12 @@ class Spent:
 
 @dataclass
 class Spending:
-    """What was spent, and what may be.
+    """The amounts spent, and their limits.
 
     Args:
         limits: the run's.
-        run: by all agents, in earlier starts too as far as it was collected.
-        agents: by each agent's spec.
+        run: spent by all agents, including earlier starts as far as it was collected.
+        agents: spent by each agent, by its spec.
     """
 
     limits: RunLimits
@@ -81,13 +81,13 @@ class Spending:
             self.agents[row["agent"]].add(tokens, cost)
 
     def account(self, spec: EpisodeSpec) -> Account:
-        """An episode's account."""
+        """The account of an episode."""
         return Account(self, spec)
 
 
 @dataclass
 class Account:
-    """What one attempt at an episode spends."""
+    """The spending of one attempt at an episode."""
 
     spending: Spending
     spec: EpisodeSpec
@@ -98,7 +98,7 @@ class Account:
         """Called before the agent is asked.
 
         Raises:
-            LimitReached: it is to be asked no more.
+            LimitReached: it must not be asked any more.
         """
         limits, agent = self.spending.limits, self.spec.entry.agent
         who = f"{self.spec.entry.label}, {agent}, seed {self.spec.seed}"
@@ -118,11 +118,11 @@ class Account:
                     raise LimitReached(line, scope, agent)
 
     def add(self, turn: Turn) -> None:
-        """Counts a turn; what came from a cache costs nothing."""
+        """Counts a turn; an answer from a cache costs nothing."""
         extra: Mapping[str, object] = turn.extra or {}
         if extra.get("cached") is True:
             return
-        # An agent may give anything for a count; what cannot be written fails with its episode's record.
+        # An agent may give anything as a count; one that cannot be written fails with its episode's record.
         counts = [count for count in (turn.input_tokens, turn.output_tokens) if isinstance(count, int)]
         self.uncounted = self.uncounted or len(counts) < 2
         cost = extra.get("cost")

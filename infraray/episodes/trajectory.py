@@ -1,4 +1,4 @@
-"""What an episode leaves: its steps, and what came of them."""
+"""The record of an episode: its steps and its verdict."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from infraray.registration import find
 
 
 class Step(NamedTuple):
-    """One observation, the action taken on it, and what came of it.
+    """One observation, the action taken on it, and the outcome.
 
-    ``action`` is text: what the agent said, or where it gave a native action that action in the scenario's words
-    (`Environment.say_action`). A native action that is invalid is as the agent gave it.
+    ``action`` is text: what the agent said or, if it gave a native action, that action in the scenario's words
+    (`Environment.say_action`). An invalid native action is recorded as the agent gave it.
     """
 
     observation: Observation
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A played episode. ``failure`` with ``measures=None`` means that it broke off."""
+    """A played episode; ``failure`` with ``measures=None`` means that it broke off."""
 
     spec: EpisodeSpec
     steps: list[Step]
@@ -50,7 +50,7 @@ class Trajectory:
 
     @property
     def normalized_score(self) -> float:
-        """0 at the floor, 1 at the bound; NaN where both are equal or a score is missing."""
+        """0 at the floor, 1 at the bound; NaN if both are equal or a score is missing."""
         span = self.bound - self.floor
         if self.measures is None or not math.isfinite(span) or span == 0:
             return math.nan

@@ -1,1 +1,1 @@
-"""What OpenAI-compatible servers send, as they do in practice: read once, for chat agents and the load generator."""
+"""OpenAI's protocol as servers speak it in practice: one reader for chat agents and the load generator."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _MOST_TOKENS = 2**62
-"""Beyond any count; what is stored has 64 bits."""
+"""Beyond any real count; stored counts have 64 bits."""
 
 _TEXTS = ("text", "output_text", "")
 _THOUGHTS = ("thinking", "reasoning", "reasoning_content", "thought")
@@ -16,7 +16,7 @@ _NO_REASON = ("", "null", "none")
 
 
 def token_count(usage: Any, name: str) -> int | None:
-    """One count of a usage report, whatever its other fields hold; None where it is no whole number >= 0."""
+    """One count of a usage report, whatever its other fields hold; None if it is not a whole number >= 0."""
     count = usage.get(name) if isinstance(usage, Mapping) else None
     if not isinstance(count, int) or isinstance(count, bool):
         return None
@@ -24,10 +24,10 @@ def token_count(usage: Any, name: str) -> int | None:
 
 
 def first_choice(choices: Any) -> Any:
-    """The choice that was asked for, should a server send more; an empty one where only others stand.
+    """The requested choice, even if a server sends more; an empty one if there are only others.
 
     Raises:
-        TypeError: they are no choices.
+        TypeError: they are not choices.
         AttributeError: likewise.
     """
     ours = [choice for position, choice in enumerate(choices) if choice.get("index", position) in (0, None)]
@@ -35,13 +35,13 @@ def first_choice(choices: Any) -> Any:
 
 
 def message_of(choice: Mapping[str, Any]) -> Any:
-    """What a choice says: a stream's delta, a whole message."""
+    """The content of a choice: a stream's delta or a whole message."""
     delta = choice.get("delta")
     return (choice.get("message") if delta is None else delta) or {}
 
 
 def finish_reason(choice: Mapping[str, Any]) -> str | None:
-    """Why a choice ended, in the server's word; None while it has not."""
+    """The reason why a choice ended, in the server's word; None if it has not ended."""
     reason = choice.get("finish_reason")
     if isinstance(reason, Mapping):  # SGLang's own form
         reason = reason.get("type")
@@ -51,12 +51,12 @@ def finish_reason(choice: Mapping[str, Any]) -> str | None:
 
 
 def reasoning_of(said: Mapping[str, Any]) -> Any:
-    """A message's reasoning, which some servers say twice, under its old and its new name."""
+    """A message's reasoning, which some servers send twice, under its old and its new name."""
     return said.get("reasoning_content") or said.get("reasoning")
 
 
 def spoken(*contents: Any) -> tuple[str, str, str]:
-    """The text, the thoughts and the refusal in contents, each a text, a list of parts, one part or None.
+    """The text, thoughts and refusal in contents, each of which is a text, a list of parts, a single part or None.
 
     Raises:
         TypeError: one is something else.
@@ -88,7 +88,7 @@ def _parts(content: Any) -> list[Any]:
 
 
 def _plain(content: Any) -> str:
-    """A part's text, which may be parts again, as Mistral's thoughts are."""
+    """A part's text, which may consist of parts again, as Mistral's thoughts do."""
     return "".join(spoken(content)) if content else ""
 
 
@@ -96,8 +96,8 @@ def _plain(content: Any) -> str:
 class ToolCalls:
     """The arguments of an answer's first tool call, gathered from its deltas or taken from a whole message.
 
-    A call is known by its index, else by its id; what has neither goes on with the one before. Where an index comes
-    with a second id, the server gives all its calls the same index.
+    A call is identified by its index, or else by its id; a delta with neither continues the previous call. If an index
+    comes with a second id, the server gives all its calls the same index.
     """
 
     arguments: list[str] = field(default_factory=list)
@@ -106,17 +106,17 @@ class ToolCalls:
     _is_first: bool = True
 
     def take(self, said: Mapping[str, Any]) -> bool:
-        """Takes a message's or a delta's calls in; whether there were any.
+        """Adds the calls of a message or a delta; returns whether there were any.
 
         Raises:
-            TypeError: they are none.
+            TypeError: they are not calls.
             AttributeError: likewise.
         """
         calls = said.get("tool_calls") or []
         if not isinstance(calls, list):
             raise TypeError(f"tool calls {calls!r:.80}")
         if not calls and said.get("function_call"):
-            calls = [{"index": 0, "function": said["function_call"]}]  # the form before there were tools
+            calls = [{"index": 0, "function": said["function_call"]}]  # the form before tools existed
         for position, call in enumerate(calls):
             index, identity, function = call.get("index"), call.get("id") or None, call.get("function") or {}
             if not self.begun:
@@ -128,7 +128,7 @@ class ToolCalls:
         return bool(calls)
 
     def _goes_on(self, index: Any, identity: Any) -> bool:
-        """Whether a call is the first one."""
+        """Whether a call is the first."""
         first_index, first_identity = self._first
         if identity is not None and first_identity is not None:
             return bool(identity == first_identity)
@@ -136,7 +136,7 @@ class ToolCalls:
 
 
 def _as_text(arguments: Any) -> str:
-    """Arguments as the text that they should be; some servers send the object itself."""
+    """Arguments as text, as they should be; some servers send the object itself."""
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)

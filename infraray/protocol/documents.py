@@ -1,6 +1,6 @@
 """The JSON documents of a body: those of its events, or the one that a server sent in place of a stream.
 
-What a body is shows in its first byte. The content type says it too, and is wrong as often as not.
+The first byte of a body shows which it is. So does the content type, but that is often wrong.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ _UNNAMED = ("", "message")
 
 
 class NoJSON(ValueError):
-    """Where a document should stand is something else; the text shows it."""
+    """There is something else in place of a document; the text shows it."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(f"no JSON: {content[:80].decode(errors='replace')!r}")
 
 
 class Documents:
-    """Takes a body in pieces and gives its documents, each with where in the body it ended, in bytes.
+    """Takes a body in pieces and yields its documents, each with the position of its end in the body, in bytes.
 
-    Nothing counts after the event ``[DONE]``.
+    Nothing after the event ``[DONE]`` counts.
     """
 
     def __init__(self) -> None:
         self.streamed: bool | None = None
-        """Whether they come in events; None while nothing but blanks has come."""
+        """Whether they come in events; None as long as only blanks have arrived."""
         self.done = False
-        """Whether the stream said that it is over."""
+        """Whether the stream said that it has ended."""
         self._events = EventReader()
         self._held: list[bytes] = []
 
@@ -57,9 +57,9 @@ class Documents:
                 yield document, event.end
 
     def close(self) -> Iterator[tuple[Any, int]]:
-        """What is left now that the body is whole: the document that stands in place of a stream, or the last event.
+        """The rest, now that the body is complete: the document sent in place of a stream, or the last event.
 
-        Some servers close without an event's empty line; it counts where it is JSON.
+        Some servers close without an event's empty line; the event counts if it is JSON.
 
         Raises:
             NoJSON: the document is broken.
@@ -88,7 +88,7 @@ class Documents:
             if event.name == "error":
                 return [{"error": data.decode(errors="replace")}]
             if event.name not in _UNNAMED:
-                return []  # a ping in words, say
+                return []  # a ping in words, for example
             if len(event.data) == 1:
                 raise
         # Some servers leave out the empty line between events.

@@ -1,4 +1,4 @@
-"""What a finish reason means. The good ends are a list; whatever stands on none is no whole answer."""
+"""The meaning of finish reasons. The good ones are listed; any other is not the end of a whole answer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ End = Literal["whole", "cut", "refused", "broken", "unknown"]
 """How an answer ended.
 
 - whole: the model had said what it wanted, or called a tool;
-- cut: at the most tokens, or the end of the context;
+- cut: at the limit of tokens, or the end of the context;
 - refused: by a filter or the model;
-- broken: by the server's or the network's fault, so that asking again may give a whole one;
-- unknown: in a word that no list has.
+- broken: by a fault of the server or the network, so that asking again may give a whole one;
+- unknown: by a word on no list.
 """
 
 WHOLE = frozenset(
@@ -30,7 +30,7 @@ _CUT = re.compile(r"length|token|context|max|limit|truncat")
 
 
 def end_of(reason: str | None) -> End:
-    """How an answer with this finish reason ended; one without any ended with its stream.
+    """How an answer with this finish reason ended; one without any was ended by its stream.
 
     Servers spell one reason in many ways: ``stop``, ``STOP``; ``length``, ``max_tokens``, ``MAX_TOKENS``,
     ``maxTokens``, ``max_output_tokens``, ``model_length``.

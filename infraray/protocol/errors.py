@@ -1,4 +1,4 @@
-"""The error that a server states: beside an answer's status, or inside one of status 200."""
+"""The error that a server states, beside an answer's status or inside an answer of status 200."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STATUSES = {
 
 
 def stated_error(document: Any) -> Any:
-    """The error in a document, or in its first choice; None where there is none."""
+    """The error in a document or in its first choice; None if there is none."""
     if not isinstance(document, Mapping):
         return None
     if document.get("error"):
@@ -48,7 +48,7 @@ def stated_error(document: Any) -> Any:
 
 
 def stated_status(error: Any) -> int | None:
-    """The HTTP status that an error stands for, by its number or its name; None where it says neither."""
+    """The HTTP status that an error stands for, by its number or its name; None if it states neither."""
     if not isinstance(error, Mapping):
         return None
     for name in ("code", "status", "status_code", "http_status", "type"):

@@ -1,4 +1,4 @@
-"""A server's key, as it was exported."""
+"""A check of a server's key, as it was exported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _QUOTES = "\"'`\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{L
 
 
 def key_fault(key: str) -> str | None:
-    """What shows that a text is no key, in words that do not show the key; None for one that may be a key."""
+    """The reason why a text cannot be a key, in words that do not reveal it; None for one that may be a key."""
     if key and not key.strip():
         return "holds nothing but blanks"
     if any(character in _QUOTES for character in key):

@@ -1,7 +1,7 @@
 """Server-sent events, to the letter of the HTML standard (WHATWG, 9.2.6 "Interpreting an event stream").
 
 Lines end with CR LF, LF or CR; an event is its data lines, joined, and ends with an empty line; comments, names and
-other fields are none of its data; what stands after the last empty line was cut off and does not count.
+other fields are not part of its data; anything after the last empty line was cut off and does not count.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Event:
 
     Args:
         data: its data lines.
-        name: its type, "" where it has none.
-        end: where in the stream it ended, in bytes.
+        name: its type; "" if it has none.
+        end: the position of its end in the stream, in bytes.
     """
 
     data: tuple[bytes, ...]
@@ -30,13 +30,13 @@ class Event:
 
 
 class EventReader:
-    """Takes a stream in pieces of any size and gives its events, in time that grows with its length."""
+    """Takes a stream in pieces of any size and yields its events, in time linear in its length."""
 
     def __init__(self) -> None:
         self._line: list[bytes] = []
         """The pieces of a line that has not ended."""
         self._length = 0
-        """Of the stream so far, in bytes."""
+        """Length of the stream so far, in bytes."""
         self._at_start = True
         self._after_cr = False
         self._data: list[bytes] = []
@@ -45,7 +45,7 @@ class EventReader:
     def feed(self, piece: bytes) -> list[Event]:
         """The events that end in this piece."""
         events: list[Event] = []
-        start = int(self._after_cr and piece.startswith(b"\n"))  # the second half of a CR LF that came in two pieces
+        start = int(self._after_cr and piece.startswith(b"\n"))  # the second half of a CR LF that was split
         for line_end in _LINE_END.finditer(piece, start):
             self._line.append(piece[start : line_end.start()])
             start = line_end.end()
@@ -57,7 +57,7 @@ class EventReader:
         return events
 
     def unfinished(self) -> list[Event]:
-        """The event whose lines have ended and whose empty line has not come: to the letter, none."""
+        """The event whose lines have ended but whose empty line has not come: strictly speaking, not an event."""
         return self._dispatch(self._length)
 
     def _end_line(self, end: int) -> list[Event]:
@@ -72,7 +72,7 @@ class EventReader:
         return []
 
     def _take(self, line: bytes) -> None:
-        field, _, value = line.partition(b":")  # of a comment the field is empty
+        field, _, value = line.partition(b":")  # a comment has an empty field
         value = value[1:] if value.startswith(b" ") else value
         if field == b"data":
             self._data.append(value)

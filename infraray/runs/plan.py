@@ -1,4 +1,4 @@
-"""The plan of a run: every episode that it asks for, and what its manifest tells of them."""
+"""The plan of a run: every episode that it asks for, and what its manifest says about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infraray.trajectories.manifest import Manifest, PlannedScenario, WrittenPla
 
 @dataclass(frozen=True)
 class Lineup:
-    """One scenario of a run with everyone who plays it."""
+    """One scenario of a run, with all agents that play it."""
 
     label: str
     registration: Registration
@@ -30,22 +30,22 @@ class Lineup:
 
     @property
     def total_per_entry(self) -> int:
-        """How many episodes each agent plays."""
+        """The number of episodes that each agent plays."""
         return len(self.seeds) * self.repetitions
 
     @cached_property
     def described(self) -> PlannedScenario:
-        """The scenario as ``run.json`` keeps it.
+        """The scenario as ``run.json`` records it.
 
         Raises:
-            InfrarayError: what the scenario says of itself is nothing that can be written.
+            InfrarayError: the scenario describes itself with something that cannot be written.
         """
         return PlannedScenario.of(self.registration, self.environment, self.entries, self.seeds, self.repetitions)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every episode of a run, never all at once in memory."""
+    """All episodes of a run, never all in memory at once."""
 
     spec: RunSpec
     lineups: tuple[Lineup, ...]
@@ -58,25 +58,25 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """How many episodes there are."""
+        """The number of episodes."""
         return sum(lineup.total_per_entry * len(lineup.entries) for lineup in self.lineups)
 
     @property
     def total_conversations(self) -> int:
-        """How many episodes are of conversational agents."""
+        """The number of episodes by conversational agents."""
         return sum(
             lineup.total_per_entry * sum(entry.conversational for entry in lineup.entries) for lineup in self.lineups
         )
 
     @property
     def concurrencies(self) -> list[int]:
-        """How much may be asked at once: in the whole run, and at each agent's server that has a limit."""
+        """The most requests in flight: in the whole run, and at each agent's server that has a limit."""
         agents = {parse_agent(entry.agent) for lineup in self.lineups for entry in lineup.entries}
         asked = [dict(agent.options).get("concurrency") for agent in agents if find_agent_kind(agent.kind).asks_a_model]
         return [most for most in (self.spec.concurrency, *asked) if most is not None]
 
     def episodes(self, conversational: bool | None = None) -> Iterator[EpisodeSpec]:
-        """The episodes, those on the same task next to each other; all, or those of one kind of agents."""
+        """The episodes, those on the same task next to each other; all of them, or those of one kind of agent."""
         for lineup in self.lineups:
             entries = [entry for entry in lineup.entries if conversational in (None, entry.conversational)]
             for seed in lineup.seeds if entries else ():
@@ -85,7 +85,7 @@ class Plan:
                         yield EpisodeSpec(entry, seed, repetition)
 
     def manifest(self) -> Manifest:
-        """What ``run.json`` keeps beside the data: the plan, and what its names were resolved to."""
+        """The content of ``run.json``: the plan, and what its names were resolved to."""
         plan = WrittenPlan.model_validate(without_secrets(self.spec.model_dump(mode="json")))
         scenarios = {lineup.label: lineup.described for lineup in self.lineups}
         return Manifest(name=self.spec.name, plan=plan, scenarios=scenarios)

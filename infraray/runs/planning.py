@@ -1,4 +1,4 @@
-"""Makes a run's plan: every name resolved, every environment and agent made once, each mistake told with its line."""
+"""Makes a run's plan: resolves all names, makes every environment and agent once, reports mistakes with their lines."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
 
     Args:
         spec: the run.
-        here: whether this machine is to play it, so that what it lacks for a task is refused.
+        here: whether this machine will play it; if so, tasks for which it lacks something are refused.
 
     Raises:
-        InfrarayError: a line for all that keeps it from being played: names that are unknown, parameters out of
+        InfrarayError: a line for everything that prevents it from being played: unknown names, parameters out of
             range, files that cannot be read.
     """
     refusals = Refusals()
@@ -63,25 +63,25 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
     _check_limits(spec, lineups)
     if not lineups:
         raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
-    # In the order in which they were imported here: one may need what another registers.
+    # In the order of import: one may need what another registers.
     used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
     sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
     for lineup in lineups:
-        lineup.described  # noqa: B018 (what cannot be described is refused before anything is played)
+        lineup.described  # noqa: B018 (refuses what cannot be described before anything is played)
     return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
 
 
 def obstacle(environment: Environment) -> str | None:
-    """Why an environment's tasks cannot be played, in one line that says what to do; None where they can.
+    """Why an environment's tasks cannot be played, in one line that says what to do; None if they can.
 
-    What this machine lacks says nothing about another cluster's.
+    What this machine lacks says nothing about the machines of another cluster.
     """
     elsewhere = os.environ.get("RAY_ADDRESS")
     return environment.unplayable() or (None if elsewhere else type(environment).problem())
 
 
 def _make_environment(section: ScenarioSection) -> tuple[Registration, Environment]:
-    """A scenario's registration, and the environment that its section asks for.
+    """A scenario's registration, and the environment that its entry asks for.
 
     Raises:
         InfrarayError: a parameter is wrong, or the episodes would end before anything is scored.
@@ -113,7 +113,7 @@ def _resolve(
     engines: dict[str, EngineSpec],
     refusals: Refusals,
 ) -> Lineup:
-    """A scenario with everyone who can play it; the engines that they need are added to ``engines``."""
+    """A scenario with all agents that play it; the engines that they need are added to ``engines``."""
     place = "scenarios", position
     with spec.explaining(*place), guarded(f"scenario {section.scenario}"):
         files = task_files(environment, registration.id, imported)
@@ -148,10 +148,10 @@ def _resolve(
 
 
 def _check_limits(spec: RunSpec, lineups: Sequence[Lineup]) -> None:
-    """Refuses limits that limit nobody.
+    """Refuses limits that affect nobody.
 
     Raises:
-        InfrarayError: a line for each.
+        InfrarayError: one line for each.
     """
     waiting = {entry.conversational for lineup in lineups for entry in lineup.entries}
     if len(waiting) != 1:
@@ -173,7 +173,7 @@ def _check_limits(spec: RunSpec, lineups: Sequence[Lineup]) -> None:
 
 
 def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
-    """Refuses two scenarios of one label, and two labels for one episode, which is played and counted once.
+    """Refuses two scenarios with one label, and two labels for one episode, which is played and counted only once.
 
     Raises:
         InfrarayError: they are equal, or an agent plays equal tasks in both.
@@ -208,7 +208,7 @@ def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> 
 
 
 def _agents(pattern: str, registration: Registration) -> list[str]:
-    """What a pattern stands for: ``scripted:*`` for all scripted agents of the scenario, any other spec for itself."""
+    """The specs that a pattern stands for: ``scripted:*`` means all scripted agents of the scenario, others themselves."""
     name, _, target = pattern.partition(":")
     listed = find_agent_kind(name).targets(registration.name) if target == "*" and name in agent_kinds() else []
     return [f"{name}:{found}" for found in listed] or [pattern]

@@ -1,4 +1,4 @@
-"""A run as a YAML file or the command line's flags ask for it."""
+"""A run, as requested by a YAML file or the command line's flags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infraray.yaml_file import Place, Where, nowhere
 
 
 class ScenarioSection(StrictModel):
-    """One scenario with its parameters, and the agents that play it beside the run's."""
+    """One scenario with its parameters, and agents that play it in addition to the run's."""
 
     scenario: str
     label: str | None = None
@@ -38,12 +38,12 @@ class ScenarioSection(StrictModel):
 
 
 def _read_section(value: Any) -> Any:
-    """A bare name is a scenario with its defaults."""
+    """Turns a bare name into a scenario with its defaults."""
     return {"scenario": value} if isinstance(value, str) else value
 
 
 def _name_engines(value: Any) -> Any:
-    """An engine's name is its key."""
+    """Names each engine by its key."""
     if not isinstance(value, dict):
         return value
     return {name: {**given, "name": name} if isinstance(given, dict) else given for name, given in value.items()}
@@ -53,11 +53,11 @@ Engines = Annotated[dict[str, EngineSpec], BeforeValidator(_name_engines)]
 
 
 class RunSpec(WrittenFile):
-    """A run, as a YAML file writes it.
+    """A run, as written in a YAML file.
 
     Agents at the top play every scenario, agents in a scenario only that one. ``scripted:*``
     stands for all the scripted agents of the scenario. Engines are started when an agent
-    ``engine:NAME`` has something to play, and ended with the run.
+    ``engine:NAME`` has something to play, and end with the run.
     """
 
     kind = RUN
@@ -74,7 +74,7 @@ class RunSpec(WrittenFile):
     )
 
     def nearer(self, line: str, place: Place) -> tuple[Place, str]:
-        """An error such as "load_balance: num_servers=0: ..." is about a parameter, whose line is nearer."""
+        """An error such as "load_balance: num_servers=0: ..." is about a parameter, whose line says more."""
         named = re.match(r"\w+: (\w+)", line)
         inner = (*place, "parameters", named[1]) if named and place[0] == "scenarios" else place
         return inner, super().nearer(line, place)[1]

@@ -1,4 +1,4 @@
-"""Which seeds a run plays: a count, a range or a list."""
+"""The seeds that a run plays: a count, a range or a list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infraray.seeds import SeedRange
 
 
 def _read_seeds(value: Any) -> SeedRange | tuple[int, ...]:
-    """``20`` is 0 to 19, ``"100:120"`` is 100 to 119, a list is itself."""
+    """Reads ``20`` as 0 to 19, ``"100:120"`` as 100 to 119, and a list as it is."""
     if isinstance(value, SeedRange):
         return value
     if isinstance(value, list | tuple):
