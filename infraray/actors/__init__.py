@@ -1,1 +1,1 @@
-"""What runs on Ray: the scheduler in the driver, the rollout workers and the collector as actors."""
+"""Everything that runs on Ray: the scheduler in the driver; rollout workers and the collector as actors."""

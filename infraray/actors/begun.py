@@ -1,9 +1,9 @@
 """The episode that a rollout worker began last, in a file that outlives the worker.
 
-Of a batch whose worker is killed only the episode under way may be to blame, and the dead say nothing. So a worker
-writes each one down before it begins it: one system call of a microsecond, where a message through Ray costs as much
-as a short episode. What a process wrote outlives it; with its machine it is lost, and that is no episode's fault.
-For how long it has been under way tells of a worker that hangs, long before its batch would be due.
+When a worker is killed, only the episode under way in its batch may be to blame, and the dead say nothing. So a worker
+writes down each episode before it begins it: one system call of a microsecond, while a message through Ray costs as
+much as a short episode. The file outlives the process; it is lost with the machine, but then no episode is at fault.
+The time that an episode has been under way reveals a hanging worker long before its batch would be due.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from infraray.actors import pulse
 from infraray.errors import InfrarayError
 
 READ_S = 5.0
-"""How long another node may take to read a file."""
+"""Seconds that another node may take to read a file."""
 
 _RECORD = struct.Struct("<16sdI?")
 
@@ -33,10 +33,10 @@ class Begun:
     """The episode that was begun last.
 
     Args:
-        id: the episode's identity; no bytes where none was begun.
-        attempt: how often it was begun with that time.
+        id: the episode's identity; no bytes if none was begun.
+        attempt: the number of times it has been begun, including this one.
         under_way: whether it has not ended.
-        for_s: seconds since it was begun, or ended, when this was read.
+        for_s: seconds since it began, or ended, when this was read.
     """
 
     id: bytes = b""
@@ -46,7 +46,7 @@ class Begun:
 
 
 class BegunFile:
-    """Where a worker writes; in its node's session folder, beside the logs that Ray keeps of the worker.
+    """The file to which a worker writes, in its node's session folder beside Ray's logs of the worker.
 
     Raises:
         InfrarayError: the file cannot be made.
@@ -64,11 +64,11 @@ class BegunFile:
         self._last = Begun()
 
     def begin(self, episode: bytes, attempt: int) -> None:
-        """An episode begins now, and what was under way has ended."""
+        """Notes that an episode begins, and that the previous one has ended."""
         self._write(Begun(episode, attempt, True))
 
     def rest(self) -> None:
-        """What was under way has ended."""
+        """Notes that the episode under way has ended."""
         self._write(Begun(self._last.id, self._last.attempt, False))
 
     def _write(self, begun: Begun) -> None:
@@ -84,7 +84,7 @@ class BegunPlace:
     path: str
 
     def read(self) -> Begun | None:
-        """What a worker has begun last, also one that is dead or hung; None where nobody knows any more."""
+        """The episode that a worker began last, even if the worker is dead or hangs; None if nobody knows any more."""
         if self.node == ray.get_runtime_context().get_node_id():
             return _read(self.path)
         there = NodeAffinitySchedulingStrategy(self.node, soft=False)

@@ -1,4 +1,4 @@
-"""Starting a local Ray cluster, or joining the one that is there."""
+"""Starts a local Ray cluster, or joins an existing one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from infraray.stopping import ending_abruptly, is_command
 from infraray.user_code import describe_failure
 
 CPU_WAIT_S = 20.0
-"""How long a cluster that has no CPU may take to get one, as one that grows with its work does."""
+"""Seconds that a cluster without a CPU may take to get one, as an autoscaling one does."""
 
 _HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-"""What a gRPC client, such as Ray's, says first: RFC 9113, 3.4; a server answers with settings of its own."""
+"""The first bytes from a gRPC client, such as Ray's (RFC 9113, 3.4); a server answers with settings of its own."""
 _FRAME_HEAD_BYTES = 9
 _SETTINGS = b"\x04"
 
@@ -38,14 +38,14 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
     is used and left open.
 
     Args:
-        num_cpus: CPUs of a cluster that is started here; None takes all.
+        num_cpus: CPUs of a cluster that is started here; None for all.
 
     Raises:
         InfrarayError: the cluster that ``RAY_ADDRESS`` names cannot be reached or has no CPU, or none can be
             started here.
     """
     # Set before the import, which reads them: no usage report, no deprecated override of GPU visibility, and
-    # no tracebacks of results that nobody waits for any more because the first failure has ended the run.
+    # no tracebacks of results that nobody waits for any more since the first failure ended the run.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -64,11 +64,11 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
         try:
             with only_what_runs_need() if address == "local" else nullcontext():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
-        except Exception as error:  # Ray raises what the part that failed raises, and a bare Exception when it is late
+        except Exception as error:  # Ray raises whatever the failed part raises, and a bare Exception after a timeout
             with suppress(Exception):
                 ray.shutdown()
             if sessions is not None:
-                sessions.mark()  # its logs are there until the next start
+                sessions.mark()  # its logs stay until the next start
             raise _not_started(address, describe_failure(error, named=False)) from error
         try:
             if sessions is not None:
@@ -86,7 +86,7 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
 
 
 def _keep_from_ray() -> None:
-    """Keeps what is ours: standard output, where Ray prints a page about each process that died, and SIGTERM."""
+    """Protects standard output, where Ray prints a page about each process that died, and our SIGTERM handler."""
     import ray
 
     ray._private.worker.print_to_stdstream = lambda *_, **__: None
@@ -95,7 +95,7 @@ def _keep_from_ray() -> None:
 
 
 def check_cluster() -> str:
-    """Looks, without starting anything, at what Ray would join or start; returns its address.
+    """Finds, without starting anything, what Ray would join or start; returns its address.
 
     Raises:
         InfrarayError: no cluster answers at ``RAY_ADDRESS``, or the folder for Ray's files cannot be used.
@@ -112,7 +112,7 @@ def _check_folder() -> None:
     """Refuses a folder in which Ray's sockets cannot be made.
 
     Raises:
-        InfrarayError: it cannot be written, or its path leaves a socket's no room.
+        InfrarayError: it cannot be written, or its path is too long for sockets inside.
     """
     setting, given = session_root()
     which = f"{setting}={given!r}" if setting else given
@@ -136,10 +136,10 @@ def _check_folder() -> None:
 
 
 def _check_cpus(address: str) -> None:
-    """Waits a little for the first CPU of a cluster that is growing.
+    """Waits a little for the first CPU of a growing cluster.
 
     Raises:
-        InfrarayError: there is none.
+        InfrarayError: it gets none.
     """
     import ray
 
@@ -154,13 +154,13 @@ def _check_cpus(address: str) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Refuses at once an address that Ray itself would try for minutes.
+    """Immediately refuses an address that Ray itself would try for minutes.
 
     Raises:
-        InfrarayError: nothing listens there, it lets others in only, or it is an address of another kind.
+        InfrarayError: nothing listens there, it does not let us in, or it is an address of another kind.
     """
     if address == "auto":
-        # Where Ray notes the cluster that was started last on this machine; it may be gone.
+        # Ray records here the cluster that was last started on this machine; it may be gone.
         from ray._private.utils import read_ray_address
 
         found = read_ray_address()
@@ -187,7 +187,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _not_started(address: str, reason: str) -> InfrarayError:
-    """Ray's own words, which may be a page, cut down to what a line holds."""
+    """Ray's own words, which may fill a page, cut down to a line."""
     if "ersion mismatch" in reason:
         return InfrarayError(
             f"RAY_ADDRESS={address!r}: its cluster was started with other versions ({reason[:300]}); "

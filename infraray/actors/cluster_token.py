@@ -1,6 +1,6 @@
-"""Whether a Ray cluster lets this process in: one with token authentication answers, but not to everybody.
+"""A check of whether a Ray cluster lets this process in: with token authentication, it does not answer everybody.
 
-Ray itself tries for twenty seconds and then says that it cannot connect. One call that every cluster answers
+Ray itself tries for twenty seconds and then says that it cannot connect. A single call that every cluster answers
 tells at once. The variables and the file are those of Ray's manual, "Token authentication".
 """
 
@@ -15,7 +15,7 @@ _METHOD = "/ray.rpc.NodeInfoGcsService/GetClusterId"
 
 
 def token_problem(address: str) -> str | None:
-    """Why the cluster at ``host:port`` refuses this process, and what to do; None where it does not say so."""
+    """Why the cluster at ``host:port`` refuses this process, and what to do; None if it does not refuse."""
     mode = os.environ.get("RAY_AUTH_MODE", "").lower()
     if mode not in ("", "disabled", "token"):
         return None
@@ -36,7 +36,7 @@ def token_problem(address: str) -> str | None:
 
 
 def _own_token() -> tuple[str, str]:
-    """The token that Ray would send, and where it is from, or would be."""
+    """The token that Ray would send, and where it comes from or would come from."""
     if token := os.environ.get("RAY_AUTH_TOKEN"):
         return token.strip(), "RAY_AUTH_TOKEN"
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
@@ -48,11 +48,11 @@ def _own_token() -> tuple[str, str]:
 
 
 def _refuses(address: str, token: str | None) -> bool:
-    """Whether the cluster says that the token, or that there is none, is not enough."""
+    """Whether the cluster rejects the token, or the lack of one."""
     import grpc  # Ray's own dependency
 
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    # Ray's own connections go through no proxy either.
+    # Ray's own connections do not use a proxy either.
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             channel.unary_unary(_METHOD)(b"", timeout=ANSWER_S, metadata=metadata)

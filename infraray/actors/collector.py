@@ -2,7 +2,7 @@
 
 It runs on the driver's node, where the folder is. When it is killed, Ray starts it again and
 repeats the calls that were under way; opening the folder recovers what was written, and an
-episode that arrives twice is passed over the second time.
+episode that arrives twice is ignored the second time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from infraray.trajectories.store import RunStore
 
 
 class Collector:
-    """Ray's face of a `RunStore`. Opens it at the first call, so that errors reach the caller as they are."""
+    """A `RunStore` as a Ray actor. Opens it at the first call, so that errors reach the caller unchanged."""
 
     def __init__(self, run_dir: str) -> None:
         self.run_dir = Path(run_dir)
@@ -34,7 +34,7 @@ class Collector:
         return len(self._store().index)
 
     def missing(self, ids: list[bytes]) -> list[bool]:
-        """For each identity, whether its episode is not collected."""
+        """Tells for each identity whether its episode is missing."""
         return self._store().missing(ids)
 
     def append(self, message: Message) -> int:
@@ -46,7 +46,7 @@ class Collector:
         return self._store().finish()
 
     def close(self) -> None:
-        """Gives the folder back."""
+        """Releases the folder."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
@@ -77,7 +77,7 @@ def ask(collector: Any, method: str, *arguments: Any) -> Any:
 
 
 def stop_collector(collector: Any) -> None:
-    """Ends a collector, which gives its folder back first."""
+    """Ends a collector, which first releases its folder."""
     with suppress(RayError):
         pulse.get(collector.close.remote(), 30)
     ray.kill(collector)
@@ -85,13 +85,13 @@ def stop_collector(collector: Any) -> None:
 
 @contextmanager
 def collecting(run_dir: Path) -> Iterator[Any]:
-    """A collector that holds its folder, and ends with what is inside."""
+    """A collector that holds its folder, and ends with the block."""
     collector = start_collector(run_dir)
     try:
         ask(collector, "count")  # takes the folder's lock
         yield collector
     except pulse.ClusterLost:
-        raise  # and nothing is left to be ended
+        raise  # and nothing is left to end
     except BaseException:
         with suppress(pulse.ClusterLost):
             stop_collector(collector)

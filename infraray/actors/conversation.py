@@ -1,4 +1,4 @@
-"""The conversation worker: an actor in which many episodes of conversational agents wait side by side."""
+"""The conversation worker: an actor in which many episodes of conversational agents wait concurrently."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from infraray.user_code import contained_task
 
 
 class ConversationWorker:
-    """Plays episodes whose agents wait for answers; each is collected as soon as it has ended.
+    """Plays episodes whose agents wait for answers; each is collected as soon as it ends.
 
-    Takes the same arguments as `RolloutWorker`, and
+    Takes the same arguments as `RolloutWorker`, and these:
 
     Args:
         engines: what the run's engines serve, by name.
-        share: of what the run may ask a server at once.
+        share: this worker's part of the requests that the run may have in flight.
         spending: what was spent before.
     """
 
@@ -53,16 +53,16 @@ class ConversationWorker:
         asyncio.get_running_loop().set_task_factory(contained_task)
 
     async def notices(self, heard: int) -> list[str]:
-        """What a person may want to know, after the first ``heard`` of it."""
+        """Notices for a person, without the first ``heard`` ones."""
         return self.told[heard:]
 
     async def play(self, specs: Sequence[EpisodeSpec], attempt: int, last: bool) -> BatchReport:
-        """Plays episodes side by side; when it returns, they are collected but for those that are to be played again.
+        """Plays episodes concurrently; when it returns, all are collected except those to be played again.
 
         Args:
             specs: the episodes.
-            attempt: how often they are begun with this time.
-            last: whether one that fails is given up.
+            attempt: the number of times they have been begun, including this one.
+            last: whether to give up one that fails.
         """
         report = BatchReport()
         await asyncio.gather(*(self._play(spec, attempt, last, report) for spec in specs))

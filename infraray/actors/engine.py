@@ -1,7 +1,7 @@
-"""The engine actor: owns GPUs or CPU cores, and the server of an engine that runs on them.
+"""The engine actor: owns GPUs or CPU cores, and an engine's server that runs on them.
 
-The server ends with the actor, however that ends. One that dies or hangs is started again, at
-most ``max_restarts`` times.
+The server ends with the actor, however the actor ends. A server that dies or hangs is restarted,
+at most ``max_restarts`` times.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError
 
 WATCH_S = 0.5
-"""Between two looks at whether the server lives."""
+"""Seconds between two checks of whether the server is alive."""
 
 HEALTH_S = 10.0
 HUNG_AFTER = 6
-"""Health checks in a row that fail before a server that lives counts as hung: a minute and more."""
+"""Consecutive failed health checks after which a live server counts as hung: a minute and more."""
 
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """What an engine actor says about itself.
+    """The status of an engine actor.
 
     Args:
-        state: where it is; ``failed`` is final, all restarts are used up.
+        state: its state; ``failed`` is final: all restarts are used up.
         url: base URL for OpenAI's clients; empty unless ready.
-        restarts: how often the server was started again.
-        reason: why it failed or is started again, in one line.
-        pid: the process above all of the server's, on the actor's node.
+        restarts: how often the server was restarted.
+        reason: why it failed or is being restarted, in one line.
+        pid: the root of the server's processes, on the actor's node.
         node: the node's address.
         version: grows with each change.
     """
@@ -53,10 +53,10 @@ class EngineStatus:
 
 
 class Engine:
-    """A server, kept alive. Every method may be called while another one waits.
+    """Keeps a server alive. Every method may be called while another one waits.
 
     Args:
-        spec: what to serve.
+        spec: the engine to serve.
         imports: what the driver has imported.
     """
 
@@ -73,7 +73,7 @@ class Engine:
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
-        """Starts the server if it is not started yet; returns the URL once it is ready.
+        """Starts the server unless it has been started; returns the URL once it is ready.
 
         Raises:
             InfrarayError: it does not start; one line with the engine's own reason.
@@ -83,7 +83,7 @@ class Engine:
         return await self.url()
 
     async def url(self) -> str:
-        """The base URL; waits while the server starts.
+        """The base URL; waits for the server to start.
 
         Raises:
             InfrarayError: it failed or was stopped.
@@ -95,7 +95,7 @@ class Engine:
         return self.now.url
 
     async def status(self) -> EngineStatus:
-        """The state now."""
+        """The current state."""
         return self.now
 
     async def next_status(self, seen: int) -> EngineStatus:
@@ -105,7 +105,7 @@ class Engine:
         return self.now
 
     async def check(self) -> EngineStatus:
-        """Looks at once whether the server answers; one that does not is given up as hung or dead."""
+        """Checks immediately whether the server answers; gives it up as hung or dead if not."""
         process = self.process
         if self.now.state == "ready" and process is not None and not await asyncio.to_thread(process.healthy):
             if process is self.process and self.now.state == "ready":
@@ -120,7 +120,7 @@ class Engine:
         return "" if self.process is None else await asyncio.to_thread(self.process.log_tail, lines)
 
     async def stop(self) -> None:
-        """Ends the server; returns when no process of it is left."""
+        """Ends the server; returns when none of its processes is left."""
         await self._become(state="stopped", url="", pid=None)
         self.look.set()
         if self.process is not None:
@@ -131,7 +131,7 @@ class Engine:
             self.process.remove_log()
 
     async def _keep_alive(self) -> None:
-        """Serves until the engine has failed or is stopped; whatever ended it is told to those who wait."""
+        """Serves until the engine has failed or is stopped; passes whatever ended it to those who wait."""
         try:
             await self._serve()
         except Exception as error:
@@ -139,12 +139,12 @@ class Engine:
             reason = str(error) if known else f"engine {self.spec.name}: {type(error).__name__}: {error}"
             await self._become(state="failed", url="", pid=None, reason=" ".join(reason.split()))
             if self.process is not None:
-                # That may be what just failed.
+                # That may be the very thing that failed.
                 with suppress(Exception):
                     await asyncio.to_thread(self.process.end)
 
     async def _serve(self) -> None:
-        """Starts the server and starts it again when it is lost, as often as is allowed."""
+        """Starts the server, and restarts it when it is lost, as often as allowed."""
         self.imports.load()
         while not self._stopped():
             previous, self.process = self.process, EngineProcess(self.spec, self.host)
@@ -157,7 +157,7 @@ class Engine:
             except (InfrarayError, OSError) as error:
                 reason = str(error)
                 if self.now.restarts == 0 and self.now.state == "starting":
-                    # What does not start the first time will not start the second.
+                    # A server that does not start the first time will not start the second time.
                     await self._become(state="failed", reason=reason)
                     return
             await asyncio.to_thread(self.process.end)
@@ -171,7 +171,7 @@ class Engine:
             await self._become(state="restarting", url="", pid=None, restarts=restarts, reason=reason)
 
     async def _watch(self, process: EngineProcess) -> str:
-        """Returns when the server is lost or to be stopped; the text says why."""
+        """Returns when the server is lost or must stop; the text says why."""
         who = f"engine {self.spec.name}"
         loop = asyncio.get_running_loop()
         next_check, unanswered = loop.time() + HEALTH_S, 0
@@ -204,7 +204,7 @@ def start_engine(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
     """Makes an engine's actor, on any node that has room; returns its handle. Call its ``start`` next.
 
     Raises:
-        InfrarayError: no node of the cluster has what it needs, or its flags do not say what that is.
+        InfrarayError: no node of the cluster has what it needs, or its flags do not say what it needs.
     """
     imports.load()
     num_gpus, num_cpus = resources(spec)
@@ -220,10 +220,10 @@ def start_engine(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
 
 
 def resources(spec: EngineSpec) -> tuple[float, float]:
-    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is cut into, where the cluster has any.
+    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is split over, if the cluster has any.
 
     Raises:
-        InfrarayError: a flag that says into how many it is cut is no number.
+        InfrarayError: a flag that says how many that is, is not a number.
     """
     if spec.url:
         return 0.0, 0.0
@@ -236,12 +236,12 @@ def resources(spec: EngineSpec) -> tuple[float, float]:
 
 
 def _parts(spec: EngineSpec, names: tuple[str, ...]) -> int:
-    """What the first of these flags says; 1 where all are left to the engine."""
+    """The value of the first of these flags; 1 if all are left to the engine."""
     for name in names:
         for flag, value in spec.flags.items():
             if plain_flag(flag) != name or value is None:
                 continue
-            # As it stands on the command line.
+            # As it appears on the command line.
             if not str(value).isdecimal() or int(value) < 1:
                 raise InfrarayError(
                     f"engine {spec.name}: {flag}={value!r}: must be a whole number of at least 1; "

@@ -1,8 +1,8 @@
-"""The engine pool: replicas of one engine over the nodes, and which conversation goes to which.
+"""The engine pool: replicas of one engine over the nodes, and the conversations that each serves.
 
-A conversation goes to the replica with the fewest and keeps it, so that the engine's prefix cache
-holds what was said before. When its replica is lost it goes to another one, or waits until one is
-ready again. Agents on several scenarios of a run share a pool.
+A conversation goes to the replica with the fewest and stays there, so that the engine's prefix
+cache holds what was said before. If its replica is lost, it moves to another one, or waits until one
+is ready again. Agents on several scenarios of a run share a pool.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, Unavailable
 
 IDLE_S = 60.0
-"""How long a replica above the need stays, so that a short lull costs no start."""
+"""Seconds that a surplus replica stays, so that a short lull does not cost another start."""
 
 FORGOTTEN_S = 3600.0
-"""After this long without a word, a conversation that nobody released counts no more."""
+"""Seconds of silence after which an unreleased conversation no longer counts."""
 
 STOP_S = 60.0
 
@@ -40,7 +40,7 @@ class _Replica:
     status: EngineStatus = field(default_factory=EngineStatus)
     conversations: set[str] = field(default_factory=set)
     deaths: int = 0
-    """Actors that died in this place."""
+    """The number of actors that died in this place."""
     watch: asyncio.Task[None] | None = None
 
     @property
@@ -54,12 +54,12 @@ class _Replica:
 
 @dataclass(frozen=True)
 class PoolStatus:
-    """What a pool says about itself.
+    """The status of a pool.
 
     Args:
         replicas: the state of each.
-        conversations: how many each holds.
-        waiting: conversations that wait for a replica.
+        conversations: the number that each holds.
+        waiting: the number of conversations that wait for a replica.
     """
 
     replicas: tuple[EngineStatus, ...]
@@ -89,7 +89,7 @@ class EnginePool:
         self.upkeep: asyncio.Task[None] | None = None
 
     async def start(self) -> list[str]:
-        """Starts the least number of replicas; returns their URLs once all of them are ready.
+        """Starts the minimum number of replicas; returns their URLs once all of them are ready.
 
         Raises:
             InfrarayError: one does not start; the text is the engine's own reason.
@@ -124,7 +124,7 @@ class EnginePool:
                     lambda: self.stopped or self._ready() or all(replica.failed for replica in self.replicas)
                 )
             self._raise_if(not self._ready())
-            # Asked for twice at a time, a conversation still has one replica.
+            # Even if asked for twice at once, a conversation has one replica.
             replica = self.held.get(conversation)
             if replica is None or not replica.ready:
                 replica = min(self._ready(), key=lambda one: len(one.conversations))
@@ -207,7 +207,7 @@ class EnginePool:
         replica.watch = asyncio.create_task(self._follow(replica))
 
     async def _follow(self, replica: _Replica) -> None:
-        """Starts a replica and takes over each of its states; an actor that dies is replaced."""
+        """Starts a replica and follows its states; replaces an actor that dies."""
         while not self.stopped:
             replica.actor.start.remote()
             try:
@@ -239,7 +239,7 @@ class EnginePool:
             self.changed.notify_all()
 
     async def _keep_up(self) -> None:
-        """Forgets conversations that were never released, and ends replicas that are not needed for a while."""
+        """Forgets conversations that were never released, and ends replicas that have not been needed for a while."""
         while True:
             await asyncio.sleep(min(1.0, IDLE_S / 4))
             now = time.monotonic()
@@ -253,7 +253,7 @@ class EnginePool:
         return min(limits.max, max(limits.min, math.ceil(active / limits.conversations)))
 
     async def _scale(self) -> None:
-        """Starts what is needed at once, and ends what is not needed once that has lasted."""
+        """Starts needed replicas at once, and ends surplus ones after a while."""
         needed = self._needed()
         failed = sum(replica.failed for replica in self.replicas)
         while not self.stopped and len(self.replicas) - failed < needed and len(self.replicas) < self.spec.replicas.max:
@@ -264,7 +264,7 @@ class EnginePool:
         elif self.idle_since is None:
             self.idle_since = time.monotonic()
         elif time.monotonic() - self.idle_since > IDLE_S:
-            # What is not ready yet goes first.
+            # Replicas that are not ready yet go first.
             replica = min(spare, key=lambda one: one.ready)
             self.replicas.remove(replica)
             await self._end(replica)
@@ -274,7 +274,7 @@ class EnginePool:
             replica.watch.cancel()
         stopping = asyncio.ensure_future(replica.actor.stop.remote())
         try:
-            # One that waits for room in the cluster has nothing to stop.
+            # A replica that waits for room in the cluster has nothing to stop.
             await asyncio.wait_for(stopping, STOP_S if replica.status.version else 1.0)
         except (RayError, TimeoutError):
             pass
@@ -324,7 +324,7 @@ class PoolEndpoints:
 def start_engine_pool(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
     """Makes a pool's actor; returns its handle. Call its ``start`` next, and ``stop`` in the end.
 
-    A pool that is killed is made again by Ray; its engines end with it and start anew.
+    Ray recreates a pool that is killed; its engines end with it and start again.
     """
     return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=100_000)(EnginePool).remote(
         spec, imports

@@ -1,4 +1,4 @@
-"""What a process needs before it can do a driver's work: its folder, and what it has imported."""
+"""The driver's folder and imports, which another process needs before it can do the driver's work."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infraray.user_file import load_file
 
 @dataclass(frozen=True)
 class Imports:
-    """What a driver imports beside infraray, and where its relative paths lead from.
+    """A driver's imports beside infraray, and the base of its relative paths.
 
     Args:
         sources: the content of the user's Python files by path, since not every machine has them.
         path: folders that it imports from.
-        folder: its working directory; "" for that of whoever asks.
+        folder: its working directory; "" for that of the process that asks.
     """
 
     sources: Mapping[str, bytes] = field(default_factory=dict)
@@ -26,16 +26,16 @@ class Imports:
 
     @classmethod
     def of_this_process(cls, sources: Mapping[str, bytes]) -> Imports:
-        """What other processes need to work for this one."""
+        """The imports that other processes need to work for this one."""
         return cls(sources, tuple(sys.path), os.getcwd())
 
     def enter(self) -> None:
-        """Takes this process to the driver's folder, if this machine has it."""
+        """Changes to the driver's folder, if this machine has it."""
         if os.path.isdir(self.folder):
             os.chdir(self.folder)
 
     def load(self) -> None:
-        """Imports in this process what the driver does; a second time it costs nothing.
+        """Imports in this process what the driver has imported; a second call costs nothing.
 
         Raises:
             InfrarayError: one of the user's files does not import here.

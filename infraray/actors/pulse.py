@@ -1,7 +1,7 @@
-"""Waiting for Ray's answers, and noticing that the one who should give them is gone.
+"""Waits for Ray's answers, and notices when whoever should give them is gone.
 
-When the raylet of this node is killed Ray lets its driver wait without an end, and when the GCS is it
-aborts the driver after a minute. So the driver waits in short steps and looks between them.
+When this node's raylet is killed, Ray lets its driver wait forever; when the GCS is killed, it aborts
+the driver after a minute. So the driver waits in short steps and checks between them.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from infraray.stopping import end_abruptly, is_command
 LOOK_S = 1.0
 CONNECT_S = 2.0
 ELSEWHERE_S = 30.0
-"""How long the GCS of a cluster that we have not started may be away, as while it is started again."""
+"""Seconds that the GCS of a cluster that we did not start may be away, for instance during a restart."""
 
 
 class ClusterLost(InfrarayError):
-    """The Ray cluster is gone, and nothing of it will answer any more."""
+    """Raised when the Ray cluster is gone for good."""
 
 
 def wait(references: Sequence[Any], timeout_s: float | None = None, num_returns: int = 1) -> list[Any]:
-    """All of ``references`` that are ready, once ``num_returns`` are or the time is up.
+    """All ``references`` that are ready, once ``num_returns`` are or the time is up.
 
-    All, since a call costs as much as there are references, however many of them are ready.
+    All, since a call's cost grows with the number of references, however many of them are ready.
 
     Raises:
-        ClusterLost: they never will be.
+        ClusterLost: they will never be ready.
     """
     give_up = time.monotonic() + (float("inf") if timeout_s is None else timeout_s)
     waited = list(references)
@@ -49,10 +49,10 @@ def wait(references: Sequence[Any], timeout_s: float | None = None, num_returns:
 
 
 def get(reference: Any, timeout_s: float | None = None) -> Any:
-    """What `ray.get` returns or raises.
+    """The result of `ray.get`, or its exception.
 
     Raises:
-        ClusterLost: it never will.
+        ClusterLost: there will never be one.
         GetTimeoutError: the time is up.
     """
     if not wait([reference], timeout_s):
@@ -62,9 +62,9 @@ def get(reference: Any, timeout_s: float | None = None) -> Any:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While it is entered, a command whose cluster is lost ends, also where it is inside one of Ray's own calls.
+    """Makes a command end if its cluster is lost, even inside one of Ray's own calls.
 
-    In a program that calls us `ClusterLost` is raised where it waits.
+    In a program that calls us, `ClusterLost` is raised where it waits.
     """
     left = threading.Event()
 
@@ -89,10 +89,10 @@ _away_since: float | None = None
 
 
 def check_pulse() -> None:
-    """Looks, once in `LOOK_S`, at whether this node's raylet and the cluster's GCS live; see `watched` for commands.
+    """Checks, at most once in `LOOK_S`, that this node's raylet and the cluster's GCS are alive; see `watched`.
 
     Raises:
-        ClusterLost: one of them does not.
+        ClusterLost: one of them is not.
     """
     global _looked_at
     now = time.monotonic()

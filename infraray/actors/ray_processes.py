@@ -1,15 +1,15 @@
-"""Which processes of Ray's a cluster of our own has: those that a run needs, and the workers.
+"""The Ray processes in a cluster of our own: only those that a run needs, and the workers.
 
-`ray.init` starts four more, in Python, which are nearly half of an idle cluster's memory: a dashboard, of which
-``include_dashboard=False`` leaves out the page and not the process; its agent; a monitor that adds nodes; a monitor
-that passes logs on. In a cluster that has one node, prints nothing and ends with the command nobody asks for them.
-Clusters that somebody else started keep what they have, `ray job submit` included.
+`ray.init` starts four more, in Python, which take nearly half of an idle cluster's memory: a dashboard
+(``include_dashboard=False`` omits its page but not its process), its agent, a monitor that adds nodes, and a monitor
+that forwards logs. A cluster that has one node, prints nothing and ends with the command needs none of them.
+Clusters that somebody else started keep what they have, including those of `ray job submit`.
 
 Ray has switches for the monitors, which `ray.init` does not pass on, and none for the dashboard's process. Its raylet
-refuses to live without the dashboard's agent. It wants of it that it lives as long as the raylet does, and its ports,
-of which -1 says that there is none, as Ray itself does where the dashboard's packages are not installed. ``cat`` lives
-as long as the raylet holds the other end of its input, however that ends. The raylet's other agent stays: it sets up
-the runtime environments that Ray Tune's trials have, and that actors of a user's may.
+refuses to live without the dashboard's agent. It expects the agent to live as long as itself, and to report its ports,
+for which -1 means none, as Ray itself reports if the dashboard's packages are not installed. ``cat`` lives as long as
+the raylet holds the other end of its input, however the raylet ends. The raylet's other agent stays: it sets up the
+runtime environments of Ray Tune's trials, and perhaps of a user's actors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 TRIED = ("2.60.",)
-"""Versions of Ray that do without. None of this is Ray's public interface: others start whatever they start."""
+"""Versions of Ray known to do without. None of this is Ray's public interface, so others start what they like."""
 
 _RAYLET = {
     "--dashboard_agent_command": "cat",
@@ -29,12 +29,12 @@ _RAYLET = {
     "--metrics_export_port": "-1",
 }
 _HOLDS_INPUT = {"RAY_enable_pipe_based_agent_to_parent_health_check": "1"}
-"""Makes the raylet the other end of its agents' input, which is empty otherwise; they end when it does."""
+"""Ties the agents' input, otherwise empty, to the raylet; they end when it does."""
 
 
 @contextmanager
 def only_what_runs_need() -> Iterator[None]:
-    """While it is entered, `ray.init` starts no process that a run has no use for."""
+    """Keeps `ray.init` from starting processes that a run does not use."""
     import ray
 
     if not ray.__version__.startswith(TRIED):
@@ -55,7 +55,7 @@ def only_what_runs_need() -> Iterator[None]:
 
 
 def _start(start: Any, command: list[str], process_type: str, **options: Any) -> Any:
-    """Starts one of Ray's processes; the raylet with an agent of the dashboard that does nothing."""
+    """Starts one of Ray's processes; gives the raylet a dashboard agent that does nothing."""
     if process_type == "raylet":
         kept = [argument for argument in command if argument.partition("=")[0] not in _RAYLET]
         command = kept + [f"{name}={value}" for name, value in _RAYLET.items()]

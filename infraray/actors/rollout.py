@@ -20,14 +20,14 @@ from infraray.user_code import describe_failure, passes
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Args:
         finished: finished episodes by (label, agent).
         failed: failed episodes by (label, agent).
         seconds: time spent by (label, agent).
-        failures: the reasons of failed episodes.
-        again: episodes whose attempt failed and was not the last; they are not collected.
+        failures: the reasons why episodes failed.
+        again: episodes whose attempt failed but was not the last; they are not collected.
         stopped: the limits that ended episodes, which stay owed.
     """
 
@@ -51,9 +51,9 @@ class BatchReport:
 
 
 def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory], Message]:
-    """A message of trajectories, and these as it holds them.
+    """A message of trajectories, and the trajectories as they are in it.
 
-    What an agent or a scenario gave may be impossible to write; such an episode has failed, and costs no other.
+    An agent or a scenario may give something that cannot be written; such an episode fails and harms no other.
     """
     packed = list(trajectories)
     try:
@@ -67,7 +67,7 @@ def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory]
 
 
 def _writable(run: str, trajectory: Trajectory) -> Trajectory:
-    """A trajectory, or in place of one that cannot be written its failure, without steps."""
+    """A trajectory, or if it cannot be written, its failure without steps."""
     try:
         to_batch(run, [trajectory])
     except BaseException as error:
@@ -79,7 +79,7 @@ def _writable(run: str, trajectory: Trajectory) -> Trajectory:
 
 
 class RolloutWorker:
-    """Plays what it is given, one episode after the other.
+    """Plays given episodes one after the other.
 
     Args:
         run: the run's name.
@@ -95,7 +95,7 @@ class RolloutWorker:
         self.player = EpisodePlayer(limits.episode_s)
 
     def ready(self) -> BegunPlace:
-        """Answers once the worker can play; returns where it writes down which episode it begins.
+        """Answers once the worker can play; returns the place where it writes down each episode that it begins.
 
         Raises:
             InfrarayError: one of the user's files does not import here.
@@ -106,12 +106,12 @@ class RolloutWorker:
         return self.begun.place
 
     def play(self, specs: Sequence[EpisodeSpec], attempt: int, last: bool) -> BatchReport:
-        """Plays episodes; when it returns, they are collected but for those that are to be played again.
+        """Plays episodes; when it returns, all are collected except those to be played again.
 
         Args:
             specs: the episodes.
-            attempt: how often they are begun with this time.
-            last: whether one that fails is given up.
+            attempt: the number of times they have been begun, including this one.
+            last: whether to give up one that fails.
         """
         report = BatchReport()
         trajectories, seconds = [], []

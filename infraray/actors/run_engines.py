@@ -1,4 +1,4 @@
-"""The engines of a run: one pool each, started when an agent needs it and ended with the run."""
+"""The engines of a run: a pool for each, started when an agent needs it and ended with the run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunEngines:
             name: ServedModel(spec.served_model, PoolEndpoints(self.pools[name], spec)) for name, spec in specs.items()
         }
         self.reserved_cpus = 0.0
-        """CPUs that the started engines hold at least."""
+        """The fewest CPUs that the started engines hold."""
         self._told: dict[str, list[str]] = {name: [] for name in specs}
 
     def start(self, names: Collection[str]) -> None:
@@ -60,12 +60,12 @@ class RunEngines:
             self.look()
 
     def look(self) -> None:
-        """Tells what went wrong with a replica since the last look."""
+        """Reports what has gone wrong with replicas since the last call."""
         for name, pool in self.pools.items():
             try:
                 status: PoolStatus = pulse.get(pool.status.remote(), ASKED_EVERY_S)
             except (RayError, TimeoutError):
-                continue  # Ray makes a lost pool again
+                continue  # Ray recreates a lost pool
             reasons = [replica.reason for replica in status.replicas if replica.state in ("restarting", "failed")]
             for reason in reasons:
                 if reason and reason not in self._told[name]:

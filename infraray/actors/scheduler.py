@@ -1,8 +1,8 @@
 """The scheduler: keeps every worker busy with owed episodes until none is owed.
 
-It runs in the driver. What is planned and not collected is owed; nothing else is remembered,
-so the scheduler itself may die at any time. Only a bounded number of episodes is in flight, and
-short ones travel in batches.
+It runs in the driver. Episodes that are planned but not collected are owed; nothing else is
+remembered, so the scheduler itself may die at any time. Only a bounded number of episodes is in
+flight, and short ones travel in batches.
 """
 
 from __future__ import annotations
@@ -45,48 +45,48 @@ CONVERSATIONS = 256
 """Episodes under way at once in each conversation worker."""
 
 CPUS_PER_CONVERSATION_WORKER = 4
-"""Beyond the second: conversations mostly wait, and two processes keep two cores busy with the rest."""
+"""CPUs for each worker beyond the second: conversations mostly wait, and two processes keep two cores busy."""
 
 CONVERSATIONS_WORTH_A_WORKER = 8
-"""Fewer do not repay the start of another process."""
+"""Fewer are not worth the start of another process."""
 
 MAX_STARTS = 4
-"""How often in a row a worker may die before it plays; a node that is lost costs each of its workers one start."""
+"""The most starts in a row that fail in one place; a lost node costs each of its workers one."""
 
 PATIENCE = 5
-"""How many times more deaths of its worker an episode survives that nobody knows to be to blame."""
+"""Factor by which an episode not known to be to blame survives more deaths of its worker."""
 
 MOST_REASONS = 20
-"""Of those why episodes failed, or why some are still owed, that a summary tells."""
+"""The most reasons, why episodes failed or are still owed, that a summary gives."""
 
 NOTICES_S = 5.0
 HEARING_S = 5.0
-"""How long a worker that is busy may take to tell them."""
+"""Seconds that a busy worker may take to report its notices."""
 
 GRACE_S = 10.0
 """Seconds that an episode may take beyond its time limit before its worker counts as hung."""
 
 
 class Watcher(Protocol):
-    """Is told of a run's progress."""
+    """Follows a run's progress."""
 
     def collected(self, before: Counter[Who]) -> None:
-        """These were collected by an earlier run."""
+        """Called with episodes that an earlier run collected."""
 
     def played(self, report: BatchReport) -> None:
-        """A batch was played and collected."""
+        """Called when a batch was played and collected."""
 
     def notice(self, text: str) -> None:
-        """Something happened that a person may want to know."""
+        """Called when something happened that a person may want to know."""
 
 
 @dataclass
 class _Tries:
-    """What became of an episode so far that is not collected.
+    """The history of an episode that is not collected yet.
 
     Args:
-        begun: how often it was begun.
-        charged: in how many of those it is to blame.
+        begun: the number of times it was begun.
+        charged: how many of those times it is to blame.
     """
 
     begun: int = 0
@@ -95,37 +95,37 @@ class _Tries:
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker actor and the batches that it has been given, in order, each with the time it began."""
+    """A worker actor and its batches, in order, each with the time it began."""
 
     actor: Any
     share: Share
-    """Of what the run asks at once."""
+    """Its part of the requests that the run may have in flight."""
     sent: dict[Any, tuple[list[EpisodeSpec], float]] = field(default_factory=dict)
     ready: bool = False
     begun: BegunPlace | None = None
-    """Where it writes down which episode it begins; None for a conversational worker, whose are all under way."""
+    """Where it writes down which episode it begins; None for a conversational worker, which has all under way."""
     look_at: float = 0.0
-    """When the episode under way could next be late, by `time.monotonic`."""
+    """The next time at which the episode under way could be late, by `time.monotonic`."""
     failed_starts: int = 0
-    """Of the workers before it in its place, how many died in a row while they started."""
+    """The number of its predecessors that died in a row while they started."""
     heard: int = 0
-    """How many of its notices were passed on: an answer that comes too late is asked for again."""
+    """The number of its notices passed on so far: an answer that comes too late is asked for again."""
 
 
 @dataclass(eq=False)
 class _Lane:
-    """One kind of episodes and the workers that play them.
+    """One kind of episode and the workers that play it.
 
-    Agents that answer at once are played by a process a CPU, in batches that follow one another.
-    Conversational agents wait for somebody else's answers: few processes, each with many episodes
-    under way at once.
+    Agents that answer at once are played by one process per CPU, one batch after the other.
+    Conversational agents wait for somebody else's answers: they have few processes, each with many
+    episodes under way at once.
     """
 
     conversational: bool
     batches: Iterator[list[EpisodeSpec]]
     workers: list[_Worker] = field(default_factory=list)
     again: deque[list[EpisodeSpec]] = field(default_factory=deque)
-    """What was lost with a worker; an episode that was begun is a batch of its own."""
+    """Episodes lost with a worker; one that was begun is a batch of its own."""
     exhausted: bool = False
 
     @property
@@ -134,7 +134,7 @@ class _Lane:
         return self.exhausted and not self.again and not any(worker.sent for worker in self.workers)
 
     def next_batch(self) -> list[EpisodeSpec] | None:
-        """What is to be played next, None where nothing is left now."""
+        """The next batch to play; None if nothing is left now."""
         batch = self.again.popleft() if self.again else next(self.batches, None)
         self.exhausted = self.exhausted or batch is None
         return batch
@@ -146,7 +146,7 @@ class Scheduler:
     Args:
         owed: what to play.
         run_dir: where the collector writes.
-        watcher: is told of the progress.
+        watcher: follows the progress.
     """
 
     def __init__(self, owed: Owed, run_dir: Path, watcher: Watcher) -> None:
@@ -187,7 +187,7 @@ class Scheduler:
             self._play()
             self._call_collector("finish")
         except ClusterLost:
-            raise  # and nothing is left to be ended
+            raise  # and nothing is left to end
         except BaseException:
             with suppress(ClusterLost):
                 self._stop()
@@ -213,17 +213,17 @@ class Scheduler:
                 if lane.over:
                     self._dismiss(lane)
             if all(lane.over for lane in self.lanes):
-                return  # and what is collected is finished without the workers' memory
+                return  # and the collected episodes are finished without the workers' memory
             self._wait()
 
     def _send(self, lane: _Lane) -> None:
-        """Gives every worker as much as it may hold."""
+        """Gives every worker as many batches as it may hold."""
         for worker in lane.workers:
             while worker.ready and len(worker.sent) < self._capacity(lane, worker):
                 batch = lane.next_batch()
                 if batch is None:
                     return
-                tries = self.tries.get(batch[0].id, _Tries())  # what was begun before is played alone
+                tries = self.tries.get(batch[0].id, _Tries())  # an episode that was begun before is played alone
                 last = tries.charged >= self.limits.retries
                 playing = worker.actor.play.remote(batch, self._attempt(batch[0]), last)
                 worker.sent[playing] = batch, time.monotonic()
@@ -246,7 +246,7 @@ class Scheduler:
         self._pass_notices_on()
 
     def _receive(self, lane: _Lane, worker: _Worker, reference: Any) -> None:
-        """Takes a batch's report, or its worker's death."""
+        """Handles a batch's report, or its worker's death."""
         try:
             report = ray.get(reference)
         except RayTaskError as error:
@@ -268,7 +268,7 @@ class Scheduler:
         self._account(report)
 
     def _stop_at(self, reached: LimitReached) -> None:
-        """Sends no more of what a limit has ended."""
+        """Drops the batches of whatever a limit has ended."""
         self.stopped = self.stopped or reached.scope == "run"
         if reached.scope == "agent":
             self.stopped_agents.add(reached.agent)
@@ -280,7 +280,7 @@ class Scheduler:
         return self.stopped or spec.entry.agent in self.stopped_agents
 
     def _is_late(self, lane: _Lane, worker: _Worker) -> bool:
-        """Whether what a worker plays should have ended by now: an episode under way, or all of a batch."""
+        """Whether the episode or batch that a worker plays should have ended by now."""
         now, limit_s = time.monotonic(), self._limit_s(lane)
         if lane.conversational:
             return any(now - since > limit_s + GRACE_S for _, since in worker.sent.values())
@@ -295,7 +295,7 @@ class Scheduler:
         return under_way_s > limit_s + GRACE_S or now - since > len(batch) * limit_s + GRACE_S
 
     def _pass_notices_on(self) -> None:
-        """Every few seconds, what conversational workers have to tell, such as an endpoint that is down."""
+        """Collects, every few seconds, the notices of conversational workers, such as an endpoint that is down."""
         if time.monotonic() - self.asked_for_notices < NOTICES_S:
             return
         self.asked_for_notices = time.monotonic()
@@ -317,7 +317,7 @@ class Scheduler:
 
     def _batches(self) -> Iterator[list[EpisodeSpec]]:
         """Owed episodes of agents that answer at once."""
-        # Asked for when the engines have started, since how many workers there is room for depends on them.
+        # Only after the engines have started, since the room for workers depends on them.
         yield from batches(self._episodes(False), self._num_workers(self.lanes[0]), self.seconds_per_episode)
 
     def _episodes(self, conversational: bool) -> Iterator[EpisodeSpec]:
@@ -347,7 +347,7 @@ class Scheduler:
             actor_class = ray.remote(num_cpus=0, max_concurrency=CONVERSATIONS + 8)(ConversationWorker)
             arguments: tuple[Any, ...] = (self.engines.served, share, self._spent_before())
         else:
-            # Where the engines hold every CPU, one worker plays beside them all the same.
+            # Even if the engines hold every CPU, one worker plays beside them.
             room = ray.cluster_resources().get("CPU", 1) - self.engines.reserved_cpus >= 1
             actor_class = ray.remote(num_cpus=1 if room else 0)(RolloutWorker)
             arguments = ()
@@ -357,7 +357,7 @@ class Scheduler:
         self.starting[actor.ready.remote()] = lane, worker
 
     def _spent_before(self) -> Spending:
-        """What the folder's episodes cost, where that counts towards a limit."""
+        """The cost of the folder's episodes, if it counts towards a limit."""
         spending = Spending(self.limits)
         if self.limits.are_on_spending:
             for batch in Run(self.run_dir).episode_batches(COLUMNS):
@@ -379,10 +379,10 @@ class Scheduler:
             self._bury(lane, worker, "the worker died while it started")
 
     def _bury(self, lane: _Lane, worker: _Worker, reason: str) -> None:
-        """Replaces a worker that is dead or hung; what it was given and did not deliver is owed again.
+        """Replaces a worker that is dead or hangs; the episodes that it did not deliver are owed again.
 
-        The episode that was under way may be to blame, and is charged an attempt. Those that ended before it were
-        begun in vain; those that were to follow are as they were.
+        The episode under way may be to blame and is charged an attempt. Those that ended before it were begun in
+        vain; those that had not begun are unchanged.
         """
         ray.kill(worker.actor)
         lane.workers.remove(worker)
@@ -405,9 +405,9 @@ class Scheduler:
         self._start_worker(lane, worker.share, worker.failed_starts)
 
     def _begun(self, worker: _Worker, sent: list[EpisodeSpec]) -> tuple[int, EpisodeSpec | None]:
-        """How many of the episodes that a worker was sent, in order, it has begun, and the one that may be to blame.
+        """The number of a worker's episodes, in order, that it has begun, and the one that may be to blame.
 
-        Of many conversations under way at once nobody knows which is to blame, nor where a machine is lost.
+        With many conversations under way, or with a lost machine, nobody knows which one is to blame.
         """
         if worker.begun is None:
             return len(sent), None
@@ -420,30 +420,30 @@ class Scheduler:
         return 0, None
 
     def _attempt(self, spec: EpisodeSpec) -> int:
-        """How often an episode is begun with the next time."""
+        """The number of times an episode has been begun, including the next one."""
         return self.tries.get(spec.id, _Tries()).begun + 1
 
     def _charge(self, spec: EpisodeSpec, to_blame: bool = True) -> _Tries:
-        """Counts an attempt that came to nothing."""
+        """Counts a failed attempt."""
         tries = self.tries.setdefault(spec.id, _Tries())
         tries.begun += 1
         tries.charged += to_blame
         return tries
 
     def _is_given_up(self, tries: _Tries) -> bool:
-        """Whether an episode whose worker died has had its attempts."""
+        """Whether an episode whose worker died has used up its attempts."""
         return tries.charged > self.limits.retries or tries.begun > (self.limits.retries + 1) * PATIENCE
 
     def _dismiss(self, lane: _Lane) -> None:
-        """Ends the workers of a lane that is over, so that an engine's further replicas have their CPUs."""
-        self._hear(lane)  # what they told since they were asked the last time
+        """Ends the workers of a finished lane, which frees their CPUs for an engine's further replicas."""
+        self._hear(lane)  # the notices since they were last asked
         for worker in lane.workers:
             ray.kill(worker.actor)
         lane.workers.clear()
         self.starting = {reference: who for reference, who in self.starting.items() if who[0] is not lane}
 
     def _report_of(self, collected: list[EpisodeSpec]) -> BatchReport:
-        """The report of episodes whose worker died between delivering them and saying so."""
+        """The report of episodes whose worker died between delivering and reporting them."""
         report = BatchReport()
         if not collected:
             return report
@@ -460,7 +460,7 @@ class Scheduler:
         return report
 
     def _give_up(self, spec: EpisodeSpec, reason: str) -> None:
-        """Records an episode that no worker survives."""
+        """Records the failure of an episode that no worker survives."""
         trajectory = failed_trajectory(spec, reason, self.tries.pop(spec.id).begun, datetime.now(UTC), 0.0, [])
         self._call_collector("append", encode(to_batch(self.plan.spec.name, [trajectory]), [spec.id]))
         who = spec.entry.label, spec.entry.agent
@@ -483,7 +483,7 @@ class Scheduler:
         return ask(self.collector, method, *arguments)
 
     def _stop(self) -> None:
-        """Ends the actors; the collector gives its folder back first."""
+        """Ends the actors; the collector first releases its folder."""
         for lane in self.lanes:
             for worker in lane.workers:
                 ray.kill(worker.actor)

@@ -1,7 +1,7 @@
-"""The folders that Ray makes for the clusters that we start: one a session, with its logs and sockets.
+"""The folders that Ray makes for the clusters that we start: one per session, with its logs and sockets.
 
-Ray never removes them, and some of its processes live on for a minute where the driver is killed. Each
-session of ours is marked with its owner; the next one to start a cluster ends what is left of the dead.
+Ray never removes them, and some of its processes live on for a minute if the driver is killed. Each of
+our sessions is marked with its owner; whoever starts the next cluster ends what is left of dead ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = "owned-by-"
 
 
 def session_root() -> tuple[str, str]:
-    """The environment variable that says where Ray keeps its files, empty without one, and where that is."""
+    """The environment variable that says where Ray keeps its files ("" if none does), and the folder."""
     for name in ("RAY_TMPDIR", "TMPDIR"):
         if name in os.environ:
             return name, os.environ[name]
@@ -29,22 +29,22 @@ def session_root() -> tuple[str, str]:
 
 
 class OwnSessions:
-    """The sessions that this process begins from now on; Ray names them by the process id."""
+    """The sessions that this process begins from now on, which Ray names by the process id."""
 
     def __init__(self) -> None:
         self._before = set(self._found())
 
     def mark(self) -> None:
-        """Says that they are this process's."""
+        """Marks them as this process's."""
         for session in self._begun():
             (session / f"{_MARK}{owner()}").touch()
 
     def remove(self) -> None:
-        """Removes their folders, once nothing of them runs."""
+        """Removes their folders once none of their processes runs."""
         give_up = time.monotonic() + REMOVE_S
         while (begun := self._begun()) and time.monotonic() < give_up:
             for session in begun:
-                _remove(session)  # into which a start that was interrupted may still be writing
+                _remove(session)  # into which an interrupted start may still be writing
 
     def _begun(self) -> list[Path]:
         return [session for session in self._found() if session not in self._before]
@@ -68,7 +68,7 @@ def _sessions_folder() -> Path:
 
 
 def _remove(session: Path) -> None:
-    """Removes a session's folder, and the name of the last one if that was it."""
+    """Removes a session's folder, and the link to the latest session if it points there."""
     shutil.rmtree(session, ignore_errors=True)
     latest = session.with_name("session_latest")
     with suppress(OSError):
@@ -77,7 +77,7 @@ def _remove(session: Path) -> None:
 
 
 def _processes_of(session: Path) -> list[int]:
-    """This user's processes that were started with a session's name or have its files open, and those below them."""
+    """This user's processes that were started with a session's name or have its files open, and their descendants."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -90,7 +90,7 @@ def _processes_of(session: Path) -> list[int]:
 def _belongs(process: Path, session: Path) -> bool:
     if os.fsencode(session.name) in (process / "cmdline").read_bytes():
         return True
-    # Some give themselves another command line, and keep their log open.
+    # Some change their command line, but keep their log open.
     for descriptor in (process / "fd").iterdir():
         with suppress(OSError):
             if os.readlink(descriptor).startswith(f"{session}{os.sep}"):

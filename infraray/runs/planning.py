@@ -208,7 +208,7 @@ def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> 
 
 
 def _agents(pattern: str, registration: Registration) -> list[str]:
-    """The specs that a pattern stands for: ``scripted:*`` means all scripted agents of the scenario, others themselves."""
+    """The specs that a pattern stands for: ``scripted:*`` for all scripted agents of the scenario, or itself."""
     name, _, target = pattern.partition(":")
     listed = find_agent_kind(name).targets(registration.name) if target == "*" and name in agent_kinds() else []
     return [f"{name}:{found}" for found in listed] or [pattern]
