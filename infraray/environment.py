@@ -11,7 +11,7 @@ import string
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -31,6 +31,9 @@ from infraray.step_info import StepInfo
 
 InvalidActionPolicy = Literal["retry", "default", "penalty", "end"]
 INVALID_PENALTY = 1.0
+INVALID_ACTION = "invalid_action"
+"""Failure of an episode that an invalid action ended."""
+
 PENALIZED = Is("invalid_action", "penalty")
 """The condition under which ``invalid_penalty`` has an effect."""
 
@@ -110,6 +113,10 @@ class Measures:
     safe: bool | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     failure: str | None = None
+
+    def beside(self, floor: float) -> Measures:
+        """The same where the task's floor is known: an episode that an invalid action ended scores as the floor."""
+        return replace(self, score=floor) if self.failure == INVALID_ACTION else self
 
 
 class Environment(gymnasium.Env[Any, Any]):
@@ -431,16 +438,15 @@ class Environment(gymnasium.Env[Any, Any]):
         return self.words() if self.render_mode == "ansi" else None
 
     def verdict(self) -> Measures:
-        """What the episode achieved, and whether an invalid action ended it."""
+        """What the episode achieved; NaN where an invalid action ended it, see `Measures.beside`."""
         if self.task is None:
             raise InfrarayError(f"{self.scenario}: verdict() before reset(); call reset(seed=...) first")
         measures = self.measure()
-        failure = measures.failure
         if self._ended_by_invalid_action:
-            return Measures(math.nan, False, measures.safe, measures.metrics, "invalid_action")
-        if self._truncated and failure is None:
-            failure = "step_limit"
-        return Measures(measures.score, measures.correct, measures.safe, measures.metrics, failure)
+            return replace(measures, score=math.nan, correct=False, failure=INVALID_ACTION)
+        if self._truncated and measures.failure is None:
+            return replace(measures, failure="step_limit")
+        return measures
 
     def options(self) -> dict[str, Any]:
         """The arguments common to all scenarios, as given; part of an episode's identity."""

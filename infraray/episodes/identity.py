@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -75,18 +75,30 @@ class Entry:
             label: see above.
             engine: see above.
         """
-        return cls(
-            scenario,
-            environment.parameters.model_dump(mode="json"),
-            environment.options(),
-            environment.level,
-            agent,
-            {**files, **parse_agent(agent).files(), **made.files()},
-            label,
-            made.is_conversational,
-            engine,
-            {"scenario": scenario_code(environment), "agent": agent_code(environment, agent, made)},
-        )
+        entry = cls.vacant(environment, scenario, label)
+        entry = entry.played_by(agent, {**files, **parse_agent(agent).files(), **made.files()})
+        code = {"scenario": scenario_code(environment), "agent": agent_code(environment, agent, made)}
+        return replace(entry, conversational=made.is_conversational, engine=engine, code=code)
+
+    @classmethod
+    def vacant(cls, environment: Environment, scenario: str, label: str) -> Entry:
+        """An environment's tasks that nobody plays yet, see `played_by`; arguments as for `of`."""
+        parameters = environment.parameters.model_dump(mode="json")
+        return cls(scenario, parameters, environment.options(), environment.level, "", {}, label)
+
+    def played_by(
+        self, agent: str, files: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
+    ) -> Entry:
+        """The same tasks for another agent, of whose code nothing is known.
+
+        Args:
+            agent: see above.
+            files: see above; none by default.
+            options: of the environment that differ.
+        """
+        changed = {**self.options, **(options or {})}
+        nothing_known: dict[str, Any] = {"conversational": False, "engine": None, "code": {}}
+        return replace(self, agent=agent, files=files or {}, options=changed, **nothing_known)
 
     @cached_property
     def canonical(self) -> str:

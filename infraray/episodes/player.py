@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from infraray.agents import Agent, Briefing, Turn, load_agent, parse_agent
 from infraray.deadline import limited
-from infraray.environment import Environment, Measures
+from infraray.environment import Environment
 from infraray.episodes.identity import Entry, EpisodeSpec
 from infraray.episodes.spending import Account, Spending
 from infraray.episodes.trajectory import Step, Trajectory, failed_trajectory
@@ -96,8 +96,7 @@ class EpisodePlayer:
                 floor, bound = self._floor_and_bound(spec, environment)
             else:
                 floor, bound = await in_thread(self._floor_and_bound, spec, environment)
-            if measures.failure == "invalid_action":
-                measures = Measures(floor, measures.correct, measures.safe, measures.metrics, measures.failure)
+            measures = measures.beside(floor)
             better = environment.score.higher_is_better
         except BaseException as raised:
             error = raised
@@ -174,7 +173,7 @@ class EpisodePlayer:
         """Those of the whole task, for an episode that failed; NaN where only the live system could tell."""
         if not self.with_bounds:
             return math.nan, math.nan
-        entry = _random_entry(spec, text=False)
+        entry = spec.entry.played_by(FLOOR_AGENT, options={"text": False})
         try:
             environment = self._borrow_environment(entry)
             floor, bound = environment.floor(), math.nan
@@ -191,7 +190,7 @@ class EpisodePlayer:
 
     def _random_score(self, spec: EpisodeSpec, progress: int) -> float:
         """What the random agent scores on the same task when it has come as far."""
-        entry = _random_entry(spec, text=False, max_episode_steps=None)
+        entry = spec.entry.played_by(FLOOR_AGENT, options={"text": False, "max_episode_steps": None})
         environment = self._borrow_environment(entry)
         self._play_randomly(environment, entry, spec.seed, progress)
         score = environment.verdict().score
@@ -208,13 +207,6 @@ class EpisodePlayer:
             observation, _, terminated, truncated, _ = environment.step(agent.act(observation))
             over = terminated or truncated
         self._agents[entry.scenario, entry.agent].append(agent)
-
-
-def _random_entry(spec: EpisodeSpec, **options: Any) -> Entry:
-    """The random agent on the same tasks, with other options."""
-    entry = spec.entry
-    changed = {**entry.options, **options}
-    return Entry(entry.scenario, entry.parameters, changed, entry.level, FLOOR_AGENT, {}, entry.label)
 
 
 async def play_steps(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from infraray.environment import Score
+from infraray.environment import INVALID_ACTION, Score
 from infraray.reports.tallies import Tallies, numbers
 from infraray.statistics.task_scores import Booleans, TaskScores
 from infraray.trajectories.manifest import Manifest, PlannedScenario
@@ -135,7 +135,7 @@ class _Scenario:
             "floor": numbers(batch["floor"]),
             "bound": numbers(batch["bound"]),
             "finished": finished,
-            "ended": _where(pc.equal(batch["failure"], "invalid_action")),
+            "ended": _where(pc.equal(batch["failure"], INVALID_ACTION)),
             **{name: pc.fill_null(pc.cast(batch[name], pa.int8()), UNDEFINED) for name in ("correct", "safe")},
         }
         for name, kind in _KEPT.items():

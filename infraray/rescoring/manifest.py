@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from infraray.environment import Environment
 from infraray.errors import InfrarayError
 from infraray.registration import find
-from infraray.trajectories.manifest import Manifest
+from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.reader import Run
 from infraray.user_file import load_file
 
@@ -17,19 +18,21 @@ def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
     Makes every environment once, so that what cannot be replayed is told first.
 
     Raises:
-        InfrarayError: no scenario is left.
+        InfrarayError: no scenario is left, or nobody has answered anything.
     """
     from infraray import __version__
 
+    if run.manifest.study is not None and not run.manifest.study.answered:
+        raise InfrarayError(
+            f"{run.path}: holds a study of measurements, and only answers of agents can be scored again"
+        )
     missing = _import_files(run)
     scenarios, left_out = {}, {}
     for label, scenario in run.manifest.scenarios.items():
         if only not in (None, label):
             continue
         try:
-            environment = find(scenario.id).environment_class()(
-                **scenario.parameters, **scenario.options, level=scenario.level
-            )
+            environment = environment_of(scenario)
         except InfrarayError as error:
             left_out[label] = f"{label}: {'; '.join([*str(error).splitlines(), *missing])}"
             continue
@@ -52,6 +55,16 @@ def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
         "rescored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return run.manifest.model_copy(update=about), left_out
+
+
+def environment_of(scenario: PlannedScenario) -> Environment:
+    """The environment in which a scenario was played, as it is now.
+
+    Raises:
+        InfrarayError: it is not there any more, or no longer takes these parameters.
+    """
+    made = find(scenario.id).environment_class()
+    return made(**scenario.parameters, **scenario.options, level=scenario.level)
 
 
 def _import_files(run: Run) -> list[str]:

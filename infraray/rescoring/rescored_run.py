@@ -17,13 +17,13 @@ from infraray.errors import InfrarayError
 from infraray.folders import named_path
 from infraray.rescoring.batches import copied, rescored
 from infraray.rescoring.changes import find_changes
-from infraray.rescoring.manifest import new_manifest
+from infraray.rescoring.manifest import environment_of, new_manifest
 from infraray.rescoring.replay import Replayer
 from infraray.rescoring.result import Rescoring, Tally
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.episode_reader import Steps, count_episodes, read_episodes
 from infraray.trajectories.episode_selection import Selection
-from infraray.trajectories.manifest import Manifest
+from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore, write_manifest
@@ -99,7 +99,7 @@ def _rescore_all(
         # Equal entries are one object: what an entry derives from its parameters is worked out once.
         key = row["scenario_label"], row["agent"], json.dumps(read_json(row["extra"]).get("files"))
         if key not in entries:
-            entries[key] = _entry(row, manifest.scenarios[row["scenario_label"]].id)
+            entries[key] = _entry(row, manifest.scenarios[row["scenario_label"]])
         trajectory = replayer.replay(episode, entries[key])
         batch = to_batch(manifest.name, [trajectory])
         after = batch.drop_columns(["steps_taken"]).to_pylist()[0]
@@ -109,14 +109,7 @@ def _rescore_all(
     return tallies, left_out
 
 
-def _entry(row: Mapping[str, Any], scenario_id: str) -> Entry:
+def _entry(row: Mapping[str, Any], scenario: PlannedScenario) -> Entry:
     """Who played what, as it was planned."""
-    return Entry(
-        scenario_id,
-        read_json(row["parameters"]),
-        read_json(row["options"]),
-        row["level"],
-        row["agent"],
-        read_json(row["extra"]).get("files", {}),
-        row["scenario_label"],
-    )
+    tasks = Entry.vacant(environment_of(scenario), scenario.id, row["scenario_label"])
+    return tasks.played_by(row["agent"], read_json(row["extra"]).get("files"))

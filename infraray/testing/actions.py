@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from gymnasium import spaces
 
 from infraray.deadline import time_limit
-from infraray.environment import MAX_RETRIES, Environment, InvalidActionPolicy
+from infraray.environment import INVALID_ACTION, MAX_RETRIES, Environment, InvalidActionPolicy
 from infraray.errors import InvalidAction
 from infraray.testing.case import ScenarioCase
 from infraray.testing.playing import Draws, plain, play
@@ -153,14 +154,15 @@ class ActionConformance(ScenarioCase):
             assert (terminated, truncated) == (twin_terminated, twin_truncated)
 
     def test_end_ends_the_episode_and_says_why(self) -> None:
-        """The verdict is a failure without a score; the player puts the floor in its place."""
+        """The verdict is a failure without a score; beside the floor, it scores as that."""
         environment = self.make(invalid_action="end")
         for value in self.refused_in_steps():
             environment.reset(seed=self.seeds[0])
             _, reward, terminated, truncated, info = environment.step(value)
             assert (reward, terminated, truncated, info["action"]) == (0.0, True, False, None)
             verdict = environment.verdict()
-            assert verdict.failure == "invalid_action" and math.isnan(verdict.score)
+            assert verdict.failure == INVALID_ACTION and math.isnan(verdict.score)
+            assert verdict.beside(0.25) == replace(verdict, score=0.25)
 
     def test_very_long_answers_are_read_at_once(self) -> None:
         """A few hundred kilobytes of almost valid text take no more than a moment."""

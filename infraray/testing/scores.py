@@ -11,7 +11,7 @@ import pytest
 
 import infraray
 from infraray.agents import Agent, Briefing, load_agent, registered_agents
-from infraray.environment import Environment
+from infraray.environment import INVALID_ACTION, Environment
 from infraray.statistics.student_t import t_quantile
 from infraray.testing.bounds import at_most
 from infraray.testing.case import ScenarioCase
@@ -33,7 +33,7 @@ class Played(NamedTuple):
     earned: float
 
 
-BROKEN_OFF = ("invalid_action", "step_limit")
+BROKEN_OFF = (INVALID_ACTION, "step_limit")
 """Failures that say nothing about a solution."""
 
 

@@ -139,6 +139,7 @@ class StudyRecord(_Part):
         budget_unit: what a trial's budget counts.
         max_budget: the budget of a full measurement.
         gated: see `infraray.tune.Objective.gated`.
+        answered: see `infraray.tune.Objective.answered`.
         seeds: the development seeds.
     """
 
@@ -150,6 +151,7 @@ class StudyRecord(_Part):
     budget_unit: StrictStr
     max_budget: StrictInt
     gated: bool
+    answered: bool
     seeds: tuple[StrictInt, ...]
 
 

@@ -12,7 +12,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,7 @@ class MeasuredObjective(Objective):
     """Measures seed by seed."""
 
     gated = True
+    answered = False
 
     @abstractmethod
     def measure(self, configuration: Configuration, seed: int, budget: int) -> Measured:
@@ -75,28 +76,16 @@ class MeasuredObjective(Objective):
         about: dict[str, Any] = {"configuration": dict(configuration)}
         if budget is not None:
             about["budget"] = budget
-        return Entry(
-            self.request.scenario,
-            self._scenario["parameters"],
-            {**self._scenario["options"], **about},
-            self.request.level,
-            self.spell(configuration),
-            {},
-            self._scenario["label"],
-            code={"objective": self._scenario["identity"]},
-        )
+        return replace(self._tasks.played_by(self.spell(configuration), options=about), code=self._code)
 
     @cached_property
-    def _scenario(self) -> dict[str, Any]:
-        """What is the same for all configurations."""
-        environment = self.environment()
+    def _tasks(self) -> Entry:
+        return Entry.vacant(self.environment(), self.request.scenario, find(self.request.scenario).name)
+
+    @cached_property
+    def _code(self) -> dict[str, str]:
         identity = json.dumps(self.identity(), sort_keys=True, default=str)
-        return {
-            "parameters": environment.parameters.model_dump(mode="json"),
-            "options": environment.options(),
-            "label": find(self.request.scenario).name,
-            "identity": hashlib.sha256(identity.encode()).hexdigest(),
-        }
+        return {"objective": hashlib.sha256(identity.encode()).hexdigest()}
 
     def play(self, specs: Sequence[EpisodeSpec]) -> Iterator[Trajectory]:
         """Measures on one seed after the other."""

@@ -95,6 +95,9 @@ class Objective(ABC):
     gated: ClassVar[bool] = False
     """Whether a configuration whose episode names a failure has failed though it has a score, as at a gate."""
 
+    answered: ClassVar[bool] = True
+    """Whether its episodes are agents' answers, which can be scored again."""
+
     budget_unit: str
     """What a trial's budget counts, such as ``episodes`` or ``requests``."""
 

@@ -169,6 +169,7 @@ def _keep_manifest(folder: Path, spec: StudySpec, objective: Objective) -> None:
         budget_unit=objective.budget_unit,
         max_budget=objective.max_budget,
         gated=objective.gated,
+        answered=objective.answered,
         seeds=objective.seeds,
     )
     if before is not None and before.study is not None:

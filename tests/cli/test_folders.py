@@ -126,5 +126,11 @@ def test_a_study_is_reported_as_what_it_is(command, study: Path) -> None:
     assert said.status == 0, said.error
     assert "evaluation seeds; random, 3 trials" in said.out
     assert "The search" in (study / "report" / "index.html").read_text()
+    said = command("rescore", study)
+    assert said.status == 2
+    assert said.error == (
+        f"error: {study}: holds a study of measurements, and only answers of agents can be scored again\n"
+    )
+    assert not study.with_name("bowls-rescored").exists()
     said = command("export", study, "--to", "atif")
     assert said.status == 0 and "episodes with" in said.out
