@@ -1,9 +1,33 @@
 """Every figure of docs/figures.md that needs no engine: `python -m benchmarks`, some twenty minutes."""
 
-from benchmarks import abr, caching, chat, collector, emulator, load_balance, report, routing, scheduler, startup
+from benchmarks import (
+    abr,
+    caching,
+    capacity_planning,
+    chat,
+    collector,
+    emulator,
+    load_balance,
+    report,
+    routing,
+    scheduler,
+    startup,
+)
 from benchmarks.table import print_table
 
-MEASURED = (load_balance, caching, abr, scheduler, report, collector, chat, emulator, routing, startup)
+MEASURED = (
+    load_balance,
+    caching,
+    abr,
+    capacity_planning,
+    scheduler,
+    report,
+    collector,
+    chat,
+    emulator,
+    routing,
+    startup,
+)
 
 if __name__ == "__main__":
     print_table([row for module in MEASURED for row in module.main()])

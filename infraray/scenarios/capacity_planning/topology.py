@@ -21,6 +21,9 @@ def kinds_of(attributes: Mapping[str, Any]) -> list[str]:
     return [kind for kind in kinds if isinstance(kind, str)] if isinstance(kinds, list) else []
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class Topology:
     """Nodes by name and edges by their ends.
 
@@ -39,6 +42,8 @@ class Topology:
         self.edges: dict[Edge, frozenset[str]] = {}
         self._successors: dict[str, set[str]] = {}
         self._predecessors: dict[str, set[str]] = {}
+        self._contained: dict[str, set[str]] = {}
+        self._containing: dict[str, set[str]] = {}
         self._kinds: dict[str, set[str]] = {}
         self._below: dict[str, dict[str | None, list[str]]] = {}
         self._bandwidth: dict[str, int] = {}
@@ -47,22 +52,22 @@ class Topology:
 
     def children(self, name: str, kind: str | None = None) -> list[str]:
         """What a node contains beside itself, of a kind if one is given; sorted."""
-        return sorted(end for end in self._contained(name) if kind is None or self.is_of(end, kind))
+        found = self._contained[name]
+        return sorted(found if kind is None else found & self._kinds.get(kind, _NONE))
 
     def parents(self, name: str, kind: str | None = None) -> list[str]:
         """What contains a node beside itself, of a kind if one is given; sorted."""
-        return sorted(
-            start
-            for start in self._predecessors[name]
-            if start != name and RK_CONTAINS in self.edges[start, name] and (kind is None or self.is_of(start, kind))
-        )
+        found = self._containing[name]
+        return sorted(found if kind is None else found & self._kinds.get(kind, _NONE))
 
     def below(self, name: str, kind: str | None = None) -> list[str]:
         """All that a node contains, at any depth, without itself; of a kind if one is given; sorted."""
         known = self._below.setdefault(name, {})
-        if kind not in known:
-            found = self._reached(name) if kind is None else {end for end in self.below(name) if self.is_of(end, kind)}
-            known[kind] = sorted(found)
+        if None not in known:
+            known[None] = sorted(self._reached(name))
+        if kind is not None and kind not in known:
+            members = self._kinds.get(kind, _NONE)
+            known[kind] = [node for node in known[None] if node in members]
         return list(known[kind])
 
     def edges_of(self, name: str) -> set[Edge]:
@@ -213,15 +218,12 @@ class Topology:
         graph.add_edges_from((*edge, {"type": sorted(self.edges[edge])}) for edge in sorted(self.edges))
         return graph
 
-    def _contained(self, name: str) -> Iterator[str]:
-        return (end for end in self._successors[name] if end != name and RK_CONTAINS in self.edges[name, end])
-
     def _reached(self, name: str) -> set[str]:
         """All that a node contains at any depth, without itself; by what is known of those below it, where it is."""
         found = {name}
         stack = [name]
         while stack:
-            for child in self._contained(stack.pop()):
+            for child in self._contained[stack.pop()]:
                 if child not in found:
                     found.add(child)
                     if None in self._below.get(child, ()):
@@ -237,7 +239,7 @@ class Topology:
             node = stack.pop()
             self._below.pop(node, None)
             self._bandwidth.pop(node, None)
-            new = self._predecessors.get(node, set()) - seen
+            new = self._containing.get(node, _NONE) - seen
             seen |= new
             stack += new
 
@@ -249,11 +251,14 @@ class Topology:
             for kind in kinds_of(before):
                 self._kinds[kind].discard(name)
         if attributes is None:
-            del self.nodes[name], self._successors[name], self._predecessors[name]
+            del self.nodes[name]
+            for ends in (self._successors, self._predecessors, self._contained, self._containing):
+                del ends[name]
         else:
+            if name not in self.nodes:
+                for ends in (self._successors, self._predecessors, self._contained, self._containing):
+                    ends[name] = set()
             self.nodes[name] = attributes
-            self._successors.setdefault(name, set())
-            self._predecessors.setdefault(name, set())
             for kind in kinds_of(attributes):
                 self._kinds.setdefault(kind, set()).add(name)
         if self._open:
@@ -273,5 +278,11 @@ class Topology:
             self.edges[edge] = relationships
             successors.add(end)
             predecessors.add(start)
+        if relationships is not None and RK_CONTAINS in relationships and start != end:
+            self._contained[start].add(end)
+            self._containing[end].add(start)
+        else:
+            self._contained[start].discard(end)
+            self._containing[end].discard(start)
         if self._open:
             self._journal.append(Change(edge, before, relationships))

@@ -45,6 +45,8 @@ def test_random_changes_are_taken_back_exactly_also_within_one_another():
     before = copy.deepcopy(topology.to_data())
     for seed in range(300):
         draw = random.Random(seed)
+        for name in topology.nodes:
+            topology.below(name, draw.choice([None, "EK_PORT"]))  # is remembered
         with topology.changes() as outer:
             for _ in range(draw.randrange(8)):
                 change_at_random(topology, draw)
@@ -58,6 +60,8 @@ def test_random_changes_are_taken_back_exactly_also_within_one_another():
         fresh = Topology.from_data(topology.to_data())
         assert all(topology.children(name) == fresh.children(name) for name in topology.nodes)
         assert all(topology.parents(name) == fresh.parents(name) for name in topology.nodes)
+        assert all(topology.below(name) == fresh.below(name) for name in topology.nodes)
+        assert all(topology.below(name, "EK_PORT") == fresh.below(name, "EK_PORT") for name in topology.nodes)
         assert all(topology.below(name) == fresh.below(name) for name in topology.nodes)
         assert all(topology.below(name, "EK_PORT") == fresh.below(name, "EK_PORT") for name in topology.nodes)
         assert all(topology.of_kind(kind) == fresh.of_kind(kind) for kind in ("EK_PORT", "EK_PACKET_SWITCH"))
