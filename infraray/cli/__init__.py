@@ -1,4 +1,4 @@
-"""The command line: one file a command, and the application that they make up."""
+"""The command line: one file per command, and the application that they form."""
 
 from infraray.cli.application import app, main
 

@@ -1,4 +1,4 @@
-"""The ``infraray`` command: its commands, and what becomes of a user's mistake."""
+"""The ``infraray`` command: its commands, and the handling of a user's mistakes."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def _options(
 def main() -> None:
     """Runs the command line; a user's mistake is one line on standard error, never a traceback."""
     try:
-        # By its name also where it is `python -m infraray`, so that what it prints to be pasted works.
+        # By its name even if run as `python -m infraray`, so that printed commands can be pasted.
         command = partial(app, prog_name="infraray")
         if INSTRUCTION in os.environ:
-            logging.disable()  # a plugin that is left out is no answer to the tab key
+            logging.disable()  # the tab key must not show that a plugin was left out
         with unwinding():
             complete_in_bash(command) if is_asked_by_bash() else command()
     except InfrarayError as error:

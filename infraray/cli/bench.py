@@ -1,4 +1,4 @@
-"""``infraray bench``: measures a server that runs."""
+"""``infraray bench``: measures a running server."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _FLAGS = {
     "endpoint": "--endpoint",
     "arrivals": "--arrivals",
 }
-"""By a workload's field, the flag that sets it."""
+"""The flag that sets each field of a workload."""
 
 
 def bench(
     url: Annotated[str, typer.Argument(help="The API's URL, such as http://host:8000/v1.", metavar="URL")],
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help="The model's name there.", show_default="the first that is listed"),
+        typer.Option("--model", "-m", help="The model's name on the server.", show_default="the first that is listed"),
     ] = None,
     preset: Annotated[
         str | None,
@@ -86,7 +86,7 @@ def bench(
     timeout: Annotated[float | None, typer.Option(help="Seconds that an answer may take.", show_default="600")] = None,
     slo: Annotated[
         str | None,
-        typer.Option(help="What goodput asks of a request: ttft=200ms,tpot=50ms,e2e=5s.", show_default=False),
+        typer.Option(help="What goodput demands of a request: ttft=200ms,tpot=50ms,e2e=5s.", show_default=False),
     ] = None,
     percentiles: Annotated[str, typer.Option(help="Which are shown.")] = "50,90,99",
     tokenizer: Annotated[
@@ -103,7 +103,7 @@ def bench(
         typer.Option(
             "--out",
             "-o",
-            help="FILE.json for everything, request by request; FILE.csv for a row a traffic.",
+            help="FILE.json for everything, request by request; FILE.csv for one row per traffic.",
             parser=path_of("--out"),
             metavar="FILE",
         ),
@@ -166,7 +166,7 @@ def _workload(preset: str | None, given: dict[str, Any], slo: str | None) -> Wor
         raise InfrarayError(f"--preset {preset}: no such workload; {did_you_mean(preset, PRESETS)}")
     if slo is not None:
         given = {**given, "service_level": read_service_level(slo)}
-    # What counts here are the figures themselves: any length of output has them.
+    # Only the figures themselves count here: any length of output has them.
     start = {**(BENCH if preset is None else PRESETS[preset]), "objective": "request_throughput"}
     try:
         return Workload.parse("bench", {**start, **given})
@@ -185,7 +185,7 @@ def _traffic(rate: str | None, concurrency: str | None, arrivals: str | None) ->
     """A traffic for each rate and each limit on concurrency; None where neither is given.
 
     Raises:
-        InfrarayError: a number is none, both are several, or gaps are asked for without a rate.
+        InfrarayError: a number is malformed, both are several, or arrivals are given without a rate.
     """
     if rate is None and arrivals is not None:
         raise InfrarayError(f"--arrivals {arrivals}: needs a --rate")

@@ -19,10 +19,10 @@ from infraray.reports.table_lines import print_table
 
 
 def read_percentiles(text: str) -> tuple[float, ...]:
-    """Percentiles with commas between them.
+    """Percentiles separated by commas.
 
     Raises:
-        InfrarayError: one is none.
+        InfrarayError: one is malformed.
     """
     try:
         found = tuple(float(part) for part in text.split(","))
@@ -34,7 +34,7 @@ def read_percentiles(text: str) -> tuple[float, ...]:
 
 
 def print_figures(benchmark: Benchmark, percentiles: Sequence[float], console: Console) -> None:
-    """Prints a benchmark: what was sent, each traffic's figures, and a comparison where there are several."""
+    """Prints a benchmark: what was sent, each traffic's figures, and a comparison if there are several."""
 
     def say(line: str, style: str | None = None) -> None:
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -84,11 +84,11 @@ def _goodput(one: TrafficMeasurement, level: ServiceLevel) -> str:
 
 
 def _latencies(one: TrafficMeasurement, percentiles: Sequence[float]) -> Table:
-    """One row a kind of latency, in ms."""
+    """One row per kind of latency, in ms."""
     found = latencies(_successes(one))
     rows = {"TTFT": found.ttft_s, "TPOT": found.tpot_s, "ITL": found.itl_s, "E2E": found.e2e_s}
     if one.traffic.rate is not None and one.traffic.concurrency is not None:
-        # Only here do requests that are due wait in the client for a place.
+        # Only here do due requests wait in the client for a place.
         rows |= {"TTFT from sending": found.ttft_from_send_s, "E2E from sending": found.e2e_from_send_s}
     table = Table("ms", *("mean", *(f"p{level:g}" for level in percentiles), "max"))
     for column in table.columns[1:]:
@@ -101,7 +101,7 @@ def _latencies(one: TrafficMeasurement, percentiles: Sequence[float]) -> Table:
 
 
 def _comparison(benchmark: Benchmark, percentiles: Sequence[float]) -> Table:
-    """One row a traffic; latencies in ms, at the first and the last of the percentiles."""
+    """One row per traffic; latencies in ms, at the first and the last of the percentiles."""
     with_goodput = benchmark.workload.service_level is not None
     levels = list(dict.fromkeys((percentiles[0], percentiles[-1])))
     table = Table("traffic", "requests/s", *(["goodput"] if with_goodput else []), "tokens/s")
@@ -133,7 +133,7 @@ def _percentile(values: Sequence[float], level: float) -> float:
 
 
 def _ms(seconds: float) -> str:
-    """Milliseconds to three digits; a dash for none."""
+    """Milliseconds with three digits; a dash if there are none."""
     if not math.isfinite(seconds):
         return "-"
     milliseconds = seconds * 1e3

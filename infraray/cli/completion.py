@@ -1,8 +1,8 @@
-"""What a shell offers when the tab key is pressed: the names that a command takes.
+"""Shell completion: the names that a command takes, offered when the tab key is pressed.
 
-Bash takes a colon for the end of a word, so that ``scripted:l`` reaches us as three words, and what we
-answer takes the place of ``l`` alone. Agents are named with colons; `complete_in_bash` puts the words
-together again and answers with what follows the last colon.
+Bash splits words at colons, so that ``scripted:l`` reaches us as three words and our answer replaces
+``l`` alone. Agents are named with colons; `complete_in_bash` joins the words again and answers with
+what follows the last colon.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def complete_scenario(incomplete: str) -> list[str]:
 
 
 def complete_agent(context: typer.Context, incomplete: str) -> list[str]:
-    """The specs that are known of the scenarios that are given before, of all where none is; the other kinds."""
+    """The known specs for the scenarios given so far, or for all if none is, and the other kinds."""
     specs: list[str] = []
     for name in agent_kinds():
         kind = find_agent_kind(name)
@@ -38,7 +38,7 @@ def complete_agent(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_preset(context: typer.Context, incomplete: str) -> list[str]:
-    """The presets of the scenarios that are given before, of all where none is."""
+    """The presets of the scenarios given so far, or of all if none is."""
     return _beginning(incomplete, (preset for found in _given(context) for preset in found.environment_class().presets))
 
 
@@ -64,12 +64,12 @@ def complete_workload(incomplete: str) -> list[str]:
 
 
 def complete_arrivals(incomplete: str) -> list[str]:
-    """How requests arrive at a rate."""
+    """The ways in which requests arrive at a rate."""
     return _beginning(incomplete, ("poisson", "constant"))
 
 
 def complete_endpoint(incomplete: str) -> list[str]:
-    """What a load is sent to."""
+    """The APIs to which a load can be sent."""
     from infraray.load.workloads import Endpoint
 
     return _beginning(incomplete, get_args(Endpoint))
@@ -78,7 +78,7 @@ def complete_endpoint(incomplete: str) -> list[str]:
 def _given(context: typer.Context) -> list[Registration]:
     """The scenarios of the arguments so far."""
     given = context.params.get("scenario") or ()
-    # Arguments without a flag are not told apart yet where an option still wants its value.
+    # Arguments without a flag are not yet separated while an option still lacks its value.
     names = {*([given] if isinstance(given, str) else given), *context.args}
     known = registrations()
     return [found for found in known if names & {found.name, found.id}] or known
@@ -89,7 +89,7 @@ def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
 
 
 def is_asked_by_bash() -> bool:
-    """Whether this process is to answer bash."""
+    """Whether this process must answer bash."""
     return os.environ.get(INSTRUCTION) == "complete_bash"
 
 

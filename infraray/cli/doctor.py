@@ -1,4 +1,4 @@
-"""``infraray doctor``: what this machine can run."""
+"""``infraray doctor``: says what this machine can run."""
 
 from __future__ import annotations
 

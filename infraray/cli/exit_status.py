@@ -1,4 +1,4 @@
-"""What a command's exit status says; 0 is that all went well, 128 and more which signal has ended it."""
+"""Exit statuses of commands; 0 means that all went well, 128 and more tell which signal ended it."""
 
 FAILED_EPISODES = 1
 FAILED_REQUESTS = 1

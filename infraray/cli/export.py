@@ -1,4 +1,4 @@
-"""``infraray export``: a run's trajectories in other programs' forms."""
+"""``infraray export``: writes a run's trajectories in other programs' formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infraray.user_file import load_file
 
 
 class ExportCommand(TyperCommand):
-    """The command, whose help lists the exporters: they are looked up when it is asked for, not at every start."""
+    """The command, whose help lists the exporters: they are looked up on demand, not at every start."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Writes the help."""

@@ -1,4 +1,4 @@
-"""``infraray list``: the scenarios and their agents, or one scenario's manual."""
+"""``infraray list``: shows the scenarios and their agents, or one scenario's manual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``infraray new``: writes a scenario that works, and its test, to begin from."""
+"""``infraray new``: writes a working scenario and its test as a starting point."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from infraray.registration import registrations
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 LONGEST_NAME = 100
 
-new = typer.Typer(help="Write something of your own to begin from.", no_args_is_help=True)
+new = typer.Typer(help="Write a starting point for something of your own.", no_args_is_help=True)
 
 
 @new.callback()
 def _group() -> None:
-    """Keeps ``scenario`` a word of its own: a group of one command would swallow it."""
+    """Keeps ``scenario`` as a subcommand: a group with a single command would swallow it."""
 
 
 @new.command()

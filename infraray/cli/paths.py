@@ -9,7 +9,7 @@ from infraray.folders import named_path
 
 
 def path_of(argument: str) -> Callable[[str], Path]:
-    """What reads an argument's path and refuses a blank one, in words that name the argument."""
+    """A reader of an argument's path, which refuses a blank one in words that name the argument."""
 
     def path(text: str) -> Path:
         return named_path(argument, text)

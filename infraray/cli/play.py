@@ -1,4 +1,4 @@
-"""``infraray play``: one episode, shown step by step."""
+"""``infraray play``: plays one episode and shows it step by step."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def play(
         typer.Option("--import", help="A Python file that registers scenarios or agents.", show_default=False),
     ] = None,
 ) -> None:
-    """Play one episode here and now, step by step; nothing is kept, and no Ray is started.
+    """Play one episode here and now, step by step, without storing it and without Ray.
 
     Exit status: 0 the episode finished, 1 it failed, 2 it could not be played.
     """
-    from infraray.launch import prepare  # with it comes Arrow, which the other commands need not wait for
+    from infraray.launch import prepare  # it imports Arrow, which the other commands need not wait for
 
     section = {"scenario": scenario, "preset": preset}
     asked = {"name": "play", "scenarios": [section], "agents": [agent], "seeds": [seed], "imports": imports or []}
@@ -83,13 +83,13 @@ class _Shown:
         self.steps = 0
 
     def begin(self, spec: EpisodeSpec) -> None:
-        """The task, as the agent is told of it."""
+        """The task, as the agent reads it."""
         self._say(f"{spec.entry.label}, seed {spec.seed}, {spec.entry.agent}", style="bold")
         self._say(self.environment.task_description)
         self._say(self.environment.available_actions, style="dim")
 
     def step(self, step: Step) -> None:
-        """What was seen, what was done, and what came of it."""
+        """The observation, the action, and the outcome."""
         from infraray.reports.notation import plain
 
         self.steps += 1
@@ -103,7 +103,7 @@ class _Shown:
         self._say(f"reward {plain(step.reward)}", style="dim")
 
     def end(self, trajectory: Trajectory) -> None:
-        """The score between floor and bound, and what else was measured."""
+        """The score between floor and bound, and the other metrics."""
         from infraray.reports.notation import plain
 
         score = self.environment.score

@@ -1,4 +1,4 @@
-"""``infraray report``: what a run or a study came to."""
+"""``infraray report``: shows the results of a run or a study."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def report(
         ),
     ],
 ) -> None:
-    """Show what a run or a study came to, and write it as an HTML page and, of a run, as Markdown and CSV."""
+    """Show the results of a run or a study, and write them as an HTML page and, for a run, as Markdown and CSV."""
     console = Console()
     if holds(folder, "study") and not holds(folder, "run"):
         from infraray.tune.report import print_study_report, write_study_report
@@ -33,7 +33,7 @@ def report(
 
 
 def show_report(console: Console, run_dir: Path) -> int:
-    """Shows a run's report; returns how many of the planned episodes have failed, whenever they were played."""
+    """Shows a run's report; returns the number of planned episodes that have failed, whenever they were played."""
     from infraray.reports import print_report, write_report
 
     report = write_report(run_dir)

@@ -1,4 +1,4 @@
-"""``infraray rescore``: changed metrics or parsers on stored answers."""
+"""``infraray rescore``: applies changed metrics or parsers to stored answers."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _spec(
     workers: int | None,
     imports: list[str] | None,
 ) -> RunSpec:
-    """The run of a file, or of flags, or of a file with flags in place of its fields."""
+    """The run described by a file, by flags, or by a file with flags in place of some of its fields."""
     given: dict[str, Any] = {
         "name": name,
         "scenarios": scenarios,

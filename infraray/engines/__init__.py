@@ -1,4 +1,4 @@
-"""Live LLM inference servers: how each kind is launched, watched, searched and ended. The index of the kinds."""
+"""Engines: live LLM inference servers, launched, watched, searched and ended. The index of the kinds."""
 
 from infraray.engines.kind import EngineKind
 from infraray.engines.launch_space import LaunchSpace

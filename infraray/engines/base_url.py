@@ -1,4 +1,4 @@
-"""The base URL of an OpenAI-compatible server, as a person gives it."""
+"""The base URL of an OpenAI-compatible server, as given by a person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def check_url(url: str) -> None:
-    """Makes sure that a server can be asked at a base URL.
+    """Checks that a server can be asked at a base URL.
 
     Raises:
         ValueError: one line with what is wrong and an example.

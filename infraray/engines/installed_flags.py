@@ -1,6 +1,6 @@
-"""The flags that an installed engine has, by its own ``--help``: spaces and agents know other versions.
+"""The flags of an installed engine, according to its ``--help``: spaces and agents may assume another version.
 
-An engine takes up to half a minute to import itself and print its help. What it printed is kept on disk, where all
+An engine takes up to half a minute to import itself and print its help. The output is cached on disk, where all
 processes of a study find it, as long as the same packages are installed.
 """
 
@@ -24,23 +24,23 @@ from infraray.engines.spec import EngineSpec
 from infraray.errors import InfrarayError, did_you_mean
 
 HELP_S = 300.0
-"""How long an engine may take to import itself and print its help."""
+"""Seconds that an engine may take to import itself and print its help."""
 
 _FINDS = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-"""Variables on which it depends what is found. Others come and go: libraries set some when they are imported."""
+"""Variables that determine what is found. Others come and go: libraries set some when they are imported."""
 
 _OPTION = re.compile(r"^ {1,8}(-.*?)(?: {2}|$)", re.MULTILINE)
-"""The words of one option, before what it is for."""
+"""The words of one option, before its description."""
 
 _FLAG = re.compile(r"--([a-z][\w-]*)(?: \{([^}]*)\})?")
 
 
 @dataclass(frozen=True)
 class InstalledFlags:
-    """What a version of an engine takes.
+    """The flags that a version of an engine takes.
 
     Args:
-        choices: each flag (without dashes in front), with its values where the help lists them.
+        choices: each flag (without leading dashes), with its values if the help lists them.
     """
 
     choices: dict[str, tuple[str, ...]]
@@ -65,7 +65,7 @@ class InstalledFlags:
 
 
 _KNOWN: dict[Hashable, InstalledFlags] = {}
-"""What this process has asked or read."""
+"""The flags that this process has asked for or read."""
 
 _INSTALLED = """
 import importlib.metadata, importlib.util, json, os, sys
@@ -76,15 +76,15 @@ found = importlib.util.find_spec(sys.argv[1].split(".")[0])
 place = found.origin if found is not None and found.origin else ""
 print(json.dumps({"packages": sorted(packages, key=str), "place": place, "changed": place and os.stat(place).st_mtime}))
 """
-"""Asks an interpreter for its packages, and for where a module is, without importing anything of theirs."""
+"""Asks an interpreter for its packages and the location of a module, without importing any of them."""
 
 
 def installed_flags(spec: EngineSpec, folder: Path | None = None) -> InstalledFlags | None:
-    """The flags of the engine that a spec starts; None where it is no program of ours to ask.
+    """The flags of the engine that a spec starts; None if it is not a program that we can ask.
 
     Args:
         spec: names engine, interpreter and environment variables.
-        folder: where they are kept for other processes; nowhere without one.
+        folder: where they are cached for other processes; None for nowhere.
 
     Raises:
         InfrarayError: the engine is not installed, or its help cannot be read.
@@ -105,7 +105,7 @@ def installed_flags(spec: EngineSpec, folder: Path | None = None) -> InstalledFl
 
 
 def _kept(path: Path, kind: EngineKind, program: Sequence[str], environment: Mapping[str, str]) -> InstalledFlags:
-    """Reads what was kept, or asks and keeps it; whoever comes meanwhile waits."""
+    """Reads the cached flags, or asks for them and caches them; other processes wait meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -120,7 +120,7 @@ def _kept(path: Path, kind: EngineKind, program: Sequence[str], environment: Map
 
 
 def _digest(program: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """Stands for the program and all packages of its interpreter; None where what is installed is being worked on."""
+    """A key for the program and all packages of its interpreter; None for an editable installation."""
     try:
         asked = subprocess.run(
             [program[0], "-c", _INSTALLED, program[-1]],
@@ -160,7 +160,7 @@ def _ask(kind: EngineKind, program: Sequence[str], environment: Mapping[str, str
         raise InfrarayError(f"engine {kind.name}: did not print its help within {HELP_S:g} s") from None
     finally:
         if asked.returncode is None:
-            # With all that it has started, which may hold the pipes open.
+            # With everything that it started, which may hold the pipes open.
             os.killpg(asked.pid, signal.SIGKILL)
             asked.communicate()
     flags = read_help(printed)
@@ -171,7 +171,7 @@ def _ask(kind: EngineKind, program: Sequence[str], environment: Mapping[str, str
 
 
 def read_help(text: str) -> InstalledFlags:
-    """The flags in what argparse prints, or clap for TGI, their opposites (``--no-``) left out."""
+    """The flags in the help of argparse, or clap for TGI, without their opposites (``--no-``)."""
     choices: dict[str, tuple[str, ...]] = {}
     for option in _OPTION.findall(text):
         for flag, listed in _FLAG.findall(option):

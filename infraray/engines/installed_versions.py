@@ -1,4 +1,4 @@
-"""Which versions an interpreter's environment has of some packages."""
+"""Versions of packages in an interpreter's environment."""
 
 from __future__ import annotations
 

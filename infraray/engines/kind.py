@@ -1,4 +1,4 @@
-"""What is known of one kind of engine, such as vLLM."""
+"""The base of all kinds of engine, such as vLLM, with all that infraray knows about one."""
 
 from __future__ import annotations
 
@@ -11,67 +11,67 @@ from infraray.engines.log_reasons import find_reason
 
 
 class EngineKind:
-    """How the servers of one kind are started, read, asked and searched. A subclass says what is otherwise there.
+    """A kind of engine: how its servers are started, read, asked and searched. Subclasses say what differs.
 
     Args:
-        name: by which it is registered.
+        name: the name under which it is registered.
     """
 
     command: ClassVar[tuple[str, ...]] = ()
     """The command line; ``{python}``, ``{model}``, ``{host}`` and ``{port}`` are filled in, and flags follow."""
 
     ready_path: ClassVar[str] = "/health"
-    """Answers 200 once requests are served."""
+    """The path that answers 200 once requests are served."""
 
     help_flag: ClassVar[str] = "--help"
-    """Makes the program print all flags that it has, in the form of argparse or clap."""
+    """The flag that makes the program print all its flags, in the format of argparse or clap."""
 
     false_flag: ClassVar[str] = ""
-    """What a flag that is False becomes: ``"--no-{flag}"``, or nothing."""
+    """The form of a flag that is False: ``"--no-{flag}"``, or nothing."""
 
     name_flag: ClassVar[str] = ""
     """The flag that gives the model another name in requests, without dashes."""
 
     context_flags: ClassVar[tuple[str, ...]] = ()
-    """Flags that say how many tokens the longest sequence has, without dashes."""
+    """Flags for the length of the longest sequence in tokens, without dashes."""
 
     gpu_flags: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Flags whose product is the number of GPUs of a server, without dashes, each with its other names."""
 
     symptoms: ClassVar[tuple[str, ...]] = ()
-    """Patterns of errors that only report another one that stands before them."""
+    """Patterns of errors that only report an earlier one."""
 
     modules: ClassVar[tuple[str, ...]] = ()
-    """What an interpreter must be able to import; distributions have other names on some devices."""
+    """Modules that an interpreter must be able to import; distributions have other names on some devices."""
 
     packages: ClassVar[tuple[str, ...]] = ()
-    """The distributions whose versions say what it is."""
+    """The distributions whose versions identify it."""
 
     install: ClassVar[str] = ""
     """A command that installs it."""
 
     preload: ClassVar[tuple[str, ...]] = ()
-    """Modules that its processes import, for launches from a process that has them; those that a version does not
-    have are left out. Empty where it is always started plainly."""
+    """Modules that its processes import, for launches from a process that has them; those that a version lacks
+    are left out. Empty if it is always started plainly."""
 
     read_late: ClassVar[tuple[str, ...]] = ()
-    """How the names of environment variables begin that are read when they are needed, not when it is imported."""
+    """Prefixes of environment variables that are read when needed, not when the engine is imported."""
 
     caches: ClassVar[tuple[str, ...]] = ()
-    """Variables that name the folders in which it keeps from one start to the next what it compiled or measured."""
+    """Variables that name the folders in which it caches, from one start to the next, what it compiled or measured."""
 
     ignores_eos: ClassVar[bool] = True
-    """Whether it can be asked to go on where the model ends its answer (``ignore_eos``)."""
+    """Whether it can be asked to continue after the model ends its answer (``ignore_eos``)."""
 
     launch_spaces: ClassVar[tuple[LaunchSpace, ...]] = ()
-    """What a search may set."""
+    """The flags that a search may set."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @property
     def own_flags(self) -> frozenset[str]:
-        """The flags that say what is served where, which are not the user's to give."""
+        """The flags that say what is served where, which the user may not set."""
         return frozenset(
             flag.lstrip("-")
             for flag, value in zip(self.command, self.command[1:], strict=False)
@@ -89,7 +89,7 @@ class EngineKind:
                 raise ValueError(f"{flag}={value!r}: is set by infraray; leave it out")
 
     def parts(self) -> tuple[str, ...]:
-        """Modules, by name, that decide its answers and that its own does not import, such as a server's program."""
+        """Names of modules that decide its answers but that its own does not import, such as a server's program."""
         return ()
 
     def command_line(self, template: Sequence[str], places: Mapping[str, str], flags: Mapping[str, Any]) -> list[str]:
@@ -116,19 +116,19 @@ class EngineKind:
         return words
 
     def context_tokens(self, flags: Mapping[str, Any]) -> int | None:
-        """The longest sequence by its flags, in tokens; None where they do not say."""
+        """The longest sequence according to its flags, in tokens; None if they do not say."""
         for name, value in flags.items():
             if plain_flag(name) in self.context_flags and (tokens := self.read_tokens(value)) is not None:
                 return tokens
         return None
 
     def read_tokens(self, value: Any) -> int | None:
-        """The number of tokens that a flag says; None where it says none, such as ``auto``."""
+        """The number of tokens in a flag; None if it states none, such as ``auto``."""
         text = str(value).strip()
         return int(text) or None if text.isdecimal() else None
 
     def reason(self, log: str) -> str | None:
-        """Its own reason in what it printed: one line, or None where there is none."""
+        """Its own reason in its output: one line, or None if there is none."""
         return find_reason(log, self.symptoms)
 
 

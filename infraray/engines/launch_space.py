@@ -1,4 +1,4 @@
-"""What a search may set of an engine's flags."""
+"""Launch spaces: the flags of an engine that a search may set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infraray.space import Configuration, SearchSpace
 
 
 def plain_flags(configuration: Configuration) -> dict[str, Any]:
-    """Each hyperparameter is the flag of its name; null leaves the flag out, which is the engine's own default."""
+    """Turns each hyperparameter into the flag of its name; null omits the flag, leaving the engine's default."""
     return {name: value for name, value in configuration.items() if value is not None}
 
 
@@ -19,10 +19,10 @@ class LaunchSpace:
     """An engine's flags as a search space.
 
     Args:
-        variant: what it is called after the engine's name, as ``paper`` in ``vllm-paper``; "" for the engine's name.
-        versions: the engine's versions whose flags these are, for the reader.
-        build: makes the space for an engine whose sequences have at most so many tokens, on which
-            depends what must not be combined.
+        variant: the suffix after the engine's name, as ``paper`` in ``vllm-paper``; "" for the bare name.
+        versions: the engine's versions that have these flags, for the reader.
+        build: makes the space for an engine whose sequences have at most this many tokens, which
+            determines the forbidden combinations.
         flags: turns a configuration into flags.
     """
 
@@ -32,5 +32,5 @@ class LaunchSpace:
     flags: Callable[[Configuration], dict[str, Any]] = plain_flags
 
     def name(self, engine: str) -> str:
-        """The name by which the space of an engine is found."""
+        """The name under which the space of an engine is found."""
         return f"{engine}-{self.variant}" if self.variant else engine

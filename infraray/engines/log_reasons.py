@@ -1,4 +1,4 @@
-"""Why a server did not start or died, in its own words: one line of the log that it printed."""
+"""The reason why a server did not start or died, in its own words: one line of its log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PREFIX = re.compile(
     r"^(\x1b\[[\d;]*m|\([^()]* pid=\d+\)\s*|(ERROR|CRITICAL)\s+[\d\-]+ [\d:.,]+ \[[^\]]*\]\s*"
     r"|\[[^\]]*\d\d:\d\d[^\]]*\]\s*|\s+)+"
 )
-"""What logs write before the message: colours, process names, levels, times, places."""
+"""The prefix of messages in logs: colours, process names, levels, times, places."""
 
 _ERROR = re.compile(
     r"^((?P<path>[a-z_][\w.]*\.)?(?P<kind>[A-Z]\w*(Error|Exception|NotFound|Interrupt))\b:?\s*(?P<text>.*)"
@@ -19,13 +19,13 @@ _EXHAUSTED = re.compile(r"out of memory|OutOfMemory|MemoryError|No available mem
 
 
 def find_reason(log: str, symptoms: Sequence[str] = ()) -> str | None:
-    """The reason in a log, or None where there is none.
+    """The reason in a log, or None if there is none.
 
-    Memory that ran out comes before anything else; otherwise the last error counts that is not a mere symptom.
+    Running out of memory outranks everything else; otherwise, the last error that is not a mere symptom counts.
 
     Args:
         log: what was printed.
-        symptoms: patterns of errors that only report another one that stands before them.
+        symptoms: patterns of errors that only report an earlier one.
     """
     errors = list(_errors(log.splitlines()))
     causes = [error for error in errors if not any(re.search(symptom, error) for symptom in symptoms)]
@@ -45,7 +45,7 @@ def _errors(lines: list[str]) -> Iterable[str]:
         text = match["text"] if match["kind"] else match["plain"] or match["signal"]
         following = lines[index + 1] if index + 1 < len(lines) else ""
         if match["kind"] and (not text or re.search(r"\d validation errors? for \w+$", text)):
-            # Errors of pydantic say what is wrong on the lines below.
+            # pydantic's errors say what is wrong on the lines below.
             text = _PREFIX.sub("", following).removeprefix("Value error, ")
         text = re.sub(r"\s*\[type=\w+, input_value=.*$", "", " ".join(text.split()))
         if match["kind"]:

@@ -1,8 +1,8 @@
-"""Launches from a process that has imported the engine already: the owner's side of `zygote.py`.
+"""Launches from a process that has already imported the engine: the owner's side of `zygote.py`.
 
-Most of what a large engine takes to start are imports, once in each of its processes. A zygote, as
-Android and Chromium call it, has done them once, and each server is a fork of it. A launch is what
-a plain one is in all else: the same command line, environment, supervision and log.
+Most of a large engine's start-up time goes into imports, in each of its processes. A zygote, as
+Android and Chromium call it, has done them once, and each server is a fork of it. In everything
+else, a launch equals a plain one: the same command line, environment, supervision and log.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PreloadedLauncher:
         return PreloadedServer(zygote, command[1:], log, grace_s)
 
     def wait(self) -> None:
-        """Returns when each zygote has done its imports, also those that its first server taught it."""
+        """Returns when each zygote has done its imports, including those that its first server taught it."""
         for zygote in self._zygotes.values():
             zygote.wait()
 
@@ -83,7 +83,7 @@ class _Zygote:
             )
 
     def fits(self, environment: Mapping[str, str]) -> bool:
-        """Whether it lives, and was started in the same environment."""
+        """Whether it is alive and was started in the same environment."""
         return self.status() is None and self._environment == dict(environment)
 
     def status(self) -> int | None:
@@ -91,20 +91,20 @@ class _Zygote:
         return self._process.status()
 
     def why_it_ended(self) -> str:
-        """Its last line."""
+        """The last line that it printed."""
         try:
             return (self._folder / "zygote.log").read_text(errors="replace").strip().splitlines()[-1][:300]
         except (OSError, IndexError):
             return f"exit status {self.status()}"
 
     def ask(self, request: Mapping[str, object], descriptors: Sequence[int]) -> None:
-        """Sends a request and descriptors; nobody reads it where the process is gone."""
+        """Sends a request and descriptors; nobody reads it if the process is gone."""
         data = json.dumps(request).encode()
         socket.send_fds(self._control, [len(data).to_bytes(8, "big")], list(descriptors))
         self._control.sendall(data)
 
     def wait(self) -> None:
-        """Returns once it could fork a server, or is gone."""
+        """Returns once it is able to fork a server, or is gone."""
         closed, closes = os.pipe()
         with os.fdopen(closed, "rb") as answer:
             with os.fdopen(closes, "wb"), suppress(ConnectionError):
@@ -125,8 +125,8 @@ class PreloadedServer:
     Args:
         zygote: forks it.
         command: the command line after the interpreter.
-        log: the file that gets what it prints.
-        grace_s: how long it may take to end by itself once it is asked to.
+        log: the file that gets its output.
+        grace_s: how long it may take to end by itself once asked to.
     """
 
     def __init__(self, zygote: _Zygote, command: Sequence[str], log: Path, grace_s: float) -> None:
@@ -138,13 +138,13 @@ class PreloadedServer:
         os.set_blocking(told, False)
         self._lifeline, self._told = os.fdopen(held, "wb"), os.fdopen(told, "rb", buffering=0)
         with os.fdopen(lifeline), os.fdopen(tells, "wb"), suppress(ConnectionError):
-            # Where nobody reads the request any more, `status` finds that the zygote is gone.
+            # If nobody reads the request any more, `status` finds that the zygote is gone.
             request = {"command": list(command), "owner": os.getpid(), "log": str(log), "grace_s": grace_s}
             zygote.ask(request, [lifeline, tells])
 
     @property
     def pid(self) -> int | None:
-        """The process that stands above all of it; None before it is forked."""
+        """The root of its processes; None before it is forked."""
         told = self._read()
         return int(told[0]) if told else None
 
@@ -155,7 +155,7 @@ class PreloadedServer:
             return int(told[1])
         if not self._told.closed:
             return None
-        # The zygote is gone without a word. Nothing is left once its supervisors are gone as well.
+        # The zygote is gone without notice. Nothing is left once its supervisors are gone, too.
         status = self._zygote.status()
         if status is not None and not self._log.exists():
             self._log.write_text(f"PreloadedLauncherError: {self._zygote.why_it_ended()}\n")
@@ -180,7 +180,7 @@ class PreloadedServer:
         return True
 
     def _read(self) -> list[bytes]:
-        """What the zygote told so far: the process id, then the exit status."""
+        """What the zygote has reported so far: the process id, then the exit status."""
         while not self._told.closed and (data := self._told.read(4096)) is not None:
             self._text += data
             if not data or len(self._text.split()) > 1:

@@ -21,11 +21,11 @@ from infraray.errors import InfrarayError
 from infraray.scratch import make_scratch, remove_scratch
 
 GRACE_S = 5.0
-"""What a server may take to end by itself before it is killed."""
+"""Seconds that a server may take to end by itself before it is killed."""
 
 PORT_ATTEMPTS = 4
 PROBE_TIMEOUT_S = 10.0
-"""How long a busy server may take to answer a health check."""
+"""Seconds that a busy server may take to answer a health check."""
 
 TAIL_BYTES = 256 * 1024
 
@@ -36,12 +36,12 @@ class EngineProcess:
     """One server of an engine on this machine; one with a ``url`` is only asked.
 
     Args:
-        spec: what to start.
-        host: the address that it listens on and is reached at.
-        preloaded: starts it from a process that has imported the engine, where there is such for the engine;
-            without it, and for a command of the user's, the start is a plain one.
-        scratch: gives it folders of its own, empty ones, for temporary files and for what engines keep from
-            one start to the next; without it, it has those that every start has.
+        spec: the engine to start.
+        host: the address on which it listens and is reached.
+        preloaded: starts it from a process that has imported the engine, if the engine supports that;
+            without it, and for a user's own command, the start is a plain one.
+        scratch: gives it empty folders of its own for temporary files and for what engines cache from
+            one start to the next; without it, it uses the shared ones.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process that stands above all of the server's; None where none was started."""
+        """The root of the server's processes; None if none was started."""
         return None if self._server is None else self._server.pid
 
     @property
@@ -92,7 +92,7 @@ class EngineProcess:
         raise InfrarayError(f"{self._who()}: found no free port in {PORT_ATTEMPTS} attempts")
 
     def alive(self) -> bool:
-        """Whether the server has not ended; one that runs elsewhere is asked."""
+        """Whether the server is still running; one elsewhere is asked."""
         if self._stopped:
             return False
         return self.healthy() if self.spec.url else self._exit_status() is None
@@ -107,7 +107,7 @@ class EngineProcess:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             error.close()
-            # A server that asks for a key is there; only our own must say 200.
+            # A server that asks for a key is up; only our own must answer 200.
             return bool(self.spec.url) and error.code in (401, 403)
         except (OSError, ValueError, HTTPException):
             return False
@@ -133,7 +133,7 @@ class EngineProcess:
         return reason
 
     def end(self) -> None:
-        """Ends the server and all that it started; returns when nothing is left. May be called twice."""
+        """Ends the server and everything that it started; returns when nothing is left. May be called twice."""
         with self._launching:
             self._stopped = True
         self._end_server()
@@ -143,7 +143,7 @@ class EngineProcess:
             raise InfrarayError(f"{self._who()}: process {self._server.pid} cannot be killed")
 
     def remove_log(self) -> None:
-        """Deletes the log, and the folders of its own where it has them."""
+        """Deletes the log, and the server's own folders if it has any."""
         remove_scratch(self._folder)
 
     @property
@@ -177,17 +177,17 @@ class EngineProcess:
         return {**engine_environment(self.spec), **self._scratch_folders()}
 
     def _scratch_folders(self) -> dict[str, str]:
-        """Its own folders by the variables that name them."""
+        """The server's own folders, by the variables that name them."""
         if not self._scratch:
             return {}
-        # Sockets lie in the temporary one, whose path must be short.
+        # Sockets are in the temporary one, whose path must be short.
         folders = {"TMPDIR": self._folder / "t", **{name: self._folder / name.lower() for name in self.kind.caches}}
         for folder in folders.values():
             folder.mkdir(exist_ok=True)
         return {name: str(folder) for name, folder in folders.items()}
 
     def _wait_until_ready(self, deadline: float) -> bool:
-        """Returns False where another process has the port.
+        """Returns False if another process has the port.
 
         Raises:
             InfrarayError: it ended or was not ready in time.
@@ -217,7 +217,7 @@ class EngineProcess:
         return None if self._server is None else self._server.status()
 
     def _port_is_ours(self) -> bool:
-        """Whether what listens there is below the supervisors; a user's command may start it elsewhere."""
+        """Whether the listening process is below the supervisors; a user's command may start it elsewhere."""
         if self.pid is None or self.spec.command:
             return True
         listening = _listening_inodes(self.port)

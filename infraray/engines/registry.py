@@ -12,7 +12,7 @@ engine_kinds: Registry[type[EngineKind]] = Registry("engine")
 
 
 def register_engine(name: str, kind: type[EngineKind] | str) -> None:
-    """Makes ``engine: name`` mean an `EngineKind` subclass, or ``module:Class``, which is imported at its first use.
+    """Makes ``engine: name`` mean an `EngineKind` subclass, or ``module:Class``, which is imported on first use.
 
     Raises:
         InfrarayError: the name is taken by other code (`infraray.ownership`).
@@ -21,7 +21,7 @@ def register_engine(name: str, kind: type[EngineKind] | str) -> None:
 
 
 def find_engine(name: str) -> EngineKind:
-    """The kind of a name.
+    """The kind with a name.
 
     Raises:
         UnknownName: there is none; the nearest names are told.
@@ -30,12 +30,12 @@ def find_engine(name: str) -> EngineKind:
 
 
 def launch_spaces() -> dict[str, tuple[EngineKind, LaunchSpace]]:
-    """Every launch space by its name, with the kind of engine that it is of."""
+    """Every launch space by its name, with its kind of engine."""
     return _spaces_of(engine_kinds.working())
 
 
 def find_launch_space(name: str) -> tuple[EngineKind, LaunchSpace]:
-    """The space of a name, and the kind of engine that it is of.
+    """The space with a name, and its kind of engine.
 
     Raises:
         UnknownName: there is none; the nearest names are told.

@@ -1,4 +1,4 @@
-"""What has to be installed before an engine can be started."""
+"""Requirements: what has to be installed before an engine can be started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIND = "import importlib.util, sys; print(*(name for name in sys.argv[1:] if no
 
 
 def problem(spec: EngineSpec) -> str | None:
-    """What an engine lacks here, in one line that says what to do; None where nothing. Starts no engine.
+    """What an engine lacks here, in one line that says what to do; None if nothing. Starts no engine.
 
     Raises:
         InfrarayError: its interpreter cannot be run.
@@ -37,7 +37,7 @@ def problem(spec: EngineSpec) -> str | None:
 
 @cache
 def _not_importable(python: str, modules: tuple[str, ...]) -> list[str]:
-    """Those of the modules that an interpreter does not have.
+    """The modules that an interpreter lacks.
 
     Raises:
         InfrarayError: the interpreter cannot be run.

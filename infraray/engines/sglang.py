@@ -54,7 +54,7 @@ class SgLang(EngineKind):
     command = (
         *("{python}", "-m", "sglang.launch_server"),
         *("--model-path", "{model}", "--host", "{host}", "--port", "{port}"),
-        # What a request does not say is left alone: no penalty or top-p of the model's generation_config.json.
+        # Unset parameters keep neutral defaults: no penalty or top-p from the model's generation_config.json.
         *("--sampling-defaults", "openai"),
     )
     name_flag = "served-model-name"

@@ -1,4 +1,4 @@
-"""What an engine is: model, flags, resources and replicas, as a run's YAML writes them."""
+"""The specification of an engine: model, flags, resources and replicas, as written in a run's YAML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_A_START = ("command", "flags", "env", "python", "replicas", "num_gpus", "num
 
 
 class Replicas(StrictModel):
-    """How many replicas run: at least ``min``, at most ``max``, one for ``conversations`` agents."""
+    """The number of replicas: at least ``min``, at most ``max``, one for every ``conversations`` agents."""
 
     min: int = Field(default=1, ge=1, le=1024)
     max: int = Field(default=1, ge=1, le=1024)
@@ -36,7 +36,7 @@ class Replicas(StrictModel):
 
 
 def _read_replicas(value: Any) -> Any:
-    """A bare number is that many, no more and no fewer."""
+    """Reads a bare number as exactly that many."""
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     if value < 1:
@@ -45,7 +45,7 @@ def _read_replicas(value: Any) -> Any:
 
 
 def _read_command(value: Any) -> Any:
-    """A string is read as a shell would, without running one."""
+    """Splits a string as a shell would, without running one."""
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
@@ -72,7 +72,7 @@ class EngineSpec(StrictModel):
     @field_validator("env", mode="before")
     @classmethod
     def _numbers_as_text(cls, value: Any) -> Any:
-        """YAML reads ``1`` as a number; an environment holds text."""
+        """Turns numbers into text: YAML reads ``1`` as a number, but an environment holds text."""
         if isinstance(value, dict):
             return {
                 key: str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
@@ -105,7 +105,7 @@ class EngineSpec(StrictModel):
 
     @property
     def kind(self) -> EngineKind:
-        """What is known of its kind of engine.
+        """Its kind of engine.
 
         Raises:
             UnknownName: nobody has registered that kind.
@@ -113,9 +113,9 @@ class EngineSpec(StrictModel):
         return find_engine(self.engine)
 
     def check(self) -> None:
-        """Refuses a kind that nobody has registered, and what its kind does not take.
+        """Refuses an unregistered kind, and flags that its kind does not take.
 
-        Not done when it is read: a run's own files, which may register kinds, are imported later.
+        Not done on reading: a run's own files, which may register kinds, are imported later.
 
         Raises:
             InfrarayError: one line.
@@ -127,7 +127,7 @@ class EngineSpec(StrictModel):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the answers: not the name, nor how many replicas run where, nor a secret's value."""
+        """The fields that decide the answers: not the name, nor how many replicas run where, nor a secret's value."""
         given = self.model_dump(mode="json", include={"engine", "model", "flags", "env", "command", "url"})
         shown = {field: without_secrets(value, (field,)) for field, value in given.items() if value}
         return {**shown, "code": code_sha256(type(self.kind), *self.kind.parts())}
@@ -142,7 +142,7 @@ class EngineSpec(StrictModel):
 
 
 def read_engine_spec(given: dict[str, Any]) -> EngineSpec:
-    """Makes a spec of what a person wrote.
+    """Makes a spec from what a person wrote.
 
     Raises:
         InfrarayError: one line with the first mistake.

@@ -12,7 +12,7 @@ _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
 class SupervisedCommand:
-    """Starts a command below two supervisors, which end it and all that it started when this process ends.
+    """Starts a command below two supervisors, which end it and everything that it started when this process ends.
 
     Args:
         command: the program and its arguments.
@@ -42,7 +42,7 @@ class SupervisedCommand:
 
     @property
     def pid(self) -> int:
-        """The process that stands above all of it."""
+        """The root of its processes."""
         return self._process.pid
 
     def status(self) -> int | None:

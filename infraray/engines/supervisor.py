@@ -10,10 +10,10 @@ the pipe closes: the command is asked to end, and after the grace everything bel
 either watcher is killed, the other one does the same. The outer one ends last, with the command's
 exit status, when nothing is left.
 
-What the command prints goes to LOG, of which the last `LOG_BYTES` to twice that are kept
-(LOG.1 holds what came before). LOG stands in a folder of the command's own, which is removed where the
-owner, whose process id is OWNER, did not live to do so. Descriptors that the owner passes on reach the
-command. It imports the standard library alone and needs Linux.
+The command's output goes to LOG, of which the last `LOG_BYTES` to twice that are kept (LOG.1 holds
+the earlier part). LOG is in a folder of the command's own, which is removed if the owner, whose
+process id is OWNER, did not live to do so. Descriptors that the owner passes on reach the command.
+The program imports only the standard library and needs Linux.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from functools import partial
 
 LOG_BYTES = 8 * 2**20
 KILL_S = 30.0
-"""How long the kernel may take to end what was killed."""
+"""Seconds that the kernel may take to end killed processes."""
 OWNER_S = 5.0
-"""How long an owner may take to end that killed a watcher first."""
+"""Seconds that an owner that first killed a watcher may take to end."""
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -121,7 +121,7 @@ class Watch:
                     self.status = code if code >= 0 else 128 - code
 
     def kill_everything(self) -> None:
-        """Kills all that is below this process, until nothing is."""
+        """Kills all processes below this one, until none is left."""
         deadline = time.monotonic() + KILL_S
         while (below := descendants(os.getpid())) and time.monotonic() < deadline:
             for pid in below:
@@ -171,7 +171,7 @@ def start_command(command: list[str], output: int) -> int:
 
 
 def run_inner(owner: int, lifeline: int, grace_s: float, log_path: str, start: Callable[[int], int]) -> int:
-    """Starts what is to be watched and returns its exit status when nothing of it is left."""
+    """Starts the watched command and returns its exit status when none of its processes is left."""
     outer = os.getppid()
     os.setsid()
     adopt_orphans()
@@ -229,7 +229,7 @@ def run_outer(owner: int, grace_s: float, log_path: str, start: Callable[[int], 
 
 
 def remove_folders(owner: int, log_path: str) -> bool:
-    """Removes the log's folder and all else of an owner that has ended; returns whether it has."""
+    """Removes the log's folder and everything else of an owner that has ended; returns whether it has."""
     if not has_ended(owner):
         return False
     folder = os.path.dirname(log_path)

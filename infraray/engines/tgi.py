@@ -1,4 +1,4 @@
-"""Text Generation Inference: a program on the PATH, no Python package; in a container, the user gives the command.
+"""Text Generation Inference: a program on the PATH, not a Python package; for a container, the user gives the command.
 
 ``tgi-paper`` is the space of InferenceBench (appendix B.4): 324,000 combinations, of which 311,040 have a batch that
 holds a prefill.

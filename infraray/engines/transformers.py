@@ -12,7 +12,7 @@ SERVER = Path(__file__).with_name("transformers_server.py")
 
 
 def _space(max_tokens: int) -> SearchSpace:
-    """There is little to set, which makes it the baseline."""
+    """The space has little to set, as befits a baseline."""
     return SearchSpace(
         "transformers", 1, (Categorical("dtype", (None, "float32", "bfloat16", "float16"), default=None),)
     )

@@ -54,11 +54,11 @@ MAX_TOP_LOGPROBS = 20
 """As OpenAI's."""
 MAX_BODY_BYTES = 64 * 2**20
 ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""Kernels that build nothing for a length; PyTorch takes the first that can do it."""
+"""Kernels that build nothing per length; PyTorch takes the first that is able."""
 WARM_UP_TOKENS = 4
 """Decoded after each prompt."""
 WARM_UP_S = 0.25
-"""A prompt that takes longer ends the warm-up: beside those that are longer still, what is cold once is little."""
+"""A prompt that takes longer ends the warm-up: compared with even longer ones, one-time costs are small."""
 LONGEST_WARM_UP = 8192
 """Tokens of a prompt; beyond, plain attention (float32 with grouped heads) takes gigabytes."""
 
@@ -67,7 +67,7 @@ READ = {
     *("model", "messages", "prompt", "text", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"),
     *("stop", "ignore_eos", "stream", "stream_options", "logprobs", "top_logprobs", "n"),
 }
-"""What a request may ask for."""
+"""The parameters that a request may have."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -92,19 +92,19 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "skip_special_tokens": (True,),
 }
-"""What this server does not do, with the values by which a request does not ask for it."""
+"""Parameters that this server does not support, with the values that ask for nothing."""
 
 IGNORED = {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "request_id"}
-"""What changes no answer."""
+"""Parameters that do not affect the answer."""
 
 
 class BadRequest(Exception):
-    """What a client can mend."""
+    """An error that a client can fix."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """What a request asks for beside its prompt."""
+    """A request's parameters, without its prompt."""
 
     max_tokens: int
     temperature: float
@@ -113,7 +113,7 @@ class Sampling:
     stop: tuple[str, ...]
     ignore_eos: bool
     top_logprobs: int | None
-    """How many alternatives are told for each token; None tells not even the token's own."""
+    """The number of alternatives reported per token; None omits even the token's own log-probability."""
 
 
 GREEDY = Sampling(DEFAULT_MAX_TOKENS, 0.0, 1.0, None, (), True, None)
@@ -208,7 +208,7 @@ class Model:
         return entries
 
     def entry(self, token: int, logits: torch.Tensor, top_logprobs: int) -> dict[str, Any]:
-        """A token's log-probability and the most likely ones in its place, before any temperature."""
+        """A token's log-probability and those of the most likely ones in its place, before any temperature."""
         logprobs = torch.log_softmax(logits, -1)
         likely = logprobs.topk(min(top_logprobs, len(logprobs)))
         pairs = zip(likely.indices.tolist(), likely.values.tolist(), strict=True)

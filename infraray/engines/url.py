@@ -1,9 +1,9 @@
-"""A server that somebody else runs: it is asked whether it answers, and never started or ended."""
+"""A server that somebody else runs: it is asked whether it answers, but never started or ended."""
 
 from infraray.engines.kind import EngineKind
 
 
 class Url(EngineKind):
-    """A server that runs already, at the spec's ``url``."""
+    """A server that is already running, at the spec's ``url``."""
 
     ready_path = "/v1/models"

@@ -43,7 +43,7 @@ def _flags(configuration: Configuration) -> dict[str, Any]:
 
 
 def _too_small_for(max_tokens: int, sizes: tuple[int, ...]) -> tuple[Forbidden, ...]:
-    """Batches that cannot hold a prompt which must not be cut."""
+    """Batches that cannot hold a prompt that must stay whole."""
     short = tuple(size for size in sizes if size < max_tokens)
     if not short:
         return ()
@@ -120,7 +120,7 @@ class Vllm(EngineKind):
     command = (
         *("{python}", "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
-        # What a request does not say is left alone: no penalty, top-p or length of the model's generation_config.json.
+        # Unset parameters keep neutral defaults: no penalty, top-p or length from the model's generation_config.json.
         *("--generation-config", "vllm"),
     )
     help_flag = "--help=all"

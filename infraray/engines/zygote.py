@@ -12,13 +12,13 @@ A server starts its worker processes by multiprocessing's method "spawn", each a
 imports again. Here they are forks as well, of a process that the server left behind before it did
 anything: what they inherit is what a new interpreter would have after its imports, no thread, no
 lock and nothing of the server. Variables that the server has set for them meanwhile may have been
-read during the imports, or by the dynamic linker. Where such a one differs from what the zygote was
-imported under, the worker is started anew; once no server is left, the zygote starts itself again
+read during the imports, or by the dynamic linker. If such a variable differs from its value during the
+zygote's imports, the worker is started from scratch; once no server is left, the zygote restarts itself
 with the variable (LEARNED), and the next worker is a fork. Workers of workers teach nothing: imported under
 what is set for them alone, the zygote could fork neither their parents nor, below those, them.
 
-The zygote itself never computes on a GPU, and forks only while it has one thread and does not;
-otherwise servers are started anew, which is no faster than without it.
+The zygote itself never computes on a GPU, and forks only as long as that holds and it has one thread;
+otherwise servers are started from scratch, which is no faster than without it.
 
 It imports the standard library and `supervisor.py` alone, needs Linux, and runs in any environment.
 """
@@ -133,7 +133,7 @@ class Image:
         self.descriptors = open_descriptors() - {control.fileno()}
         self.unsafe = self._why_not_fork()
         self.teaches = True
-        """Whether what this process's workers want is imported for them."""
+        """Whether the imports that this process's workers want are done for them."""
         self.lessons, self.lesson = os.pipe()
         os.set_blocking(self.lessons, False)
 
@@ -156,19 +156,19 @@ class Image:
         return "CUDA is initialized" if cuda_is_initialized() else None
 
     def close_others(self, *kept: int) -> None:
-        """Closes what is open beside what the imports opened and ``kept``."""
+        """Closes all descriptors except those that the imports opened and ``kept``."""
         for descriptor in open_descriptors() - self.descriptors - {self.lesson, *kept}:
             with suppress(OSError):
                 os.close(descriptor)
 
     def renew(self) -> None:
-        """Makes different what is different in each new interpreter."""
+        """Resets whatever differs between new interpreters."""
         numpy: Any = sys.modules.get("numpy")
         if numpy is not None:
             numpy.random.seed()
 
     def differing(self, environment: dict[str, str]) -> dict[str, str | None]:
-        """Variables that the imports may have read and that are others now, with their values now."""
+        """Variables that the imports may have read and that have changed since, with their current values."""
         names = environment.keys() | self.environment.keys()
         late = (*READ_LATE, *self.read_late)
         return {

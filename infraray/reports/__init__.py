@@ -1,4 +1,4 @@
-"""From a run's folder to leaderboards with honest statistics: printed, Markdown, CSV, one HTML page."""
+"""Reports: leaderboards with honest statistics from a run's folder: printed, Markdown, CSV, one HTML page."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ _STAND_IN = {"evaluate": "report", "print_report": "terminal", "write_report": "
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for: a table in the terminal, such as a command's, needs no plots and no Arrow."""
+    """Imports names on first use: a table in the terminal needs neither plots nor Arrow."""
     if name in _STAND_IN:
         return getattr(import_module(f"infraray.reports.{_STAND_IN[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,9 +18,9 @@ class AnswerShares:
     """Shares of an agent's answers in all its episodes, failed ones too.
 
     Args:
-        answers: how many it gave.
+        answers: the number that it gave.
         invalid: without a valid action.
-        cut: cut off at the most tokens.
+        cut: cut off at the limit of tokens.
         empty: without a word.
         refused: refused by the model or a filter.
     """
@@ -33,7 +33,7 @@ class AnswerShares:
 
     @property
     def are_all_well(self) -> bool:
-        """Whether nothing was amiss with any."""
+        """Whether none had a fault."""
         return not (self.invalid or self.cut or self.empty or self.refused)
 
 
@@ -41,7 +41,7 @@ class AnswerTally:
     """Counts of agents' answers, in all their episodes.
 
     Args:
-        agents: how many there are.
+        agents: the number of agents.
     """
 
     def __init__(self, agents: int) -> None:
@@ -54,7 +54,7 @@ class AnswerTally:
         Args:
             agent: for each, the agent's number.
             extra: the column with that name, which holds the counts.
-            steps: how many each has; NaN where that is unknown.
+            steps: the number that each has; NaN if unknown.
         """
         distinct = pc.unique(extra)
         which = pc.index_in(extra, distinct).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -64,7 +64,7 @@ class AnswerTally:
         np.add.at(self._faults, agent[counted], faults[which[counted]])
 
     def shares(self) -> list[AnswerShares | None]:
-        """Per agent; None where nothing was counted or nothing was answered."""
+        """The shares per agent; None if nothing was counted or nothing was answered."""
         return [
             AnswerShares(round(answers), *(total / answers for total in totals)) if answers else None
             for answers, totals in zip(self._answers.tolist(), self._faults.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The report as CSV: full precision, empty where a figure is unknown."""
+"""The report as CSV: full precision, and empty cells for unknown figures."""
 
 from __future__ import annotations
 

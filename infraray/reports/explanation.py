@@ -1,4 +1,4 @@
-"""How the figures of a report are to be read, said once for the page and for Markdown."""
+"""Explanations of how to read the figures of a report, shared by the page and Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPLANATION = {
 
 
 def uncorrected(comparisons: int) -> str:
-    """What to keep in mind where verdicts are read."""
+    """A caveat for readers of verdicts."""
     by_chance = 0.05 * comparisons
     expected = (
         f"in about {100 * by_chance:.0f} of 100 tables one would show a difference by chance"

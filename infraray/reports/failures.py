@@ -1,4 +1,4 @@
-"""What went wrong, counted per agent."""
+"""Failures, counted per agent."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 KEPT = 1000
-"""Different reasons that are remembered of an agent: the most frequent ones, should there be more."""
+"""The most distinct reasons remembered per agent; if there are more, the most frequent ones."""
 
 UNSAID = "no reason was recorded"
 
 
 class ReasonTally:
-    """How often an agent's episodes went wrong, and most often why.
+    """Counts an agent's failed episodes, and their reasons.
 
     Args:
-        agents: how many there are.
+        agents: the number of agents.
     """
 
     def __init__(self, agents: int) -> None:
@@ -26,7 +26,7 @@ class ReasonTally:
         self._reasons = [Counter[str]() for _ in range(agents)]
 
     def add(self, agent: NDArray[np.int32], reasons: pa.Array) -> None:
-        """Counts episodes with the reasons that they have; ``agent`` is whose each is."""
+        """Counts episodes with their reasons; ``agent`` gives the agent of each."""
         np.add.at(self.counts, agent, 1)
         for who, reason in zip(agent.tolist(), reasons.to_pylist(), strict=True):
             self._reasons[who][reason or UNSAID] += 1
@@ -35,6 +35,6 @@ class ReasonTally:
                 self._reasons[who] = Counter(dict(found.most_common(KEPT)))
 
     def commonest(self, agent: int) -> str | None:
-        """The most frequent reason, of equals the first by letters; None where nothing went wrong."""
+        """The most frequent reason, among equals the first alphabetically; None if nothing went wrong."""
         found = self._reasons[agent]
         return min(found, key=lambda reason: (-found[reason], reason), default=None)

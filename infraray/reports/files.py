@@ -20,7 +20,7 @@ def write_report(
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
-        out_dir: where to; ``RUN/report`` by default.
+        out_dir: the folder to write to; ``RUN/report`` by default.
         make: makes the page.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Pages from templates. Whatever is shown is escaped; only plots, our styles and our script are HTML already."""
+"""Pages from templates. Everything shown is escaped; only plots, our styles and our script are already HTML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infraray.reports.notation import count_of, printable
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot that is drawn, with its caption; ``is_wide`` where it takes the page's whole width."""
+    """A drawn plot with its caption; ``is_wide`` if it takes the page's whole width."""
 
     title: str
     caption: str
@@ -31,14 +31,14 @@ def render(package: str, template: str, **values: Any) -> str:
     """A whole page.
 
     Args:
-        package: whose folder ``templates`` holds the template, which extends ``page.html``.
+        package: the package whose folder ``templates`` holds the template, which extends ``page.html``.
         template: its name.
         values: what it shows.
     """
     style, script = (
         resources.files(__package__).joinpath("templates", name).read_text() for name in ("page.css", "page.js")
     )
-    # Pages hold texts that agents wrote. They are escaped; should one slip through, this forbids it to run.
+    # Pages hold texts that agents wrote. They are escaped; if one slips through, this keeps it from running.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     page = _environment(package).get_template(template)
@@ -61,15 +61,15 @@ def _environment(package: str) -> Environment:
 
 
 def _minus(text: str) -> str:
-    """A number's text for the eye, with U+2212."""
+    """A number's text with a typographic minus, U+2212."""
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _sortable(value: float | str) -> str:
-    """What a table is sorted by; empty where it is unknown."""
+    """The value that a table is sorted by; empty if unknown."""
     return value if isinstance(value, str) else "" if math.isnan(value) else repr(float(value))
 
 
 def _json(value: Any) -> Markup:
-    """JSON in several lines; it is ASCII."""
+    """JSON on several lines, in ASCII."""
     return escape(json.dumps(value, indent=2, sort_keys=True))

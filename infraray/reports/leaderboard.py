@@ -28,34 +28,34 @@ class Row:
     """One agent's line.
 
     Args:
-        rank: from 1, by `infraray.statistics.ranking`; None for an agent without a score, which stands last.
+        rank: from 1, by `infraray.statistics.ranking`; None for an agent without a score, which comes last.
         shares_rank: whether another agent has the same.
         agent: its spec.
         score: mean over tasks, forfeited ones included, in score units.
-        place: where the score stands between floor (0) and bound (1):
+        place: the position of the score between floor (0) and bound (1):
             (mean score - mean floor) / (mean bound - mean floor), over tasks that have all three.
         versus_best: paired against the first row; None in the first row and without a score.
-        seeds_to_separate: how many would tell it from the first row (`infraray.statistics.power`); None where that
-            is told already, or cannot be.
-        episodes: how many are collected.
+        seeds_to_separate: the number that would separate it from the first row (`infraray.statistics.power`);
+            None if they are already separated, or cannot be.
+        episodes: the number collected.
         finished: how many of them finished.
         failed: how many were given up.
-        failure: the most frequent reason why; None where none failed.
-        forfeited: of all, those that count as forfeited (`infraray.statistics.forfeits`).
+        failure: the most frequent reason; None if none failed.
+        forfeited: how many count as forfeited (`infraray.statistics.forfeits`).
         unscored: finished episodes without a finite score; they count as forfeited.
-        flawed: finished episodes that ended in a way worth a word, such as at the step limit.
-        flaw: the most frequent one; None where there is none.
-        correct: rate of solved tasks, forfeited ones not; None where the scenario does not define it.
-        safe: rate of tasks in which every step was safe, failed ones not; None where the scenario does not
-            define it.
+        flawed: finished episodes that ended in a noteworthy way, such as at the step limit.
+        flaw: the most frequent one; None if there is none.
+        correct: rate of solved tasks, counting forfeited ones as unsolved; None if the scenario does not define it.
+        safe: rate of tasks in which every step was safe, counting failed ones as unsafe; None if the scenario does
+            not define it.
         steps: mean number of steps of a finished episode.
         wall_s: mean duration of a finished episode, s.
-        total_wall_s: duration of all episodes, failed ones too, s.
+        total_wall_s: duration of all episodes, including failed ones, s.
         input_tokens: all prompt tokens; None for an agent without a model.
         output_tokens: all generated tokens; None for an agent without a model.
-        answers: shares that were invalid, cut off, empty or refused; None where they were not counted.
+        answers: shares that were invalid, cut off, empty or refused; None if they were not counted.
         metrics: means of the scenario's further figures over finished episodes.
-        passes: whether repetitions solve a task, any and all of them; None without repetitions, or where the
+        passes: whether repetitions solve a task, any and all of them; None without repetitions, or if the
             scenario does not define what is correct.
     """
 
@@ -159,7 +159,7 @@ def _shared(results: Results, values: Floats) -> float:
 
 
 def _places(results: Results, bootstrap: TaskBootstrap) -> list[Estimate]:
-    # Halves, so that a difference of large scores is a number; halving is exact, and the ratio the same.
+    # Halves, so that a difference of large scores stays finite; halving is exact and keeps the ratio.
     gained, span = results.scores / 2 - results.floors / 2, results.bounds / 2 - results.floors / 2
     # A task counts only with all three, so that numerator and denominator are over the same tasks.
     unknown = np.isnan(gained) | np.isnan(span)
@@ -209,7 +209,7 @@ class _Facts:
 
 
 def _judged(counted: Counted[Results], verdicts: Verdicts) -> Floats:
-    """Verdicts as numbers, NaN where undefined; what the scenario judges, a forfeited episode has not shown."""
+    """Verdicts as numbers, NaN where undefined; a forfeited episode counts as not having earned a good one."""
     values = np.where(verdicts == UNDEFINED, np.nan, verdicts)
     if (verdicts != UNDEFINED).any():
         values[counted.forfeited & (verdicts == UNDEFINED)] = 0.0
@@ -225,7 +225,7 @@ def _rates(counted: Counted[Results], verdicts: Verdicts) -> list[Estimate | Non
 
 
 def _passes(counted: Counted[Results]) -> list[Passes | None]:
-    """Of each agent, over the tasks that it has verdicts on."""
+    """pass@k and pass^k of each agent, over the tasks with verdicts."""
     results, values = counted.results, _judged(counted, counted.results.correct)
     shape = len(results.agents), results.tasks
     attempts = np.bincount(results.cells(~np.isnan(values)), minlength=shape[0] * shape[1]).reshape(shape)

@@ -52,7 +52,7 @@ def _scenario(scenario: ScenarioReport) -> list[str]:
 
 
 def _table(table: Table) -> str:
-    """Names and words are aligned left, figures right."""
+    """A table in which names and words are aligned left, figures right."""
     left = [heading.kind != "figure" for heading in table.headings]
     header = [_escape(heading.text) for heading in table.headings]
     rows = [
@@ -76,6 +76,6 @@ def _table(table: Table) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that is shown as it is, whoever wrote it."""
-    # An underscore inside a word is harmless, and frequent.
+    """Text escaped to be shown literally, whoever wrote it."""
+    # An underscore inside a word is harmless and frequent.
     return re.sub(r"([\\`*{}\[\]<>|#~&]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))

@@ -1,4 +1,4 @@
-"""Means of the further figures that a scenario measures beside its score."""
+"""Means of a scenario's metrics, which it measures in addition to its score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MetricTally:
     """Sums of a scenario's metrics over finished episodes, by name.
 
     Args:
-        agents: how many there are.
+        agents: the number of agents.
     """
 
     def __init__(self, agents: int) -> None:
@@ -25,7 +25,7 @@ class MetricTally:
         self._sums: dict[str, AgentSums] = {}
 
     def add(self, agent: NDArray[np.int32], texts: pa.Array) -> None:
-        """Adds episodes; ``texts`` are JSON objects, ``agent`` is whose each is."""
+        """Adds episodes; ``texts`` are JSON objects, ``agent`` gives the agent of each."""
         if not len(texts):
             return
         parsed = _parse(texts)
@@ -36,7 +36,7 @@ class MetricTally:
                 self._sums.setdefault(name, AgentSums(self._agents)).add(agent, values)
 
     def means(self) -> dict[str, list[float]]:
-        """By name, one list entry an agent, NaN for an agent without the metric."""
+        """The means by name, one list entry per agent; NaN for an agent without the metric."""
         return {name: sums.means.tolist() for name, sums in sorted(self._sums.items()) if sums.counts.any()}
 
 

@@ -1,4 +1,4 @@
-"""How figures and names are written: as many digits as the uncertainty warrants, no surprises."""
+"""Notation of figures and names: as many digits as the uncertainty warrants."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def count_of(count: int, noun: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text in one line without control characters, which it may hold when an agent or an error wrote it."""
+    """Text in one line, without the control characters that an agent or an error may have put into it."""
     line = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def shortened(text: str, length: int) -> str:
-    """Text with its middle left out where it is longer than ``length``."""
+    """Text with its middle left out if it is longer than ``length``."""
     text = printable(text)
     if len(text) <= length:
         return text

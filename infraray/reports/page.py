@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no network, no other file."""
+"""The report as one self-contained HTML page: no network, no other file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_page(report: Report) -> str:
 
 
 def page_values(report: Report) -> dict[str, Any]:
-    """What ``report.html`` shows, and templates that extend it."""
+    """The values for ``report.html``, and for templates that extend it."""
     places = places_of(report)
     overview = lay_out(place_columns(report, places), places.agents, View.PAGE) if places.is_worth_showing else None
     return {
@@ -45,7 +45,7 @@ def page_values(report: Report) -> dict[str, Any]:
 
 
 def _facts(report: Report) -> list[tuple[str, str, bool]]:
-    """What stands at the top in large letters: (figure, what it counts, whether it is bad)."""
+    """The headline figures: (figure, what it counts, whether it is bad)."""
     agents = {row.agent for scenario in report.scenarios for row in scenario.leaderboard.rows}
     facts = [
         (f"{report.collected:,}", f"of {report.planned:,} episodes" if report.owed else "episodes", False),
@@ -57,7 +57,7 @@ def _facts(report: Report) -> list[tuple[str, str, bool]]:
 
 
 def _drawn(plots: Iterable[Plot[Shown]], shown: Shown, anchor: str) -> list[Figure]:
-    """Those that are worthwhile."""
+    """The plots that are worthwhile."""
     return [
         Figure(plot.title, plot.caption, Markup(plot.draw(shown, f"{anchor}-{plot.name}")), plot.is_wide)
         for plot in plots

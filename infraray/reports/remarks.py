@@ -1,4 +1,4 @@
-"""What a reader should know about single agents before believing their line."""
+"""Remarks that a reader should know about before believing an agent's line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def remarks(scenario: ScenarioReport) -> list[tuple[str, str]]:
 
 
 def above_the_table(scenario: ScenarioReport) -> str:
-    """What the scores are, of how much, and between which figures they stand; plain text."""
+    """A description of the scores, the amount of data, and the floor and bound, in plain text."""
     score, board = scenario.score, scenario.leaderboard
     unit = f" ({score.unit})" if score.unit not in ("", "1") else ""
     better = "higher" if score.higher_is_better else "lower"
@@ -34,7 +34,7 @@ def above_the_table(scenario: ScenarioReport) -> str:
 
 
 def below_the_table(scenario: ScenarioReport) -> list[str]:
-    """What holds for the whole leaderboard: what its verdicts are worth, and what would make them tell more."""
+    """Remarks on the whole leaderboard: what its verdicts are worth, and what would sharpen them."""
     board = scenario.leaderboard
     number = len(board.comparisons.pairs)
     lines = [uncorrected(number)] if number > 1 else []
@@ -50,14 +50,14 @@ def below_the_table(scenario: ScenarioReport) -> list[str]:
     if hollow:
         more = f", and {count_of(len(hollow) - _TOLD, 'more agent')}" if len(hollow) > _TOLD else ""
         lines.append(
-            f"Most answers were none: {'; '.join(hollow[:_TOLD])}{more}. Such scores tell little about a model: "
+            f"Most answers were unusable: {'; '.join(hollow[:_TOLD])}{more}. Such scores tell little about a model: "
             "look at max_tokens, and at what the server sends."
         )
     return lines
 
 
 def _hollow(row: Row) -> str:
-    """How most of an agent's answers were no whole answers; "" where most were."""
+    """What was wrong with most of an agent's answers; "" if most were fine."""
     if row.answers is None:
         return ""
     shares = {"empty": row.answers.empty, "cut off": row.answers.cut, "refused": row.answers.refused}

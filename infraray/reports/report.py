@@ -28,16 +28,16 @@ class ScenarioReport:
     """One scenario of a run.
 
     Args:
-        label: what the run calls it.
+        label: the run's name for it.
         entry: its part of ``run.json``.
-        score: what the score is called, its unit, and which way is better.
+        score: the score's name, its unit, and which way is better.
         leaderboard: the agents, best first.
-        distributions: of scores, by agent.
-        tasks: how many tasks have an episode.
+        distributions: distributions of scores, by agent.
+        tasks: the number of tasks with an episode.
         planned: episodes that the plan asks for.
-        owed: of them, those that are not collected yet.
+        owed: those of them not collected yet.
         failed: episodes that were given up.
-        unknown: forfeited episodes of which nobody can say what they count for.
+        unknown: forfeited episodes whose value cannot be determined.
     """
 
     label: str
@@ -68,8 +68,8 @@ class Report:
         scenarios: in the plan's order.
         left_out: collected episodes that the present plan does not ask for.
         files: what was written, by kind (html, markdown, leaderboard, comparisons); empty before.
-        origin: command, code, versions, machine and times, a line each.
-        repairs: what was found damaged in the folder since it was made, a line each.
+        origin: command, code, versions, machine and times, one line each.
+        repairs: damage found in the folder since it was made, one line each.
         notes: what else a reader must know, one sentence each.
     """
 
@@ -90,7 +90,7 @@ class Report:
 
     @cached_property
     def owed(self) -> int:
-        """Of them, those that are not collected yet."""
+        """Planned episodes that are not collected yet."""
         return sum(scenario.owed for scenario in self.scenarios)
 
     @cached_property
@@ -100,7 +100,7 @@ class Report:
 
     @cached_property
     def unknown(self) -> int:
-        """Forfeited episodes of which nobody can say what they count for."""
+        """Forfeited episodes whose value cannot be determined."""
         return sum(scenario.unknown for scenario in self.scenarios)
 
     @property

@@ -1,10 +1,10 @@
-"""Which of the collected episodes a report is about, and their layout as agents by tasks.
+"""The collected episodes that a report is about, laid out as agents by tasks.
 
 A run's folder may hold more than its plan (`infraray.trajectories.planned`). Only what the present plan
-asks for is compared; what is left out is counted and said.
+asks for is compared; the rest is counted and reported.
 
-Episodes are read once, some thousands at a time. Of each stay the few numbers that are compared task by task,
-`BYTES_PER_EPISODE` together, and everything else is summed up while it is read (`infraray.reports.tallies`).
+Episodes are read once, some thousands at a time. Of each, only the few numbers that are compared task by task are
+kept, `BYTES_PER_EPISODE` together; everything else is summed up while it is read (`infraray.reports.tallies`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from infraray.trajectories.manifest import Manifest, PlannedScenario
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 
 Verdicts = NDArray[np.int8]
-"""1 for true, 0 for false, `UNDEFINED` where a scenario does not say."""
+"""1 for true, 0 for false, `UNDEFINED` if a scenario does not say."""
 
 UNDEFINED = -1
 
@@ -51,13 +51,13 @@ class Results(TaskScores):
     """The planned episodes of one scenario that are collected.
 
     Args:
-        label: what the run calls the scenario with these parameters.
+        label: the run's name for the scenario with these parameters.
         entry: the scenario's part of ``run.json``.
-        score: what the score is called, its unit, and which way is better.
-        planned: how many episodes are planned.
-        correct: for each episode whether the task was solved.
-        safe: for each episode whether every step was safe.
-        tallies: what is counted and summed up per agent.
+        score: the score's name, its unit, and which way is better.
+        planned: the number of planned episodes.
+        correct: for each episode, whether the task was solved.
+        safe: for each episode, whether every step was safe.
+        tallies: counts and sums per agent.
     """
 
     label: str
@@ -81,7 +81,7 @@ class Results(TaskScores):
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a run is reported.
+    """The part of a run that is reported.
 
     Args:
         results: one for each planned scenario, in the plan's order.
@@ -93,7 +93,7 @@ class Selection:
 
 
 def select(episodes: Iterable[pa.RecordBatch], manifest: Manifest) -> Selection:
-    """Lays out the episodes that the run's present plan asks for; those of a study's trials are told by the study.
+    """Lays out the episodes that the run's present plan asks for; a study reports those of its trials itself.
 
     Args:
         episodes: with the columns `REPORTED`, each episode once.
@@ -120,11 +120,11 @@ class _Scenario:
         self.entry = entry
         self.agents = entry.agents
         self.tallies = Tallies(len(self.agents))
-        # They grow in place, where a list of arrays would need as much again to become one.
+        # They grow in place; a list of arrays would need as much memory again to become one.
         self._read = {name: bytearray() for name in _KEPT}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Keeps of episodes what is compared by task, and counts the rest."""
+        """Keeps the numbers of episodes that are compared by task, and counts the rest."""
         agent = pc.index_in(batch["agent"], pa.array(self.agents, pa.string())).to_numpy(zero_copy_only=False)
         scores = numbers(batch["score"])
         finished = _where(pc.equal(batch["status"], "finished"))

@@ -1,4 +1,4 @@
-"""A table where it is read: framed at a terminal, and as whole lines in a file or a pipe."""
+"""Printed tables: framed at a terminal, whole lines in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Prints a table as wide as the terminal; elsewhere without a frame, each row one line, however long.
+    """Prints a table as wide as the terminal; elsewhere without a frame and with one line per row, however long.
 
     A program that reads the lines, and a person who searches them, finds every name whole.
     """

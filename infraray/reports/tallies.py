@@ -1,4 +1,4 @@
-"""What is counted and summed up for each agent while a run's episodes are read, so that none has to be kept."""
+"""Counts and sums for each agent, made while a run's episodes are read, so that none has to be kept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from infraray.statistics.sums import AgentSums
 
 
 class Tallies:
-    """Everything that stands in a leaderboard's row and needs no pairing by task.
+    """All the figures of a leaderboard's row that need no pairing by task.
 
     Args:
-        agents: how many there are.
+        agents: the number of agents.
     """
 
     COLUMNS = ("status", "steps", "wall_s", "input_tokens", "output_tokens", "metrics", "failure", "extra")
-    """Of the episodes, what is read."""
+    """The columns of the episodes that are read."""
 
     def __init__(self, agents: int) -> None:
         self.steps = AgentSums(agents)  # of finished episodes
@@ -51,7 +51,7 @@ class Tallies:
         self.output_tokens.add(agent, numbers(batch["output_tokens"]))
         self.answers.add(agent, batch["extra"], steps)
         self.failures.add(agent[~is_finished], batch["failure"].filter(pc.invert(finished)))
-        # A finished episode may have ended in a way worth a word, such as at the step limit.
+        # A finished episode may have ended in a noteworthy way, such as at the step limit.
         flawed = pc.and_(finished, pc.is_valid(batch["failure"]))
         self.flaws.add(agent[flawed.to_numpy(zero_copy_only=False)], batch["failure"].filter(flawed))
         self.metrics.add(agent[is_finished], batch["metrics"].filter(finished))

@@ -1,4 +1,4 @@
-"""The report on a terminal: as many columns as fit; plain and complete where there is no terminal."""
+"""The report on a terminal: as many columns as fit; elsewhere plain and complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infraray.reports.report import Report, ScenarioReport
 from infraray.reports.table_lines import print_table
 
 WIDE = 110
-"""Columns from which a terminal shows all of the table."""
+"""Width, in characters, from which a terminal shows the whole table."""
 _REMARKS = 10
 _STYLES = {"best": "bold green", "tied": "green", "better": "green", "worse": "yellow", "n/a": "dim"}
 

@@ -1,4 +1,4 @@
-"""Rescored episodes as they are stored."""
+"""Rescored episodes in the form in which they are stored."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from infraray.trajectories.stored_episode import StoredEpisode
 def rescored(
     batch: pa.RecordBatch, after: Mapping[str, Any], episode: StoredEpisode, answers: StoredAnswers, changes: Changes
 ) -> pa.RecordBatch:
-    """An episode that was played again, schema `SEGMENT`: its identity and what was spent are the stored episode's.
+    """An episode that was played again, schema `SEGMENT`, with the stored episode's identity and spending.
 
     Args:
         batch: the new episode.
         after: its columns of `schema.EPISODES` by name.
         episode: as it was stored.
-        answers: who played it again.
+        answers: the agent that played it again.
         changes: between the two.
     """
     before = episode.row
@@ -49,6 +49,6 @@ def rescored(
 
 
 def copied(episode: StoredEpisode, name: str) -> pa.RecordBatch:
-    """A stored episode as it is, under the new run's name."""
+    """A stored episode, unchanged but for the new run's name."""
     steps = [{column: step[column] for column in step if column != "episode_id"} for step in episode.steps]
     return pa.RecordBatch.from_pylist([{**episode.row, "run": name, "steps_taken": steps}], schema=SEGMENT)

@@ -1,4 +1,4 @@
-"""What became of an episode that was played again: which of its verdicts changed, and whether it took another path."""
+"""Changes to an episode that was played again: which verdicts changed, and whether it took another path."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Changes:
 def find_changes(
     episode: StoredEpisode, after: Mapping[str, Any], trajectory: Trajectory, answers: StoredAnswers
 ) -> Changes:
-    """Compares a stored episode with the same played again.
+    """Compares a stored episode with its replay.
 
     Args:
         episode: as it was stored.
         after: the new episode's columns of `schema.EPISODES` by name.
         trajectory: the same with its steps.
-        answers: who played it.
+        answers: the agent that played it.
     """
     before = episode.row
     ran_out = trajectory.measures is None and str(trajectory.failure).startswith(AnswersRanOut.__name__)
@@ -55,7 +55,7 @@ def find_changes(
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Equal, up to the last digits of a number."""
+    """Whether two values are equal, up to the last digits of a number."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return before.keys() == after.keys() and all(_same(before[name], after[name]) for name in before)
     if isinstance(before, list) and isinstance(after, list):

@@ -1,4 +1,4 @@
-"""The ``run.json`` of a rescored run: the old one's, with what the scenarios are now."""
+"""The ``run.json`` of a rescored run: the old one, with the scenarios as they are now."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from infraray.user_file import load_file
 
 
 def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
-    """The new run's ``run.json``, and for each scenario that is left out of it a line that says why.
+    """The new run's ``run.json``, and a reason, in one line, for each scenario that is left out of it.
 
-    Makes every environment once, so that what cannot be replayed is told first.
+    Makes every environment once, so that whatever cannot be replayed is reported first.
 
     Raises:
         InfrarayError: no scenario is left, or nobody has answered anything.
@@ -68,7 +68,7 @@ def environment_of(scenario: PlannedScenario) -> Environment:
 
 
 def _import_files(run: Run) -> list[str]:
-    """Imports the run's own files; returns what is wrong with those that cannot be: not every scenario needs them."""
+    """Imports the run's own files; returns the errors of those that fail, since not every scenario needs them."""
     wrong = []
     for path in run.manifest.plan.imports:
         try:

@@ -1,4 +1,4 @@
-"""Plays a stored episode again with the answers that are stored of it."""
+"""Plays a stored episode again with its stored answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infraray.trajectories.stored_episode import StoredEpisode
 
 
 class Replayer(EpisodePlayer):
-    """Plays episodes whose agent is `STORED_ANSWERS`; floors have their random agent as ever."""
+    """Plays episodes whose agent is `STORED_ANSWERS`; floors use the random agent as usual."""
 
     def __init__(self, time_limit_s: float) -> None:
         super().__init__(time_limit_s)
@@ -21,7 +21,7 @@ class Replayer(EpisodePlayer):
         return self.answers if entry.agent == STORED_ANSWERS else super()._borrow_agent(entry)
 
     def replay(self, episode: StoredEpisode, entry: Entry) -> Trajectory:
-        """Plays a stored episode again; when and how fast its agent answered stays as it was."""
+        """Plays a stored episode again; the times of its agent's answers are kept."""
         row = episode.row
         self.answers.begin(episode.steps)
         trajectory = self.play(EpisodeSpec(replace(entry, agent=STORED_ANSWERS), row["seed"], row["repetition"]))

@@ -1,4 +1,4 @@
-"""A run whose stored answers are played again, written as a run of its own beside the old one."""
+"""Rescores a run: plays its stored answers again and writes a separate run beside the old one."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from infraray.trajectories.stored_episode import StoredEpisode, read_json
 def rescore(
     run_dir: str | Path, out: str | Path | None = None, quiet: bool = False, scenario: str | None = None
 ) -> Rescoring:
-    """Plays a run's stored answers again and stores what they score now; the run itself stays as it is.
+    """Plays a run's stored answers again and stores their new scores; the run itself is unchanged.
 
     Args:
         run_dir: the folder that ``infraray run`` wrote.
         out: the new run's folder; ``RUN-rescored`` by default.
         quiet: show no progress.
-        scenario: the run's label of the only scenario that is rescored; by default all that can be.
+        scenario: the run's label of the only scenario to rescore; by default, all that can be.
 
     Raises:
         InfrarayError: the run cannot be read, none of the scenarios can be replayed, or ``out`` exists.
@@ -76,7 +76,7 @@ def rescore(
 def _rescore_all(
     run: Run, episodes: Iterable[tuple[Mapping[str, Any], Steps]], store: RunStore, manifest: Manifest
 ) -> tuple[dict[tuple[str, str], Tally], int]:
-    """What was done to the planned episodes of the scenarios that are rescored, and how many are of no plan."""
+    """The results for the planned episodes of the rescored scenarios, and the number of episodes outside the plan."""
     replayer = Replayer(run.manifest.plan.limits.get("episode_s", 300.0))
     entries: dict[tuple[Any, ...], Entry] = {}
     tallies: dict[tuple[str, str], Tally] = {}
@@ -96,7 +96,7 @@ def _rescore_all(
             tally.failed_before += 1
             store.append(encode(copied(episode, manifest.name), [identity]))
             continue
-        # Equal entries are one object: what an entry derives from its parameters is worked out once.
+        # Equal entries are one object: values derived from an entry's parameters are computed once.
         key = row["scenario_label"], row["agent"], json.dumps(read_json(row["extra"]).get("files"))
         if key not in entries:
             entries[key] = _entry(row, manifest.scenarios[row["scenario_label"]])
@@ -110,6 +110,6 @@ def _rescore_all(
 
 
 def _entry(row: Mapping[str, Any], scenario: PlannedScenario) -> Entry:
-    """Who played what, as it was planned."""
+    """The entry of a stored episode, as it was planned."""
     tasks = Entry.vacant(environment_of(scenario), scenario.id, row["scenario_label"])
     return tasks.played_by(row["agent"], read_json(row["extra"]).get("files"))

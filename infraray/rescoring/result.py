@@ -1,4 +1,4 @@
-"""What rescoring did, counted by agent and scenario, and shown as a table."""
+"""The result of rescoring, counted by agent and scenario, and shown as a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from infraray.trajectories.stored_episode import StoredEpisode
 
 @dataclass
 class Tally:
-    """What rescoring did to the episodes of one agent in one scenario."""
+    """The result of rescoring the episodes of one agent in one scenario."""
 
     episodes: int = 0
     changed: int = 0
@@ -29,10 +29,10 @@ class Tally:
     scores_before: list[float] = field(default_factory=list)
     scores_after: list[float] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
-    """In how many episodes each thing changed."""
+    """The number of episodes in which each thing changed."""
 
     def add(self, episode: StoredEpisode, after: Mapping[str, Any], trajectory: Trajectory, changes: Changes) -> None:
-        """Counts an episode; the arguments are those of `find_changes`, and what it found."""
+        """Counts an episode; takes the arguments of `find_changes` and its result."""
         self.episodes += 1
         self.changed += bool(changes)
         self.changes.update(changes.names)
@@ -48,13 +48,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Rescoring:
-    """What was rescored.
+    """The outcome of rescoring a run.
 
     Args:
         out: the new run's folder.
         tallies: what changed, by (scenario's label, agent).
         left_out: episodes that the run's present plan does not ask for.
-        scenarios_left_out: for each scenario that cannot be rescored, by its label, a line that says why.
+        scenarios_left_out: why scenarios cannot be rescored, one line each, by label.
     """
 
     out: Path
@@ -67,7 +67,7 @@ class Rescoring:
         return sum(getattr(tally, name) for tally in self.tallies.values())
 
     def table(self) -> Table:
-        """What changed, one row an agent in a scenario: mean scores and invalid answers before and after."""
+        """A table of changes, one row per agent and scenario: mean scores and invalid answers before and after."""
         table = Table()
         table.add_column("scenario", overflow="fold")
         table.add_column("agent", overflow="fold")
@@ -87,7 +87,7 @@ class Rescoring:
         return table
 
     def summary(self) -> str:
-        """The counts in one line, and one for each scenario that was left out."""
+        """The counts in one line, followed by one for each scenario that was left out."""
         left_out = f"; left out: {self.left_out} of an earlier plan" if self.left_out else ""
         scenarios = "".join(f"\nleft out: {why}" for why in self.scenarios_left_out.values())
         return (

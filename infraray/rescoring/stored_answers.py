@@ -1,4 +1,4 @@
-"""The agent that says what another one said before, as long as the world looks as it did then."""
+"""The agent that repeats another one's stored answers, as long as the world looks as it did then."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from infraray.environment import MAX_RETRIES
 from infraray.observation import Observation
 
 STORED_ANSWERS = "stored answers"
-"""Stands in for the agent's spec while an episode is played again; no spec that can be written."""
+"""Stands in for the agent's spec while an episode is played again; nobody can write such a spec."""
 
 
 class AnswersRanOut(Exception):
-    """The episode goes on where the stored one had ended."""
+    """Raised when the episode goes on after the stored one had ended."""
 
 
 class StoredAnswers(Agent):
-    """Says what an agent said, as long as the world looks as it did then."""
+    """Repeats an agent's answers, as long as the world looks as it did then."""
 
     def begin(self, steps: Sequence[Mapping[str, Any]]) -> None:
         """Takes the steps of the episode that is played next."""
@@ -34,7 +34,7 @@ class StoredAnswers(Agent):
     def act(self, observation: Observation) -> Turn:
         """The stored answer, with its tokens and what the agent recorded."""
         if self.diverged_at is None:
-            # Answers in a row to the same state are tries after an invalid one.
+            # Consecutive answers to the same state are retries after an invalid one.
             ahead = range(self._next, min(self._next + MAX_RETRIES + 1, len(self.steps)))
             fitting = next((index for index in ahead if _looks_like(observation, self.steps[index])), None)
             if fitting is None:
@@ -51,7 +51,7 @@ class StoredAnswers(Agent):
 
 
 def _looks_like(observation: Observation, step: Mapping[str, Any]) -> bool:
-    """Whether the world looks as it did at a stored step, by its numbers where it has any: words may be reworded."""
+    """Whether the world looks as it did at a stored step, by its numbers if it has any: texts may be reworded."""
     numbers, stored = observation.get("numeric_observation"), step["numeric_observation"]
     if numbers is not None and stored:
         return len(numbers) == len(stored) and bool(np.allclose(numbers, stored, rtol=1e-9, atol=0, equal_nan=True))

@@ -1,4 +1,4 @@
-"""Search spaces: what may be set, to what, and how configurations are drawn."""
+"""Search spaces: hyperparameters, their values, and how configurations are drawn."""
 
 from infraray.space.hyperparameters import Categorical, Float, Int, Ordinal
 from infraray.space.search_space import Forbidden, ForbiddenAbove, SearchSpace, chosen_part, joint_space

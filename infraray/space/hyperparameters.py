@@ -1,8 +1,8 @@
 """The dimensions of a search space: `Float`, `Int`, `Categorical` and `Ordinal`.
 
 Each has a name, a default, and ``when``: the values of other hyperparameters that make it active.
-Every dimension also maps onto the unit interval (`at` and `position`), evenly in the logarithm where
-it is logarithmic, which is what samplers, neighbours and plots work with.
+Every dimension also maps onto the unit interval (`at` and `position`), evenly in the logarithm if it
+is logarithmic; samplers, neighbours and plots work with that.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Hyperparameter(ABC):
     Args:
         name: letters, digits, ``_``, ``-`` and ``.``.
         default: the value of the configuration that a study measures first.
-        when: the dimension is active while each hyperparameter that is named here is active and has
-            one of the values; always where nothing is named.
+        when: the dimension is active while each hyperparameter named here is active and has one of
+            the values; always, if none is named.
     """
 
     kind: ClassVar[str]
@@ -70,7 +70,7 @@ class Hyperparameter(ABC):
     @property
     @abstractmethod
     def size(self) -> int | None:
-        """How many values there are; None where they are continuous."""
+        """The number of values; None if they are continuous."""
 
     @abstractmethod
     def at(self, position: float) -> Value:
@@ -78,11 +78,11 @@ class Hyperparameter(ABC):
 
     @abstractmethod
     def position(self, value: Value) -> float:
-        """Where a value stands, from 0 to 1."""
+        """The position of a value, from 0 to 1."""
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values, in order; empty where they are continuous."""
+        """All values, in order; empty if they are continuous."""
         return tuple(self.at((number + 0.5) / self.size) for number in range(self.size)) if self.size else ()
 
     def to_json(self) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Int(Hyperparameter):
 
 @dataclass(frozen=True)
 class Categorical(Hyperparameter):
-    """One of some values without an order: names, switches.
+    """One of several values without an order: names, switches.
 
     Args:
         name: see `Hyperparameter`.
@@ -253,7 +253,7 @@ class Categorical(Hyperparameter):
 
 @dataclass(frozen=True)
 class Ordinal(Categorical):
-    """One of some values in their order: sizes that double, levels. Neighbours in the order are alike."""
+    """One of several ordered values, such as sizes that double or levels. Neighbours in the order are alike."""
 
     kind: ClassVar[str] = "ordinal"
 
@@ -294,7 +294,7 @@ def _check_choices(dimension: Categorical) -> None:
         if choice is not None and not isinstance(choice, str | bool) and not is_number(choice):
             raise InfrarayError(f"{dimension.name}: choice {choice!r}: must be text, a number, true, false or null")
     if any(same(one, other) for number, one in enumerate(choices) for other in choices[:number]):
-        raise InfrarayError(f"{dimension.name}: choices={choices!r}: each must stand there once")
+        raise InfrarayError(f"{dimension.name}: choices={choices!r}: each must be listed once")
     object.__setattr__(dimension, "choices", tuple(choices))
 
 

@@ -15,7 +15,7 @@ _BEFORE_LISTING = 1000
 
 
 def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
-    """Draws a configuration: each active hyperparameter uniformly, again where the result is forbidden.
+    """Draws a configuration: each active hyperparameter uniformly, repeating draws that are forbidden.
 
     Raises:
         InfrarayError: ten thousand draws in a row are forbidden.
@@ -23,7 +23,7 @@ def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
     for _ in range(_ATTEMPTS):
         drawn: dict[str, Value] = {}
         for dimension in space.hyperparameters:
-            # Drawn for inactive ones too, so that a draw takes the same random numbers everywhere.
+            # Drawn even for inactive ones, so that a draw takes the same random numbers everywhere.
             value = dimension.at(random.random())
             if space.is_active(dimension.name, drawn):
                 drawn[dimension.name] = value
@@ -33,9 +33,9 @@ def sample(space: SearchSpace, random: np.random.Generator) -> Configuration:
 
 
 def redraw(space: SearchSpace, configuration: Configuration, name: str, random: np.random.Generator) -> Configuration:
-    """Draws one hyperparameter anew, and those that only this makes active; the others keep their values.
+    """Redraws one hyperparameter and those that it newly activates; the others keep their values.
 
-    What is not active in the configuration, or cannot be drawn in ten thousand draws, stays as it is.
+    If it is not active in the configuration, or ten thousand draws fail, nothing changes.
     """
     for _ in range(_ATTEMPTS if name in configuration else 0):
         drawn: dict[str, Value] = {}
@@ -49,10 +49,10 @@ def redraw(space: SearchSpace, configuration: Configuration, name: str, random: 
 
 
 def sample_untried(space: SearchSpace, random: np.random.Generator, tried: Container[str]) -> Configuration | None:
-    """Draws a configuration whose key is not among those tried; None where none is left.
+    """Draws a configuration whose key has not been tried; None if none is left.
 
-    A finite space is listed once draws keep hitting what was tried; a continuous one counts as
-    tried through after `_ATTEMPTS` draws.
+    A finite space is enumerated once draws keep hitting tried ones; a continuous one counts as
+    exhausted after `_ATTEMPTS` draws.
     """
     finite = all(dimension.size is not None for dimension in space.hyperparameters)
     for _ in range(_BEFORE_LISTING if finite else _ATTEMPTS):
@@ -66,7 +66,7 @@ def sample_untried(space: SearchSpace, random: np.random.Generator, tried: Conta
 
 
 def size(space: SearchSpace) -> int | None:
-    """How many configurations there are, forbidden ones left out; None where a continuous one is among them.
+    """The number of configurations, without forbidden ones; None if any dimension is continuous.
 
     Dimensions on which nothing depends are multiplied; the others are tried value by value.
     """

@@ -1,10 +1,10 @@
-"""A search space as data: dimensions, when they are active, and what must not be combined.
+"""A search space as data: dimensions, their conditions, and forbidden combinations.
 
 A *canonical* configuration holds a value for every active hyperparameter, in the space's order, and
 nothing else. What a study measures is always canonical, so that two configurations that launch the
 same thing are the same configuration.
 
-A space has a name and a version. The version rises when equal configurations no longer mean the same.
+A space has a name and a version. The version is raised when equal configurations no longer mean the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from infraray.space.values import Configuration, Value, canonical_text, find_val
 
 @dataclass(frozen=True)
 class Forbidden:
-    """A combination that must not be: each named hyperparameter is active and has one of the values.
+    """A forbidden combination: each named hyperparameter is active and has one of the values.
 
     Args:
         values: by name.
@@ -45,7 +45,7 @@ class Forbidden:
 
 @dataclass(frozen=True)
 class ForbiddenAbove:
-    """Two numbers of which the first must not be above the second, while both are active.
+    """Two numbers, the first of which must not be above the second while both are active.
 
     Args:
         lower: name of the one that must be at most the other.
@@ -70,16 +70,16 @@ class ForbiddenAbove:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What may be set, and to what.
+    """Hyperparameters and the rules for combining them.
 
     Args:
         name: what is tuned, such as ``vllm``.
-        version: rises when equal configurations no longer mean the same.
-        hyperparameters: the dimensions; one that others depend on stands before them.
-        forbidden: what must not be combined.
+        version: raised when equal configurations no longer mean the same.
+        hyperparameters: the dimensions; one that others depend on comes before them.
+        forbidden: combinations that are forbidden.
 
     Raises:
-        InfrarayError: names are doubled or unknown, or the defaults are forbidden.
+        InfrarayError: names are duplicated or unknown, or the defaults are forbidden.
     """
 
     name: str
@@ -95,7 +95,7 @@ class SearchSpace:
         known: dict[str, Hyperparameter] = {}
         for dimension in self.hyperparameters:
             if dimension.name in known:
-                raise InfrarayError(f"search space {self.id}: {dimension.name} stands there twice")
+                raise InfrarayError(f"search space {self.id}: {dimension.name} is listed twice")
             for parent, values in dimension.when.items():
                 self._check_values(f"{dimension.name}: when {parent}", parent, values, known)
             known[dimension.name] = dimension
@@ -136,7 +136,7 @@ class SearchSpace:
         return self.by_name[name]
 
     def is_active(self, name: str, configuration: Configuration) -> bool:
-        """Whether a hyperparameter has a meaning beside the values of those before it."""
+        """Whether a hyperparameter is active, given the values of those before it."""
         return all(
             parent in configuration and find_value(configuration[parent], values) is not None
             for parent, values in self.by_name[name].when.items()
@@ -156,7 +156,7 @@ class SearchSpace:
         return next((rule for rule in self.forbidden if rule.forbids(configuration)), None)
 
     def canonical(self, configuration: Configuration) -> Configuration:
-        """Checks a configuration and returns it in its canonical form, what is inactive left out.
+        """Checks a configuration and returns it in its canonical form, without inactive hyperparameters.
 
         Raises:
             InfrarayError: one line for every value that is unknown, missing, out of range or forbidden.
@@ -205,7 +205,7 @@ class SearchSpace:
         """Reads what `to_json` wrote.
 
         Raises:
-            InfrarayError: it is no search space.
+            InfrarayError: it is not a search space.
         """
         try:
             dimensions = tuple(hyperparameter_from_json(dimension) for dimension in data["hyperparameters"])
@@ -252,7 +252,7 @@ def joint_space(name: str, version: int, choice: str, spaces: Mapping[str, Searc
 
 
 def chosen_part(choice: str, configuration: Configuration) -> tuple[str, Configuration]:
-    """What a configuration of a `joint_space` chose, and the chosen space's configuration."""
+    """The choice in a configuration of a `joint_space`, and the chosen space's configuration."""
     part = str(configuration[choice])
     prefix = f"{part}."
     return part, {name.removeprefix(prefix): value for name, value in configuration.items() if name != choice}

@@ -41,4 +41,4 @@ def test_a_run_whose_answers_were_mostly_none_says_so(tmp_path):
         hollow = table(extra=np.repeat(extra, 6), steps=100)
         print_report(write_report(write_run(tmp_path / fault, hollow)), Console(file=told, width=300))
         said = " ".join(told.getvalue().split())
-        assert f"Most answers were none: agent:0 (60.0 % {words})." in said
+        assert f"Most answers were unusable: agent:0 (60.0 % {words})." in said

@@ -105,13 +105,13 @@ def test_every_mistake_gets_its_line():
         (lambda: Int("x", 1, 8, log=True, step=2, default=1), "1 where log is set"),
         (lambda: Int("x", 1, 8.5, default=1), "high=8.5: must be a whole number"),
         (lambda: Categorical("x", ("a",), default="a"), "at least two values"),
-        (lambda: Categorical("x", ("a", "a"), default="a"), "each must stand there once"),
+        (lambda: Categorical("x", ("a", "a"), default="a"), "each must be listed once"),
         (lambda: Categorical("x", ("a", [1]), default="a"), "must be text, a number"),
         (lambda: Categorical("x", ("a", "b"), default="a", when={"y": "c"}), "must be a list of values"),
         (lambda: SearchSpace("s", 1, ()), "has no hyperparameters"),
         (
             lambda: SearchSpace("s", 1, (Int("x", 0, 1, default=0), Int("x", 0, 1, default=0))),
-            "x stands there twice",
+            "x is listed twice",
         ),
         (
             lambda: SearchSpace("s", 1, (Int("x", 0, 1, default=0, when={"y": [1]}), Int("y", 0, 1, default=0))),

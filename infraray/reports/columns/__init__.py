@@ -1,1 +1,1 @@
-"""Tables as data: each is one list of columns, from which the page, Markdown, the terminal and CSV are made."""
+"""Tables as data: each is one list of columns that feeds the page, Markdown, the terminal and CSV."""

@@ -11,7 +11,7 @@ from infraray.statistics.verdict import Verdict
 
 
 def name(text: str) -> Cell:
-    """What a user, an agent or a scenario is called."""
+    """The name of a user, an agent or a scenario."""
     return Cell(printable(text), printable(text))
 
 
@@ -25,7 +25,7 @@ def rate(estimate: Estimate | None) -> Cell:
 
 
 def versus(difference: Estimate, verdict: Verdict, decimals: int) -> Cell:
-    """A paired difference, its interval and what they say."""
+    """A paired difference, its interval and the verdict."""
     size = number(difference.value, decimals, sign=True)
     if verdict == UNKNOWN:
         return Cell("" if size == UNKNOWN else size, math.nan, badge=UNKNOWN)
@@ -33,5 +33,5 @@ def versus(difference: Estimate, verdict: Verdict, decimals: int) -> Cell:
 
 
 def place(share: float) -> Cell:
-    """A place between floor and bound."""
+    """A position between floor and bound."""
     return NOTHING if math.isnan(share) else Cell(percent(share), share, bar=min(max(share, 0.0), 1.0))

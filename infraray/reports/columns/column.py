@@ -1,4 +1,4 @@
-"""A column of a table, wherever the table is shown: its heading, its figures for people, its fields for programs."""
+"""A column of a table: its heading, its figures for people and its fields for programs, wherever the table is shown."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Generic, Literal, TypeVar
 from infraray.reports.notation import UNKNOWN
 
 Line = TypeVar("Line")
-"""What a table has a line for."""
+"""The thing that a line of a table is about."""
 
 
 class View(Enum):
-    """Where people read a table."""
+    """A place where people read a table."""
 
     PAGE = "page"
     MARKDOWN = "markdown"
@@ -35,7 +35,7 @@ class Cell:
     Args:
         text: the figure.
         value: what the page sorts by; NaN or "" is unknown and sorted last.
-        badge: a judgement in a word (best, better, worse, tied), before the text where there is only text.
+        badge: a one-word verdict (best, better, worse, tied), which plain text shows before the text.
         detail: what the page shows beside it, smaller.
         bar: a share from 0 to 1 that the page draws as a bar; None for no bar.
         is_alarming: whether it should catch the eye.
@@ -50,7 +50,7 @@ class Cell:
 
     @property
     def words(self) -> str:
-        """All of it that plain text shows."""
+        """The cell as plain text shows it."""
         return f"{self.badge} {self.text}".strip()
 
 
@@ -62,14 +62,14 @@ class Column(Generic[Line]):
     """One column.
 
     Args:
-        heading: what stands above it; a function of the table's lines where it depends on them.
+        heading: the text above it; a function of the table's lines if it depends on them.
         cell: what people see of a line; None for a column that only CSV has.
         fields: CSV's columns by name, each with its value in full precision.
-        hint: what it means in a few words, the page's tooltip.
-        meaning: how it is computed and read, in sentences below the tables; "" where that is plain.
-        term: what these sentences are about, where it is not the heading.
-        short: the heading at a terminal, where it is another.
-        kind: a name, a word and words are aligned left and sorted by letters; words may be broken into lines.
+        hint: its meaning in a few words, the page's tooltip.
+        meaning: how it is computed and read, in sentences below the tables; "" if that is obvious.
+        term: the subject of these sentences, if it is not the heading.
+        short: the heading at a terminal, if it differs.
+        kind: a name, a word and words are aligned left and sorted alphabetically; words may wrap.
         views: where people see it.
         is_shown: whether a table with these lines has it.
     """
@@ -88,7 +88,7 @@ class Column(Generic[Line]):
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands above a column of a table that is laid out; see `Column`."""
+    """The heading above a column of a laid-out table; see `Column`."""
 
     text: str
     hint: str
@@ -101,7 +101,7 @@ class Table:
 
     Args:
         headings: of the columns.
-        rows: cells, one a heading.
+        rows: cells, one per heading.
     """
 
     headings: Sequence[Heading]

@@ -17,7 +17,7 @@ class Line:
 
     Args:
         scenario: the label of the scenario.
-        pair: who, against whom, and what came of it.
+        pair: the two agents and their comparison.
         decimals: of differences in this table.
     """
 

@@ -18,7 +18,7 @@ from infraray.statistics.rates import FEW, SMALL_N
 from infraray.trajectories.answer_counts import ANSWER_FAULTS
 
 NONE = "none"
-"""How verdicts are corrected for the number of comparisons, said where they are read."""
+"""The correction of verdicts for the number of comparisons, stated where they are read."""
 
 
 def _any(has: Callable[[Row], Any]) -> Callable[[Sequence[Line]], bool]:
@@ -26,7 +26,7 @@ def _any(has: Callable[[Row], Any]) -> Callable[[Sequence[Line]], bool]:
 
 
 def _of(estimate: Callable[[Line], Estimate | None], part: str) -> Callable[[Line], float | None]:
-    """A part of an estimate; None where there is none."""
+    """A part of an estimate; None if there is no estimate."""
     return lambda line: getattr(estimate(line), part, None)
 
 

@@ -1,4 +1,4 @@
-"""A line of the leaderboard, and how the figures of its table are written."""
+"""A line of the leaderboard, and the notation of the figures in its table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Line:
 
     Args:
         row: the agent's figures.
-        table: that the line stands in.
+        table: the table that the line is in.
     """
 
     row: Row
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class LeaderboardTable:
-    """A scenario's leaderboard, and how its figures are written.
+    """A scenario's leaderboard, and the notation of its figures.
 
     Args:
         scenario: with the rows.
@@ -51,7 +51,7 @@ class LeaderboardTable:
 
     @cached_property
     def difference_decimals(self) -> int:
-        """Of differences from the best."""
+        """Decimals of differences from the best."""
         return decimals_for(row.versus_best.difference for row in self.rows if row.versus_best is not None)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Plots of a report as SVG that stands inside its page. A new one is a file and an entry here."""
+"""Plots of a report, as SVG inside its page. A new one is a file and an entry here."""
 
 from infraray.reports.plots import across_scenarios, differences, distributions, standings
 

@@ -1,8 +1,8 @@
-"""From a matplotlib figure to SVG that can stand beside others in one page.
+"""Turns a matplotlib figure into SVG that can be placed beside others in one page.
 
 Colours are placeholders that become the page's CSS variables, so that a plot follows the reader's
-light or dark setting. Text stays text. Identifiers are prefixed, and the bytes depend on the data
-alone.
+light or dark setting. Text stays text. Identifiers are prefixed, and the bytes depend only on the
+data.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _VARIABLES = {
 }
 
 LARGEST = 1e300
-"""The largest figure that is drawn at its place; an axis needs room for differences and margins."""
+"""The largest value that is drawn in place; an axis needs room for differences and margins."""
 MOST_AGENTS = 30
-"""The best ones that are shown where all meet all; more could not be read."""
+"""The most agents, best first, in an all-against-all plot; more would be illegible."""
 LABEL_LENGTH = 34
 _CSS_PIXELS = 96
-"""To the inch."""
+"""Pixels per inch."""
 _SETTINGS: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],  # matplotlib brings it, so the layout is the same everywhere
     "font.size": 10,
@@ -86,7 +86,7 @@ def draw_svg(name: str, title: str, width: float, height: float, draw: Callable[
 
 
 def draw_png(width: float, height: float, draw: Callable[[Figure], None]) -> bytes:
-    """Draws a figure on white and returns it as PNG; the arguments are those of `draw_svg`."""
+    """Draws a figure on white and returns it as PNG; takes the arguments of `draw_svg`."""
     file = io.BytesIO()
     settings: Any = {**_SETTINGS, "figure.facecolor": "white"}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
@@ -129,17 +129,17 @@ def label_rows(axes: Axes, names: Iterable[str]) -> None:
 
 
 def drawable(value: float) -> float:
-    """A figure as it is drawn."""
+    """A value as it is drawn."""
     return min(max(value, -LARGEST), LARGEST)
 
 
 def height_of(rows: int) -> float:
-    """Inches for a figure of so many rows."""
+    """The height, in inches, of a figure with this many rows."""
     return 1.15 + 0.34 * max(rows, 2)
 
 
 def scale_for(axes: Axes, values: Iterable[float]) -> str:
-    """Makes the axis logarithmic where positive values span more than `LOG_FROM`; returns a word for the label."""
+    """Makes the axis logarithmic if positive values span more than `LOG_FROM`; returns a suffix for the label."""
     found = sorted(values)
     if found and found[0] > 0 and found[-1] / found[0] > LOG_FROM:
         axes.set_xscale("log")

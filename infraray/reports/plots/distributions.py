@@ -1,4 +1,4 @@
-"""How an agent's scores are spread over tasks."""
+"""Distributions of the agents' scores over tasks."""
 
 from __future__ import annotations
 

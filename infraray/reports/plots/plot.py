@@ -17,7 +17,7 @@ class Plot(Generic[Shown]):
         name: letters and hyphens, unique among the plots.
         title: the first words of the caption.
         caption: the others.
-        draw: from what is shown and an identifier that is unique in the page to SVG.
+        draw: makes SVG of the data and an identifier that is unique in the page.
         is_worthwhile: whether there is anything to see.
         is_wide: whether it takes the page's whole width.
     """

@@ -1,4 +1,4 @@
-"""Who is where: the mean score of each agent with its 95 % interval, between floor and bound."""
+"""Standings: the mean score of each agent with its 95 % interval, between floor and bound."""
 
 from __future__ import annotations
 
