@@ -11,7 +11,6 @@ import pytest
 
 from infraray.engines import EngineSpec
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.engines.spec import EngineName
 from infraray.scenarios.inference.quality import QualityResult, QuizAnswers
 from tests.engines.conftest import ENV
 from tests.engines.started import started
@@ -33,7 +32,7 @@ def ask(inspector: Inspector, spec: EngineSpec, preloaded: PreloadedLauncher) ->
 # A model that knows nothing talks on to the end, which vLLM does for all questions at once.
 @pytest.mark.parametrize(("levels", "engine", "passes"), [(255, "transformers", True), (3, "vllm", False)])
 def test_weights_of_eight_bits_pass_and_of_two_bits_do_not(
-    inspector: Inspector, preloaded: PreloadedLauncher, tmp_path: Path, levels: int, engine: EngineName, passes: bool
+    inspector: Inspector, preloaded: PreloadedLauncher, tmp_path: Path, levels: int, engine: str, passes: bool
 ) -> None:
     """Rounded to so many levels, each row by its largest weight."""
     folder = tmp_path / "rounded"
