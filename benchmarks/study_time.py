@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from infraray.tune.measurement import Measurement
+from infraray.tune.evaluation import Evaluation
 from infraray.tune.report import study_report
 
 PARTS = ("start_s", "measure_s", "probe_s", "opinion_s")
 """Launch to ready; load, with its own warm-up; the gates' questions; the reference's start and opinion."""
 
 
-def parts(measurements: Sequence[Measurement], totals_s: Sequence[float] = ()) -> str:
+def parts(evaluations: Sequence[Evaluation], totals_s: Sequence[float] = ()) -> str:
     """Mean seconds of each part, and of what is in none."""
     # The metrics are means over the seeds.
     means = {
-        part: fmean(one.metrics[part] * max(1, len(one.samples)) for one in measurements)
+        part: fmean(one.metrics[part] * max(1, len(one.samples)) for one in evaluations)
         for part in PARTS
-        if all(part in one.metrics for one in measurements)
+        if all(part in one.metrics for one in evaluations)
     }
     said = [f"{part.removesuffix('_s')} {seconds:.1f}" for part, seconds in means.items()]
     if totals_s:
@@ -43,10 +43,10 @@ def report(folder: Path) -> list[str]:
             totals = [row.ended_s - row.began_s for row in some]
             lines.append(
                 f"  {len(some)} {what}, {fmean(totals):.1f} s each (the first {totals[0]:.1f}, the last "
-                f"{totals[-1]:.1f}): {parts([row.measurement for row in some], totals)}"
+                f"{totals[-1]:.1f}): {parts([row.evaluation for row in some], totals)}"
             )
     return lines + [
-        f"  {one.label}: {one.measurement.score}, {one.measurement.failure or 'confirmed'}: {parts([one.measurement])}"
+        f"  {one.label}: {one.evaluation.score}, {one.evaluation.failure or 'confirmed'}: {parts([one.evaluation])}"
         for one in study.standings
     ]
 

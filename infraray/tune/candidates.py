@@ -15,7 +15,7 @@ import numpy as np
 from infraray.environment import Score
 from infraray.statistics.intervals import Estimate, TaskBootstrap
 from infraray.statistics.verdict import Verdict, judge
-from infraray.tune.measurement import Measurement
+from infraray.tune.evaluation import Evaluation
 
 CANDIDATES = 3
 """How many of the best configurations are tried in turn where one does not hold."""
@@ -38,19 +38,19 @@ def compare_seeds(samples: Sequence[float], others: Sequence[float], score: Scor
     return half.times(2), judge(half, score.higher_is_better)
 
 
-def stands(measurement: Measurement, defaults: Measurement | None, score: Score) -> bool:
+def stands(evaluation: Evaluation, defaults: Evaluation | None, score: Score) -> bool:
     """Whether a configuration stands on the evaluation seeds.
 
     Args:
-        measurement: of the configuration, there.
+        evaluation: of the configuration, there.
         defaults: of the defaults, there; None where they are not measured.
         score: what was measured.
     """
-    if measurement.failure is not None:
+    if evaluation.failure is not None:
         return False
     if defaults is None or defaults.failure is not None:
         return True
-    return compare_seeds(measurement.samples, defaults.samples, score)[1] != "worse"
+    return compare_seeds(evaluation.samples, defaults.samples, score)[1] != "worse"
 
 
 def judge_candidates(ranking: Sequence[str], passed: Mapping[str, bool]) -> dict[str, Literal["refused", "best"]]:

@@ -11,7 +11,7 @@ from typing import Any
 from infraray.actors.collector import ask
 from infraray.episodes import EpisodeSpec, failed_trajectory
 from infraray.trajectories.encoding import encode, to_batch
-from infraray.tune.measurement import Result, read_results
+from infraray.tune.evaluation import Result, read_results
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from infraray.reports.notation import duration, plain, printable, shortened
-from infraray.tune.measurement import Measurement
-from infraray.tune.study import Confirmation, Outcome, Study
+from infraray.tune.evaluation import Evaluation
+from infraray.tune.study import Confirmation, FinishedTrial, Study
 
 _LENGTH = 100
 
@@ -23,15 +23,15 @@ class StudyProgress:
         self.study = study
         self.console = console
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, ended: FinishedTrial) -> None:
         """One line a trial."""
-        trial, study = outcome.trial, self.study
+        trial, study = ended.trial, self.study
         ranking = study.ranking()
-        best = f", best {plain(ranking[0].measurement.score or 0.0)}" if ranking else ""
+        best = f", best {plain(ranking[0].evaluation.score or 0.0)}" if ranking else ""
         cheap = f" ({trial.budget} of {study.max_budget} {study.objective.budget_unit})"
         self._say(
-            f"trial {trial.number}{cheap if trial.budget < study.max_budget else ''}: {_became(outcome.measurement)}"
-            f"{best}, {duration(outcome.ended_s - outcome.began_s)}, at {duration(outcome.ended_s)}: "
+            f"trial {trial.number}{cheap if trial.budget < study.max_budget else ''}: {_became(ended.evaluation)}"
+            f"{best}, {duration(ended.ended_s - ended.began_s)}, at {duration(ended.ended_s)}: "
             f"{shortened(study.objective.spell(trial.configuration), _LENGTH)}"
         )
 
@@ -39,9 +39,9 @@ class StudyProgress:
         """One line for each piece, which may take minutes."""
         self._say(f"preparing: {piece}")
 
-    def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
+    def confirmed(self, confirmation: Confirmation, evaluation: Evaluation) -> None:
         """One line for each that is measured on the evaluation seeds."""
-        self._say(f"evaluation seeds: {_became(measurement)}: {shortened(confirmation.label, _LENGTH)}")
+        self._say(f"evaluation seeds: {_became(evaluation)}: {shortened(confirmation.label, _LENGTH)}")
 
     def notice(self, text: str) -> None:
         """Something worth a line."""
@@ -51,7 +51,7 @@ class StudyProgress:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _became(measurement: Measurement) -> str:
-    if measurement.failure is None:
-        return plain(measurement.score or 0.0)
-    return f"failed, {measurement.failure} ({printable(measurement.reason or '')[:200]})"
+def _became(evaluation: Evaluation) -> str:
+    if evaluation.failure is None:
+        return plain(evaluation.score or 0.0)
+    return f"failed, {evaluation.failure} ({printable(evaluation.reason or '')[:200]})"

@@ -27,9 +27,9 @@ from infraray.actors.pulse import check_pulse
 from infraray.errors import InfrarayError
 from infraray.scratch import scratch_folder
 from infraray.space.values import Configuration
+from infraray.tune.evaluation import Evaluation
 from infraray.tune.keeper import EpisodeKeeper
-from infraray.tune.measurement import Measurement
-from infraray.tune.study import Confirmation, Outcome, Study, Trial
+from infraray.tune.study import Confirmation, FinishedTrial, Study, Trial
 from infraray.tune.trial_actor import Done, Order, TrialActor, workplace_of
 from infraray.user_code import guarded, passes
 
@@ -77,13 +77,13 @@ class Resources:
 class StudyWatcher(Protocol):
     """Is told of a study's progress."""
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, ended: FinishedTrial) -> None:
         """A trial has ended, however."""
 
     def preparing(self, piece: str) -> None:
         """Something is made that all trials need."""
 
-    def confirmed(self, confirmation: Confirmation, measurement: Measurement) -> None:
+    def confirmed(self, confirmation: Confirmation, evaluation: Evaluation) -> None:
         """Something was measured on the evaluation seeds."""
 
     def notice(self, text: str) -> None:
@@ -217,7 +217,7 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         return {"order": given.order}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Takes the measurement of an order, or its actor's death."""
+        """Takes what became of an order, or its actor's death."""
         given = self.under_way.pop(trial_id, None)
         if given is None or self.error is not None:
             return
@@ -312,9 +312,9 @@ class _StudySearch(TuneSearcher):  # type: ignore[misc]
         return None
 
     def _take_confirmation(self, due: Confirmation) -> None:
-        measurement = self.study.measurement(due.episodes)
-        if measurement is not None:
-            self.watcher.confirmed(due, measurement)
+        evaluation = self.study.evaluation(due.episodes)
+        if evaluation is not None:
+            self.watcher.confirmed(due, evaluation)
 
     def _take_preparation(self, order: Order, done: Done) -> None:
         if done.failure is not None and not order.piece:

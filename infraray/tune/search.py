@@ -27,7 +27,7 @@ from infraray.registration import find
 from infraray.trajectories.journal import JOURNAL, Journal
 from infraray.trajectories.manifest import BrokenManifest, Manifest, PlannedScenario, StudyRecord, WrittenPlan
 from infraray.trajectories.store import RunStore
-from infraray.tune.measurement import read_results
+from infraray.tune.evaluation import read_results
 from infraray.tune.objective import Objective
 from infraray.tune.study import Budget, Study
 from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study, user_files
@@ -103,8 +103,8 @@ def _search(spec: StudySpec, study: Study, folder: Path, repairs: Sequence[str],
     progress = StudyProgress(study, Console(stderr=True, quiet=quiet))
     for line in repairs:
         progress.notice(line)
-    if study.outcomes:
-        progress.notice(f"{len(study.outcomes)} trials found from before")
+    if study.finished:
+        progress.notice(f"{len(study.finished)} trials found from before")
     if not study.same_proposals:
         progress.notice(
             f"this version of {spec.searcher} proposes otherwise than the one before; it is told all trials"
@@ -127,12 +127,12 @@ def _search(spec: StudySpec, study: Study, folder: Path, repairs: Sequence[str],
 
 
 def _summary(study: Study, folder: Path) -> SearchSummary:
-    best, measurement = study.confirmed_best() or (None, None)
+    best, evaluation = study.confirmed_best() or (None, None)
     return SearchSummary(
         None if best is None else best.label,
-        None if measurement is None else measurement.score,
-        len(study.outcomes),
-        sum(outcome.measurement.failure is not None for outcome in study.outcomes.values()),
+        None if evaluation is None else evaluation.score,
+        len(study.finished),
+        sum(finished.evaluation.failure is not None for finished in study.finished.values()),
         study.searched_s,
         folder,
     )

@@ -24,7 +24,7 @@ from infraray.space.sampling import sample_untried
 from infraray.space.values import Configuration, canonical_text
 from infraray.trajectories.journal import Event, Journal
 from infraray.tune.candidates import CANDIDATES, judge_candidates, stands
-from infraray.tune.measurement import CUT_OFF, Measurement, Result, measurement_of
+from infraray.tune.evaluation import CUT_OFF, Evaluation, Result, evaluation_of
 from infraray.tune.objective import Objective
 from infraray.tune.searchers import Proposal, find_searcher
 from infraray.tune.searchers.brackets import budget_ladder
@@ -94,18 +94,18 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedTrial:
     """What became of a trial.
 
     Args:
         trial: which.
-        measurement: the score, or the failure.
+        evaluation: the score, or the failure.
         began_s: seconds on the study's clock.
         ended_s: the same.
     """
 
     trial: Trial
-    measurement: Measurement
+    evaluation: Evaluation
     began_s: float
     ended_s: float
 
@@ -168,7 +168,7 @@ class Study:
         budgets = budget_ladder(smallest, self.max_budget) if kind.multi_fidelity else (self.max_budget,)
         self.searcher = kind(self.space, budgets, seed)
         self.trials: list[Trial] = []
-        self.outcomes: dict[str, Outcome] = {}
+        self.finished: dict[str, FinishedTrial] = {}
         """By the trial's id; without those that the deadline cut off."""
         self.confirmations: dict[str, Confirmation] = {}
         """Those that were begun, by key."""
@@ -188,7 +188,7 @@ class Study:
         for event in journal.events:
             self._replay(event)
         self._earlier_s = self.searched_s
-        self.owed = [trial for trial in self.trials if trial.id not in self.outcomes]
+        self.owed = [trial for trial in self.trials if trial.id not in self.finished]
         """Trials that were asked for in an earlier session and did not finish."""
 
     # The clock.
@@ -265,7 +265,7 @@ class Study:
 
     def owed_episodes(self, subject: Trial | Confirmation) -> list[EpisodeSpec]:
         """What of a trial or a confirmation is still to be played; of a trial nothing once an episode has failed."""
-        if self.measurement(subject.episodes) is not None:
+        if self.evaluation(subject.episodes) is not None:
             return []
         identified = zip(subject.episodes.seeds, subject.episodes.ids, strict=True)
         owed = [seed for seed, identity in identified if identity not in self.results]
@@ -278,12 +278,12 @@ class Study:
                 entry = self.objective.agent_entry(subject.label)
         return [EpisodeSpec(entry, seed, 0) for seed in owed]
 
-    def measurement(self, episodes: Episodes) -> Measurement | None:
+    def evaluation(self, episodes: Episodes) -> Evaluation | None:
         """What episodes add up to; None while that is not known."""
         results = [self.results.get(identity) for identity in episodes.ids]
-        return measurement_of(episodes.seeds, results, self.objective.gated, episodes.to_the_end)
+        return evaluation_of(episodes.seeds, results, self.objective.gated, episodes.to_the_end)
 
-    def finish(self, trial: Trial, began_s: float, ended_s: float, cut_off: bool = False) -> Outcome:
+    def finish(self, trial: Trial, began_s: float, ended_s: float, cut_off: bool = False) -> FinishedTrial:
         """Keeps that a trial has ended, and tells the searcher what it came to.
 
         Args:
@@ -301,51 +301,51 @@ class Study:
             "cut_off": cut_off,
         }
         self.journal.append(event)
-        outcome = self._take_outcome(event)
-        assert outcome is not None
-        return outcome
+        finished = self._take_finished(event)
+        assert finished is not None
+        return finished
 
-    def ranking(self) -> list[Outcome]:
+    def ranking(self) -> list[FinishedTrial]:
         """The trials with the full budget and a score, the best first, of equals the earlier."""
         full = [
-            outcome
-            for outcome in self.outcomes.values()
-            if outcome.trial.budget == self.max_budget and outcome.measurement.failure is None
+            finished
+            for finished in self.finished.values()
+            if finished.trial.budget == self.max_budget and finished.evaluation.failure is None
         ]
-        return sorted(full, key=lambda outcome: (self._loss(outcome.measurement), outcome.trial.number))
+        return sorted(full, key=lambda finished: (self._loss(finished.evaluation), finished.trial.number))
 
     # The confirmation.
 
     def due_confirmations(self) -> list[Confirmation]:
         """Who is still to play on the evaluation seeds, once the search is over; that they are to is written down."""
         ranking = self.ranking()
-        wanted = [outcome.trial.configuration for outcome in ranking if outcome.trial.number == 0]
-        for outcome in ranking[:CANDIDATES]:
-            wanted.append(outcome.trial.configuration)
-            if self._passed.get(canonical_text(outcome.trial.configuration), True):
+        wanted = [finished.trial.configuration for finished in ranking if finished.trial.number == 0]
+        for finished in ranking[:CANDIDATES]:
+            wanted.append(finished.trial.configuration)
+            if self._passed.get(canonical_text(finished.trial.configuration), True):
                 break
         begun = [self._begun(configuration) for configuration in wanted]
         begun += [self._begun_agent(agent) for agent in self.against]
-        return [one for one in begun if self.measurement(one.episodes) is None]
+        return [one for one in begun if self.evaluation(one.episodes) is None]
 
-    def confirmed_best(self) -> tuple[Confirmation, Measurement] | None:
+    def confirmed_best(self) -> tuple[Confirmation, Evaluation] | None:
         """The best configuration that the evaluation seeds confirmed; None without one."""
-        ranking = [canonical_text(outcome.trial.configuration) for outcome in self.ranking()]
+        ranking = [canonical_text(finished.trial.configuration) for finished in self.ranking()]
         roles = judge_candidates(ranking, self._passed)
         best = next((self.confirmations[key] for key, role in roles.items() if role == "best"), None)
-        found = None if best is None else self.measurement(best.episodes)
+        found = None if best is None else self.evaluation(best.episodes)
         return None if best is None or found is None else (best, found)
 
     @property
     def _passed(self) -> dict[str, bool]:
         """By key, whether what was measured on the evaluation seeds holds there."""
         found = {
-            key: measurement
+            key: evaluation
             for key, one in self.confirmations.items()
-            if (measurement := self.measurement(one.episodes)) is not None
+            if (evaluation := self.evaluation(one.episodes)) is not None
         }
         base = found.get(canonical_text(self.space.default))
-        return {key: stands(measurement, base, self.objective.score) for key, measurement in found.items()}
+        return {key: stands(evaluation, base, self.objective.score) for key, evaluation in found.items()}
 
     def _begun(self, configuration: Configuration) -> Confirmation:
         known = self.confirmations.get(canonical_text(configuration))
@@ -379,7 +379,7 @@ class Study:
         if event["kind"] == "confirming":
             self._take_confirmation(event)
         elif event["kind"] == "finished":
-            self._take_outcome(event)
+            self._take_finished(event)
         elif event["kind"] == "clock":
             self._take_time(event)
         else:
@@ -397,8 +397,8 @@ class Study:
         identity = self._id(proposal.configuration, proposal.budget)
         if identity in self._by_id:
             self._repeats += 1
-            if identity in self.outcomes:
-                self._tell(proposal, self.outcomes[identity].measurement)
+            if identity in self.finished:
+                self._tell(proposal, self.finished[identity].evaluation)
             else:
                 self._waiting[identity].append(proposal)
             return None
@@ -410,19 +410,19 @@ class Study:
         self._repeats = 0
         return trial
 
-    def _take_outcome(self, event: Event) -> Outcome | None:
+    def _take_finished(self, event: Event) -> FinishedTrial | None:
         """Returns what became of a trial; None where its episodes are lost, so that it is owed."""
         trial = self.trials[event["trial"]]
         self.searched_s = max(self.searched_s, event["ended_s"])
-        measurement = CUT_OFF if event["cut_off"] else self.measurement(trial.episodes)
-        if measurement is None:
+        evaluation = CUT_OFF if event["cut_off"] else self.evaluation(trial.episodes)
+        if evaluation is None:
             return None
-        outcome = Outcome(trial, measurement, event["began_s"], event["ended_s"])
+        finished = FinishedTrial(trial, evaluation, event["began_s"], event["ended_s"])
         if not event["cut_off"]:
-            self.outcomes[trial.id] = outcome
+            self.finished[trial.id] = finished
             for proposal in self._waiting.pop(trial.id):
-                self._tell(proposal, outcome.measurement)
-        return outcome
+                self._tell(proposal, finished.evaluation)
+        return finished
 
     def _take_confirmation(self, event: Event) -> None:
         episodes = Episodes(bytes.fromhex(event["digest"]), self.objective.evaluation_seeds, to_the_end=True)
@@ -443,10 +443,10 @@ class Study:
         drawn = sample_untried(self.space, np.random.default_rng([self.seed, len(self.trials)]), tried)
         return (None if drawn is None else Proposal(drawn, self.max_budget)), "random"
 
-    def _tell(self, proposal: Proposal, measurement: Measurement) -> None:
+    def _tell(self, proposal: Proposal, evaluation: Evaluation) -> None:
         """Tells the searcher the loss; that of a failure once something was measured that it can stand behind."""
-        if measurement.failure is None:
-            self._losses.append(self._loss(measurement))
+        if evaluation.failure is None:
+            self._losses.append(self._loss(evaluation))
             self.searcher.tell(proposal, self._losses[-1])
         else:
             self._without_loss.append(proposal)
@@ -455,9 +455,9 @@ class Study:
                 self.searcher.tell(failed, self._penalty())
             self._without_loss.clear()
 
-    def _loss(self, measurement: Measurement) -> float:
-        assert measurement.score is not None
-        return -measurement.score if self.objective.score.higher_is_better else measurement.score
+    def _loss(self, evaluation: Evaluation) -> float:
+        assert evaluation.score is not None
+        return -evaluation.score if self.objective.score.higher_is_better else evaluation.score
 
     def _penalty(self) -> float:
         """A failure's loss: as far behind the worst as the worst is behind the best, so that it is finite."""

@@ -19,7 +19,7 @@ from infraray.actors.rollout import pack
 from infraray.deadline import TimeLimit, time_limit
 from infraray.episodes import EpisodeSpec, Trajectory
 from infraray.errors import Unavailable
-from infraray.tune.measurement import Result
+from infraray.tune.evaluation import Result
 from infraray.tune.objective import Objective
 from infraray.user_code import describe_failure, passes
 

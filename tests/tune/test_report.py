@@ -109,7 +109,7 @@ def test_every_trial_of_the_journal_is_a_row(report, folder):
     for row in episodes_of(folder):
         scores[row["agent"]] += [] if row["seed"] >= 100 or row["score"] is None else [row["score"]]
     for row in report.trials:
-        assert list(row.measurement.samples) == sorted(scores[row.label])
+        assert list(row.evaluation.samples) == sorted(scores[row.label])
     assert len(report.scored) + len(report.failed) == len(report.trials) == 40
     assert len(report.failed) > 5 and report.seconds == 40.0
 
@@ -242,7 +242,7 @@ def test_differences_to_the_defaults_are_paired_by_seed(report):
 def test_a_best_that_fails_on_the_evaluation_seeds_is_shown_as_refused(tmp_path):
     report = study_report(make_study(tmp_path / "run", "random", 8, unconfirmed=True))
     refused = [standing for standing in report.standings if standing.role == "refused"]
-    assert refused and all(standing.measurement.reason == "seed 100: it leaks" for standing in refused)
+    assert refused and all(standing.evaluation.reason == "seed 100: it leaks" for standing in refused)
     assert any("failed on the evaluation seeds: seed 100: it leaks" in warning for warning in report.warnings)
 
 

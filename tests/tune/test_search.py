@@ -104,7 +104,7 @@ def test_successive_halving_measures_each_budget_as_a_trial_of_its_own(ray_sessi
 def test_failed_trial_is_kept_with_its_class_and_the_search_goes_on(kind, ray_session, tmp_path):
     parameters = {"cracked": kind, "log": str(tmp_path / "log")}
     summary = search(study(budget={"trials": 8}, parameters=parameters), tmp_path / "run", quiet=True)
-    failures = [row.measurement for row in study_report(tmp_path / "run").failed]
+    failures = [row.evaluation for row in study_report(tmp_path / "run").failed]
     assert summary.trials == 8 and 0 < summary.failed == len(failures) < 8
     expected = {"raises": ("MemoryError", "no more clay"), "dies": ("process died", "died")}[kind]
     for failure in failures:

@@ -16,7 +16,7 @@ from infraray.testing.search_problems import SWITCHES
 from infraray.trajectories.journal import Journal, read_journal
 from infraray.tune import Measured, SearchRequest
 from infraray.tune.candidates import judge_candidates, stands
-from infraray.tune.measurement import Measurement, Result
+from infraray.tune.evaluation import Evaluation, Result
 from infraray.tune.searchers import Searcher, registry
 from infraray.tune.study import CLOCK_S, Budget, Confirmation, Study, Trial
 from infraray.tune.study_file import make_objective, parse_study
@@ -91,9 +91,9 @@ def test_defaults_are_trial_0_and_the_best_is_confirmed_on_the_evaluation_seeds(
     study = make(tmp_path / "trials.jsonl", "tpe", trials=15)
     drive(study)
     assert study.trials[0].configuration == SPACE.default and study.trials[0].source == "defaults"
-    best, measurement = study.confirmed_best()
+    best, evaluation = study.confirmed_best()
     assert best.configuration == study.ranking()[0].trial.configuration
-    assert len(measurement.samples) == 4
+    assert len(evaluation.samples) == 4
     assert {found.configuration["x"] for found in study.confirmations.values()} == {4.0, best.configuration["x"]}
 
 
@@ -105,7 +105,7 @@ def test_a_study_cut_off_anywhere_ends_as_the_undisturbed_one(searcher, trials, 
     study = make(whole, searcher, trials, results=collected)
     drive(study)
     content, expected = whole.read_bytes(), history(whole)
-    assert any(outcome.measurement.failure == "MemoryError" for outcome in study.outcomes.values())
+    assert any(finished.evaluation.failure == "MemoryError" for finished in study.finished.values())
     lines = content.splitlines(keepends=True)
     places = range(len(lines)) if cuts is None else range(1, len(lines), max(1, len(lines) // cuts))
     for number in places:
@@ -135,7 +135,7 @@ def test_several_trials_under_way_are_taken_up_again(searcher, tmp_path):
     open_trials -= {event["trial"] for event in before if event["kind"] == "finished"}
     again = make(path, searcher, 6, results=results)
     assert {trial.number for trial in again.owed} == open_trials
-    assert again.same_proposals and len(again.outcomes) == 4
+    assert again.same_proposals and len(again.finished) == 4
     drive(again, at_a_time=3)
     after = history(path)
     assert after[: len(before)] == before
@@ -161,9 +161,9 @@ def test_searcher_that_proposes_otherwise_is_told_what_was_measured(tmp_path, mo
     # As another version of the package would.
     monkeypatch.setitem(registry.searchers._entries, "tpe", "infraray.tune.searchers.random:RandomSearch")
     again = make(path, "tpe", 12, results=results)
-    assert not again.same_proposals and len(again.outcomes) == 8
+    assert not again.same_proposals and len(again.finished) == 8
     drive(again)
-    assert len(again.outcomes) == 12
+    assert len(again.finished) == 12
 
 
 def test_smaller_budgets_count_as_shares_of_a_trial(tmp_path):
@@ -233,7 +233,7 @@ def test_failure_is_a_finite_penalty_behind_the_worst(told, tmp_path):
     run(study, {4.0: scored(9.0), 1.0: scored(1.0), 2.0: FAILED, 3.0: scored(4.0)})
     # As far behind the worst (9) as that is behind the best (1).
     assert (2.0, 17.0) in study.searcher.told
-    found = study.outcomes[study.trials[2].id].measurement
+    found = study.finished[study.trials[2].id].evaluation
     assert (found.score, found.failure, found.reason) == (None, "server start failed", "seed 0: why")
 
 
@@ -275,7 +275,7 @@ def test_confirmation_tries_the_next_best_when_one_is_refused(tmp_path):
     while (trial := study.next_trial()) is not None:
         play(study, trial)
         study.finish(trial, 0.0, 0.0)
-    ranking = [outcome.trial.configuration for outcome in study.ranking()]
+    ranking = [finished.trial.configuration for finished in study.ranking()]
     tried = []
     while due := study.due_confirmations():
         tried.append(due[-1].configuration)
@@ -466,10 +466,10 @@ def test_journal_is_json_lines(tmp_path):
 
 def test_configuration_holds_unless_it_fails_or_the_defaults_beat_it_on_the_same_seeds():
     score = Score("depth", "m", higher_is_better=False)
-    defaults = Measurement(2.0, (1.0, 2.0, 3.0))
-    assert stands(Measurement(1.0, (0.0, 1.0, 2.1)), defaults, score)
-    assert stands(Measurement(2.1, (1.5, 1.5, 3.3)), defaults, score), "tied"
-    assert not stands(Measurement(3.0, (2.0, 3.0, 4.01)), defaults, score)
-    assert not stands(Measurement(None, failure="leak"), defaults, score)
-    assert stands(Measurement(3.0, (2.0, 3.0, 4.01)), Measurement(None, failure="leak"), score)
-    assert stands(Measurement(3.0, (2.0, 3.0, 4.01)), None, score)
+    defaults = Evaluation(2.0, (1.0, 2.0, 3.0))
+    assert stands(Evaluation(1.0, (0.0, 1.0, 2.1)), defaults, score)
+    assert stands(Evaluation(2.1, (1.5, 1.5, 3.3)), defaults, score), "tied"
+    assert not stands(Evaluation(3.0, (2.0, 3.0, 4.01)), defaults, score)
+    assert not stands(Evaluation(None, failure="leak"), defaults, score)
+    assert stands(Evaluation(3.0, (2.0, 3.0, 4.01)), Evaluation(None, failure="leak"), score)
+    assert stands(Evaluation(3.0, (2.0, 3.0, 4.01)), None, score)

@@ -75,17 +75,17 @@ STANDINGS: tuple[Column[Line], ...] = (
 
 def metric_columns(lines: Sequence[Line]) -> list[Column[Line]]:
     """What was measured beside the score."""
-    names = sorted({metric for line in lines for metric in line.standing.measurement.metrics})
+    names = sorted({metric for line in lines for metric in line.standing.evaluation.metrics})
     return [Column(metric, partial(_metric, metric), views=PAGE_ONLY) for metric in names]
 
 
 def _metric(metric: str, line: Line) -> Cell:
-    value = line.standing.measurement.metrics.get(metric, math.nan)
+    value = line.standing.evaluation.metrics.get(metric, math.nan)
     return Cell(plain(value), value)
 
 
 def _failure(row: TrialRow) -> Cell:
-    failure, reason = row.measurement.failure or "", row.measurement.reason
+    failure, reason = row.evaluation.failure or "", row.evaluation.reason
     said = printable(f"{failure}: {reason}" if reason else failure)
     return Cell(said, failure, is_alarming=bool(said))
 

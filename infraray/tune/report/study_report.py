@@ -25,7 +25,7 @@ from infraray.trajectories.journal import JOURNAL, read_journal
 from infraray.trajectories.manifest import Manifest, StudyRecord
 from infraray.trajectories.reader import Run
 from infraray.tune.candidates import compare_seeds, judge_candidates, stands
-from infraray.tune.measurement import CUT_OFF, DEADLINE, Measurement, Result, measurement_of, read_results
+from infraray.tune.evaluation import CUT_OFF, DEADLINE, Evaluation, Result, evaluation_of, read_results
 from infraray.tune.report.importance import Importance, find_importance
 
 
@@ -39,7 +39,7 @@ class TrialRow:
         configuration: canonical.
         budget: in the objective's unit.
         source: who proposed it.
-        measurement: the score, or the failure.
+        evaluation: the score, or the failure.
         began_s: seconds on the study's clock.
         ended_s: the same.
     """
@@ -49,15 +49,15 @@ class TrialRow:
     configuration: Configuration
     budget: int
     source: str
-    measurement: Measurement
+    evaluation: Evaluation
     began_s: float
     ended_s: float
 
     @property
     def score(self) -> float:
         """NaN where the trial failed."""
-        found = self.measurement.score
-        return math.nan if found is None or self.measurement.failure is not None else found
+        found = self.evaluation.score
+        return math.nan if found is None or self.evaluation.failure is not None else found
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Standing:
         role: ``best``, ``defaults``, ``refused`` (the best at first, but it does not hold) or ``agent``.
         label: what a person types to use it.
         configuration: None for an agent.
-        measurement: on the evaluation seeds.
+        evaluation: on the evaluation seeds.
         score: mean and interval over the seeds.
         against_defaults: the score minus the defaults', paired by seed; None where it cannot be said.
         verdict: of the comparison with the defaults.
@@ -78,7 +78,7 @@ class Standing:
     role: str
     label: str
     configuration: Configuration | None
-    measurement: Measurement
+    evaluation: Evaluation
     score: Estimate
     against_defaults: Estimate | None
     verdict: Verdict
@@ -153,12 +153,12 @@ class StudyReport:
     @cached_property
     def failed(self) -> list[TrialRow]:
         """The trials that failed, but for those that the deadline cut off."""
-        return [row for row in self.trials if row.measurement.failure not in (None, DEADLINE)]
+        return [row for row in self.trials if row.evaluation.failure not in (None, DEADLINE)]
 
     @cached_property
     def cut_off(self) -> list[TrialRow]:
         """The trials that ran when the time was up."""
-        return [row for row in self.trials if row.measurement.failure == DEADLINE]
+        return [row for row in self.trials if row.evaluation.failure == DEADLINE]
 
     @property
     def seconds(self) -> float:
@@ -200,7 +200,7 @@ class StudyReport:
             found.append("No best configuration is confirmed: every trial failed, or the search was stopped before.")
         refused = [standing for standing in self.standings if standing.role == "refused"]
         for standing in refused:
-            reason = standing.measurement.reason or standing.measurement.failure
+            reason = standing.evaluation.reason or standing.evaluation.failure
             became = f"failed on the evaluation seeds: {reason}" if reason else "is worse than the defaults there"
             found.append(f"{standing.label} was the best at first and {became}.")
         if self.best is not None and self.best.configuration == self.space.default:
@@ -264,8 +264,8 @@ class _Measured:
     def trial(self, asked: Mapping[str, Any], ended: Mapping[str, Any]) -> TrialRow | None:
         """A trial; None where its episodes are lost."""
         seeds = self.study.seeds[: asked["seeds"]]
-        measurement = CUT_OFF if ended["cut_off"] else self.on(seeds, asked, to_the_end=False)
-        if measurement is None:
+        evaluation = CUT_OFF if ended["cut_off"] else self.on(seeds, asked, to_the_end=False)
+        if evaluation is None:
             return None
         return TrialRow(
             asked["trial"],
@@ -273,23 +273,23 @@ class _Measured:
             asked["configuration"],
             asked["budget"],
             asked["source"],
-            measurement,
+            evaluation,
             ended["began_s"],
             ended["ended_s"],
         )
 
-    def on(self, seeds: tuple[int, ...], event: Mapping[str, Any], to_the_end: bool = True) -> Measurement | None:
+    def on(self, seeds: tuple[int, ...], event: Mapping[str, Any], to_the_end: bool = True) -> Evaluation | None:
         """What an entrant achieved on seeds; None while that is not known."""
         digest = bytes.fromhex(event["digest"])
         results = [self.results.get(episode_id(digest, seed, 0)) for seed in seeds]
-        return measurement_of(seeds, results, self.study.gated, to_the_end)
+        return evaluation_of(seeds, results, self.study.gated, to_the_end)
 
 
 def _standings(
     space: SearchSpace,
     score: Score,
     trials: tuple[TrialRow, ...],
-    found: Mapping[str, tuple[Mapping[str, Any], Measurement]],
+    found: Mapping[str, tuple[Mapping[str, Any], Evaluation]],
     study: StudyRecord,
 ) -> tuple[Standing, ...]:
     """The table: who was confirmed, best score first; of earlier bests only the present one is shown."""
@@ -300,7 +300,7 @@ def _standings(
     ]
     defaults = canonical_text(space.default)
     base = found[defaults][1] if defaults in found else None
-    passed = {key: stands(measurement, base, score) for key, (_, measurement) in found.items()}
+    passed = {key: stands(evaluation, base, score) for key, (_, evaluation) in found.items()}
     shown: dict[str, str] = {**judge_candidates(ranking, passed)}
     if defaults in found:
         shown.setdefault(defaults, "defaults")
@@ -315,10 +315,10 @@ def _key(event: Mapping[str, Any]) -> str:
 
 
 def _standing(
-    role: str, event: Mapping[str, Any], measurement: Measurement, defaults: Sequence[float], score: Score
+    role: str, event: Mapping[str, Any], evaluation: Evaluation, defaults: Sequence[float], score: Score
 ) -> Standing:
-    samples = list(measurement.samples) or ([] if measurement.score is None else [measurement.score])
+    samples = list(evaluation.samples) or ([] if evaluation.score is None else [evaluation.score])
     difference, verdict = compare_seeds(samples, defaults, score)
     (mean,) = TaskBootstrap(len(samples)).means(np.array([samples], dtype=float), score.range)
     seeds = seeds_to_separate(difference) if difference is not None and verdict == "tied" else None
-    return Standing(role, event["label"], event["configuration"], measurement, mean, difference, verdict, seeds)
+    return Standing(role, event["label"], event["configuration"], evaluation, mean, difference, verdict, seeds)

@@ -55,7 +55,7 @@ def read_results(folder: Path) -> dict[bytes, Result]:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Evaluation:
     """What a configuration or an agent achieved.
 
     Args:
@@ -73,13 +73,13 @@ class Measurement:
     reason: str | None = None
 
 
-CUT_OFF = Measurement(None, failure=DEADLINE, reason="the study's time was up")
+CUT_OFF = Evaluation(None, failure=DEADLINE, reason="the study's time was up")
 
 
-def measurement_of(
+def evaluation_of(
     seeds: Sequence[int], results: Sequence[Result | None], gated: bool, to_the_end: bool
-) -> Measurement | None:
-    """The measurement that episodes add up to; None while that is not known.
+) -> Evaluation | None:
+    """The evaluation that episodes add up to; None while that is not known.
 
     An episode without a score fails the whole, since a mean over the others would flatter.
 
@@ -102,6 +102,6 @@ def measurement_of(
     metrics = {name: mean(values) for name, values in figures.items()}
     score = mean(samples) if len(samples) == len(seeds) else None
     if failed is None:
-        return Measurement(score, samples, metrics)
+        return Evaluation(score, samples, metrics)
     kind, _, reason = (failed[1].failure or "no score").partition(": ")
-    return Measurement(score, samples, metrics, kind, f"seed {failed[0]}: {reason or kind}")
+    return Evaluation(score, samples, metrics, kind, f"seed {failed[0]}: {reason or kind}")
