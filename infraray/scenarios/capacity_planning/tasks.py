@@ -21,10 +21,10 @@ from infraray.scenarios.capacity_planning.words import RETURNED
 MAX_DRAWS = 500
 """Draws for one task; so many in a row fail only where the topology has nothing for its label."""
 
-MAX_TRIES = 8
+MAX_TRIES = 16
 """Draws for one step of it."""
 
-MAX_QUESTIONS = 4
+MAX_QUESTIONS = 3
 """Questions that are drawn after changes, to find one whose answer they changed."""
 
 HELD_OUT_SHARE = 1 / 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from infraray.errors import InfrarayError
@@ -21,7 +22,19 @@ def kinds_of(attributes: Mapping[str, Any]) -> list[str]:
     return [kind for kind in kinds if isinstance(kind, str)] if isinstance(kinds, list) else []
 
 
-_NONE: frozenset[str] = frozenset()
+@dataclass
+class Descent:
+    """What was found out about all that is below a node; forgotten when something there changes.
+
+    Args:
+        nodes: without the node itself.
+        sorted: those of a kind, or all.
+        bandwidth: of the node in bit/s.
+    """
+
+    nodes: set[str]
+    sorted: dict[str | None, list[str]] = field(default_factory=dict)
+    bandwidth: int | None = None
 
 
 class Topology:
@@ -42,33 +55,27 @@ class Topology:
         self.edges: dict[Edge, frozenset[str]] = {}
         self._successors: dict[str, set[str]] = {}
         self._predecessors: dict[str, set[str]] = {}
-        self._contained: dict[str, set[str]] = {}
-        self._containing: dict[str, set[str]] = {}
+        self._children: dict[str, set[str]] = {}
+        self._parents: dict[str, set[str]] = {}
         self._kinds: dict[str, set[str]] = {}
-        self._below: dict[str, dict[str | None, list[str]]] = {}
-        self._bandwidth: dict[str, int] = {}
+        self._descents: dict[str, Descent] = {}
         self._journal: list[Change] = []
         self._open = 0
 
     def children(self, name: str, kind: str | None = None) -> list[str]:
         """What a node contains beside itself, of a kind if one is given; sorted."""
-        found = self._contained[name]
-        return sorted(found if kind is None else found & self._kinds.get(kind, _NONE))
+        return self._sorted(self._children[name], kind)
 
     def parents(self, name: str, kind: str | None = None) -> list[str]:
         """What contains a node beside itself, of a kind if one is given; sorted."""
-        found = self._containing[name]
-        return sorted(found if kind is None else found & self._kinds.get(kind, _NONE))
+        return self._sorted(self._parents[name], kind)
 
     def below(self, name: str, kind: str | None = None) -> list[str]:
         """All that a node contains, at any depth, without itself; of a kind if one is given; sorted."""
-        known = self._below.setdefault(name, {})
-        if None not in known:
-            known[None] = sorted(self._reached(name))
-        if kind is not None and kind not in known:
-            members = self._kinds.get(kind, _NONE)
-            known[kind] = [node for node in known[None] if node in members]
-        return list(known[kind])
+        descent = self._descent(name)
+        if kind not in descent.sorted:
+            descent.sorted[kind] = self._sorted(descent.nodes, kind)
+        return list(descent.sorted[kind])
 
     def edges_of(self, name: str) -> set[Edge]:
         """All edges that start or end at a node."""
@@ -84,12 +91,13 @@ class Topology:
 
     def bandwidth(self, name: str) -> int:
         """Capacity of a node in bit/s: that of all ports at it and below."""
-        if name not in self._bandwidth:
-            ports = self.below(name, "EK_PORT")
-            if self.is_of(name, "EK_PORT"):
-                ports.append(name)
-            self._bandwidth[name] = sum(self.nodes[port]["physical_capacity_bps"] for port in ports)
-        return self._bandwidth[name]
+        if not self._children[name]:
+            return self.nodes[name]["physical_capacity_bps"] if self.is_of(name, "EK_PORT") else 0
+        descent = self._descent(name)
+        if descent.bandwidth is None:
+            ports = self._kinds.get("EK_PORT", set()) & (descent.nodes | {name})
+            descent.bandwidth = sum(self.nodes[port]["physical_capacity_bps"] for port in ports)
+        return descent.bandwidth
 
     def add_node(self, name: str, kinds: Iterable[str], **attributes: Any) -> None:
         """A new node; `KeyError` if there is one of this name."""
@@ -218,30 +226,35 @@ class Topology:
         graph.add_edges_from((*edge, {"type": sorted(self.edges[edge])}) for edge in sorted(self.edges))
         return graph
 
-    def _reached(self, name: str) -> set[str]:
-        """All that a node contains at any depth, without itself; by what is known of those below it, where it is."""
-        found = {name}
-        stack = [name]
-        while stack:
-            for child in self._contained[stack.pop()]:
-                if child not in found:
+    def _sorted(self, names: set[str], kind: str | None) -> list[str]:
+        """Names of a kind, or all."""
+        return sorted(names if kind is None else names & self._kinds.get(kind, set()))
+
+    def _descent(self, name: str) -> Descent:
+        """What lies below a node; found by what is known of those below it, where it is."""
+        if name not in self._descents:
+            found = {name}
+            stack = [name]
+            while stack:
+                for child in self._children[stack.pop()] - found:
                     found.add(child)
-                    if None in self._below.get(child, ()):
-                        found.update(self._below[child][None])
-                    else:
+                    if child in self._descents:
+                        found |= self._descents[child].nodes
+                    elif self._children[child]:
                         stack.append(child)
-        return found - {name}
+            self._descents[name] = Descent(found - {name})
+        return self._descents[name]
 
     def _forget(self, name: str) -> None:
         """Drops what was found out about a node and about all that it is below, because it changes."""
         stack, seen = [name], {name}
         while stack:
             node = stack.pop()
-            self._below.pop(node, None)
-            self._bandwidth.pop(node, None)
-            new = self._containing.get(node, _NONE) - seen
-            seen |= new
-            stack += new
+            self._descents.pop(node, None)
+            for parent in self._parents.get(node, ()):
+                if parent not in seen:
+                    seen.add(parent)
+                    stack.append(parent)
 
     def _put_node(self, name: str, attributes: dict[str, Any] | None) -> None:
         """The one place where nodes change: what the node is from now on, None for gone."""
@@ -252,11 +265,11 @@ class Topology:
                 self._kinds[kind].discard(name)
         if attributes is None:
             del self.nodes[name]
-            for ends in (self._successors, self._predecessors, self._contained, self._containing):
+            for ends in (self._successors, self._predecessors, self._children, self._parents):
                 del ends[name]
         else:
             if name not in self.nodes:
-                for ends in (self._successors, self._predecessors, self._contained, self._containing):
+                for ends in (self._successors, self._predecessors, self._children, self._parents):
                     ends[name] = set()
             self.nodes[name] = attributes
             for kind in kinds_of(attributes):
@@ -278,11 +291,11 @@ class Topology:
             self.edges[edge] = relationships
             successors.add(end)
             predecessors.add(start)
-        if relationships is not None and RK_CONTAINS in relationships and start != end:
-            self._contained[start].add(end)
-            self._containing[end].add(start)
+        if start != end and relationships is not None and RK_CONTAINS in relationships:
+            self._children[start].add(end)
+            self._parents[end].add(start)
         else:
-            self._contained[start].discard(end)
-            self._containing[end].discard(start)
+            self._children[start].discard(end)
+            self._parents[end].discard(start)
         if self._open:
             self._journal.append(Change(edge, before, relationships))

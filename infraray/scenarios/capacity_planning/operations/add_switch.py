@@ -19,7 +19,7 @@ from infraray.scenarios.capacity_planning.operations.phrasing import Voice, phra
 from infraray.scenarios.capacity_planning.topology import Topology
 
 BLOCKS = ("EK_AGG_BLOCK", "EK_SPINEBLOCK")
-MIN_PORTS, MAX_PORTS = 2, 32
+MIN_PORTS, MAX_PORTS = 2, 16
 
 
 @dataclass(frozen=True)

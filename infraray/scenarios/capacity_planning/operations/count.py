@@ -11,8 +11,8 @@ from infraray.scenarios.capacity_planning.operations.question import Question
 from infraray.scenarios.capacity_planning.operations.selection import Selection
 from infraray.scenarios.capacity_planning.topology import Topology
 
-MIN_NODES = 10
-"""Without bounds."""
+MIN_NODES, MANY_NODES = 10, 30
+"""Without bounds: as few as may be counted, and as many that no number is likely; fewer are drawn seldom."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Count(Question):
     def draw(cls, topology: Topology, random: Random, near: str | None = None) -> Count:
         """Draws enough nodes that no number is likely."""
         selection = Selection.draw(topology, random, near)
-        if len(selection.nodes(topology)) < MIN_NODES:
+        nodes = len(selection.nodes(topology))
+        if nodes < MIN_NODES or (nodes < MANY_NODES and random.random() < 0.75):
             raise NothingToDraw
         return cls(selection.within_bounds(topology, random))
 

@@ -73,7 +73,7 @@ class Selection:
             raise NothingToDraw
         selection = cls(random.choice(sorted(possible)), parent, deep)
         most = MAX_SWITCHES_WITH_PORTS if selection.kind == "EK_PORT" else MAX_SWITCHES
-        if _too_large(topology, parent, most) or len(selection.nodes(topology)) < 2:
+        if len(topology.below(parent, "EK_PACKET_SWITCH")) > most or len(selection.nodes(topology)) < 2:
             raise NothingToDraw
         return selection
 
@@ -134,18 +134,6 @@ def _at_or_above(topology: Topology, random: Random, near: str) -> str:
     if not any(KINDS[kind].contains for kind in topology.nodes[near]["type"]):
         raise NothingToDraw
     return near
-
-
-def _too_large(topology: Topology, parent: str, most: int) -> bool:
-    """Whether there are more switches under a node; without a look at the ports."""
-    switches: set[str] = set()
-    stack, seen = [parent], {parent}
-    while stack and len(switches) <= most:
-        children = set(topology.children(stack.pop())) - seen
-        seen |= children
-        switches.update(name for name in children if topology.is_of(name, "EK_PACKET_SWITCH"))
-        stack += sorted(children - switches)
-    return len(switches) > most
 
 
 @cache
