@@ -171,10 +171,9 @@ class SimulatedCollector:
         """A method that answers at once."""
 
         def answer(*arguments: Any) -> Any:
-            values = {"missing": lambda: [True] * len(arguments[0])}
-            return SimpleReference(values.get(method, int)())
+            return [True] * len(arguments[0]) if method == "missing" else []
 
-        return SimpleNamespace(remote=answer)
+        return answer
 
 
 def busy_share(workers: int, episode_s: float, event_s: float, waiting_s: float) -> float:
@@ -187,11 +186,16 @@ def busy_share(workers: int, episode_s: float, event_s: float, waiting_s: float)
     nothing = SimpleNamespace(
         start=lambda names: None, look=lambda: None, stop=lambda: None, reserved_cpus=0.0, served={}
     )
-    real = {name: getattr(scheduler, name) for name in ("ray", "pulse", "time", "start_collector", "RunEngines")}
+    real = {
+        name: getattr(scheduler, name)
+        for name in ("ray", "pulse", "time", "start_collector", "stop_collector", "ask", "RunEngines")
+    }
     try:
         scheduler.ray = scheduler.pulse = scheduler.time = simulation
         scheduler.start_collector = lambda folder: SimulatedCollector()
-        scheduler.RunEngines = lambda engines, tell: nothing
+        scheduler.stop_collector = lambda collector: None
+        scheduler.ask = lambda collector, method, *arguments: getattr(collector, method)(*arguments)
+        scheduler.RunEngines = lambda engines, imports, tell: nothing
         with tempfile.TemporaryDirectory() as folder:
             summary = scheduler.Scheduler(Owed(plan, EpisodeIndex()), Path(folder), watcher).run()
     finally:

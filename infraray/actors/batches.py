@@ -3,7 +3,7 @@
 A batch is long against a round trip through Ray, and short against a person's patience. The driver handles every
 batch of every worker, so with many workers it is as long as leaves the driver idle for half of its time. Where few
 episodes are left, each batch is its worker's share of them, so that all workers end at about the same time (guided
-self-scheduling: Polychronopoulos and Kuck, 1987).
+self-scheduling: Polychronopoulos and Kuck, 1987), but no less than the driver can handle.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ together; the other half makes specs of the plan, asks the collector and shows t
 QUEUED_BATCHES = 2
 """Batches at each rollout worker: the one that runs and the one that follows without a pause."""
 
+TAIL = 0.25
+"""How much of its aimed duration a batch has at least when few episodes are left. Shorter ones would end more evenly,
+but there would be more of them than the driver can handle: with 4,000 workers the last seconds of work took nine."""
+
 MAX_BATCH = 1024
 MAX_IN_FLIGHT = 500_000
 """Episodes in all batches that are sent, at some 400 bytes each in the driver's memory."""
@@ -52,10 +56,17 @@ def batches(
         seconds_per_episode: what is known when a batch is asked for.
     """
     aim_s, in_flight = batch_s(num_workers), QUEUED_BATCHES * num_workers
+    least_s = max(BATCH_S, aim_s * TAIL)
     most = max(1, min(MAX_BATCH, MAX_IN_FLIGHT // in_flight))
 
     def expected_s(spec: EpisodeSpec) -> float:
         return seconds_per_episode.get((spec.entry.label, spec.entry.agent), aim_s / 4)
+
+    def enough_s(spec: EpisodeSpec, within_share: bool) -> float:
+        if within_share:
+            return aim_s
+        # What nobody knows may take an hour, and is no other worker's while it waits.
+        return least_s if (spec.entry.label, spec.entry.agent) in seconds_per_episode else 0.0
 
     ahead = deque(islice(owed, 1))
     while ahead:
@@ -63,7 +74,7 @@ def batches(
         ahead.extend(islice(owed, max(0, wanted * in_flight - len(ahead))))
         share, seconds = math.ceil(len(ahead) / in_flight), 0.0
         batch: list[EpisodeSpec] = []
-        while ahead and len(batch) < most and seconds < (aim_s if len(batch) < share else BATCH_S):
+        while ahead and len(batch) < most and seconds < enough_s(ahead[0], len(batch) < share):
             batch.append(ahead.popleft())
             seconds += expected_s(batch[-1])
         yield batch
