@@ -88,12 +88,14 @@ class Outcome(NamedTuple):
         terminated: whether the task is over.
         safe: whether the step was safe; None where the scenario does not define safety.
         extra: JSON-serializable facts about the step that are worth keeping.
+        timing: seconds that parts of the step took, by name; kept too, but no two plays need agree on them.
     """
 
     reward: float
     terminated: bool = False
     safe: bool | None = None
     extra: Mapping[str, Any] | None = None
+    timing: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -422,6 +424,7 @@ class Environment(gymnasium.Env[Any, Any]):
                 info["safe"] = outcome.safe
             if outcome.extra is not None:
                 info["extra"] = outcome.extra
+            info.timing = outcome.timing
         if reason is not None:
             info["reason"] = reason
             if self.invalid_action == "penalty":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -12,8 +13,14 @@ class StepInfo(dict[str, Any]):
     cannot hold both numbers and None, and TorchRL stores entries beside its own, one of which is called ``action``.
     """
 
-    __slots__ = ("action",)
+    __slots__ = ("action", "timing")
     action: Any
+    timing: Mapping[str, float] | None
+    """Seconds that parts of the step took, by name; not among the entries, as they differ from play to play."""
+
+    def __init__(self, **entries: Any) -> None:
+        super().__init__(**entries)
+        self.timing = None
 
     def __missing__(self, name: str) -> Any:
         if name == "action":

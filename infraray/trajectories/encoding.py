@@ -157,6 +157,8 @@ def _steps_array(trajectories: Sequence[Trajectory]) -> pa.ListArray:
 def _step_extra(step: Step) -> str | None:
     """What the environment says about the step and, under ``agent``, what the agent says."""
     extra = step.info.get("extra")
+    if (timing := getattr(step.info, "timing", None)) is not None:
+        extra = {**(extra or {}), "timing": timing}
     if step.agent_extra is not None:
         extra = {**(extra or {}), "agent": step.agent_extra}
     return None if extra is None else to_json(extra)

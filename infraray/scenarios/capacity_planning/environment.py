@@ -103,8 +103,9 @@ class CapacityPlanning(Environment):
 
     Failures are those of NetArena's table 2: ``safety_violation``; ``control_logic_error``, an answer that runs and is
     wrong; ``operational_error``, code that gives no answer (an error, a limit, what is no data). ``metrics`` counts
-    turns and unsafe ones, and says whether the phrasings were held out; each step keeps its outcome and the reason,
-    which for a wrong answer is the first difference, and the first step its label.
+    turns and unsafe ones, and says whether the phrasings were held out. Each step keeps its outcome and the reason,
+    which for a wrong answer is the first difference, and the seconds that the code took (``code_s``; the model's are
+    the step's ``latency_s``); the first step also the task's label.
 
     ## Baselines
     random (guesses), constant (the guess that is right most often for the form of the answer), grammar (reads the
@@ -202,7 +203,8 @@ class CapacityPlanning(Environment):
         if len(self._verdicts) == 1:
             facts |= {"label": self._question.label, "held_out": self._question.held_out}
         over = final or len(self._verdicts) == self.parameters.max_turns
-        return Outcome(reward, terminated=over, safe=verdict.safe is not False, extra=facts)
+        took = {"code_s": verdict.latency_s}
+        return Outcome(reward, terminated=over, safe=verdict.safe is not False, extra=facts, timing=took)
 
     def answer_form(self) -> CodeBlock:
         """A program in a fence."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 _OPENING = re.compile(
     r"(?P<indent>[ \t]*)(?P<before>[^`~\n]{0,200}?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[ \t]*"
 )
-_CLOSING = re.compile(r"[ \t]*(?P<fence>`{3,}|~{3,})[\s\])}.,;>*\"']*")
+_CLOSING = re.compile(r"[ \t]*(?P<fence>`{3,}|~{3,})(?![\w+#.-]*\w[ \t]*$)")
+"""Any fence at a line's beginning but one that a language follows: that one would open a block within the block."""
 _PYTHON = ("python", "py", "python3", "ipython", "tool_code")
 
 
@@ -33,7 +34,7 @@ class Fence:
 def find_fences(text: str) -> list[Fence]:
     """All fenced blocks in their order; where nothing closes the last one, it ends with the text.
 
-    Words may stand before an opening fence ("Answer: ```python"), brackets and full stops behind a closing one.
+    Words may stand before an opening fence ("Answer: ```python"), and words behind a closing one.
     """
     return [part for part in split_fences(text) if isinstance(part, Fence)]
 
@@ -43,13 +44,16 @@ def split_fences(text: str) -> list[str | Fence]:
     parts: list[str | Fence] = []
     opening: re.Match[str] | None = None
     content: list[str] = []
-    for line in text.split("\n"):
+    left = text.split("\n")[::-1]
+    while left:
+        line = left.pop()
         if opening is None:
             opening = _OPENING.fullmatch(line)
             content = []
             parts.append(f"{line}\n" if opening is None else opening["before"])
         elif (closing := _closes(line, opening["fence"])) is not None:
-            parts += [Fence(opening["language"].lower(), "\n".join(content)), line[closing.end("fence") :] + "\n"]
+            parts.append(Fence(opening["language"].lower(), "\n".join(content)))
+            left.append(line[closing.end("fence") :])  # words may follow, and even another block
             opening = None
         else:
             content.append(_without(line, opening["indent"]))
@@ -68,7 +72,7 @@ def fenced(content: str, language: str) -> str:
 
 
 def _closes(line: str, fence: str) -> re.Match[str] | None:
-    closing = _CLOSING.fullmatch(line)
+    closing = _CLOSING.match(line)
     return closing if closing is not None and closing["fence"].startswith(fence) else None
 
 
