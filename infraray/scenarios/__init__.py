@@ -40,3 +40,10 @@ register(
     objective="infraray.scenarios.inference.objective:InferenceObjective",
     baselines="infraray.scenarios.inference.baselines",
 )
+
+register(
+    "infraray/CapacityPlanning-v0",
+    name="capacity_planning",
+    entry_point="infraray.scenarios.capacity_planning.environment:CapacityPlanning",
+    baselines="infraray.scenarios.capacity_planning.baselines",
+)

@@ -128,7 +128,9 @@ class ScoreConformance(ScenarioCase):
         """Every agent against the bound of the part that was played, at half an episode."""
         unlimited = self.make()
         whole = play(unlimited, Draws(unlimited, 0), self.seeds[0])
-        limit = max(1, len(whole) // 2)
+        if len(whole) == 2:
+            return  # a task that ends with its first step cannot be cut off
+        limit = len(whole) // 2
         limited = self.make(max_episode_steps=limit)
         prefix = play(limited, Draws(limited, 0), self.seeds[0])
         assert len(prefix) == limit + 1

@@ -53,7 +53,7 @@ def own(name: str) -> set[str]:
     [
         ("infraray pl", {"play"}),
         ("infraray list ", SCENARIOS),
-        ("infraray play ca", {"caching"}),
+        ("infraray play ca", {"caching", "capacity_planning"}),
         ("infraray run --scenario l", {"load_balance"}),
         ("infraray search -s a", {"abr"}),
         ("infraray play caching --agent scripted:s", {name for name in own("caching") if name.startswith("s")}),

@@ -43,24 +43,30 @@ def split_fences(text: str) -> list[str | Fence]:
     """A text as the blocks in it and what stands before, between and behind them."""
     parts: list[str | Fence] = []
     opening: re.Match[str] | None = None
+    wrappers = 0
     content: list[str] = []
     left = text.split("\n")[::-1]
     while left:
         line = left.pop()
+        opens = _OPENING.fullmatch(line)
         if opening is None:
-            opening = _OPENING.fullmatch(line)
-            content = []
-            parts.append(f"{line}\n" if opening is None else opening["before"])
+            if wrappers and opens is not None and not opens["language"]:
+                wrappers -= 1
+                continue
+            opening, content = opens, []
+            parts.append(f"{line}\n" if opens is None else opens["before"])
         elif (closing := _closes(line, opening["fence"])) is not None:
-            parts.append(Fence(opening["language"].lower(), "\n".join(content)))
+            parts.append(_fence(opening, content))
             left.append(line[closing.end("fence") :])  # words may follow, and even another block
             opening = None
+        elif not content and opens is not None and opens["language"]:
+            opening = opens  # a block that holds nothing but another one
+            wrappers += 1
         else:
-            content.append(_without(line, opening["indent"]))
+            content.append(line)
     if opening is not None:
         # A model that ran out of tokens, or that closes the block at the end of its last line.
-        ending = "\n".join(content).rstrip().removesuffix(opening["fence"])
-        parts.append(Fence(opening["language"].lower(), ending))
+        parts.append(_fence(opening, "\n".join(content).rstrip().removesuffix(opening["fence"]).split("\n")))
     return parts
 
 
@@ -76,5 +82,9 @@ def _closes(line: str, fence: str) -> re.Match[str] | None:
     return closing if closing is not None and closing["fence"].startswith(fence) else None
 
 
-def _without(line: str, indent: str) -> str:
-    return line.removeprefix(indent) if indent else line
+def _fence(opening: re.Match[str], lines: list[str]) -> Fence:
+    """A block; the indentation of its opening is no part of the lines where all have it."""
+    indent = opening["indent"]
+    if all(line.startswith(indent) for line in lines if line.strip()):
+        lines = [line.removeprefix(indent) for line in lines]
+    return Fence(opening["language"].lower(), "\n".join(lines))
