@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def reference(environment: infraray.Environment, seed: int, qualities: Sequence[int]) -> Callable[[], object]:
-    """The event-by-event player of a task, which is handed Python's own numbers."""
+    """The event-by-event player of a task, given Python's own numbers."""
     parameters = environment.parameters
     trace, start_s = draw_link(parameters, seed)
     sizes, factors = chunk_sizes(parameters, seed).tolist(), delay_factors(parameters, seed).tolist()

@@ -1,7 +1,7 @@
 """Requests per second of the cache policies: `python -m benchmarks.caching`.
 
 One process on one core; the trace is Zipf 1.0 over 100,000 objects of one byte, the cache holds
-1000. libCacheSim (in C, one thread) is measured where it is installed: playing the whole trace by
+1000. libCacheSim (in C, one thread) is measured if it is installed: playing the whole trace by
 itself from an oracleGeneral file, and called from Python request by request. Every figure is the
 best of five.
 """
@@ -58,7 +58,7 @@ def policies() -> list[Row]:
 
 
 def libcachesim_speeds(name: str, path: Path, listed: list[int]) -> dict[str, float]:
-    """Requests per second of libCacheSim; empty where it is not installed."""
+    """Requests per second of libCacheSim; empty if it is not installed."""
     try:
         import libcachesim
     except ImportError:

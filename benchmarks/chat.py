@@ -1,4 +1,4 @@
-"""What a chat agent costs beside its model: `python -m benchmarks.chat`.
+"""The overhead of a chat agent beside its model: `python -m benchmarks.chat`.
 
 A thousand conversations are in flight against a server that answers at once with a stream of
 chunks. Prints CPU seconds per request of the client's process, ours and the plain `openai`

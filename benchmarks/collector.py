@@ -1,9 +1,9 @@
-"""What the collector costs: `python -m benchmarks.collector`.
+"""The cost of the collector: `python -m benchmarks.collector`.
 
 Prints in one run:
-- steps a second that the store takes (checksums, sync to disk, identities) against pyarrow
+- steps per second that the store takes (checksums, sync to disk, identities) against pyarrow
   alone writing the same batches to one stream (target: at least 0.5);
-- seconds to recover a torn segment of 1 GB: until it is known what is owed.
+- seconds to recover a torn segment of 1 GB, until the owed episodes are known.
 """
 
 import os
@@ -43,7 +43,7 @@ def batches(count: int) -> list[tuple[pa.RecordBatch, list[bytes]]]:
 
 
 def pyarrow_alone(made: list, folder: Path) -> float:
-    """Seconds that pyarrow takes to write the batches, compressed as ours are."""
+    """Seconds that pyarrow takes to write the batches, with our compression."""
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     began = time.perf_counter()
     with pa.OSFile(str(folder / "alone.arrows"), "wb") as file:
@@ -65,7 +65,7 @@ def the_store(made: list, folder: Path) -> float:
 
 
 def recovery(made: list, folder: Path) -> float:
-    """Seconds from opening a folder with a torn 1 GB segment until it is known what is owed."""
+    """Seconds from opening a folder with a torn 1 GB segment until the owed episodes are known."""
     (folder / "run" / "segments").mkdir(parents=True)
     writer = SegmentWriter(folder / "run" / "segments" / "seg-torn.arrows")
     messages = [encode(batch, ids) for batch, ids in made]
@@ -75,7 +75,7 @@ def recovery(made: list, folder: Path) -> float:
         position += 1
     writer.close()
     os.truncate(writer.path, writer.size_bytes - 1000)
-    # In a process of its own, which ends at once: the compaction goes on beside a real run.
+    # In a separate process, which ends at once: in a real run, compaction goes on in the background.
     script = f"""
 import os, time
 from pathlib import Path

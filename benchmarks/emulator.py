@@ -1,11 +1,11 @@
-"""Emulated networks against Mininet as it comes: `python -m benchmarks.emulator`, some eight minutes.
+"""Emulated networks against stock Mininet: `python -m benchmarks.emulator`, some eight minutes.
 
 Prints in one run, for NetArena's largest network of 4 subnets x 4 hosts:
 - from nothing to a whole network and its first pingmesh, with imports and namespaces (target: under 1 s), and
-  the same when it was prepared (target: under 0.1 s);
+  the same with a prepared network (target: under 0.1 s);
 - the pingmesh of a network in which nothing answers against Mininet's pingAll with a time-out of 1 s (target: 50
   times faster), and of a whole one;
-- networks that are taken, broken, measured and closed in a minute, 16 at once against one at a time;
+- networks that are taken, broken, measured and closed per minute, 16 at once against one at a time;
 - memory for each of 16 networks that live at once;
 - wrong cells in 1000 measurements of whole and 1000 of broken networks (target: none).
 """
@@ -57,7 +57,7 @@ FAULTS: dict[str, Callable[[bool, bool, bool], bool]] = {
 
 
 def expected(reaches: Callable[[bool, bool, bool], bool]) -> np.ndarray:
-    """The table of a fault."""
+    """The expected table under a fault."""
     subnets = [1 + number // TOPOLOGY.hosts_per_subnet for number in range(len(TOPOLOGY.hosts))] + [0]
     found = np.eye(len(subnets), dtype=np.bool_)
     for (source, one), (target, other) in permutations(enumerate(subnets), 2):
@@ -72,7 +72,7 @@ def seconds(what: Callable[[], object]) -> float:
 
 
 def cold_s() -> float:
-    """Median of fresh interpreters."""
+    """Median over fresh interpreters."""
     found = []
     for _ in range(REPEATS):
         result = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True)
@@ -81,7 +81,7 @@ def cold_s() -> float:
 
 
 def prepared_s() -> float:
-    """Median of what an environment waits for when the agent has thought for a second."""
+    """Median wait of an environment after the agent has thought for a second."""
     supply = NetworkSupply(TOPOLOGY)
     supply.take().close()
     found = []
@@ -126,7 +126,7 @@ def below(pid: int) -> list[int]:
 
 
 def wrong_cells() -> int:
-    """In all measurements together; a new network for every 50."""
+    """Wrong cells in all measurements together, with a new network for every 50."""
     wrong = 0
     for number in range(MEASUREMENTS // 50):
         command, reaches = list(FAULTS.items())[number % len(FAULTS)]
@@ -174,7 +174,7 @@ def main() -> list[Row]:
 
 
 def row(what: str, ours_s: float, alternative: str, theirs_s: float, target: str) -> Row:
-    """How many times faster."""
+    """The speedup, as text."""
     return Row(what, f"{ours_s:.3f} s", alternative, f"{theirs_s:.2f} s", theirs_s / ours_s, target)
 
 

@@ -10,10 +10,10 @@ import yaml
 
 
 def add_flag_option(parser: argparse.ArgumentParser) -> None:
-    """``--flag NAME=VALUE``, as often as one likes."""
+    """Adds ``--flag NAME=VALUE``, which may be repeated."""
     parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help="a flag of vLLM")
 
 
 def read_flags(given: Sequence[str]) -> dict[str, Any]:
-    """What the option was given, with values as YAML reads them."""
+    """The option's flags, with values as YAML reads them."""
     return {name: yaml.safe_load(value) for name, _, value in (flag.partition("=") for flag in given)}

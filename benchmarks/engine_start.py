@@ -1,11 +1,11 @@
-"""How long a trial waits for its server: `python -m benchmarks.engine_start`, where vLLM is installed.
+"""The time that a trial waits for its server: `python -m benchmarks.engine_start`, with vLLM installed.
 
-Prints in one run, for vLLM on a small random model: launch to ready, of starts from a process that has
+Prints in one run, for vLLM on a small random model: launch to ready, for starts from a process that has
 imported the engine against plain starts of the same launch, in turns, both with warm compile caches; and
 in a search by `infraray search` on Ray Tune, the time from the end of a trial to the launch of the next
-trial's server, which is when the server before is gone.
+trial's server, when the previous server is gone.
 
-Of a model of one's own, such as one for a GPU, it times the starts alone:
+For a model of your own, such as one for a GPU, it times only the starts:
     python -m benchmarks.engine_start --model DIR --starts 1 --flag load_format=dummy
 """
 
@@ -36,7 +36,7 @@ from infraray.trajectories.journal import read_journal
 ENV = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "HF_HUB_OFFLINE": "1"}
 FLAGS = {"max_model_len": 2048}
 WARM_UPS = 2
-"""Of each kind, not counted: the first fills the compile caches and imports, after it a zygote knows what it lacks."""
+"""Uncounted starts of each kind: the first fills the compile caches and imports; then a zygote knows what it lacks."""
 
 TRIALS = 8
 LIMIT_S = 1200.0
@@ -55,7 +55,7 @@ def start_s(spec: EngineSpec, preloaded: PreloadedLauncher | None) -> float:
         began = time.perf_counter()
         process.start()
         taken_s = time.perf_counter() - began
-        # A zygote says so where it could not fork.
+        # A zygote says so if it could not fork.
         for line in process.log_tail(10_000).splitlines():
             if "anew" in line:
                 print(f"  {line}", file=sys.stderr)
@@ -66,7 +66,7 @@ def start_s(spec: EngineSpec, preloaded: PreloadedLauncher | None) -> float:
 
 
 def starts(model: str, flags: Mapping[str, Any], count: int) -> Row:
-    """So many starts of each kind, in turns."""
+    """Times ``count`` starts of each kind, in turns."""
     spec = EngineSpec(engine="vllm", model=model, flags={**FLAGS, **flags}, env=ENV, ready_timeout_s=300)
     plain, preloaded = [], []
     launcher = PreloadedLauncher()
@@ -83,7 +83,7 @@ def starts(model: str, flags: Mapping[str, Any], count: int) -> Row:
 
 
 def study(model: str, folder: Path) -> dict[str, Any]:
-    """As little load as there can be: what is measured is what lies between."""
+    """The smallest possible load: the time between loads is what is measured."""
     traffic = {"preset": "C-cpu", "num_requests": 4, "input_tokens": 32, "output_tokens": 8, "traffic": [{}]}
     return {
         "name": "starts",
@@ -123,20 +123,20 @@ def searched(model: str, folder: Path) -> list[Mapping[str, Any]]:
                 raise SystemExit(f"the search ended after {len(trials)} of {TRIALS} trials")
             time.sleep(0.5)
     finally:
-        # Not by SIGINT, which what is started in a shell's background does not hear.
+        # Not by SIGINT, which processes in a shell's background ignore.
         search.terminate()
         search.wait()
     return trials
 
 
 def launched_s(trial: Mapping[str, Any]) -> float:
-    """When a trial launched its server, on the study's clock: its end less what it measured of its parts."""
+    """The time at which a trial launched its server, on the study's clock: its end minus the measured parts."""
     metrics = trial["measurement"]["metrics"]
     return float(trial["ended_s"] - metrics.get("measure_s", 0.0) - metrics["start_s"])
 
 
 def gaps(model: str, folder: Path) -> Row:
-    """From the end of a trial to the next launch."""
+    """Seconds from the end of a trial to the next launch."""
     trials = searched(model, folder)
     between = [launched_s(later) - earlier["ended_s"] for earlier, later in itertools.pairwise(trials)]
     starts = [trial["measurement"]["metrics"]["start_s"] for trial in trials]

@@ -1,9 +1,9 @@
-r"""What both gates say about launches of an engine: `python -m benchmarks.gates STUDY.yaml --launch JSON`, beside it.
+r"""Verdicts of both gates on launches of an engine: `python -m benchmarks.gates STUDY.yaml --launch JSON`, beside it.
 
-Each launch is measured for good, as a submission is: a clean start, the workload, the probes, the questions, and the
-reference's opinion; `--launch` may be given again. An honest engine has to pass with whatever flags, so that this shows
-how often the gates refuse one that is. Prints a row as soon as it is there. With a model that answers
-(`python examples/answering_model.py runs/answering`) about two minutes a launch on one GPU:
+Each launch is measured like a submission: a clean start, the workload, the probes, the questions, and the reference's
+opinion; `--launch` may be repeated. An honest engine has to pass with any flags, so this shows how often the gates
+refuse an honest one. Prints each row as soon as it is measured. With a model that answers
+(`python examples/answering_model.py runs/answering`), a launch takes about two minutes on one GPU:
 
     python -m benchmarks.gates benchmarks/gates_gpu.yaml --launch '{}' --launch '{"quantization": "fp8"}' \
         --launch '{"num_speculative_tokens": 5}' --json runs/gates.jsonl

@@ -1,11 +1,11 @@
-r"""What tuning an inference server gains: `python -m benchmarks.inference_search STUDY.yaml`, beside an engine.
+r"""The gain from tuning an inference server: `python -m benchmarks.inference_search STUDY.yaml`, beside an engine.
 
 Runs the study (such as examples/tuning.yaml) for each workload with each searcher, all with the same
 budget, through `infraray search`: real launches, clean starts on the evaluation seeds, both gates.
 Prints a table with the score in its own unit, the speedup over the reference server on the same
 requests with its 95 % interval over the evaluation seeds, and the roofline of the model as stored.
-What was measured already is not measured again. A workload is a preset or one's own, as a study's file has it:
-``{preset: B-cpu, num_requests: 16}``. On two cores, ten minutes a study:
+Finished measurements are not repeated. A workload is a preset or your own, in the form of a study's file:
+``{preset: B-cpu, num_requests: 16}``. On two cores, a study takes ten minutes:
 
     python examples/answering_model.py runs/answering
     python -m benchmarks.inference_search examples/tuning.yaml --out runs/tuning --workload C-cpu \
@@ -31,7 +31,7 @@ from infraray.tune.study_file import StudySpec, load_study, make_objective, pars
 
 
 def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict[str, list[StudySpec]]:
-    """By workload, the study with each searcher."""
+    """The studies by workload, one per searcher."""
     found: dict[str, list[StudySpec]] = {}
     for workload in workloads:
         for searcher in searchers:
@@ -45,7 +45,7 @@ def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict
 
 
 def reference_row(workload: str, spec: StudySpec) -> list[str]:
-    """The reference server's mean score, and the roofline's where the device is known."""
+    """The reference server's mean score, and the roofline's if the device is known."""
     objective = make_objective(spec)
     assert isinstance(objective, InferenceObjective)
     bench, seeds = objective.bench, objective.request.evaluation_seeds
@@ -66,7 +66,7 @@ def row(who: str, standing: Standing) -> list[str]:
 
 
 def rows(report: StudyReport, first: bool) -> list[list[str]]:
-    """What a study found, after the defaults where it is the workload's first."""
+    """The rows of a study, after the defaults if it is the workload's first."""
     counts = f"{len(report.trials)} trials, {len(report.failed)} failed"
     found = [row("defaults", report.defaults)] if first and report.defaults is not None else []
     for standing in report.standings:

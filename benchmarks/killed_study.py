@@ -1,8 +1,8 @@
-"""What a kill -9 in the middle of a trial leaves behind: `python -m benchmarks.killed_study STUDY.yaml --out RUN`.
+"""The remains of a kill -9 in the middle of a trial: `python -m benchmarks.killed_study STUDY.yaml --out RUN`.
 
 Starts `infraray search`, kills it while it measures a trial, and prints how long its processes, the memory of the
-GPUs and its temporary folders outlive it. With ``--resume`` the same command goes on to the end, and what was finished
-before must stand in the journal once, as it was.
+GPUs and its temporary folders outlive it. With ``--resume``, the same command continues to the end, and whatever was
+finished before must be in the journal once, unchanged.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from infraray.scratch import started_at
 from infraray.trajectories.journal import read_journal
 
 LIMIT_S = 30.0
-"""How long anything of ours may outlive the kill; Ray's own agents take longer."""
+"""Seconds that anything of ours may outlive the kill; Ray's own agents take longer."""
 
 
 def events(folder: Path) -> list[Mapping[str, Any]]:
-    """What the journal holds by now."""
+    """The journal's events so far."""
     with suppress(InfrarayError):
         return list(read_journal(folder / "trials.jsonl"))
     return []
 
 
 def under_way(folder: Path, trial: int) -> bool:
-    """Whether a trial was asked for and has not finished."""
+    """Whether a trial was proposed but has not finished."""
     kinds = {event["kind"] for event in events(folder) if event.get("trial") == trial}
     return kinds == {"asked"}
 
@@ -48,7 +48,7 @@ def name_of(pid: int) -> str:
 
 
 def gpu_mib() -> str:
-    """Memory in use on each GPU; nothing where there is none."""
+    """Memory in use on each GPU; empty without one."""
     if shutil.which("nvidia-smi") is None:
         return ""
     asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
@@ -61,7 +61,7 @@ def folders() -> list[str]:
 
 
 def kill(command: Sequence[str], folder: Path, trial: int, after_s: float) -> None:
-    """Runs the command, and kills it so long after a trial has begun; prints what is left when.
+    """Runs the command and kills it some seconds into a trial; prints what is left, and for how long.
 
     Raises:
         SystemExit: the command ended before, or something of it outlives `LIMIT_S`.
@@ -109,7 +109,7 @@ def resume(command: Sequence[str], folder: Path) -> None:
 
 
 def main() -> None:
-    """Kills and goes on."""
+    """Kills a search and resumes it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="the study's folder")

@@ -1,10 +1,10 @@
-"""What a run adds to a model's server: `python -m benchmarks.llm_run` in an environment that has vLLM.
+"""The overhead of a run over a model's server: `python -m benchmarks.llm_run` in an environment with vLLM.
 
-An LLM plays load-balancing episodes on vLLM. Then a plain client (the `openai` package, a closed
-loop a conversation) sends the very prompts that the run recorded, conversation by conversation,
+An LLM plays load-balancing episodes on vLLM. Then a plain client (the `openai` package, one closed
+loop per conversation) sends exactly the prompts that the run recorded, conversation by conversation,
 at the same concurrency to the same server, and asks for as many tokens as the run got. Prints the
-generated tokens per second of both. The prefix cache is off, so that the second does not find
-what the first computed.
+generated tokens per second of both. The prefix cache is off, so that the second cannot reuse what
+the first computed.
 
 On the CPU it makes a tiny random model; on a GPU name a larger one:
     python -m benchmarks.llm_run --model DIR --episodes 256 --flag load_format=dummy
@@ -36,7 +36,7 @@ Conversation = list[tuple[list[Any], int]]
 
 
 def play(url: str, model: str, episodes: int, steps: int, max_tokens: int, folder: Path) -> tuple[float, int]:
-    """Seconds and generated tokens of a run, its workers' start included."""
+    """Seconds and generated tokens of a run, including its workers' start."""
     wanted = {
         "name": "llm",
         "scenarios": [{"scenario": "load_balance", "max_episode_steps": steps}],
@@ -49,7 +49,7 @@ def play(url: str, model: str, episodes: int, steps: int, max_tokens: int, folde
 
 
 def recorded(folder: Path) -> list[Conversation]:
-    """What the run sent."""
+    """The prompts that the run sent."""
     conversations: defaultdict[str, Conversation] = defaultdict(list)
     for step in sorted(Run(folder).steps().to_pylist(), key=lambda step: step["index"]):
         sent = json.loads(step["extra"])["agent"]["messages"]

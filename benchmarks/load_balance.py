@@ -20,7 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def reference(environment: infraray.Environment, seed: int, servers: Sequence[int]) -> Callable[[], object]:
-    """The event-by-event simulation of a task, which is handed Python's own numbers."""
+    """The event-by-event simulation of a task, given Python's own numbers."""
     parameters = environment.parameters
     arrivals, sizes = (column.tolist() for column in generate_jobs(parameters, seed))
     choices = iter(servers)

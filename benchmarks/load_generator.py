@@ -1,4 +1,4 @@
-"""How much load one core can send and read on time: `python -m benchmarks.load_generator`.
+"""The load that one core can send and read on time: `python -m benchmarks.load_generator`.
 
 Prints in one run the highest request rate at which a client, held to one core, is at most 5 ms late
 (p99 over the requests): ours, plain aiohttp, OpenAI's client, and `vllm bench serve` where vLLM is
@@ -27,10 +27,10 @@ LATE_S = 0.005
 TOKENS = 50
 SECONDS = 4.0
 WARM_UPS = 5
-"""Requests that a client sends before, one by one: what it imports and makes at its first is not counted."""
+"""Requests that a client first sends one by one, so that its imports and one-time work are not counted."""
 
 TRIES = 3
-"""Of which one has to succeed: other processes of the machine may hold up any."""
+"""Attempts, one of which has to succeed: the machine's other processes may delay any."""
 
 RATES = [round(8 * 1.25**power) for power in range(28)]
 """Requests/s that are tried, from the left, by bisection."""
@@ -79,7 +79,7 @@ def on_schedule(rate: float, count: int, send: Callable) -> list[float]:
 
 
 def plain_aiohttp(url: str, rate: float, count: int) -> list[float]:
-    """The least that can be done with aiohttp: events are searched for their text, nothing is decoded."""
+    """The least work possible with aiohttp: events are searched for their text, nothing is decoded."""
     import aiohttp
 
     session: list[aiohttp.ClientSession] = []
@@ -118,7 +118,7 @@ def openai_client(url: str, rate: float, count: int) -> list[float]:
 
 
 def vllm_bench(url: str, rate: float, count: int) -> list[float]:
-    """`vllm bench serve`, in a process of its own on the same core."""
+    """`vllm bench serve`, in a separate process on the same core."""
     from tests.engines.vllm_bench import bench_serve
     from tests.load.tokenizers_on_the_spot import make_words
 
@@ -137,7 +137,7 @@ CLIENTS: dict[str, Callable[[str, float, int], list[float]]] = {
 
 
 def lateness_s(client: str, rate: float) -> float:
-    """p99 of the lateness of one client at one rate, in s; infinite where a request is lost."""
+    """p99 of the lateness of one client at one rate, in s; infinite if a request is lost."""
     count = max(200, int(rate * SECONDS))
     server = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.paced_server"],
@@ -166,13 +166,13 @@ def lateness_s(client: str, rate: float) -> float:
 
 
 def use_cores(cores: list[int]) -> None:
-    # On a machine of one core all share it, and the figures are worth nothing.
+    # On a machine with one core, all share it and the figures are worthless.
     with suppress(OSError):
         os.sched_setaffinity(0, cores)
 
 
 def highest_rate(client: str) -> int:
-    """The highest of the rates at which the client is on time; 0 if it is at none."""
+    """The highest rate at which the client is on time; 0 if there is none."""
     low, high = -1, len(RATES)
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,9 +1,9 @@
 """Whether one driver keeps thousands of workers busy: `python -m benchmarks.many_workers`.
 
 Measures on Ray what a batch costs the driver, and what waiting for it costs with many others under way. Then the real
-scheduler plays a run on 400 and 4,000 simulated workers, in simulated time: what it computes is its own processor
-time, a batch costs what was measured, an episode lasts as long as is drawn, and waits are skipped. Prints the share of
-their time that the workers are busy, with batches of 0.3 s and with those of `infraray.actors.batches`.
+scheduler plays a run on 400 and 4,000 simulated workers, in simulated time: its computing takes its real processor
+time, a batch costs what was measured, the duration of an episode is drawn, and waits are skipped. Prints the share of
+time in which the workers are busy, with batches of 0.3 s and with those of `infraray.actors.batches`.
 """
 
 import heapq
@@ -36,7 +36,7 @@ class Echo:
     """An actor that answers at once."""
 
     def play(self, specs: list[Any], attempt: int, last: bool) -> BatchReport:
-        """What a worker would report."""
+        """A report like a worker's."""
         report = BatchReport()
         report.finished["trivial", "scripted:random"] += len(specs)
         return report
@@ -47,7 +47,7 @@ class Echo:
 
 
 def event_cost_s() -> float:
-    """Processor time of the driver for a batch of 20 that is sent, waited for and received, 400 being under way."""
+    """Processor time of the driver for a batch of 20 that is sent, awaited and received with 400 under way."""
     specs = list(make_plan(parse_run(run_of("scripted:random", 20))).episodes())
     actors = [ray.remote(num_cpus=0)(Echo).remote() for _ in range(2)]
     ray.get([actor.play.remote(specs, 1, False) for actor in actors])
@@ -62,7 +62,7 @@ def event_cost_s() -> float:
 
 
 def waiting_cost_s() -> float:
-    """Seconds that one wait takes for each batch that is under way."""
+    """Seconds that one wait takes per batch under way."""
     actor = ray.remote(num_cpus=0)(Echo).remote()
     actor.sleep.remote(20)
     sent = [actor.play.remote([], 1, False) for _ in range(8000)]
@@ -75,7 +75,7 @@ def waiting_cost_s() -> float:
 
 
 class Simulation:
-    """Stands in the scheduler's module for Ray, for the clock and for what waits for answers.
+    """Replaces Ray, the clock and the waiting in the scheduler's module.
 
     Args:
         workers: how many processors the cluster has.
@@ -98,7 +98,7 @@ class Simulation:
         return time.process_time() + self.skipped_s
 
     def answer(self, at_s: float, value: Any) -> Any:
-        """A reference whose value is there at a time."""
+        """A reference whose value is available from a given time on."""
         reference = SimpleReference(value)
         heapq.heappush(self.pending, (at_s, next(self.number), reference))
         return reference
@@ -165,7 +165,7 @@ class SimulatedWorker:
 
 
 class SimulatedCollector:
-    """Has nothing, and takes everything."""
+    """A collector that holds nothing and accepts everything."""
 
     def __getattr__(self, method: str) -> Any:
         """A method that answers at once."""

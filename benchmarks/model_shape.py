@@ -1,8 +1,8 @@
-"""A folder in which a language model's shape lies, without weights: `python -m benchmarks.model_shape FOLDER`.
+"""A folder with a language model's shape but no weights: `python -m benchmarks.model_shape FOLDER`.
 
 Mistral 7B's shape (Jiang et al., 2023: 32 layers of width 4096, 8 of 32 heads for keys and values) with a
-tokenizer trained on this repository's texts. vLLM serves it with random weights (``--load-format dummy``),
-which is all that speed depends on. With ``--weights`` random ones are written, 14.5 GB, for servers that
+tokenizer trained on this repository's texts. vLLM serves it with random weights (``--load-format dummy``):
+speed depends on the shape alone. With ``--weights``, random ones are written, 14.5 GB, for servers that
 must load some.
 """
 
@@ -36,7 +36,7 @@ def write_model_shape(folder: Path) -> Path:
     texts = [path.read_text() for pattern in ("*.md", "**/*.py") for path in sorted(root.glob(f"infraray/{pattern}"))]
     texts += [path.read_text() for path in sorted(root.glob("docs/**/*.md"))]
     bpe.train_from_iterator(texts, trainer)
-    # Random weights say any of the vocabulary's numbers, so that each must be some text.
+    # Random weights generate any token of the vocabulary, so each must be some text.
     missing = range(bpe.get_vocab_size(), VOCABULARY)
     bpe.add_tokens([AddedToken(f" word{number}", normalized=False) for number in missing])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
@@ -63,7 +63,7 @@ def write_model_shape(folder: Path) -> Path:
 
 
 def write_weights(folder: Path) -> None:
-    """Writes random weights beside the configuration; made on the GPU where there is one."""
+    """Writes random weights beside the configuration; makes them on the GPU if there is one."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 

@@ -1,6 +1,6 @@
-"""A server that streams at a fixed pace and notes when it really did: `python -m benchmarks.paced_server`.
+"""A server that streams at a fixed pace and records when it really did: `python -m benchmarks.paced_server`.
 
-As an engine does, it gives every request in flight one token a step. It prints its port, serves
+Like an engine, it gives every request in flight one token per step. It prints its port, serves
 until its standard input is closed, and then prints a JSON list of [request's number, received_s,
 first_token_s], times of `time.perf_counter`, which all processes of a machine share.
 """
@@ -54,7 +54,7 @@ class Stream:
         self.note = [int(number[1]) if number else -1, time.perf_counter(), 0.0]
 
     def step(self) -> bool:
-        """Sends the next token, if it is time; whether it was the last."""
+        """Sends the next token if it is due; returns whether it was the last."""
         if self.wait > 1:
             self.wait -= 1
             return False

@@ -1,11 +1,11 @@
-"""What a token costs on the reference server over one connection and over several.
+"""The cost of a token on the reference server over one connection and over several.
 
     python -m benchmarks.reference_server --model FOLDER
 
 Launches the server on a model's folder (`--model`, such as that of `python -m benchmarks.model_shape FOLDER --weights`)
 and sends it the same requests over one connection and then over eight. It computes one answer at a time, so that the
-time per token must be the same; a library that builds something for each thread or for each length shows here. A few
-seconds beyond the start. `--json FILE` keeps the figures.
+time per token must be the same; a library that builds something per thread or per length shows up here. Takes a few
+seconds after the start. `--json FILE` stores the figures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from infraray.load.tokenizer import ModelTokenizer
 from infraray.load.workloads import Traffic, Workload
 
 MOST = 1.1
-"""Time per token over several connections, over that over one: two measurements of a quiet machine differ by less."""
+"""Limit on the ratio of times per token, several connections to one: a quiet machine varies by less."""
 
 
 def main() -> None:

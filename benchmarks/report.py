@@ -1,9 +1,9 @@
 """Memory of a run's report: `python -m benchmarks.report`.
 
 Prints the peak memory of a process that writes the report of fifty thousand and of a million stored episodes
-(target: less than 200 MiB more). The episodes are one that was really played, stored by the product's own writer
-under a million identities, with other scores, times and metrics each. `python -m benchmarks.report FOLDER EPISODES`
-only makes such a folder.
+(target: less than 200 MiB more). The episodes are copies of one that was really played, stored by the product's own
+writer under a million identities, each with its own scores, times and metrics. `python -m benchmarks.report FOLDER
+EPISODES` only makes such a folder.
 """
 
 import json
@@ -32,7 +32,7 @@ EPISODES_PER_MESSAGE = 2000
 
 
 def plan_of(episodes: int) -> Plan:
-    """A run of so many short episodes."""
+    """A run of this many short episodes."""
     scenario = {"scenario": "load_balance", "text": False, "parameters": {"warmup_steps": 1, "scored_steps": 1}}
     agents = [f"scripted:{name}" for name in AGENTS]
     asked = {"name": "many", "scenarios": [scenario], "agents": agents, "seeds": episodes // len(agents)}
@@ -40,7 +40,7 @@ def plan_of(episodes: int) -> Plan:
 
 
 def store(folder: Path, episodes: int) -> None:
-    """Makes a run's folder with so many episodes."""
+    """Makes a run's folder with this many episodes."""
     plan = plan_of(episodes)
     specs = plan.episodes()
     random = np.random.default_rng(0)
@@ -54,7 +54,7 @@ def store(folder: Path, episodes: int) -> None:
 
 
 def copies(played: pa.RecordBatch, specs: list[EpisodeSpec], random: np.random.Generator) -> pa.RecordBatch:
-    """The episode that was played under other identities, with figures of their own."""
+    """The played episode under other identities, with figures of their own."""
     figures = random.lognormal(size=(3, len(specs)))
     metrics = json.loads(played["metrics"][0].as_py())
     changed = {
@@ -82,7 +82,7 @@ def report_memory(folder: Path) -> tuple[float, float]:
     )
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, text=True, check=True)
-    # Not ru_maxrss, in which the memory of the process that started this one still counts.
+    # Not ru_maxrss, which still counts the memory of the process that started this one.
     status = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
     return int(status["VmHWM"].split()[0]) / 1024, time.perf_counter() - began
 

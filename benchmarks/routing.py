@@ -1,12 +1,12 @@
 """Repairing live networks: `python -m benchmarks.routing [TASKS]`, by default 1000 tasks, some twenty minutes.
 
 Prints in one run:
-- what the expert makes of TASKS tasks, by level and families: networks of 2 to 4 subnets with 2 to 4 hosts each, as
-  in NetArena, with as many different symptoms as there were (target: all solved, all safely), and beside it the score
-  of the best agent that never looks on the same tasks;
-- from `reset` to the first observation, 4 subnets x 4 hosts, in a fresh process (target: under 1 s), and where the
-  task was prepared (target: under 0.1 s);
-- episodes of the expert in a minute, 16 environments at once against one.
+- the expert's results on TASKS tasks, by level and families: networks of 2 to 4 subnets with 2 to 4 hosts each, as in
+  NetArena, with the number of distinct symptoms (target: all solved, all safely), and the score of the best agent that
+  never looks on the same tasks;
+- the time from `reset` to the first observation, 4 subnets x 4 hosts, in a fresh process (target: under 1 s), and for a
+  prepared task (target: under 0.1 s);
+- the expert's episodes per minute, 16 environments at once against one.
 """
 
 import statistics
@@ -34,7 +34,7 @@ BLOCK = 10
 REPEATS = 11
 AT_ONCE = 16
 EPISODES = 160
-"""Played to see how many there are in a minute."""
+"""Episodes played to measure the number per minute."""
 
 
 class Played(NamedTuple):
@@ -48,7 +48,7 @@ class Played(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Tasks that differ in their seed alone."""
+    """Tasks that differ only in their seeds."""
 
     level: int
     subnets: int
@@ -78,7 +78,7 @@ class Block(NamedTuple):
 
 
 def blocks(tasks: int) -> list[Block]:
-    """As many tasks, spread evenly over levels and sizes, no two of the same seed."""
+    """This many tasks, spread evenly over levels and sizes, no two with the same seed."""
     kinds = [(level, *size) for size in SIZES for level in LEVELS]
     found = []
     for number, kind in enumerate(kinds):
@@ -88,7 +88,7 @@ def blocks(tasks: int) -> list[Block]:
 
 
 def play_all(todo: Iterable[Block], at_once: int, agent: str = "expert") -> list[Played]:
-    """Plays blocks, some at a time: threads suffice, for networks are processes of their own."""
+    """Plays blocks, several at a time: threads suffice, since networks are separate processes."""
     with ThreadPoolExecutor(at_once) as threads:
         return [played for block in threads.map(lambda block: block.play(agent), todo) for played in block]
 
@@ -144,7 +144,7 @@ def cold_s(seed: int) -> float:
 
 
 def prepared_s() -> float:
-    """The same where the task was made while an agent thought for two seconds; the median."""
+    """The median time of a `reset` whose task was prepared while an agent thought for two seconds."""
     environment = infraray.make("routing", num_subnets=4, hosts_per_subnet=4)
     assert isinstance(environment, Routing)
     found = []
@@ -159,7 +159,7 @@ def prepared_s() -> float:
 
 
 def in_fresh_process(what: Callable[..., float], *arguments: Any) -> float:
-    """Where nothing is remembered of tasks."""
+    """A process without any memory of tasks."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(what, *arguments).result()
 

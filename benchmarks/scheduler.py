@@ -1,4 +1,4 @@
-"""What Ray and the collector cost: `python -m benchmarks.scheduler`.
+"""The cost of Ray and the collector: `python -m benchmarks.scheduler`.
 
 Prints in one run:
 - episodes of 10 ms on two workers, collected, against two plain processes that play the same
@@ -76,7 +76,7 @@ def on_ray(agent: str, episodes: int) -> float:
 
 
 def driver_memory(seeds: int) -> float:
-    """Peak memory in MiB of a driver that plans so many episodes and stops after ten thousand."""
+    """Peak memory in MiB of a driver that plans this many episodes and stops after ten thousand."""
     script = f"from benchmarks.scheduler import stop_early; stop_early({seeds})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
@@ -111,7 +111,7 @@ def stop_early(seeds: int) -> None:
             Scheduler(Owed(plan, EpisodeIndex()), Path(folder), TenThousand()).run()
         except Stop:
             pass
-    # Not ru_maxrss, in which the memory of the process that started this one still counts.
+    # Not ru_maxrss, which still counts the memory of the process that started this one.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) / 1024)
 

@@ -1,6 +1,6 @@
-"""What a person waits for before anything happens: `import infraray` and `infraray --help`, beside `import gymnasium`.
+"""The time before anything happens: `import infraray` and `infraray --help`, beside `import gymnasium`.
 
-Processor time of a fresh interpreter, the median of nine in turns, so that a busy machine weighs on all alike.
+Processor time of a fresh interpreter, the median of nine in turns, so that a busy machine affects all alike.
 """
 
 import resource

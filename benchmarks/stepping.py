@@ -1,8 +1,7 @@
 """Steps per second of a simulator on one core: event by event, single and vectorised.
 
 All three play the same tasks with the same random actions and show the same numbers at each step.
-They take turns, and the best of each counts: what the machine's other users take away hits all
-alike.
+They take turns, and the best of each counts, so that other users of the machine affect all alike.
 """
 
 import time
@@ -23,7 +22,7 @@ PLAIN_STEPS = 10_000
 REPEATS = 5
 
 Prepare = Callable[[infraray.Environment, int, Sequence[int]], Callable[[], object]]
-"""Makes, of an environment, a seed and actions, what plays that task event by event when called."""
+"""Makes, from an environment, a seed and actions, a function that plays the task event by event."""
 
 
 def compare(scenario: str, setting: str, arguments: dict[str, Any], prepare: Prepare) -> list[Row]:

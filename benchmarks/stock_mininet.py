@@ -1,8 +1,8 @@
-"""Mininet as it comes, in namespaces that the caller made: builds NetArena's network of 4 subnets x 4 hosts.
+"""Stock Mininet, in namespaces made by the caller: builds NetArena's network of 4 subnets x 4 hosts.
 
-``unshare ... python -m benchmarks.stock_mininet`` prints JSON: seconds to build and start, and of pingAll with
-a time-out of 1 s, whole and broken; and its memory. Its LinuxBridge calls brctl(8), which new systems are
-without; here the same is done with ip(8), through the same shell.
+``unshare ... python -m benchmarks.stock_mininet`` prints JSON: seconds to build and start, and for pingAll with
+a time-out of 1 s, whole and broken; and its memory. Its LinuxBridge calls brctl(8), which new systems lack;
+here ip(8) does the same, through the same shell.
 """
 
 import json

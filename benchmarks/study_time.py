@@ -1,7 +1,7 @@
-"""Where the time of a study goes: `python -m benchmarks.study_time RUN...`, of runs of `infraray search`.
+"""A breakdown of a study's time: `python -m benchmarks.study_time RUN...`, for runs of `infraray search`.
 
-Prints, for each folder, trials an hour of the study's clock, and the seconds of a trial and of one evaluation seed
-by part, from what the study wrote down. To compare two versions, run the same study with each and name both folders.
+Prints, for each folder, trials per hour of the study's clock, and the seconds of a trial and of one evaluation seed
+by part, from the study's records. To compare two versions, run the same study with each and name both folders.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PARTS = ("start_s", "measure_s", "probe_s", "opinion_s")
 
 
 def parts(evaluations: Sequence[Evaluation], totals_s: Sequence[float] = ()) -> str:
-    """Mean seconds of each part, and of what is in none."""
+    """Mean seconds of each part, and of the rest."""
     # The metrics are means over the seeds.
     means = {
         part: fmean(one.metrics[part] * max(1, len(one.samples)) for one in evaluations)

@@ -1,4 +1,4 @@
-"""A scenario of one step, so that what is measured is everything else."""
+"""A scenario of one step, so that everything else is what is measured."""
 
 import math
 import time
