@@ -174,7 +174,7 @@ def main() -> list[Row]:
 
 
 def row(what: str, ours_s: float, alternative: str, theirs_s: float, target: str) -> Row:
-    """The speedup, as text."""
+    """A row of seconds, with the speedup as the ratio."""
     return Row(what, f"{ours_s:.3f} s", alternative, f"{theirs_s:.2f} s", theirs_s / ours_s, target)
 
 

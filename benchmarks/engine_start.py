@@ -57,7 +57,7 @@ def start_s(spec: EngineSpec, preloaded: PreloadedLauncher | None) -> float:
         taken_s = time.perf_counter() - began
         # A zygote says so if it could not fork.
         for line in process.log_tail(10_000).splitlines():
-            if "anew" in line:
+            if "not forked" in line:
                 print(f"  {line}", file=sys.stderr)
         return taken_s
     finally:

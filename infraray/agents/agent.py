@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Briefing:
-    """What an agent is told before its first step.
+    """The information that an agent gets before its first step.
 
     The task's seed is left out: with it, an agent could generate the task's future.
 

@@ -196,7 +196,7 @@ def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str,
         r"|(?P<hedge>\b(?:if|unless|whether|either|maybe|perhaps|alternatively|unsure|undecided|not (?:sure|certain)|"
         r"(?:cannot|can['\u2019]?t|could not|couldn['\u2019]t) (?:decide|choose|tell|say))\b)"
         rf"|(?P<unwanted>\b(?:{'|'.join(map(re.escape, unwanted)) or '(?!)'})\b)"
-        # "No, do not": the first is no second negation.
+        # "No, do not": the first is not a second negation.
         r"|(?P<pause>[,:()\u2014\u2013\n]|\s-\s|\bno,\s(?=(?:\w+\s)?"
         r"(?:do not|(?:would|will|should|must|can)\s?not|never|\w+n['\u2019]t)\b))"
         r"|(?P<negation>\b(?:not|no|never|nor|neither|cannot|without|avoid|refuse|decline|against|"

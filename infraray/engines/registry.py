@@ -24,7 +24,7 @@ def find_engine(name: str) -> EngineKind:
     """The kind with a name.
 
     Raises:
-        UnknownName: there is none; the nearest names are told.
+        UnknownName: there is none; the text lists the nearest names.
     """
     return engine_kinds[name](name)
 
@@ -38,7 +38,7 @@ def find_launch_space(name: str) -> tuple[EngineKind, LaunchSpace]:
     """The space with a name, and its kind of engine.
 
     Raises:
-        UnknownName: there is none; the nearest names are told.
+        UnknownName: there is none; the text lists the nearest names.
     """
     for kinds in (engine_kinds.working(plugins=False), engine_kinds.working()):
         known = _spaces_of(kinds)

@@ -11,14 +11,14 @@ temperature is asked for. A completion may have a list of prompts. What it does 
 than leave it undone. It imports torch and transformers alone and stands by itself, so that any environment that has
 them can run it.
 
-What is cold once must not be paid within a measurement, and least of all at every token:
+One-time costs must not fall into a measurement, and least of all be paid at every token:
 
 - One thread computes, whatever the connections. CUDA's libraries, PyTorch's attention by cuDNN and OpenMP on a CPU
   each keep for every thread what they have built (handles, plans, workers), and a server has a thread a connection.
 - Attention is FlashAttention's, else the memory-efficient kernel, else plain mathematics. cuDNN's, which PyTorch
   prefers on Hopper, builds a plan for every length of the cache, that is at every token (tens of milliseconds each).
 - Before it answers anybody, the server reads prompts of doubling lengths and decodes, which loads kernels, chooses
-  algorithms and takes memory; and what the imports have left behind is no longer looked through for garbage.
+  algorithms and takes memory; and objects that the imports left behind are no longer scanned for garbage.
 
 What remains is what plain PyTorch costs: Python's share of each step, and the cache, which is copied into a longer
 one at every token.
@@ -392,7 +392,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise BadRequest("the request must be a JSON object")
             if body.get("model") not in (None, self.served_name):
                 return self._fail(404, f"the model {shown(body['model'])} does not exist; this is {self.served_name!r}")
-        except (ValueError, RecursionError) as error:  # UTF-8 that is none is a ValueError too
+        except (ValueError, RecursionError) as error:  # invalid UTF-8 is a ValueError, too
             return self._fail(400, f"the request is not JSON in UTF-8: {error}")
         except BadRequest as error:
             return self._fail(400, str(error))
@@ -605,7 +605,7 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error; what else happens is printed and ends that connection."""
+        """Ignores a client that went away; anything else is printed and ends that connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -631,7 +631,7 @@ def main() -> None:
     dtype = arguments.dtype
     if dtype == "auto":
         dtype = "float32" if arguments.device == "cpu" else "bfloat16"
-    # The port is taken before the model is loaded, so that a port in use is told at once; nobody
+    # The port is taken before the model is loaded, so that a port in use is reported at once; nobody
     # is answered before serve_forever.
     server = Server((arguments.host, arguments.port), Handler, bind_and_activate=False)
     server.server_bind()

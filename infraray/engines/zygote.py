@@ -290,7 +290,7 @@ def run_command(image: Image, command: list[str]) -> None:
         else:
             os.environ[name] = without
     if image.unsafe is not None:
-        print(f"started anew, not forked: {image.unsafe}", flush=True)
+        print(f"started from scratch, not forked: {image.unsafe}", flush=True)
         os.execv(sys.executable, [sys.executable, *command])
     option, program, *arguments = command
     # The main module is run under another name, also in workers.
@@ -374,7 +374,7 @@ def use_worker_zygote(image: Image, channel: socket.socket) -> None:
             return plain(path, words, passfds)
         differing = image.differing(dict(os.environ))
         if differing:
-            print(f"a worker is started anew, not forked, for {', '.join(differing)}", flush=True)
+            print(f"a worker is started from scratch, not forked, for {', '.join(differing)}", flush=True)
             if image.teaches:
                 with suppress(OSError):
                     os.write(image.lesson, json.dumps(differing).encode() + b"\n")

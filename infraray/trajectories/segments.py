@@ -192,7 +192,7 @@ def _read_head(path: Path, stream: BinaryIO) -> bytes:
     begin = stream.read(_PREFIX.size)
     length = _PREFIX.unpack(begin)[1] if len(begin) == _PREFIX.size else 0
     if not begin.startswith(_MARK[: len(begin)]) or not 0 <= length <= _LONGEST_HEAD:
-        raise pa.ArrowInvalid("it is no segment of a run")
+        raise pa.ArrowInvalid("it is not a segment of a run")
     head = begin + stream.read(length)
     if len(head) < _PREFIX.size + length or not length:
         return head
@@ -201,7 +201,7 @@ def _read_head(path: Path, stream: BinaryIO) -> bytes:
     if version is not None and version > SCHEMA_VERSION:
         raise InfrarayError(f"{path}: was written with schema {version}; upgrade infraray")
     if version is None or first_lacking(found, EPISODES) is not None or "steps_taken" not in found.names:
-        raise pa.ArrowInvalid("it is no segment of a run")
+        raise pa.ArrowInvalid("it is not a segment of a run")
     return head
 
 

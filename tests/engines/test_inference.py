@@ -65,7 +65,7 @@ def test_launches_of_vllm_share_one_import_and_leave_nothing(arguments: dict[str
             starts.append(trial.start_s)
             log = bench.process.log_tail(10_000)
         # The first one imports; the second one's process is told under which variables vLLM starts its workers.
-        assert "started anew" not in log and starts[2] < 0.7 * starts[0]
+        assert "not forked" not in log and starts[2] < 0.7 * starts[0]
     finally:
         bench.close()
     assert not set(descendants(os.getpid())) - others

@@ -137,7 +137,7 @@ class _Reply:
                 self._count(choice.get("usage"))  # Moonshot's place for it
             self._count(document.get("usage"))
         except (AttributeError, KeyError, IndexError, TypeError):
-            raise TransientFailure("the server sent JSON that is no answer") from None
+            raise TransientFailure("the server sent JSON that is not an answer") from None
 
     def _count(self, usage: Any) -> None:
         if usage:

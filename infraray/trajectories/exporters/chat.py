@@ -1,4 +1,4 @@
-"""Chats for supervised fine-tuning, one an episode, in the format of Hugging Face, as JSONL or Parquet.
+"""Chats for supervised fine-tuning, one per episode, in the format of Hugging Face, as JSONL or Parquet.
 
 ``{"messages": [{"role": ..., "content": ...}, ...], "metadata": {...}}``, and ``"tools"`` (JSON text) where the
 agent recorded the tools it was given. TRL's `SFTTrainer` and verl's SFT dataset read the column ``messages``.

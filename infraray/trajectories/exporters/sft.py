@@ -36,7 +36,7 @@ class Sft(Chat):
         evaluation: folders of runs whose seeds must not occur here, at any level and with any parameters.
 
     Raises:
-        InfrarayError: an option's value is none, or the file cannot be written; later, a seed is one of the
+        InfrarayError: an option's value is invalid, or the file cannot be written; later, a seed is one of the
             evaluation's, or the run has too few tasks for the set.
     """
 
