@@ -6,13 +6,14 @@ import pytest
 
 import infraray
 from infraray.doctor import scenario_findings
+from infraray.engines.requirements import _not_importable
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import parse_run
 from infraray.scenarios.inference.environment import Inference
-from infraray.scenarios.inference.requirements import _not_importable, missing_for
+from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.routing.environment import Routing
 
 WARMUPS = [("load_balance", "warmup_steps"), ("abr", "warmup_steps"), ("caching", "warmup_requests")]
