@@ -34,12 +34,12 @@ class EpisodePlayer:
     """Plays episodes, keeping environments, agents and floors between them.
 
     Args:
-        time_limit_s: seconds after which an episode is broken off.
+        time_limit_s: seconds after which an episode is aborted.
         engines: what the run's engines serve, by name.
         with_bounds: whether floors and bounds are computed, which may take longer than the episode; NaN
             without.
-        watch: is called with each step as soon as it is made.
-        spending: counts what agents spend, and ends what is not to spend more.
+        watch: called with each step as soon as it is made.
+        spending: counts what agents spend, and stops those that may not spend more.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class EpisodePlayer:
             return Trajectory(
                 spec, steps, measures, floor, bound, better, attempt, started_at, wall_s, measures.failure
             )
-        # What an exception may have left in a broken state is not used again.
+        # Anything that an exception may have left in a broken state is not used again.
         if environment is not None:
             _close(environment)
         if passes(error) or issubclass(type(error), Unavailable):

@@ -29,7 +29,7 @@ class Places:
         return len(self.agents) > 1
 
     def of(self, agent: str) -> list[float]:
-        """The agent's place in each scenario; NaN where it has none."""
+        """The agent's place in each scenario; NaN if it has none."""
         return [places.get(agent, math.nan) for places in self.by_scenario]
 
     def mean(self, agent: str) -> float:

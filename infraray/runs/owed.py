@@ -1,4 +1,4 @@
-"""What a run owes: its plan held against what is collected, once."""
+"""The episodes that a run owes: its plan compared once with what is collected."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from infraray.runs.plan import Plan
 from infraray.trajectories.index import EpisodeIndex
 
 AT_ONCE = 4096
-"""Episodes that are looked up together."""
+"""Episodes that are looked up at a time."""
 
 
 class Owed:
     """The episodes of a plan that are not collected.
 
-    Making it walks the plan; afterwards only what is owed is identified. A byte is kept for each episode of the plan.
+    Making it walks the plan; afterwards only owed episodes are identified. It keeps one byte per episode of the plan.
 
     Args:
-        plan: what is to be played.
-        collected: what is there already.
+        plan: what the run asks for.
+        collected: the episodes already in the folder.
     """
 
     def __init__(self, plan: Plan, collected: EpisodeIndex) -> None:
         self.plan = plan
         self.num_collected = len(collected)
-        """Episodes in the folder, also those that the plan does not ask for."""
+        """Episodes in the folder, including those that the plan does not ask for."""
         self.found: Counter[tuple[str, str]] = Counter()
         """Collected episodes of the plan, by scenario's label and agent."""
         self.engines: list[str] = []
@@ -37,15 +37,15 @@ class Owed:
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """The number of owed episodes."""
         return self.plan.total - self.found.total()
 
     def episodes(self, conversational: bool) -> Iterator[EpisodeSpec]:
-        """Those of one kind of agents, in the plan's order."""
+        """The owed episodes of one kind of agent, in the plan's order."""
         return itertools.compress(self.plan.episodes(conversational), self._are_owed[conversational])
 
     def _walk(self, conversational: bool, collected: EpisodeIndex) -> bytearray:
-        """For each of the plan's episodes of one kind of agents, whether it is owed."""
+        """Whether each of the plan's episodes of one kind of agent is owed."""
         if not self.num_collected:
             self.engines = list(self.plan.engines)
             conversations = self.plan.total_conversations

@@ -24,7 +24,7 @@ class Chat(Exporter):
 
     Args:
         manifest: what ``run.json`` holds.
-        out: the file; JSONL, or Parquet where its name ends in ``.parquet``.
+        out: the file; JSONL, or Parquet if its name ends in ``.parquet``.
         valid_only: leaves out the steps whose action was not valid, question and answer, and the
             environment's complaint about them.
 

@@ -51,7 +51,7 @@ def export(
         run_dir: the folder that ``infraray run`` wrote.
         to: the exporter's name: ``chat`` and ``sft`` (JSONL or Parquet), ``atif`` (JSON files), ``otlp`` (sent to a
             receiver), or what a file or a package of yours has registered.
-        out: the file (chat, sft; Parquet where its name ends in ``.parquet``, else JSONL) or folder (ATIF), by default
+        out: the file (chat, sft; Parquet if its name ends in ``.parquet``, else JSONL) or folder (ATIF), by default
             in ``RUN/exports``.
         selection: which episodes; all by default.
         quiet: show no progress.

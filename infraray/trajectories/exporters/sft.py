@@ -1,4 +1,4 @@
-"""Chats to fine-tune with: of good episodes alone, in sets by level, and never of a task that is evaluated."""
+"""Chats for fine-tuning: only of good episodes, in sets by level, and never of an evaluated task."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SETS: Mapping[str, Mapping[int, int]] = {
 
 
 class Sft(Chat):
-    """Chats for supervised fine-tuning of good episodes alone, apart from the tasks that are evaluated.
+    """Chats for supervised fine-tuning, only of good episodes and never of evaluated tasks.
 
     Args:
         manifest: what ``run.json`` holds.
-        out: the file; Parquet where its name ends in ``.parquet``, else JSONL.
+        out: the file; Parquet if its name ends in ``.parquet``, else JSONL.
         valid_only: leaves out steps whose action was not valid.
         correct_only: leaves out episodes that are not correct.
         safe_only: leaves out episodes that are not safe.
         least_score: leaves out episodes with a smaller normalised score, or none.
-        task_set: one of `SETS`: so many tasks of each level, one episode of each; those that were played first.
+        task_set: one of `SETS`: this many tasks of each level, one episode of each, those that were played first.
         evaluation: folders of runs whose seeds must not occur here, at any level and with any parameters.
 
     Raises:
@@ -102,7 +102,7 @@ class Sft(Chat):
         if level not in wanted:
             return f"of a level that is not in {self.task_set}"
         if task in self._tasks[level]:
-            return "of a task that is there already"
+            return "of a task that is already in the set"
         return f"beyond the size of {self.task_set}" if len(self._tasks[level]) == wanted[level] else None
 
     def _check_leak(self, scenario: str, seed: int) -> None:
