@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -127,23 +128,21 @@ def _files(files: Mapping[str, str]) -> dict[str, Any]:
 
 def _steps_array(trajectories: Sequence[Trajectory]) -> pa.ListArray:
     steps = [step for trajectory in trajectories for step in trajectory.steps]
-    infos = [step.info for step in steps]
+    # Most of the cost of packing is here: steps are taken apart all at once.
+    fields_of_steps = zip(*steps, strict=True) if steps else repeat(())
+    taken: dict[str, Sequence[Any]] = dict(zip(Step._fields, fields_of_steps, strict=False))
+    infos, actions = taken["info"], [info["action"] for info in taken["info"]]
     columns: dict[str, Any] = {
         "index": np.concatenate([[], *(np.arange(len(found.steps)) for found in trajectories)]).astype(np.int32),
-        "text_observation": [step.observation.get("text_observation") for step in steps],
-        "numeric_observation": _numbers_array(steps),
-        "action_said": [_said(step.action) for step in steps],
-        "action_understood": [None if info["action"] is None else to_json(info["action"]) for info in infos],
+        "text_observation": [found.get("text_observation") for found in taken["observation"]],
+        "numeric_observation": _numbers_array(taken["observation"]),
+        "action_said": [_said(action) for action in taken["action"]],
+        "action_understood": [None if action is None else to_json(action) for action in actions],
         "valid": [info["valid"] for info in infos],
         "invalid_reason": [info.get("reason") for info in infos],
-        "reward": [step.reward for step in steps],
-        "terminated": [step.terminated for step in steps],
-        "truncated": [step.truncated for step in steps],
         "safe": [info.get("safe") for info in infos],
-        "latency_s": [step.latency_s for step in steps],
-        "input_tokens": [step.input_tokens for step in steps],
-        "output_tokens": [step.output_tokens for step in steps],
-        "extra": [_step_extra(step) for step in steps],
+        "extra": [_step_extra(info, agent) for info, agent in zip(infos, taken["agent_extra"], strict=True)],
+        **{name: taken[name] for name in _AS_THEY_ARE},
     }
     fields = [NESTED_STEPS.value_type.field(position) for position in range(NESTED_STEPS.value_type.num_fields)]
     arrays = [
@@ -154,18 +153,22 @@ def _steps_array(trajectories: Sequence[Trajectory]) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(arrays, fields=fields), type=NESTED_STEPS)
 
 
-def _step_extra(step: Step) -> str | None:
+_AS_THEY_ARE = ("reward", "terminated", "truncated", "latency_s", "input_tokens", "output_tokens")
+"""Columns that are fields of `Step`."""
+
+
+def _step_extra(info: Mapping[str, Any], agent: Mapping[str, Any] | None) -> str | None:
     """What the environment says about the step and, under ``agent``, what the agent says."""
-    extra = step.info.get("extra")
-    if (timing := getattr(step.info, "timing", None)) is not None:
+    extra = info.get("extra")
+    if (timing := getattr(info, "timing", None)) is not None:
         extra = {**(extra or {}), "timing": timing}
-    if step.agent_extra is not None:
-        extra = {**(extra or {}), "agent": step.agent_extra}
+    if agent is not None:
+        extra = {**(extra or {}), "agent": agent}
     return None if extra is None else to_json(extra)
 
 
-def _numbers_array(steps: Sequence[Step]) -> pa.ListArray:
-    numbers = [step.observation.get("numeric_observation", ()) for step in steps]
+def _numbers_array(observations: Sequence[Mapping[str, Any]]) -> pa.ListArray:
+    numbers = [observation.get("numeric_observation", ()) for observation in observations]
     offsets = np.cumsum([0, *map(len, numbers)]).astype(np.int32)
     values = np.concatenate(numbers) if numbers else np.empty(0)
     return pa.ListArray.from_arrays(offsets, pa.array(values, type=pa.float64()))
@@ -193,7 +196,8 @@ def _plain(value: Any) -> Any:
 def _said(action: Any) -> str:
     """Text unchanged, anything else as JSON; bounded, because an agent may answer anything."""
     said = action if isinstance(action, str) else to_json(action)
-    return said.encode("utf-8", "replace").decode()[:100_000]
+    whole = said if said.isascii() else said.encode("utf-8", "replace").decode()
+    return whole[:100_000]
 
 
 def _total(counts: Iterable[int | None]) -> int | None:
