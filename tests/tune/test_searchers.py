@@ -1,5 +1,7 @@
 """Every registered searcher keeps what the conformance suite asks."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,6 @@ from infraray.tune.searchers import (
     Proposal,
     find_searcher,
     make_searcher,
-    register_searcher,
     registered_searchers,
     registry,
 )
@@ -61,9 +62,16 @@ def test_unknown_searcher_is_told_the_nearest_name():
 
 
 def test_missing_package_names_the_extra(monkeypatch):
-    monkeypatch.setattr(registry, "_searchers", {})
-    register_searcher("far", "package_that_is_not_there:Far")
-    with pytest.raises(InfrarayError, match=r"needs package_that_is_not_there; pip install 'infraray\[search\]'"):
+    for module in ("tpe", "optuna_space"):
+        monkeypatch.delitem(sys.modules, f"infraray.tune.searchers.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(InfrarayError, match=r"searcher tpe: needs optuna; pip install 'infraray\[search\]'"):
+        find_searcher("tpe")
+
+
+def test_missing_package_of_others_is_one_line(monkeypatch):
+    monkeypatch.setitem(registry.searchers._entries, "far", "package_that_is_not_there:Far")
+    with pytest.raises(InfrarayError, match=r"^searcher far: .*package_that_is_not_there"):
         find_searcher("far")
 
 
