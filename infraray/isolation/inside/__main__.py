@@ -12,10 +12,10 @@ import gc
 import importlib.util
 import json
 import os
-import signal
 import socket
 import struct
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -34,7 +34,6 @@ def main(control: socket.socket) -> None:
     module = load(settings["module"])
     prepared = module.prepare(preparation)
     del preparation
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens leave no zombies
     gc.collect()
     gc.freeze()  # a collection would write to shared memory
     control.sendall(b"\n")
@@ -42,6 +41,7 @@ def main(control: socket.socket) -> None:
         message, files, _, _ = socket.recv_fds(control, 1, 3)
         if not message:
             return
+        bury()
         if os.fork() == 0:
             warden = socket.socket(fileno=files[WARDEN])
             try:
@@ -55,9 +55,15 @@ def main(control: socket.socket) -> None:
             os.close(file)
 
 
+def bury() -> None:
+    """Waits for the wardens that have ended, so that their processor time counts as the interpreter's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def guard(warden: socket.socket, files: list[int], settings: dict[str, Any], module: ModuleType, prepared: Any) -> None:
     """Forks the child into its own namespaces, from outside its pid namespace, and reports how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     confinement.make_namespaces()
     child = os.fork()
     if child == 0:
