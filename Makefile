@@ -16,8 +16,8 @@ INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
-# Many tests wait, so that two cores have work for more than two workers, each of which takes a file at a time.
-WORKERS ?= 3
+# Each takes a file at a time. With more than there are cores, Ray's starts take too long.
+WORKERS ?= 2
 BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What measures has the machine to itself.
 ALONE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.alone tests)

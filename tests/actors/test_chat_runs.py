@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from infraray import run
+from infraray.actors.imports import Imports
 from infraray.actors.run_engines import RunEngines
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
@@ -103,7 +104,7 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
             [os.kill(pid, signal.SIGKILL) for pid in processes("\0".join((*SERVER, str(port))))]
             time.sleep(2)
             with server(port, 0.05):
-                again.wait(60)
+                again.wait(600)
 
         trouble = threading.Thread(target=die_and_come_back)
         trouble.start()
@@ -181,7 +182,7 @@ def test_an_engine_that_does_not_start_stops_the_run_with_its_reason(tmp_path: P
 
 def test_engines_that_do_not_fit_are_refused_at_once() -> None:
     plan = make_plan(parse_run(asked(["engine:big"], engines={"big": engine(num_cpus=1000)})))
-    engines = RunEngines(plan.engines, print)
+    engines = RunEngines(plan.engines, Imports(), print)
     try:
         with pytest.raises(InfrarayError, match="engines big: need 1000 CPUs together and the cluster has 2"):
             engines.start(["big"])
