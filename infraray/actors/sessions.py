@@ -90,9 +90,10 @@ def _processes_of(session: Path) -> list[int]:
 def _belongs(process: Path, session: Path) -> bool:
     if os.fsencode(session.name) in (process / "cmdline").read_bytes():
         return True
-    # Some change their command line, but keep their log open.
+    # Some change their command line, but keep their log open. Who has a folder open is somebody who looks at it or
+    # removes it, such as another run that starts at the same time.
     for descriptor in (process / "fd").iterdir():
         with suppress(OSError):
-            if os.readlink(descriptor).startswith(f"{session}{os.sep}"):
+            if os.readlink(descriptor).startswith(f"{session}{os.sep}") and not descriptor.is_dir():
                 return True
     return False
