@@ -221,7 +221,7 @@ def test_content_may_come_in_parts(
 
 @pytest.mark.parametrize("content", [7, [7], [[]], True, [{"type": "text", "text": 7}]])
 def test_what_is_no_text_is_no_answer(content: Any) -> None:
-    with pytest.raises(TransientFailure, match="no answer"):
+    with pytest.raises(TransientFailure, match="not an answer"):
         read(events(delta("stop", content=content)))
 
 
