@@ -321,7 +321,7 @@ def test_what_cannot_be_warmed_up_is_told_and_measured_cold(kind, ray_session, t
     spec = study(parallel=1, parameters={"oven": kind})
     summary = search(spec, tmp_path / "run")
     assert (summary.trials, summary.failed) == (6, 0)
-    reason = {"raises": "the oven is broken", "dies": ""}[kind]  # how Ray tells of a death varies
+    reason = {"raises": "the oven is broken", "dies": "the process that ran the trial died"}[kind]
     said = capfd.readouterr().err
     assert "preparing: the oven" in said and f"the oven: {reason}" in said
 
