@@ -447,7 +447,7 @@ class Scheduler:
         report = BatchReport()
         if not collected:
             return report
-        episodes = Run(self.run_dir).episodes().select(["episode_id", "status", "failure"])
+        episodes = Run(self.run_dir).episodes(["episode_id", "status", "failure"])
         ids = pa.array([spec.id.hex() for spec in collected])
         rows = {row["episode_id"]: row for row in episodes.filter(pc.is_in(episodes["episode_id"], ids)).to_pylist()}
         for spec in collected:
