@@ -47,7 +47,7 @@ def store(folder: Path, episodes: int) -> None:
     played = to_batch("many", [EpisodePlayer(60).play(next(plan.episodes()))])
     with closing(RunStore(folder)) as runs:
         about = {"infraray_version": "benchmark", "created_at": "2026-01-01T00:00:00+00:00"}
-        write_manifest(folder, {**plan.manifest(), **about})
+        write_manifest(folder, plan.manifest().model_copy(update=about))
         while some := list(islice(specs, EPISODES_PER_MESSAGE)):
             runs.append(encode(copies(played, some, random), [spec.id for spec in some]))
         runs.finish()
