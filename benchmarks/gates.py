@@ -21,7 +21,7 @@ from infraray.errors import InfrarayError
 from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.submission import submit
-from infraray.tune.study_file import load_study, make_objective
+from infraray.tune.study_file import StudySpec, make_objective
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1, help="times that each is launched")
     parser.add_argument("--json", type=Path, help="where the whole results are appended, one a line")
     given = parser.parse_args()
-    objective = make_objective(load_study(given.study))
+    objective = make_objective(StudySpec.load(given.study))
     if not isinstance(objective, InferenceObjective):
         sys.exit(f"{given.study}: names no study of the scenario inference")
     bench, seed = objective.bench, objective.request.evaluation_seeds[0]

@@ -27,7 +27,7 @@ from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.tune.report import StudyReport, study_report
 from infraray.tune.report.study_report import Standing
 from infraray.tune.search import search
-from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study
+from infraray.tune.study_file import StudySpec, make_objective
 
 
 def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict[str, list[StudySpec]]:
@@ -40,7 +40,7 @@ def studies(base: StudySpec, workloads: list[str], searchers: list[str]) -> dict
                 "searcher": searcher,
                 "parameters": {**base.parameters, "workload": yaml.safe_load(workload)},
             }
-            found.setdefault(workload, []).append(parse_study({**base.model_dump(), **changed}))
+            found.setdefault(workload, []).append(StudySpec.parse({**base.model_dump(), **changed}))
     return found
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/tuning"), help="the studies' folders (%(default)s)")
     given = parser.parse_args()
     table: list[list[str]] = []
-    for workload, specs in studies(load_study(given.study), given.workload, given.searcher).items():
+    for workload, specs in studies(StudySpec.load(given.study), given.workload, given.searcher).items():
         for number, spec in enumerate(specs):
             folder = given.out / spec.name
             search(spec, folder)

@@ -24,7 +24,7 @@ from infraray.actors.pulse import wait
 from infraray.actors.rollout import BatchReport
 from infraray.runs.owed import Owed
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
 
 MEASURED_EVENTS = 2000
@@ -48,7 +48,7 @@ class Echo:
 
 def event_cost_s() -> float:
     """Processor time of the driver for a batch of 20 that is sent, awaited and received with 400 under way."""
-    specs = list(make_plan(parse_run(run_of("scripted:random", 20))).episodes())
+    specs = list(make_plan(RunSpec.parse(run_of("scripted:random", 20))).episodes())
     actors = [ray.remote(num_cpus=0)(Echo).remote() for _ in range(2)]
     ray.get([actor.play.remote(specs, 1, False) for actor in actors])
     sent = [actors[index % 2].play.remote(specs, 1, False) for index in range(400)]
@@ -180,7 +180,7 @@ def busy_share(workers: int, episode_s: float, event_s: float, waiting_s: float)
     """The share of the time, from the first worker's start to the last one's end, in which workers play."""
     watcher = SimpleNamespace(collected=lambda found: None, played=lambda report: None, notice=print)
     plan = make_plan(
-        parse_run(run_of("scripted:random", round(workers * SECONDS_OF_WORK / episode_s)) | {"workers": workers})
+        RunSpec.parse(run_of("scripted:random", round(workers * SECONDS_OF_WORK / episode_s)) | {"workers": workers})
     )
     simulation = Simulation(workers, episode_s, event_s, waiting_s)
     nothing = SimpleNamespace(

@@ -22,7 +22,7 @@ from benchmarks.table import Row, print_table
 from infraray.episodes import EpisodePlayer, EpisodeSpec
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
 
@@ -36,7 +36,7 @@ def plan_of(episodes: int) -> Plan:
     scenario = {"scenario": "load_balance", "text": False, "parameters": {"warmup_steps": 1, "scored_steps": 1}}
     agents = [f"scripted:{name}" for name in AGENTS]
     asked = {"name": "many", "scenarios": [scenario], "agents": agents, "seeds": episodes // len(agents)}
-    return make_plan(parse_run(asked))
+    return make_plan(RunSpec.parse(asked))
 
 
 def store(folder: Path, episodes: int) -> None:

@@ -21,7 +21,7 @@ from infraray.actors.cluster import ray_cluster
 from infraray.episodes import EpisodePlayer
 from infraray.runs.owed import Owed
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
 
 TASKS = str(Path(__file__).with_name("trivial_scenario.py"))
@@ -44,7 +44,7 @@ def run_of(agent: str, seeds: int) -> dict:
 def play_plainly(part: int, gate: object) -> None:
     """Plays every second episode in this process."""
     player = EpisodePlayer(60)
-    specs = list(make_plan(parse_run(run_of("scripted:busy", BUSY_EPISODES))).episodes())
+    specs = list(make_plan(RunSpec.parse(run_of("scripted:busy", BUSY_EPISODES))).episodes())
     gate.wait()
     for spec in specs[part::2]:
         player.play(spec)
@@ -106,7 +106,7 @@ def stop_early(seeds: int) -> None:
                 raise Stop
 
     with tempfile.TemporaryDirectory() as folder, ray_cluster(2):
-        plan = make_plan(parse_run(run_of("scripted:random", seeds)))
+        plan = make_plan(RunSpec.parse(run_of("scripted:random", seeds)))
         try:
             Scheduler(Owed(plan, EpisodeIndex()), Path(folder), TenThousand()).run()
         except Stop:

@@ -43,13 +43,24 @@ def named_path(what: str, given: str | Path) -> Path:
     return Path(given)
 
 
+def chosen_folder(kind: Kind, name: str, out: str | Path | None) -> Path:
+    """The folder of a run or a study with a name: ``out`` if a person gave it, or else ``runs/NAME``.
+
+    Raises:
+        InfrarayError: ``out`` cannot be a path, or the folder holds one of the other kind.
+    """
+    folder = Path("runs") / name if out is None else named_path("--out", out)
+    _check_not_shared(folder, kind)
+    return folder
+
+
 def holds(folder: Path, kind: Kind) -> bool:
     """Whether a run or a study was begun in a folder."""
     is_study = any((folder / mark).exists() for mark in _MARKS["study"])
     return is_study if kind == "study" else not is_study and any((folder / mark).exists() for mark in _MARKS["run"])
 
 
-def check_not_shared(folder: Path, wanted: Kind) -> None:
+def _check_not_shared(folder: Path, wanted: Kind) -> None:
     """Refuses a folder that already holds one of the other kind.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -13,14 +12,15 @@ from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import Refusals
-from infraray.folders import check_not_shared, named_path
+from infraray.folders import chosen_folder
 from infraray.runs.owed import Owed
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import RunSpec, load_run, parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.summary import Summary, note_start
 from infraray.trajectories.manifest import BrokenManifest, Manifest
 from infraray.trajectories.store import RunStore, check_name, open_folder
+from infraray.user_file import find_modules_here
 
 
 def run(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None = None, quiet: bool = False) -> Summary:
@@ -67,13 +67,12 @@ def ready(run: RunSpec | Mapping[str, Any] | str | Path, out: str | Path | None)
     Raises:
         InfrarayError: a line for everything that prevents it.
     """
-    spec = _spec(run)
+    spec = RunSpec.of(run)
     refusals = Refusals()
     with refusals.collecting():
         plan = prepare(spec, here=not os.environ.get("RAY_ADDRESS"))
     with refusals.collecting():
-        run_dir = Path("runs") / spec.name if out is None else named_path("--out", out)
-        check_not_shared(run_dir, "run")
+        run_dir = chosen_folder("run", spec.name, out)
         _check_name(run_dir, spec.name)
     refusals.refuse()
     return plan, run_dir
@@ -89,14 +88,8 @@ def prepare(spec: RunSpec, here: bool) -> Plan:
     Raises:
         InfrarayError: the run is not valid.
     """
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
+    find_modules_here()
     return make_plan(spec, here)
-
-
-def _spec(run: RunSpec | Mapping[str, Any] | str | Path) -> RunSpec:
-    """The run, from any of the forms in which it may be given."""
-    return run if isinstance(run, RunSpec) else parse_run(run) if isinstance(run, Mapping) else load_run(run)
 
 
 def _check_name(folder: Path, name: str) -> None:

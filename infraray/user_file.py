@@ -37,6 +37,12 @@ def load_file(path: str, source: bytes | None = None) -> ModuleType:
     return module
 
 
+def find_modules_here() -> None:
+    """Lets a user's modules be found in the folder where the command is given, as with `python -m`."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+
+
 def _module_name(path: str) -> str:
     # Files of one name in two folders are two modules: an agent's code is found and pickled by its module.
     return f"infraray_user_{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"

@@ -44,6 +44,17 @@ class WrittenFile(StrictModel):
     _where: Where = PrivateAttr(default_factory=lambda: nowhere)
 
     @classmethod
+    def of(cls, given: Self | Mapping[str, Any] | str | Path) -> Self:
+        """What was asked for, in any form in which it may be given: as it is, as a mapping, or as a file's path.
+
+        Raises:
+            InfrarayError: see `load` and `parse`.
+        """
+        if isinstance(given, WrittenFile):
+            return given
+        return cls.parse(given) if isinstance(given, Mapping) else cls.load(given)
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """Reads a YAML file.
 
@@ -87,11 +98,11 @@ class WrittenFile(StrictModel):
         flags = {field: value for field, value in flags.items() if value is not None}
         if path is not None:
             made = cls.load(path)
-            return cls.parse({**made.model_dump(), **made.merged(flags)}, _command_line) if flags else made
+            return cls.parse({**made.model_dump(), **made.merged(flags)}, command_line) if flags else made
         if cls.kind.told_by not in flags:
             verb = cls.kind.command.rpartition(" ")[2]
             raise InfrarayError(f"nothing to {verb}; give a YAML file, or --scenario and --agent")
-        return cls.parse({"name": named(flags[cls.kind.told_by]), **flags}, _command_line)
+        return cls.parse({"name": named(flags[cls.kind.told_by]), **flags}, command_line)
 
     def merged(self, flags: Mapping[str, Any]) -> Mapping[str, Any]:
         """Flags as whole fields; a flag for part of a field leaves its other parts as written."""
@@ -111,5 +122,6 @@ class WrittenFile(StrictModel):
             raise InfrarayError("\n".join(f"{self._where(inner)}{line}" for inner, line in found)) from None
 
 
-def _command_line(place: Place) -> str:
+def command_line(place: Place) -> str:
+    """The start of an error's line about what was given as flags."""
     return "command line: "

@@ -13,10 +13,10 @@ from infraray import make
 from infraray.agents.chat import ChatOptions
 from infraray.engines import find_engine, find_launch_space
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import load_run, parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.exporters import exporters
 from infraray.tune.searchers import make_searcher
-from infraray.tune.study_file import load_study, make_objective
+from infraray.tune.study_file import StudySpec, make_objective
 from infraray.user_file import load_file
 
 ROOT = Path(__file__).parents[1]
@@ -43,19 +43,19 @@ STUDIES = {"search.yaml", "tuning.yaml"}
 @pytest.mark.parametrize("example", sorted({path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES))
 def test_examples_are_valid_runs(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert make_plan(load_run(Path("examples", example))).total > 0
+    assert make_plan(RunSpec.load(Path("examples", example))).total > 0
 
 
 @pytest.mark.parametrize("example", sorted(STUDIES))
 def test_examples_are_valid_studies(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert make_objective(load_study(Path("examples", example))).space.hyperparameters
+    assert make_objective(StudySpec.load(Path("examples", example))).space.hyperparameters
 
 
 def test_the_run_in_the_documents_is_valid(tmp_path: Path) -> None:
     (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(), re.DOTALL)
     (tmp_path / "run.yaml").write_text(block)
-    assert make_plan(load_run(tmp_path / "run.yaml")).total > 0
+    assert make_plan(RunSpec.load(tmp_path / "run.yaml")).total > 0
 
 
 def test_what_the_documents_register_is_found_and_works(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_the_documents_register_is_found_and_works(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("\n\n".join(blocks))
     load_file(str(tmp_path / "mine.py"))
     run = {"name": "n", "scenarios": ["load_balance"], "agents": ["scripted:first_server"]}
-    assert make_plan(parse_run(run)).total == 10
+    assert make_plan(RunSpec.parse(run)).total == 10
     options = ChatOptions.parse("chat:m", {"strategy": "terse", "tools": "clock"})
     assert (options.strategy, options.tools) == ("terse", "clock")
     space = find_launch_space("llama-cpp")[1].build(1024)

@@ -14,8 +14,9 @@ from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.environment import Environment
 from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.user_code import printable
+from infraray.written_file import command_line
 
 if TYPE_CHECKING:
     from infraray.runs.plan import Plan
@@ -45,7 +46,7 @@ def play(
 
     section = {"scenario": scenario, "preset": preset}
     asked = {"name": "play", "scenarios": [section], "agents": [agent], "seeds": [seed], "imports": imports or []}
-    plan = prepare(parse_run(asked, lambda _: "command line: "), here=True)
+    plan = prepare(RunSpec.parse(asked, command_line), here=True)
     shown = _Shown(plan.lineups[0].environment, Console())
     trajectory = _play(plan, shown)
     shown.end(trajectory)

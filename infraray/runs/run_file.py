@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -16,7 +14,7 @@ from infraray.runs.seeds import Seeds
 from infraray.seeds import SeedRange
 from infraray.strict import StrictModel
 from infraray.written_file import RUN, WrittenFile
-from infraray.yaml_file import Place, Where, nowhere
+from infraray.yaml_file import Place
 
 
 class ScenarioSection(StrictModel):
@@ -78,13 +76,3 @@ class RunSpec(WrittenFile):
         named = re.match(r"\w+: (\w+)", line)
         inner = (*place, "parameters", named[1]) if named and place[0] == "scenarios" else place
         return inner, super().nearer(line, place)[1]
-
-
-def load_run(path: str | Path) -> RunSpec:
-    """`RunSpec.load`."""
-    return RunSpec.load(path)
-
-
-def parse_run(data: Mapping[str, Any], where: Where = nowhere) -> RunSpec:
-    """`RunSpec.parse`."""
-    return RunSpec.parse(data, where)

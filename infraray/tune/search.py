@@ -8,7 +8,6 @@ runs/NAME/trials.jsonl    the journal: who was asked for and finished when, who 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from rich.console import Console
 
 from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError, without_secrets
-from infraray.folders import check_not_shared, named_path
+from infraray.folders import chosen_folder
 from infraray.parameters import file_sha256
 from infraray.provenance import session
 from infraray.registration import find
@@ -30,7 +29,8 @@ from infraray.trajectories.store import RunStore
 from infraray.tune.evaluation import read_results
 from infraray.tune.objective import Objective
 from infraray.tune.study import Budget, Study
-from infraray.tune.study_file import StudySpec, load_study, make_objective, parse_study, user_files
+from infraray.tune.study_file import StudySpec, make_objective, user_files
+from infraray.user_file import find_modules_here
 from infraray.version import __version__
 
 
@@ -68,19 +68,10 @@ def search(
     Raises:
         InfrarayError: the study is not valid, its folder holds another, or Ray cannot be reached.
     """
-    spec = (
-        study
-        if isinstance(study, StudySpec)
-        else parse_study(study)
-        if isinstance(study, Mapping)
-        else load_study(study)
-    )
-    # A user's module lies where the command is given, as with `python -m`.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
+    spec = StudySpec.of(study)
+    find_modules_here()
     objective = make_objective(spec)
-    folder = Path("runs") / spec.name if out is None else named_path("--out", out)
-    check_not_shared(folder, "study")
+    folder = chosen_folder("study", spec.name, out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -23,7 +22,7 @@ from infraray.tune.searchers import find_searcher
 from infraray.user_code import guarded
 from infraray.user_file import load_file, read_source
 from infraray.written_file import STUDY, WrittenFile
-from infraray.yaml_file import Place, Where, nowhere
+from infraray.yaml_file import Place
 
 MOST_SEEDS = 100_000
 
@@ -94,16 +93,6 @@ class StudySpec(WrittenFile):
         if field and field[1] in type(self).model_fields:
             return (field[1],), line
         return super().nearer(line, place) if place else (place, line)
-
-
-def load_study(path: str | Path) -> StudySpec:
-    """`StudySpec.load`."""
-    return StudySpec.load(path)
-
-
-def parse_study(data: Mapping[str, Any], where: Where = nowhere) -> StudySpec:
-    """`StudySpec.parse`."""
-    return StudySpec.parse(data, where)
 
 
 def find_objective(registration: Registration) -> type[Objective]:

@@ -11,7 +11,7 @@ import pytest
 import infraray
 from infraray.launch import run
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import RunSpec, parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.reader import Run
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -95,7 +95,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def asked(agent: str, retries: int, seeds: int) -> RunSpec:
     limits = {"retries": retries}
-    return parse_run({"name": "x", "scenarios": SCENARIOS, "agents": [agent], "seeds": seeds, "limits": limits})
+    return RunSpec.parse({"name": "x", "scenarios": SCENARIOS, "agents": [agent], "seeds": seeds, "limits": limits})
 
 
 def rows_of_run(folder: Path, seeds: int) -> list:

@@ -9,14 +9,14 @@ import pytest
 from infraray.actors.batches import QUEUED_BATCHES, batch_s, batches
 from infraray.episodes import EpisodeSpec
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 
 WHO = ("caching", "scripted:lru")
 
 
 def episodes(count: int) -> list[EpisodeSpec]:
     asked = {"name": "batches", "scenarios": ["caching"], "agents": ["scripted:lru"], "seeds": count}
-    return list(make_plan(parse_run(asked)).episodes())
+    return list(make_plan(RunSpec.parse(asked)).episodes())
 
 
 @pytest.mark.parametrize(("count", "workers"), [(8, 8), (9, 8), (5, 64), (40, 16)])

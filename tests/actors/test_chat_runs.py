@@ -20,7 +20,7 @@ from infraray.actors.imports import Imports
 from infraray.actors.run_engines import RunEngines
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.reader import Run
 from tests.actors.watching import processes, wait_for
 
@@ -147,7 +147,7 @@ def test_engines_are_started_for_what_is_owed_and_ended_with_the_run(
 def test_other_flags_are_another_agent_and_more_replicas_are_not() -> None:
     def ids(**fields: Any) -> list[bytes]:
         wanted = asked(["engine:small"], engines={"small": engine(**fields)})
-        return [episode.id for episode in make_plan(parse_run(wanted)).episodes()]
+        return [episode.id for episode in make_plan(RunSpec.parse(wanted)).episodes()]
 
     assert ids() == ids(replicas=2, num_cpus=2)
     assert ids() != ids(flags={"dtype": "float16"})
@@ -181,7 +181,7 @@ def test_an_engine_that_does_not_start_stops_the_run_with_its_reason(tmp_path: P
 
 
 def test_engines_that_do_not_fit_are_refused_at_once() -> None:
-    plan = make_plan(parse_run(asked(["engine:big"], engines={"big": engine(num_cpus=1000)})))
+    plan = make_plan(RunSpec.parse(asked(["engine:big"], engines={"big": engine(num_cpus=1000)})))
     engines = RunEngines(plan.engines, Imports(), print)
     try:
         with pytest.raises(InfrarayError, match="engines big: need 1000 CPUs together and the cluster has 2"):
@@ -209,7 +209,7 @@ def test_engines_that_do_not_fit_are_refused_at_once() -> None:
 )
 def test_mistakes_about_engines_are_one_line(agents: list[str], engines: dict[str, Any], message: str) -> None:
     with pytest.raises(InfrarayError) as caught:
-        make_plan(parse_run(asked(agents, engines=engines)))
+        make_plan(RunSpec.parse(asked(agents, engines=engines)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

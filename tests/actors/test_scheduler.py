@@ -16,7 +16,7 @@ from infraray.errors import InfrarayError
 from infraray.launch import run
 from infraray.reports.report import report
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.seeds import SeedRange
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore
@@ -51,7 +51,7 @@ def test_collected_episodes_are_those_that_the_loop_plays(tmp_path: Path) -> Non
     run(SMALL, tmp_path / "run", quiet=True)
     rows = {row["episode_id"]: row for row in Run(tmp_path / "run").episodes().to_pylist()}
     player = EpisodePlayer(60)
-    plan = make_plan(parse_run(SMALL))
+    plan = make_plan(RunSpec.parse(SMALL))
     for spec in plan.episodes():
         trajectory = player.play(spec)
         assert rows[spec.id.hex()]["score"] == trajectory.measures.score
@@ -91,7 +91,7 @@ def test_changed_parameters_are_other_episodes(tmp_path: Path) -> None:
 
 def seventh_seeds(agent: str) -> set[int]:
     """Seeds whose episode meets the agent's bad mood."""
-    return {spec.seed for spec in make_plan(parse_run(coin(agent))).episodes() if spec.agent_seed % 7 == 0}
+    return {spec.seed for spec in make_plan(RunSpec.parse(coin(agent))).episodes() if spec.agent_seed % 7 == 0}
 
 
 def check_only_the_bad_ones_failed(summary: Summary, run_dir: Path, agent: str, reason: str) -> None:

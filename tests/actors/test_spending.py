@@ -9,7 +9,7 @@ import pytest
 from infraray import run
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.summary import Summary
 from infraray.trajectories.reader import Run
 from tests.openai_server import Server
@@ -87,6 +87,6 @@ def test_a_limit_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     with model.server:
         summary = model.play([""], tokens=10**9)
         assert summary.owed == SEEDS and "cannot be kept: the server of chat:m@" in summary.stopped[0]
-        plan = parse_run({**model.plan([""], cost=1.0), "agents": [f"chat:m@{model.server.url}"]})
+        plan = RunSpec.parse({**model.plan([""], cost=1.0), "agents": [f"chat:m@{model.server.url}"]})
         with pytest.raises(InfrarayError, match=r"agents\.0: agent chat:m@.*: limits\.cost needs its prices"):
             make_plan(plan)

@@ -12,7 +12,7 @@ from infraray.agents import load_agent
 from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.user_file import load_file
 from tests.openai_server import Reply, Server
 
@@ -55,7 +55,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def plan(agent: str, seeds: int = 2) -> list:
     small = {"warmup_steps": 0, "scored_steps": 3}
     asked = {"name": "x", "scenarios": [{"scenario": "load_balance", "parameters": small}], "agents": [agent]}
-    return list(make_plan(parse_run({**asked, "seeds": seeds})).episodes())
+    return list(make_plan(RunSpec.parse({**asked, "seeds": seeds})).episodes())
 
 
 def test_the_example_plays_with_memory_and_a_tool(model: Server) -> None:

@@ -11,7 +11,7 @@ import pytest
 from infraray.agents import Agent, AgentKind, agent_kinds, find_agent_kind, load_agent, parse_agent, register_agent_kind
 from infraray.errors import InfrarayError, UnknownName
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 
 ALWAYS = """
 from infraray.agents import Agent, AgentKind, register_agent_kind
@@ -46,7 +46,7 @@ def file(tmp_path: Path) -> str:
 
 def agents(file: str, *specs: str) -> list[str]:
     asked = {"name": "x", "scenarios": ["load_balance"], "agents": list(specs), "seeds": 1, "imports": [file]}
-    return [entry.agent for lineup in make_plan(parse_run(asked)).lineups for entry in lineup.entries]
+    return [entry.agent for lineup in make_plan(RunSpec.parse(asked)).lineups for entry in lineup.entries]
 
 
 def test_a_users_kind_is_planned_beside_ours(file: str) -> None:

@@ -11,7 +11,7 @@ from infraray.agents import Briefing, load_agent
 from infraray.episodes import EpisodePlayer
 from infraray.registration import find
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 
 SIMULATED = ("load_balance", "caching", "abr")
 
@@ -20,7 +20,7 @@ SIMULATED = ("load_balance", "caching", "abr")
 def test_the_episode_of_a_run_is_shown_step_by_step(command, scenario: str) -> None:
     said = command("play", scenario, "--agent", "scripted:random", "--seed", 7)
     assert (said.status, said.error) == (0, "")
-    plan = make_plan(parse_run({"name": "x", "scenarios": [scenario], "agents": ["scripted:random"], "seeds": [7]}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": [scenario], "agents": ["scripted:random"], "seeds": [7]}))
     played = EpisodePlayer(60).play(next(plan.episodes()))
     assert said.out.count("\nstep ") == len(played.steps)
     assert [line[2:] for line in said.out.splitlines() if line.startswith("> ")] == [s.action for s in played.steps]

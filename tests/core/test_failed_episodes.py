@@ -6,7 +6,7 @@ import pytest
 
 from infraray.episodes import EpisodePlayer
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 
 RAISER = """
 from infraray.agents import Agent
@@ -42,7 +42,7 @@ def test_a_failed_episode_has_the_floor_and_bound_of_the_whole_task(tmp_path, pl
     (tmp_path / "raiser.py").write_text(RAISER)
     section = {"scenario": scenario, "max_episode_steps": limit} if limit else {"scenario": scenario}
     agents = [f"python:{tmp_path / 'raiser.py'}:Raiser?after={after}", "scripted:random"]
-    plan = make_plan(parse_run({"name": "x", "scenarios": [section], "agents": agents, "seeds": 2}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": [section], "agents": agents, "seeds": 2}))
     played = {(spec.entry.agent, spec.seed): player.play(spec) for spec in plan.episodes()}
     for seed in range(2):
         failed, whole = (played[agent, seed] for agent in agents)
@@ -55,7 +55,7 @@ def test_a_failed_episode_has_the_floor_and_bound_of_the_whole_task(tmp_path, pl
 def test_a_scenario_that_fails_itself_leaves_floor_and_bound_unknown(tmp_path, player, monkeypatch):
     (tmp_path / "raiser.py").write_text(RAISER)
     agents = [f"python:{tmp_path / 'raiser.py'}:Raiser"]
-    plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": agents, "seeds": 1}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": agents, "seeds": 1}))
     (spec,) = plan.episodes()
     environment = type(spec.entry.make_environment())
     monkeypatch.setattr(environment, "bound", lambda self: 1 / 0)

@@ -93,8 +93,8 @@ def test_a_plugin_is_imported_only_for_a_name_that_nobody_else_has(tmp_path: Pat
 
     def planned(agent: str) -> subprocess.CompletedProcess:
         code = (
-            "from infraray.runs.planning import make_plan; from infraray.runs.run_file import parse_run\n"
-            f"make_plan(parse_run({{'name': 'n', 'scenarios': ['caching'], 'agents': [{agent!r}]}}))"
+            "from infraray.runs.planning import make_plan; from infraray.runs.run_file import RunSpec\n"
+            f"make_plan(RunSpec.parse({{'name': 'n', 'scenarios': ['caching'], 'agents': [{agent!r}]}}))"
         )
         return in_a_process(code, tmp_path / "site", tmp_path)
 
@@ -106,8 +106,8 @@ def test_a_plugin_is_imported_only_for_a_name_that_nobody_else_has(tmp_path: Pat
 def test_a_changed_plugin_is_another_agent(tmp_path: Path) -> None:
     """As a changed file of the user's is; a comment is no change, and who does not use it is not touched."""
     digests = (
-        "from infraray.runs.planning import make_plan; from infraray.runs.run_file import parse_run\n"
-        "plan = make_plan(parse_run({'name': 'n', 'scenarios': ['load_balance'],"
+        "from infraray.runs.planning import make_plan; from infraray.runs.run_file import RunSpec\n"
+        "plan = make_plan(RunSpec.parse({'name': 'n', 'scenarios': ['load_balance'],"
         " 'agents': ['scripted:first_server', 'scripted:random']}))\n"
         "print(*(entry.digest.hex() for lineup in plan.lineups for entry in lineup.entries))"
     )

@@ -18,7 +18,7 @@ from infraray.actors.rollout import pack
 from infraray.agents import load_agent
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Trajectory
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.stopping import Stopped
 from infraray.tune import Objective
 from infraray.tune.trial_actor import Order, carry_out
@@ -173,7 +173,7 @@ def test_a_scenario_that_does_not_close_costs_nothing(kind: str, monkeypatch: py
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_a_plan_meets_is_one_line(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = parse_run({"name": "x", "scenarios": ["troubled"], "agents": ["scripted:guesser"]})
+    asked = RunSpec.parse({"name": "x", "scenarios": ["troubled"], "agents": ["scripted:guesser"]})
     places = [(TroubledLamp, method) for method in DESCRIBED] + [(Guesser, "__init__")]
     for owner, method in places:
         with monkeypatch.context() as changed:
@@ -239,7 +239,7 @@ def test_files_are_read_in_the_encoding_that_they_declare(tmp_path: Path) -> Non
         mine = tmp_path / f"{encoding.replace('-', '_')}.py"
         mine.write_bytes(source.encode(encoding))
         plan = make_plan(
-            parse_run({"name": "x", "scenarios": ["load_balance"], "agents": [f"python:{mine}:act"], "seeds": 1})
+            RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": [f"python:{mine}:act"], "seeds": 1})
         )
         assert load_file(str(mine)).WORD == word
         content = plan.sources[str(mine)]

@@ -11,7 +11,7 @@ from infraray.engines import EngineSpec, find_engine, launch_spaces, read_engine
 from infraray.engines.kind import EngineKind
 from infraray.errors import InfrarayError, UnknownName
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.trajectories.reader import Run
@@ -56,9 +56,9 @@ def test_an_engine_that_nobody_brings_is_told_with_its_place() -> None:
     with pytest.raises(UnknownName, match=r"unknown engine 'elevator'; known are"):
         find_engine("elevator")
     with pytest.raises(InfrarayError, match=r"agents\.0: engine: unknown engine 'toy'"):
-        make_plan(parse_run(asked()))
+        make_plan(RunSpec.parse(asked()))
     with pytest.raises(InfrarayError, match=r"engines\.mine: unknown engine 'vlm'; did you mean vllm\?"):
-        make_plan(parse_run(asked(engines={"mine": {"engine": "vlm", "model": "m"}}, agents=["scripted:random"])))
+        make_plan(RunSpec.parse(asked(engines={"mine": {"engine": "vlm", "model": "m"}}, agents=["scripted:random"])))
 
 
 class Program(EngineKind):

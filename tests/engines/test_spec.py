@@ -7,7 +7,7 @@ import pytest
 from infraray.engines import EngineSpec, find_engine, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 
 RUNS_ALREADY = {"engine": "url", "url": "http://h/v1", "model": "m"}
 
@@ -139,9 +139,9 @@ def test_a_secret_starts_the_engine_and_stands_in_no_file() -> None:
     shown = {**dict.fromkeys(env, "..."), "HF_HOME": "/models"}
     assert spec.identity["env"] == shown
     run = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"], "engines": {"e": spec}}
-    assert make_plan(parse_run(run)).manifest().plan.engines["e"]["env"] == shown
+    assert make_plan(RunSpec.parse(run)).manifest().plan.engines["e"]["env"] == shown
     tuned = {"scenario": "inference", "parameters": {"model": "m", "env": env}, "agents": ["scripted:random"]}
-    manifest = make_plan(parse_run({"name": "x", "scenarios": [tuned]})).manifest()
+    manifest = make_plan(RunSpec.parse({"name": "x", "scenarios": [tuned]})).manifest()
     assert manifest.scenarios["inference"].parameters["env"] == shown
     assert "hf_abc" not in manifest.model_dump_json()
 
@@ -186,7 +186,7 @@ def test_a_mistake_is_told_without_secrets(given: dict[str, Any]) -> None:
     run = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"]}
     for engines in ({"e": given}, [given]):
         with pytest.raises(InfrarayError) as refused:
-            parse_run({**run, "engines": engines})
+            RunSpec.parse({**run, "engines": engines})
         assert "engines" in str(refused.value) and "hf_abc" not in str(refused.value)
     with pytest.raises(InfrarayError) as refused:
         read_engine_spec(given)

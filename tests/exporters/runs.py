@@ -7,7 +7,7 @@ from typing import Any
 from infraray import __version__
 from infraray.episodes import EpisodePlayer
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore, write_manifest
@@ -31,7 +31,7 @@ def play_scenarios(
     folder: Path, sections: list[dict[str, Any]], agents: list[str], seeds: int = 2, finish: bool = True
 ) -> Run:
     """Plays the sections of a run file and stores them; an agent that waits has an event loop."""
-    plan = make_plan(parse_run({"name": folder.name, "scenarios": sections, "agents": agents, "seeds": seeds}))
+    plan = make_plan(RunSpec.parse({"name": folder.name, "scenarios": sections, "agents": agents, "seeds": seeds}))
     about = {"infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
     write_manifest(folder, plan.manifest().model_copy(update=about))
     player = EpisodePlayer(60)

@@ -24,13 +24,13 @@ from pathlib import Path
 
 from infraray.episodes import EpisodePlayer, failed_trajectory
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore
 
 def play():
     store = RunStore(Path("run"))
-    specs = list(make_plan(parse_run(json.loads(sys.argv[1]))).episodes())
+    specs = list(make_plan(RunSpec.parse(json.loads(sys.argv[1]))).episodes())
     owed = [spec for spec, absent in zip(specs, store.missing([spec.id for spec in specs])) if absent]
     for spec in owed:
         # No model is here: what a chat agent says plays no part.

@@ -7,7 +7,7 @@ import pytest
 
 from infraray.errors import InfrarayError
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import load_run, parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.scenarios.routing.environment import Routing
 
 GOOD = "scenarios: [load_balance]\nagents: ['scripted:random']\n"
@@ -17,13 +17,13 @@ def error_of(tmp_path: Path, text: str) -> str:
     path = tmp_path / "run.yaml"
     path.write_text(text)
     with pytest.raises(InfrarayError) as caught:
-        make_plan(load_run(path))
+        make_plan(RunSpec.load(path))
     return str(caught.value).replace(str(tmp_path) + "/", "")
 
 
 def test_a_good_file_has_a_plan(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
-    plan = make_plan(load_run(tmp_path / "good.yaml"))
+    plan = make_plan(RunSpec.load(tmp_path / "good.yaml"))
     assert (plan.spec.name, plan.total) == ("good", 10)
 
 
@@ -33,13 +33,13 @@ def test_an_optional_scenario_is_left_out_where_it_cannot_be_played(
     optional = {"scenario": "routing", "optional": True}
     asked = {"name": "some", "agents": ["scripted:random"], "scenarios": ["load_balance", optional]}
     monkeypatch.setattr(Routing, "problem", lambda: None)
-    plan = make_plan(parse_run(asked))
+    plan = make_plan(RunSpec.parse(asked))
     assert (plan.total, plan.left_out) == (20, ())
     monkeypatch.setattr(Routing, "problem", lambda: "apt-get install mininet (not installed)")
-    plan = make_plan(parse_run(asked))
+    plan = make_plan(RunSpec.parse(asked))
     assert (plan.total, plan.left_out) == (10, ("routing is left out: apt-get install mininet (not installed)",))
     with pytest.raises(InfrarayError, match="scenarios: nothing is left to play; routing is left out: apt-get"):
-        make_plan(parse_run({**asked, "scenarios": [optional]}))
+        make_plan(RunSpec.parse({**asked, "scenarios": [optional]}))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ class Chooses:
 
 def test_one_scenario_may_stand_twice_with_other_seeds() -> None:
     scenarios = ["load_balance", {"scenario": "load_balance", "label": "more", "seeds": "10:20"}]
-    plan = make_plan(parse_run({"name": "x", "scenarios": scenarios, "agents": ["scripted:random"]}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": scenarios, "agents": ["scripted:random"]}))
     assert len({spec.id for spec in plan.episodes()}) == plan.total == 20
 
 
@@ -126,44 +126,44 @@ def test_every_mistake_of_a_file_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_binary_or_nested_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InfrarayError, match=r"nowhere\.yaml: cannot be read"):
-        load_run(tmp_path / "nowhere.yaml")
+        RunSpec.load(tmp_path / "nowhere.yaml")
     with pytest.raises(InfrarayError, match="cannot be read"):
-        load_run(tmp_path)
+        RunSpec.load(tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InfrarayError, match="not a text file"):
-        load_run(tmp_path / "binary.yaml")
+        RunSpec.load(tmp_path / "binary.yaml")
     (tmp_path / "deep.yaml").write_text("[" * 5000)
     with pytest.raises(InfrarayError, match=r"deep\.yaml"):
-        load_run(tmp_path / "deep.yaml")
+        RunSpec.load(tmp_path / "deep.yaml")
 
 
 def test_a_users_file_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import nothing_of_this_name\n")
     with pytest.raises(InfrarayError, match=r"mine.py: its import fails: ModuleNotFoundError: No module named"):
-        make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "imports": [str(tmp_path / "mine.py")]}))
+        make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "imports": [str(tmp_path / "mine.py")]}))
 
 
 def test_seeds_are_counts_ranges_or_lists() -> None:
     for seeds, expected in ((3, [0, 1, 2]), ("5:8", [5, 6, 7]), ([9, 4], [9, 4]), ("2", [0, 1])):
-        run = parse_run({"name": "x", "scenarios": ["load_balance"], "seeds": seeds})
+        run = RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "seeds": seeds})
         assert list(run.seeds) == expected
 
 
 def test_a_range_without_quotes_is_no_number_to_the_base_of_sixty(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(GOOD + "seeds: 10:30\nlimits: {episode_s: 1e-1}\n")
-    run = load_run(tmp_path / "run.yaml")
+    run = RunSpec.load(tmp_path / "run.yaml")
     assert list(run.seeds) == list(range(10, 30))
     assert run.limits.episode_s == 0.1
 
 
 def test_a_run_survives_being_written_and_read() -> None:
-    run = parse_run({"name": "x", "scenarios": ["load_balance"], "seeds": "5:8", "agents": ["scripted:*"]})
-    assert parse_run(run.model_dump(mode="json")) == run
+    run = RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "seeds": "5:8", "agents": ["scripted:*"]})
+    assert RunSpec.parse(run.model_dump(mode="json")) == run
 
 
 def test_an_agent_of_a_changed_module_is_another_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def first_id(agent: str) -> bytes:
-        plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": [agent]}))
+        plan = make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": [agent]}))
         assert not plan.sources, "workers import modules by name"
         return next(plan.episodes()).id
 
@@ -174,7 +174,7 @@ def test_an_agent_of_a_changed_module_is_another_agent(tmp_path: Path, monkeypat
     assert first_id("python:module_of_ours:act") == before
     module.write_text("def act(observation):\n    return 1\n")
     assert first_id("python:module_of_ours:act") != before
-    plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["python:random:choice"]}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": ["python:random:choice"]}))
     assert next(plan.episodes()).entry.files == {}
 
 
@@ -183,28 +183,28 @@ def test_files_travel_in_the_order_of_their_imports(tmp_path: Path) -> None:
     for name in names:
         Path(name).write_text("")
     asked = {"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"], "imports": names}
-    assert list(make_plan(parse_run(asked)).sources) == names
+    assert list(make_plan(RunSpec.parse(asked)).sources) == names
 
 
 def test_all_scripted_agents_are_meant_by_a_star() -> None:
-    plan = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:*"]}))
+    plan = make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:*"]}))
     agents = [entry.agent for entry in plan.lineups[0].entries]
     assert "scripted:random" in agents and "scripted:sita_e" in agents
     assert len(agents) == 9
 
 
 def test_a_study_given_as_a_run_and_a_run_given_as_a_study_is_one_line(tmp_path):
-    from infraray.tune.study_file import load_study
+    from infraray.tune.study_file import StudySpec
 
     (tmp_path / "study.yaml").write_text("scenario: caching\nagents: [scripted:s3_fifo]\nsearcher: tpe\nseeds: 0:10\n")
     with pytest.raises(InfrarayError) as refused:
-        load_run(tmp_path / "study.yaml")
+        RunSpec.load(tmp_path / "study.yaml")
     path = tmp_path / "study.yaml"
     assert (
         str(refused.value) == f"{path}: is a study (it has 'scenario', not 'scenarios'); use 'infraray search {path}'"
     )
     (tmp_path / "run.yaml").write_text("scenarios: [caching]\nagents: [scripted:s3_fifo]\nrepetitions: 3\n")
     with pytest.raises(InfrarayError) as refused:
-        load_study(tmp_path / "run.yaml")
+        StudySpec.load(tmp_path / "run.yaml")
     path = tmp_path / "run.yaml"
     assert str(refused.value) == f"{path}: is a run (it has 'scenarios', not 'scenario'); use 'infraray run {path}'"

@@ -9,7 +9,7 @@ import pytest
 from infraray.runs.owed import Owed
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.index import EpisodeIndex
 
 ENGINE: dict[str, Any] = {"engine": "vllm", "model": "m"}
@@ -23,7 +23,7 @@ def plan(seeds: int = 40) -> Plan:
     ]
     about = {"name": "owing", "agents": ["scripted:random", "chat:m@http://127.0.0.1:9/v1"], "repetitions": 2}
     engines = {"first": ENGINE, "b": ENGINE}
-    return make_plan(parse_run({**about, "scenarios": scenarios, "seeds": seeds, "engines": engines}))
+    return make_plan(RunSpec.parse({**about, "scenarios": scenarios, "seeds": seeds, "engines": engines}))
 
 
 def holding(ids: list[bytes]) -> EpisodeIndex:

@@ -11,7 +11,7 @@ from infraray.episodes import EpisodePlayer
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.requirements import missing_for
 from infraray.scenarios.routing.environment import Routing
@@ -21,7 +21,7 @@ WARMUPS = [("load_balance", "warmup_steps"), ("abr", "warmup_steps"), ("caching"
 
 def plan(scenario: str, agent: str = "scripted:random", **section):
     return make_plan(
-        parse_run({"name": "x", "seeds": 2, "scenarios": [{"scenario": scenario, **section}], "agents": [agent]})
+        RunSpec.parse({"name": "x", "seeds": 2, "scenarios": [{"scenario": scenario, **section}], "agents": [agent]})
     )
 
 

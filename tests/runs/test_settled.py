@@ -10,7 +10,7 @@ import pytest
 from infraray import launch, run
 from infraray.episodes import EpisodePlayer
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore
 
@@ -44,7 +44,7 @@ def test_a_run_that_owes_nothing_starts_no_cluster(tmp_path: Path, monkeypatch: 
 def test_what_was_damaged_is_told_by_the_run_that_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(plan(["scripted:random"]), tmp_path, quiet=True).finished == 3
     with closing(RunStore(tmp_path)) as store:
-        for spec in make_plan(parse_run(plan(["scripted:random"], "3:6"))).episodes():
+        for spec in make_plan(RunSpec.parse(plan(["scripted:random"], "3:6"))).episodes():
             store.append(encode(to_batch("settled", [EpisodePlayer(60).play(spec)]), [spec.id]))
     (segment,) = tmp_path.glob("segments/*.arrows")
     held = bytearray(segment.read_bytes())

@@ -14,9 +14,9 @@ from infraray.errors import InfrarayError, explain_validation
 from infraray.load.workloads import Workload
 from infraray.registration import find, registrations
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import RunSpec, load_run
+from infraray.runs.run_file import RunSpec
 from infraray.strict import StrictModel
-from infraray.tune.study_file import StudySpec, load_study
+from infraray.tune.study_file import StudySpec
 from infraray.yaml_file import read_yaml
 
 GOOD = "scenarios: [load_balance]\nagents: ['scripted:random']\n"
@@ -105,7 +105,7 @@ def test_a_file_is_read_strictly(tmp_path: Path, text: str, line: int | None, ex
     path = tmp_path / "run.yaml"
     path.write_text(GOOD + text)
     with pytest.raises(InfrarayError) as refused:
-        make_plan(load_run(path))
+        make_plan(RunSpec.load(path))
     said = str(refused.value).splitlines()[0]
     assert expected in said and said.startswith(f"{path}:{line}: " if line else str(path))
 
@@ -123,7 +123,7 @@ def test_contradictions_name_both_fields_and_the_line(tmp_path: Path) -> None:
             f"  - scenario: load_balance\n    parameters:\n      {parameters}\n"
         )
         with pytest.raises(InfrarayError) as refused:
-            make_plan(load_run(path))
+            make_plan(RunSpec.load(path))
         assert expected in str(refused.value) and str(refused.value).startswith(f"{path}:5: "), refused.value
 
 
@@ -137,7 +137,7 @@ def test_parameters_that_were_written_down_can_be_read_back() -> None:
 def test_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "run.yaml"
     path.write_bytes((GOOD + "# é\n").encode(encoding))
-    assert load_run(path).scenarios[0].scenario == "load_balance"
+    assert RunSpec.load(path).scenarios[0].scenario == "load_balance"
 
 
 def test_what_is_no_text_is_named(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_merge_keys_and_anchors_are_taken(tmp_path: Path) -> None:
         "agents: ['scripted:random']\nscenarios:\n  - &one {scenario: load_balance, level: 1}\n"
         "  - {<<: *one, label: two, seeds: '20:30'}\n"
     )
-    assert [section.label for section in load_run(path).scenarios] == [None, "two"]
+    assert [section.label for section in RunSpec.load(path).scenarios] == [None, "two"]
 
 
 def test_studies_and_prices_are_as_strict(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_studies_and_prices_are_as_strict(tmp_path: Path) -> None:
     ):
         study.write_text(text)
         with pytest.raises(InfrarayError) as refused:
-            load_study(study)
+            StudySpec.load(study)
         assert str(refused.value).startswith(f"{study}:{line}: ") and expected in str(refused.value)
     prices = tmp_path / "prices.yaml"
     for text, expected in (
@@ -224,11 +224,11 @@ def test_a_limit_that_limits_nobody_is_refused(name, value, of_those_that_wait, 
     path = tmp_path / "run.yaml"
     write(agents[not of_those_that_wait])
     with pytest.raises(InfrarayError) as refused:
-        make_plan(load_run(path))
+        make_plan(RunSpec.load(path))
     place = "run.yaml:3: concurrency" if name == "concurrency" else f"run.yaml:4: limits.{name}"
     said = "every agent waits" if name == "episode_s" else "no agent waits"
     assert str(refused.value).startswith(f"{tmp_path}/{place}: {value}: has no effect: {said} for others")
     assert "\n" not in str(refused.value)
     for played in ([agents[of_those_that_wait]], list(agents.values())):
         write(*played)
-        assert make_plan(load_run(path)).total > 0
+        assert make_plan(RunSpec.load(path)).total > 0

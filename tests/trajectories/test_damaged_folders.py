@@ -17,7 +17,7 @@ from infraray.reports.report import report
 from infraray.rescoring import rescore
 from infraray.runs.plan import Plan
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.exporters.export import export
 from infraray.trajectories.reader import Run
@@ -29,7 +29,7 @@ Damage = Callable[[Path], object]
 def plan() -> Plan:
     scenario = {"scenario": "load_balance", "parameters": {"warmup_steps": 1, "scored_steps": 4}}
     agents = ["scripted:random", "scripted:round_robin"]
-    return make_plan(parse_run({"name": "small", "scenarios": [scenario], "agents": agents, "seeds": 3}))
+    return make_plan(RunSpec.parse({"name": "small", "scenarios": [scenario], "agents": agents, "seeds": 3}))
 
 
 def play(folder: Path, segment_bytes: int = 1) -> None:

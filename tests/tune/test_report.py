@@ -30,7 +30,7 @@ from infraray.tune.report.plots.parallel_coordinates import INACTIVE, draw_paral
 from infraray.tune.report.plots.progress import draw_progress
 from infraray.tune.search import search
 from infraray.tune.study import Budget, Confirmation, Study
-from infraray.tune.study_file import make_objective, parse_study
+from infraray.tune.study_file import StudySpec, make_objective
 from infraray.tune.trial_actor import Order, carry_out
 
 BOWLS = str(Path(__file__).with_name("bowls.py"))
@@ -38,7 +38,7 @@ POTTER = "scripted:potter"
 
 
 def spec_of(searcher: str, trials: int, **parameters):
-    return parse_study(
+    return StudySpec.parse(
         {
             "name": "bowls",
             "scenario": "bowls",

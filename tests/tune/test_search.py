@@ -410,12 +410,12 @@ def command_line(*arguments: object) -> subprocess.CompletedProcess:
     ],
 )
 def test_mistake_in_the_file_is_one_line_with_its_line(change, line, tmp_path):
-    from infraray.tune.study_file import load_study, make_objective
+    from infraray.tune.study_file import StudySpec, make_objective
 
     agents = "" if change.startswith("agents") else "agents: [scripted:power_of_two]"
     (tmp_path / "s.yaml").write_text(f"scenario: load_balance\n# a study\n{change}\n{agents}\n")
     with pytest.raises(InfrarayError) as caught:
-        make_objective(load_study(tmp_path / "s.yaml"))
+        make_objective(StudySpec.load(tmp_path / "s.yaml"))
     assert len(str(caught.value).splitlines()) == 1
     assert line.split(" or searches")[0] in str(caught.value)
     assert str(caught.value).startswith(f"{tmp_path}/s.yaml:")

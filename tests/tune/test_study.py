@@ -19,7 +19,7 @@ from infraray.tune.candidates import judge_candidates, stands
 from infraray.tune.evaluation import Evaluation, Result
 from infraray.tune.searchers import Searcher, registry
 from infraray.tune.study import CLOCK_S, Budget, Confirmation, Study, Trial
-from infraray.tune.study_file import make_objective, parse_study
+from infraray.tune.study_file import StudySpec, make_objective
 from infraray.tune.trial_actor import Order, carry_out
 from tests.load.tokenizers_on_the_spot import make_words
 from tests.tune.bowls import SPACE, Bowl
@@ -340,7 +340,7 @@ def test_agents_that_tune_an_engine_have_another_time_with_another_budget(tmp_pa
         "evaluation_seeds": [1337],
     }
     identities = [
-        make_objective(parse_study({**study, "budget": budget})).agent_entry("scripted:defaults").digest
+        make_objective(StudySpec.parse({**study, "budget": budget})).agent_entry("scripted:defaults").digest
         for budget in ({"seconds": 300}, {"seconds": 300, "trials": 9}, {"seconds": 600})
     ]
     assert identities[0] == identities[1] != identities[2]

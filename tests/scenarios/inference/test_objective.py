@@ -12,7 +12,7 @@ from infraray.scenarios.inference.parameters import InferenceParameters, seed_pa
 from infraray.tune import study_file
 from infraray.tune.objective import SearchRequest
 from infraray.tune.ray_search import Resources
-from infraray.tune.study_file import parse_study
+from infraray.tune.study_file import StudySpec
 from tests.load.tokenizers_on_the_spot import make_words
 
 
@@ -53,7 +53,9 @@ def test_agents_have_the_studys_wall_clock_time(tmp_path: Path) -> None:
 def test_a_study_that_names_no_seeds_has_the_papers(tmp_path: Path) -> None:
     parameters = {"model": str(make_words(tmp_path)), "engines": ["transformers"]}
     objective = study_file.make_objective(
-        parse_study({"name": "s", "scenario": "inference", "parameters": parameters, "evaluation_seeds": [1337, 428]})
+        StudySpec.parse(
+            {"name": "s", "scenario": "inference", "parameters": parameters, "evaluation_seeds": [1337, 428]}
+        )
     )
     identity = objective.identity()
     assert (identity["seeds"], identity["evaluation_seeds"]) == ([21, 248, 999], [1337, 428])

@@ -17,7 +17,7 @@ from infraray.episodes import Step, Trajectory
 from infraray.errors import InfrarayError
 from infraray.load.workloads import Workload
 from infraray.runs.planning import make_plan
-from infraray.runs.run_file import parse_run
+from infraray.runs.run_file import RunSpec
 from infraray.scenarios.inference.bench import MeasuredLaunch, to_plain
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode
@@ -56,7 +56,9 @@ def plan(agents, seeds=3, **changes):
         }
         for label in ("A", "C")
     ]
-    return make_plan(parse_run({"name": "tuning", "scenarios": scenarios, "agents": agents, "seeds": seeds, **changes}))
+    return make_plan(
+        RunSpec.parse({"name": "tuning", "scenarios": scenarios, "agents": agents, "seeds": seeds, **changes})
+    )
 
 
 def submission(speedup, quality=PASSED, integrity=HONEST, configuration=TUNED):
@@ -241,7 +243,7 @@ def test_repetitions_on_a_seed_pair_are_one_value(tmp_path):
 
 
 def test_a_run_of_another_scenario_is_refused_in_one_line(tmp_path):
-    other = make_plan(parse_run({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"]}))
+    other = make_plan(RunSpec.parse({"name": "x", "scenarios": ["load_balance"], "agents": ["scripted:random"]}))
     with pytest.raises(InfrarayError, match=r"does not play the scenario inference$"):
         paper_table(written(tmp_path / "run", other, lambda spec: None))
 
