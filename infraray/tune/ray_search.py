@@ -344,7 +344,7 @@ class _Given:
 def _death(order: Order) -> Done:
     """What became of an order whose actor died."""
     if order.deadline is not None and time.time() >= order.deadline:
-        return Done(cut_off=True)
+        return Done()
     reason = "the process that ran the trial died"
     # An episode's failure begins with its class.
     return Done(failure=f"process died: {reason}" if order.episodes else reason)

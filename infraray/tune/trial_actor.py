@@ -55,14 +55,12 @@ class Done:
         results: of the episodes that are collected.
         lines: of a preparation, what the user should know.
         failure: why it could not be carried out; None where it could.
-        cut_off: whether the deadline passed before all was done.
         unavailable: what every further episode needs and is not there; None where nothing is missing.
     """
 
     results: Mapping[bytes, Result] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
     failure: str | None = None
-    cut_off: bool = False
     unavailable: str | None = None
 
 
@@ -160,14 +158,13 @@ def _play(objective: Objective, order: Order, store: Store) -> Done:
             results.update({stored.spec.id: Result.of(stored) for stored in store(waiting)})
             waiting.clear()
 
-    cut_off, failure, unavailable = False, None, None
+    failure, unavailable = None, None
     try:
         with _until(order.deadline):
             stored_at = time.monotonic()
             for trajectory in objective.play(order.episodes):
                 if trajectory.measures is None and _is_over(order.deadline):
-                    cut_off = True  # broken off by the deadline, which is not its failure
-                    break
+                    break  # broken off by the deadline, which is not its failure
                 waiting.append(trajectory)
                 if trajectory.measures is None and not order.to_the_end:
                     break
@@ -177,13 +174,12 @@ def _play(objective: Objective, order: Order, store: Store) -> Done:
     except BaseException as error:
         if passes(error):
             raise
-        cut_off = _is_over(order.deadline)
         if issubclass(type(error), Unavailable):  # what an object says of its class may be a lie, or raise
             unavailable = str(error)
-        elif not cut_off:
+        elif not _is_over(order.deadline):
             failure = describe_failure(error)
     keep()
-    return Done(results, failure=failure, cut_off=cut_off, unavailable=unavailable)
+    return Done(results, failure=failure, unavailable=unavailable)
 
 
 def _is_over(deadline: float | None) -> bool:
