@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -91,9 +92,10 @@ def _belongs(process: Path, session: Path) -> bool:
     if os.fsencode(session.name) in (process / "cmdline").read_bytes():
         return True
     # Some change their command line, but keep their log open. Who has a folder open is somebody who looks at it or
-    # removes it, such as another run that starts at the same time.
+    # removes it, such as another run that starts at the same time, and may close it between two looks at it.
     for descriptor in (process / "fd").iterdir():
         with suppress(OSError):
-            if os.readlink(descriptor).startswith(f"{session}{os.sep}") and not descriptor.is_dir():
-                return True
+            if os.readlink(descriptor).startswith(f"{session}{os.sep}"):
+                if not stat.S_ISDIR(descriptor.stat().st_mode):
+                    return True
     return False
