@@ -159,7 +159,7 @@ class SimulatedWorker:
         self.free_at_s = max(self.free_at_s, simulation.monotonic()) + seconds
         simulation.busy_s += seconds
         report = BatchReport()
-        who = specs[0].entry.label, specs[0].entry.agent
+        who = specs[0].entry.who
         report.finished[who], report.seconds[who] = len(specs), seconds
         return simulation.answer(self.free_at_s, report)
 

@@ -60,13 +60,13 @@ def batches(
     most = max(1, min(MAX_BATCH, MAX_IN_FLIGHT // in_flight))
 
     def expected_s(spec: EpisodeSpec) -> float:
-        return seconds_per_episode.get((spec.entry.label, spec.entry.agent), aim_s / 4)
+        return seconds_per_episode.get(spec.entry.who, aim_s / 4)
 
     def enough_s(spec: EpisodeSpec, within_share: bool) -> float:
         if within_share:
             return aim_s
         # What nobody knows may take an hour, and is no other worker's while it waits.
-        return least_s if (spec.entry.label, spec.entry.agent) in seconds_per_episode else 0.0
+        return least_s if spec.entry.who in seconds_per_episode else 0.0
 
     ahead = deque(islice(owed, 1))
     while ahead:

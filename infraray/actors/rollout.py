@@ -39,15 +39,18 @@ class BatchReport:
     stopped: list[LimitReached] = field(default_factory=list)
 
     def add(self, trajectory: Trajectory, seconds: float) -> None:
-        """Counts a played episode."""
-        spec = trajectory.spec
-        who = spec.entry.label, spec.entry.agent
-        self.seconds[who] += seconds
-        if trajectory.measures is None:
-            self.failed[who] += 1
-            self.failures.append(f"{who[0]}, {who[1]}, seed {spec.seed}: {trajectory.failure}")
-        else:
+        """Counts a played episode and its time."""
+        self.seconds[trajectory.spec.entry.who] += seconds
+        self.count(trajectory.spec, None if trajectory.measures is not None else str(trajectory.failure))
+
+    def count(self, spec: EpisodeSpec, failure: str | None) -> None:
+        """Counts an episode that is collected; ``failure`` says why it failed, None that it finished."""
+        label, agent = who = spec.entry.who
+        if failure is None:
             self.finished[who] += 1
+        else:
+            self.failed[who] += 1
+            self.failures.append(f"{label}, {agent}, seed {spec.seed}: {failure}")
 
 
 def pack(run: str, trajectories: Sequence[Trajectory]) -> tuple[list[Trajectory], Message]:

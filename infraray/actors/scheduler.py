@@ -451,20 +451,17 @@ class Scheduler:
         ids = pa.array([spec.id.hex() for spec in collected])
         rows = {row["episode_id"]: row for row in episodes.filter(pc.is_in(episodes["episode_id"], ids)).to_pylist()}
         for spec in collected:
-            who, row = (spec.entry.label, spec.entry.agent), rows[spec.id.hex()]
-            if row["status"] == "failed":
-                report.failed[who] += 1
-                report.failures.append(f"{who[0]}, {who[1]}, seed {spec.seed}: {row['failure']}")
-            else:
-                report.finished[who] += 1
+            row = rows[spec.id.hex()]
+            report.count(spec, str(row["failure"]) if row["status"] == "failed" else None)
         return report
 
     def _give_up(self, spec: EpisodeSpec, reason: str) -> None:
         """Records the failure of an episode that no worker survives."""
         trajectory = failed_trajectory(spec, reason, self.tries.pop(spec.id).begun, datetime.now(UTC), 0.0, [])
         self._call_collector("append", encode(to_batch(self.plan.spec.name, [trajectory]), [spec.id]))
-        who = spec.entry.label, spec.entry.agent
-        self._account(BatchReport(failed=Counter([who]), failures=[f"{who[0]}, {who[1]}, seed {spec.seed}: {reason}"]))
+        report = BatchReport()
+        report.count(spec, reason)
+        self._account(report)
 
     def _account(self, report: BatchReport) -> None:
         self.summary.finished += report.finished.total()

@@ -100,6 +100,11 @@ class Entry:
         nothing_known: dict[str, Any] = {"conversational": False, "engine": None, "code": {}}
         return replace(self, agent=agent, files=files or {}, options=changed, **nothing_known)
 
+    @property
+    def who(self) -> tuple[str, str]:
+        """(label, agent): a cell of the leaderboard."""
+        return self.label, self.agent
+
     @cached_property
     def canonical(self) -> str:
         """The identity as canonical JSON: keys sorted, no blanks."""

@@ -56,7 +56,7 @@ class Owed:
             missing = collected.missing([spec.id for spec in chunk])
             are_owed += bytes(missing)
             found = (spec for spec, absent in zip(chunk, missing, strict=True) if not absent)
-            self.found.update((spec.entry.label, spec.entry.agent) for spec in found)
+            self.found.update(spec.entry.who for spec in found)
             owed = itertools.compress(chunk, missing)
             agents.update((spec.entry.agent, None) for spec in owed if spec.entry.engine is not None)
         self.engines += dict.fromkeys(parse_agent(agent).target for agent in agents)
