@@ -33,10 +33,7 @@ class Forbidden:
 
     def forbids(self, configuration: Configuration) -> bool:
         """Whether the configuration is such a combination."""
-        return all(
-            name in configuration and find_value(configuration[name], values) is not None
-            for name, values in self.values.items()
-        )
+        return _has(configuration, self.values)
 
     def __str__(self) -> str:
         parts = (f"{name} is {' or '.join(map(written, values))}" for name, values in self.values.items())
@@ -137,10 +134,7 @@ class SearchSpace:
 
     def is_active(self, name: str, configuration: Configuration) -> bool:
         """Whether a hyperparameter is active, given the values of those before it."""
-        return all(
-            parent in configuration and find_value(configuration[parent], values) is not None
-            for parent, values in self.by_name[name].when.items()
-        )
+        return _has(configuration, self.by_name[name].when)
 
     @cached_property
     def default(self) -> Configuration:
@@ -213,6 +207,13 @@ class SearchSpace:
             return cls(data["name"], data["version"], dimensions, rules)
         except (KeyError, TypeError, AttributeError) as error:
             raise InfrarayError(f"search space: not valid: {type(error).__name__}: {error}") from None
+
+
+def _has(configuration: Configuration, when: When) -> bool:
+    """Whether each named hyperparameter is active and has one of its values."""
+    return all(
+        name in configuration and find_value(configuration[name], values) is not None for name, values in when.items()
+    )
 
 
 def _rule_from_json(data: Mapping[str, Any]) -> Forbidden | ForbiddenAbove:
