@@ -47,6 +47,11 @@ class Registration:
     baselines: str | None
     file: str | None
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What a person may call it."""
+        return self.name, f"{self.name}-v{self.version}", self.id
+
     def environment_class(self) -> type[Environment]:
         """Imports and returns the environment's class."""
         if isinstance(self.entry_point, type):
@@ -103,7 +108,7 @@ def _check_free(id: str, name: str, entry_point: str | type[Environment]) -> Non
             f"give {describe(entry_point)} another id"
         )
     for found in _registrations.values():
-        is_taken = name in (found.name, f"{found.name}-v{found.version}", found.id) and found.id != id
+        is_taken = name in found.names and found.id != id
         if is_taken and not Origin.of(found.entry_point).is_of_one_package(Origin.of(entry_point)):
             check_owner(f"scenario {name}", found.entry_point, entry_point)
 
@@ -130,7 +135,7 @@ def find(name: str) -> Registration:
     if name in _registrations:
         return _registrations[name]
     for look in (registered, registrations):
-        matching = [found for found in look() if name in (found.name, f"{found.name}-v{found.version}", found.id)]
+        matching = [found for found in look() if name in found.names]
         if matching:
             return matching[-1]
     raise unknown_name(f"scenario {name!r}", name, {found.name for found in registered()})
