@@ -61,15 +61,7 @@ def load_clients(
         InfrarayError: Ray is needed but not connected, or it does not start the clients.
     """
     if count == 1:
-
-        def play_here(load: Load, requests: Sequence[Request]) -> list[Response]:
-            exchanges = generate_load(target, load, ended=ended)
-            return [
-                read_response(exchange, request, tokenizer.count_text, ignore_eos)
-                for exchange, request in zip(exchanges, requests, strict=True)
-            ]
-
-        yield play_here
+        yield _Client(target, tokenizer, ignore_eos, ended).play
         return
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -79,7 +71,7 @@ def load_clients(
     # On this node, since the server may only listen locally and the clock must be the same. They request no CPUs from
     # Ray, as a run or a trial may hold all of them; their lag shows whether there are enough cores.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(_LoadClient)
+    actor = ray.remote(num_cpus=0, max_restarts=0, scheduling_strategy=here)(_Client)
     clients = [actor.remote(target, tokenizer, ignore_eos) for _ in range(count)]
 
     def play_on_actors(load: Load, requests: Sequence[Request]) -> list[Response]:
@@ -88,7 +80,7 @@ def load_clients(
         used = clients[: load.concurrency]
         parts = [range(number, len(requests), len(used)) for number in range(len(used))]
         waiting = [
-            client.play.remote(_share(load, part), [requests[index] for index in part], list(part), start_at)
+            client.play_share.remote(_share(load, part), [requests[index] for index in part], list(part), start_at)
             for client, part in zip(used, parts, strict=True)
         ]
         return sorted((one for part in ray.get(waiting) for one in part), key=lambda one: one.request)
@@ -117,23 +109,29 @@ def _share(load: Load, part: range) -> Load:
     )
 
 
-class _LoadClient:
-    """The actor that sends a share of a load."""
+class _Client:
+    """Sends loads, in this process or as an actor."""
 
-    def __init__(self, target: Target, tokenizer: TokenCounter, ignore_eos: bool) -> None:
+    def __init__(self, target: Target, tokenizer: TokenCounter, ignore_eos: bool, ended: Ended | None = None) -> None:
         self.target = target
         self.tokenizer = tokenizer
         self.ignore_eos = ignore_eos
+        self.ended = ended
 
     def ready(self) -> None:
         """Returns once the actor can play."""
 
-    def play(self, load: Load, requests: Sequence[Request], indices: Sequence[int], start_at: float) -> list[Response]:
-        """Sends a share of a load, starting at the wall-clock time ``start_at``."""
-        started = time.perf_counter() + start_at - time.time()
-        exchanges = generate_load(self.target, load, started)
-        responses = [
+    def play(self, load: Load, requests: Sequence[Request], started: float | None = None) -> list[Response]:
+        """Sends a load and reads the answers; for ``started`` see `generate_load`."""
+        exchanges = generate_load(self.target, load, started, self.ended)
+        return [
             read_response(exchange, request, self.tokenizer.count_text, self.ignore_eos)
             for exchange, request in zip(exchanges, requests, strict=True)
         ]
+
+    def play_share(
+        self, load: Load, requests: Sequence[Request], indices: Sequence[int], start_at: float
+    ) -> list[Response]:
+        """Sends a share of a load, starting at the wall-clock time ``start_at``."""
+        responses = self.play(load, requests, time.perf_counter() + start_at - time.time())
         return [replace(one, request=index) for one, index in zip(responses, indices, strict=True)]
