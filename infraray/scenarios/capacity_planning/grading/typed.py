@@ -67,7 +67,7 @@ def read_reply(text: bytes) -> Reply:
         if len(nodes) != len(said["nodes"]) or len(edges) != len(said["edges"]):
             raise Unreadable("a node or an edge stands there twice")
         return Reply(outcome, "", kind, answer, nodes, edges)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise Unreadable(str(error)) from None
 
 

@@ -60,6 +60,16 @@ HOSTILE = {
             except OSError: pass
         """,
     ),
+    "a number that no float can be in its stream": (
+        "import os",
+        """
+        said = b'{"outcome": "returned", "answer": ["float", "0x1p99999"], "nodes": [], "edges": []}'
+        for file in range(3, 99):
+            try: os.write(file, len(said).to_bytes(4, 'big') + said)
+            except OSError: pass
+        os._exit(0)
+        """,
+    ),
     "a file for the grader": (
         "",
         """
