@@ -17,6 +17,10 @@ _MARK = re.compile(
 )
 
 
+_BRACES = re.compile(r"^([^{\n]*+)\{.*\}", re.MULTILINE)
+"""From a line's first brace to its last; tied to the line's beginning, since to try every brace would be quadratic."""
+
+
 def read_program(text: str) -> dict[str, Any]:
     """The action of an answer.
 
@@ -29,7 +33,7 @@ def read_program(text: str) -> dict[str, Any]:
     if not said:
         raise InvalidAction(f"the answer {'holds thoughts alone' if thoughts else 'is empty'}; {WANTED}")
     folded = _folded(said)
-    if _MARK.search(re.sub(r"\{.*\}", "", folded)):
+    if _MARK.search(_BRACES.sub(r"\1", folded)):
         action: dict[str, Any] = read_answer(folded, CodeBlock())
         return action
     return {"code": find_code(said)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Possessive (*+), so that no long line makes the search quadratic.
 _OPENING = re.compile(
-    r"(?P<indent>[ \t]*)(?P<before>[^`~\n]{0,200}?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[ \t]*"
+    r"(?P<indent>[ \t]*+)(?P<before>[^`~\n]{0,200}?)(?P<fence>`{3,}+|~{3,}+)[ \t]*+(?P<language>[\w+#.-]*+)[ \t]*+"
 )
 _CLOSING = re.compile(r"[ \t]*(?P<fence>`{3,}|~{3,})(?![\w+#.-]*\w[ \t]*$)")
 """Any fence at a line's beginning but one that a language follows: that one would open a block within the block."""

@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -48,11 +49,16 @@ def read_piece(source: str) -> Piece:
 
 def with_needed(piece: Piece, others: list[Piece]) -> list[Piece]:
     """The piece behind the other ones that define what it needs, and what those need in turn."""
-    taken: list[Piece] = []
-    needed = set(piece.needs)
-    while found := [other for other in others if other not in taken and other.defines & needed]:
-        taken += found
-        needed |= {name for other in found for name in other.needs}
+    definers: defaultdict[str, set[Piece]] = defaultdict(set)
+    for other in others:
+        for name in other.defines:
+            definers[name].add(other)
+    taken: set[Piece] = set()
+    names = list(piece.needs)
+    while names:
+        new = definers.pop(names.pop(), set()) - taken
+        taken |= new
+        names += [name for other in new for name in other.needs]
     return [other for other in others if other in taken] + [piece]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infraray.answers import read_answer
 from infraray.errors import InvalidAction
+from infraray.scenarios.capacity_planning.answer import read_program
 from infraray.scenarios.capacity_planning.code_block import MAX_CODE_CHARACTERS, CodeBlock, find_code
 
 CODE = '''import networkx as nx
@@ -79,6 +82,12 @@ def test_code_that_cannot_be_parsed_is_found_for_what_it_is():
     assert find_code(broken) == broken
 
 
+def test_helpers_of_helpers_come_along_and_others_do_not():
+    helpers = [f"def f{i}(): return f{i + 1}()" for i in range(3)]
+    blocks = ["def other(): return 1", *helpers[::-1], "def f3(): return 4", "def process_graph(g): return f0()"]
+    assert find_code("\n".join(f"```python\n{block}\n```" for block in blocks)) == "\n\n".join(blocks[1:])
+
+
 def test_block_without_the_function_is_found_too():
     assert find_code("```python\nprint(1)\n```") == "print(1)"
 
@@ -110,13 +119,16 @@ def test_what_holds_no_single_program_is_refused(text, reason):
         "{" * 50_000,
         "\0",
         '{"input": ' * 900 + "1" + "}" * 900,
+        "```" + " " * 90_000 + "a b",
+        "`" * 99_000,
+        "{" * 99_000,
+        "".join(f"```python\ndef f{i}(): f{i + 1}()\n```\n" for i in range(2400)) + FENCED.replace("len", "f0"),
     ],
 )
-def test_hostile_text_ends_in_a_refusal_or_in_code(text):
-    try:
-        find_code(text)
-    except InvalidAction:
-        pass
+@pytest.mark.parametrize("read", [find_code, read_program])
+def test_hostile_text_ends_in_a_refusal_or_in_code(read, text):
+    with suppress(InvalidAction):
+        read(text)
 
 
 LINES = st.text(
