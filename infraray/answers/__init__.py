@@ -2,13 +2,12 @@
 
 from infraray.answers.choice import Choice
 from infraray.answers.form import AnswerForm
-from infraray.answers.reader import LONGEST_ANSWER, parse_choice, read_answer
+from infraray.answers.reader import parse_choice, read_answer, without_thoughts
 from infraray.answers.record import Number, Option, Record, Text, Whole
 from infraray.answers.spaces import form_of
 from infraray.answers.thoughts import split_thoughts
 
 __all__ = [
-    "LONGEST_ANSWER",
     "AnswerForm",
     "Choice",
     "Number",
@@ -20,4 +19,5 @@ __all__ = [
     "parse_choice",
     "read_answer",
     "split_thoughts",
+    "without_thoughts",
 ]

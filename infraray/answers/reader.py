@@ -39,12 +39,25 @@ def read_answer(text: str, form: AnswerForm) -> Any:
     Raises:
         InvalidAction: one line with the reason and what would be valid.
     """
+    return _Answer(without_thoughts(text, form.wanted), form).read()
+
+
+def without_thoughts(text: str, wanted: str) -> str:
+    """What an agent said apart from its thoughts.
+
+    Args:
+        text: all of it.
+        wanted: what would be valid, for the error's text.
+
+    Raises:
+        InvalidAction: it is too long, or there is nothing beside the thoughts.
+    """
     if len(text) > LONGEST_ANSWER:
-        raise InvalidAction(f"the answer has {len(text)} characters; at most {LONGEST_ANSWER} are read; {form.wanted}")
+        raise InvalidAction(f"the answer has {len(text)} characters; at most {LONGEST_ANSWER} are read; {wanted}")
     said, thoughts = split_thoughts(text)
     if not said:
-        raise InvalidAction(f"the answer {'holds thoughts alone' if thoughts else 'is empty'}; {form.wanted}")
-    return _Answer(said, form).read()
+        raise InvalidAction(f"the answer {'holds thoughts alone' if thoughts else 'is empty'}; {wanted}")
+    return said
 
 
 def parse_choice(text: str, names: tuple[str, ...], size: int) -> int:

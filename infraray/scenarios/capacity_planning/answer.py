@@ -6,8 +6,7 @@ import json
 import re
 from typing import Any
 
-from infraray.answers import LONGEST_ANSWER, read_answer, split_thoughts
-from infraray.errors import InvalidAction
+from infraray.answers import read_answer, without_thoughts
 from infraray.scenarios.capacity_planning.code_block import WANTED, CodeBlock, find_code
 from infraray.scenarios.capacity_planning.fences import Fence, split_fences
 
@@ -27,11 +26,7 @@ def read_program(text: str) -> dict[str, Any]:
     Raises:
         InvalidAction: one line with the reason and what would be valid.
     """
-    if len(text) > LONGEST_ANSWER:
-        raise InvalidAction(f"the answer has {len(text)} characters; at most {LONGEST_ANSWER} are read; {WANTED}")
-    said, thoughts = split_thoughts(text)
-    if not said:
-        raise InvalidAction(f"the answer {'holds thoughts alone' if thoughts else 'is empty'}; {WANTED}")
+    said = without_thoughts(text, WANTED)
     folded = _folded(said)
     if _MARK.search(_BRACES.sub(r"\1", folded)):
         action: dict[str, Any] = read_answer(folded, CodeBlock())
