@@ -102,7 +102,7 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
             # More episodes than may be under way at once: when the first are over, others have just begun.
             wait_for(lambda: any((tmp_path / "run").rglob("*.arrows")))
             [os.kill(pid, signal.SIGKILL) for pid in processes("\0".join((*SERVER, str(port))))]
-            time.sleep(2)
+            wait_for(lambda: "does not answer" in sys.stderr.getvalue())  # type: ignore[attr-defined]  # capsys's
             with server(port, 0.05):
                 again.wait(600)
 
