@@ -26,6 +26,9 @@ from infraray.errors import InfrarayError
 from infraray.stopping import Stopped, await_end, unwinding
 from infraray.version import __version__
 
+# Makes Typer take the shell's name. Its guess would ignore one, and is the nearest ancestor's: `sh` below make.
+os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
+
 app = typer.Typer(
     help="Agents, classical policies and search compete on infrastructure problems, on the same seeds.",
     no_args_is_help=True,

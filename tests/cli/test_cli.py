@@ -166,7 +166,19 @@ def test_doctor_says_what_this_machine_can_run() -> None:
 def test_the_shell_can_complete(shell: str) -> None:
     shown = infraray("--show-completion", shell)
     assert shown.returncode == 0
-    assert "infraray" in shown.stdout
+    assert f"_INFRARAY_COMPLETE=complete_{shell}" in shown.stdout
+
+
+def test_completion_is_for_the_shell_that_is_named_wherever_it_is_asked_for() -> None:
+    asked = f"{sys.executable} -m infraray --show-completion zsh; true"  # so that sh stays, as below make
+    shown = subprocess.run(["sh", "-c", asked], cwd=ROOT, capture_output=True, text=True)
+    assert "_INFRARAY_COMPLETE=complete_zsh" in shown.stdout
+
+
+def test_completion_of_an_unknown_shell_is_one_line() -> None:
+    shown = infraray("--show-completion", "tcsh")
+    assert shown.returncode == 2
+    assert "bash" in shown.stderr and "Traceback" not in shown.stderr
 
 
 def test_a_pipe_that_closes_early_is_no_error() -> None:
