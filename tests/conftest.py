@@ -37,6 +37,16 @@ REGISTERS: tuple[dict[Any, Any], ...] = (
 @pytest.fixture(autouse=True)
 def what_a_test_registers_is_forgotten() -> Iterator[None]:
     """Otherwise other tests are told of its names. What is built in stays: it is imported once in a process."""
+    yield from _forgetting()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_a_file_registers_is_forgotten() -> Iterator[None]:
+    """The same of what its tests share."""
+    yield from _forgetting()
+
+
+def _forgetting() -> Iterator[None]:
     before = [dict(register) for register in REGISTERS]
     yield
     for register, kept in zip(REGISTERS, before, strict=True):
