@@ -23,11 +23,14 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
 
-def play(host: str, port: int, prompts: list[str], tokens: int) -> tuple[list[Exchange], list[Response]]:
+def play(
+    host: str, port: int, prompts: list[str], tokens: int, request_timeout_s: float = 20
+) -> tuple[list[Exchange], list[Response]]:
     target = find_target(f"https://{host}:{port}/v1", "completions", "secret")
     body = {"max_tokens": tokens, "stream": True, "stream_options": {"include_usage": True}}
     messages = [target.message({**body, "prompt": prompt}) for prompt in prompts]
-    exchanges = generate_load(target, Load(messages, [0.0] * len(messages), concurrency=2, request_timeout_s=20))
+    load = Load(messages, [0.0] * len(messages), concurrency=2, request_timeout_s=request_timeout_s)
+    exchanges = generate_load(target, load)
     return exchanges, read(exchanges, [request(tokens, prompt) for prompt in prompts])
 
 
@@ -74,7 +77,7 @@ def test_a_certificate_of_another_host_is_refused(certificate: tuple[Path, Path]
 @pytest.mark.usefixtures("trusted")
 def test_a_server_without_tls_is_told_apart() -> None:
     with Server(Reply(trouble="no_http")) as server:
-        _, (response,) = play("localhost", server.port, ["one"], 2)
+        _, (response,) = play("localhost", server.port, ["one"], 2, request_timeout_s=1)
     assert response.failure in ("unreachable", "closed", "timeout")
 
 
