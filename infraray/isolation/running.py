@@ -35,9 +35,6 @@ from infraray.isolation.requirements import bubblewrap_path, refusal
 from infraray.isolation.rlimits import count_tasks, prefer_for_oom_killer, prlimit
 from infraray.isolation.watcher import Watcher
 
-INTERVAL_S = 0.02
-"""How often the watcher looks."""
-
 END_S = 60.0
 """Seconds the kernel may take to end killed processes."""
 
@@ -150,14 +147,13 @@ class Running:
         if self._init is None:
             return
         deadline = self._started + self._limits.wall_s
-        look = time.monotonic() + INTERVAL_S
         watcher = Watcher(self._init, self._limits, self._group)
         self._open.callback(watcher.close)
         poll = select.poll()
         for descriptor in (self._output.fileno(), self._status.fileno(), self._init_pidfd):
             poll.register(descriptor, select.POLLIN)
         while self._ended is None:
-            pause_s = min(look, deadline) - time.monotonic()
+            pause_s = min(watcher.due, deadline) - time.monotonic()
             ready = {descriptor for descriptor, _ in poll.poll(max(0.0, pause_s) * 1000)}
             if self._output.fileno() in ready and not self._read_output():
                 poll.unregister(self._output)
@@ -167,11 +163,8 @@ class Running:
                 return
             elif time.monotonic() >= deadline:
                 self._ended = "time"
-            elif time.monotonic() >= look:
-                began = time.monotonic()
+            elif time.monotonic() >= watcher.due:
                 self._ended = watcher.exceeded()
-                # Watching takes at most half of one processor.
-                look = time.monotonic() + max(INTERVAL_S, time.monotonic() - began)
 
     def end(self) -> None:
         """Kills the remaining processes and waits until they are gone.

@@ -31,7 +31,7 @@ from infraray.isolation import seccomp
 from infraray.isolation.limits import Limits
 from infraray.isolation.output import printable
 from infraray.isolation.packages import FOLDER, binds, interpreter, package_binds
-from infraray.isolation.running import INTERVAL_S, Nest, Running
+from infraray.isolation.running import Nest, Running
 from infraray.isolation.watcher import Watcher
 
 START_S = 120.0
@@ -238,14 +238,13 @@ class _Child:
             self._stream.sendall(HEAD.pack(len(request)) + request)
         self._stream.setblocking(False)
         began = time.monotonic()
-        look = began + INTERVAL_S
         watcher = Watcher(_pid(self._process), self._limits)
         self._opened.callback(watcher.close)
         poll = select.poll()
         for descriptor in (self._stream.fileno(), self._output.fileno(), self._process):
             poll.register(descriptor, select.POLLIN)
         while self._ended is None:
-            pause_s = min(look, began + self._limits.wall_s) - time.monotonic()
+            pause_s = min(watcher.due, began + self._limits.wall_s) - time.monotonic()
             ready = {descriptor for descriptor, _ in poll.poll(max(0.0, pause_s) * 1000)}
             self._wall_s = time.monotonic() - began
             if self._output.fileno() in ready and not self._read_output():
@@ -261,10 +260,8 @@ class _Child:
                 self._ended = "reply"
             elif self._wall_s >= self._limits.wall_s:
                 self._ended = "time"
-            elif time.monotonic() >= look:
-                looked = time.monotonic()
+            elif time.monotonic() >= watcher.due:
                 self._ended = watcher.exceeded()
-                look = time.monotonic() + max(INTERVAL_S, time.monotonic() - looked)
 
     def end(self) -> None:
         """Kills the remaining processes and waits until they are gone.

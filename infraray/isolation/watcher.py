@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack, suppress
 
 from infraray.errors import InfrarayError
@@ -11,6 +12,9 @@ from infraray.isolation.limits import Limits
 from infraray.isolation.memory import Memory
 from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.proc import GONE, Proc
+
+INTERVAL_S = 0.02
+"""How often it looks."""
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,6 +40,8 @@ class Watcher:
         self._proc: Proc | None = None
         self._cpu_s = 0.0
         self._cpu_lost_s = 0.0
+        self.due = time.monotonic() + INTERVAL_S
+        """When to look again, by `time.monotonic`: looking takes at most half of one processor."""
 
     def exceeded(self) -> str | None:
         """``cpu``, ``memory`` or ``processes``; None if none is exceeded, also before the start and after the end.
@@ -43,6 +49,14 @@ class Watcher:
         Raises:
             InfrarayError: this process may not inspect the sandbox.
         """
+        began = time.monotonic()
+        try:
+            return self._look()
+        finally:
+            ended = time.monotonic()
+            self.due = ended + max(INTERVAL_S, ended - began)
+
+    def _look(self) -> str | None:
         try:
             return self._measure(self._proc) if self._inside() and self._proc is not None else None
         except GONE:
