@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-from . import confinement
+from . import confinement, memory
 
 HEAD = struct.Struct(">I")
 
@@ -36,6 +36,7 @@ def main(control: socket.socket) -> None:
     del preparation
     gc.collect()
     gc.freeze()  # a collection would write to shared memory
+    memory.collapse()
     control.sendall(b"\n")
     while True:
         message, files, _, _ = socket.recv_fds(control, 1, 3)
