@@ -16,10 +16,10 @@ INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
-# Each takes a file at a time. With more than there are cores, Ray's starts take too long. When one is killed, all end:
-# a new one would leave out the rest of the file, and pytest-xdist would wait for that for ever.
+# Each takes a file, or a class of one, at a time. With more than there are cores, Ray's starts take too long. When one
+# is killed, all end: a new one would leave out the rest of the file, and pytest-xdist would wait for that for ever.
 WORKERS ?= 2
-BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+BESIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder --max-worker-restart=0
 # What measures has the machine to itself.
 ALONE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.alone tests)
 

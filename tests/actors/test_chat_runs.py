@@ -109,15 +109,15 @@ def test_a_run_waits_for_an_endpoint_that_died_and_goes_on(
         trouble = threading.Thread(target=die_and_come_back)
         trouble.start()
         try:
-            summary = run(asked([f"chat:m@{url}"], seeds=1000), tmp_path / "run")
+            summary = run(asked([f"chat:m@{url}"], seeds=200, concurrency=40), tmp_path / "run")
         finally:
             again.set()
             trouble.join()
-    assert (summary.finished, summary.failed) == (1000, 0)
+    assert (summary.finished, summary.failed) == (200, 0)
     told = capsys.readouterr().err
     assert f"endpoint {url} does not answer; waiting" in told
     assert f"endpoint {url} answers again" in told
-    assert len(Run(tmp_path / "run").episodes()["episode_id"].unique()) == 1000
+    assert len(Run(tmp_path / "run").episodes()["episode_id"].unique()) == 200
 
 
 @pytest.mark.parametrize("model", ["m", "other"])
