@@ -122,6 +122,16 @@ def test_actions_of_scripted_agents_are_what_the_scenario_reads(tmp_path: Path, 
         assert all(isinstance(json.loads(one["content"]), dict) for one in messages if one["role"] == "assistant")
 
 
+@pytest.mark.parametrize("section", SIMULATED, ids=lambda section: section["scenario"])
+def test_an_experts_chat_is_what_a_model_is_asked_when_it_plays(tmp_path: Path, section: dict[str, Any]) -> None:
+    run = play_scenarios(tmp_path / "run", [section], ["scripted:constant"], seeds=1)
+    (messages,) = chats(run).values()
+    said = [message["content"] for message in messages if message["role"] == "assistant"]
+    with served(lambda body, number: said[number]) as server:
+        play_scenarios(tmp_path / "chat", [section], [f"chat:m@{server.url}?memory=all"], seeds=1)
+    assert role_and_content(server.requests[-1]["messages"]) == role_and_content(messages[:-1])
+
+
 @needs_networks
 def test_actions_of_scripted_agents_on_a_live_network_are_what_the_scenario_reads(tmp_path: Path) -> None:
     check_answers(play_scenarios(tmp_path / "run", [{"scenario": "routing"}], ["scripted:*"], seeds=1))

@@ -20,7 +20,7 @@ from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
 from infraray.agents.chat.memory import make_memory
-from infraray.agents.chat.messages import Message, assistant, system, user
+from infraray.agents.chat.messages import Message, assistant, task, user
 from infraray.agents.chat.options import ChatOptions, tool_names
 from infraray.agents.chat.perception import in_words
 from infraray.agents.chat.prices import read_price
@@ -198,8 +198,8 @@ class ChatAgent(Agent):
 
     def _task(self) -> Message:
         briefing = self.briefing
-        parts = [briefing.task_description, briefing.available_actions, self.strategy.instruction()]
-        return system("\n\n".join(part for part in (*parts, self.memory.preamble) if part))
+        instruction = self.strategy.instruction()
+        return task(briefing.task_description, briefing.available_actions, instruction, self.memory.preamble)
 
     def _turn(self, action: str, dialogue: Dialogue) -> Turn:
         """The action and the record of how it came about; sums are over all requests of the step."""

@@ -8,9 +8,9 @@ Message = dict[str, Any]
 """``role`` and ``content``."""
 
 
-def system(content: str) -> Message:
-    """The system message, which holds for the whole conversation."""
-    return {"role": "system", "content": content}
+def task(*parts: str) -> Message:
+    """The system message: what the task is, the actions, how to answer, and more; empty parts are left out."""
+    return {"role": "system", "content": "\n\n".join(part for part in parts if part)}
 
 
 def user(content: str) -> Message:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infraray.agents.chat.messages import task
+from infraray.agents.chat.strategies.zero_shot import INSTRUCTION
 from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.stored_episode import StoredEpisode
 
@@ -57,12 +59,12 @@ def can_be_told(episode: StoredEpisode) -> bool:
 
 
 def system_message(scenario: PlannedScenario) -> Message:
-    """The task in words.
+    """The task as `ZeroShot` tells it, so that a model that learns from an expert is asked in the same way later.
 
     Args:
         scenario: its part of ``run.json``.
     """
-    return {"role": "system", "content": f"{scenario.task_description}\n\n{scenario.available_actions}"}
+    return task(scenario.task_description, scenario.available_actions, INSTRUCTION)
 
 
 def exchanges(episode: StoredEpisode, scenario: PlannedScenario) -> Iterator[Exchange]:
