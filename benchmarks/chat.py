@@ -32,8 +32,8 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
     return f"data: {json.dumps(body)}\n\n".encode()
 
 
-def serve(port: Any) -> None:
-    """Answers every chat with the same stream."""
+def serve(port: Any, answered: Any = None) -> None:
+    """Answers every chat with the same stream, or in one document where no stream is asked for, and counts them."""
     usage = {"prompt_tokens": 300, "completion_tokens": CHUNKS, "total_tokens": 300 + CHUNKS}
     last = {
         "id": "chat-1",
@@ -47,8 +47,19 @@ def serve(port: Any) -> None:
     pieces += [chunk({"content": "0" if number == 0 else " "}) for number in range(CHUNKS)]
     pieces += [chunk({}, "stop"), f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n".encode()]
 
+    message = {"role": "assistant", "content": "0" + " " * (CHUNKS - 1)}
+    whole = {
+        **last,
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }
+
     async def chat(request: web.Request) -> web.StreamResponse:
-        await request.read()
+        wanted = await request.json()
+        if answered is not None:
+            answered.value += 1
+        if not wanted.get("stream"):
+            return web.json_response(whole)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         for piece in pieces:
