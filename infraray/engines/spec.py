@@ -68,6 +68,7 @@ class EngineSpec(StrictModel):
     num_cpus: float = Field(default=1.0, ge=0, description="for each replica")
     ready_timeout_s: float = Field(default=600.0, gt=0, le=86_400)
     max_restarts: int = Field(default=3, ge=0, le=1000)
+    optional: bool = Field(default=False, description="leave its agents out where this machine lacks the engine")
 
     @field_validator("env", mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from infraray.agents import Agent, AgentSpec, agent_kinds, find_agent_kind, load_agent, parse_agent
 from infraray.agents.chat import NotStarted, ServedModel
-from infraray.engines import EngineSpec, read_engine_spec
+from infraray.engines import EngineSpec, read_engine_spec, requirements
 from infraray.environment import Environment
 from infraray.episodes import Entry, task_files
 from infraray.errors import InfrarayError, Refusals, UnknownName, did_you_mean
@@ -32,43 +32,125 @@ def make_plan(spec: RunSpec, here: bool = False) -> Plan:
         InfrarayError: a line for everything that prevents it from being played: unknown names, parameters out of
             range, files that cannot be read.
     """
-    refusals = Refusals()
-    imported: dict[str, str] = {}
-    for position, path in enumerate(spec.imports):
-        with refusals.collecting(), spec.explaining("imports", position):
-            load_file(path)
-            imported[path] = file_sha256(path)
-    for name, engine in spec.engines.items():
-        with refusals.collecting(), spec.explaining("engines", name):
-            engine.check()
-    lineups: list[Lineup] = []
-    engines: dict[str, EngineSpec] = {}
-    left_out: list[str] = []
-    for position, section in enumerate(spec.scenarios):
-        with refusals.collecting():
-            with spec.explaining("scenarios", position), guarded(f"scenario {section.scenario}"):
-                registration, environment = _make_environment(section)
-                problem = obstacle(environment) or (environment.missing_here() if here else None)
-                if problem is not None and not section.optional:
-                    raise InfrarayError(f"{registration.name}: {problem}")
-            if problem is not None:
-                left_out.append(f"{section.label or section.scenario} is left out: {problem}")
-                continue
-            lineup = _resolve(spec, position, section, registration, environment, imported, engines, refusals)
-            with spec.explaining("scenarios", position):
-                for earlier in lineups:
-                    _check_apart(earlier, lineup)
-            lineups.append(lineup)
-    refusals.refuse()
-    _check_limits(spec, lineups)
-    if not lineups:
-        raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(left_out)}")
-    # In the order of import: one may need what another registers.
-    used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
-    sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
-    for lineup in lineups:
-        lineup.described  # noqa: B018 (refuses what cannot be described before anything is played)
-    return Plan(spec, tuple(lineups), sources, engines, tuple(left_out))
+    return _Planning(spec, here).plan()
+
+
+class _Planning:
+    """The making of one plan, with what its parts have in common."""
+
+    def __init__(self, spec: RunSpec, here: bool) -> None:
+        self.spec = spec
+        self.here = here
+        self.refusals = Refusals()
+        self.imported: dict[str, str] = {}
+        self.engines: dict[str, EngineSpec] = {}
+        """Those that an agent plays on."""
+        self.left_out: list[str] = []
+
+    def plan(self) -> Plan:
+        spec, refusals = self.spec, self.refusals
+        for position, path in enumerate(spec.imports):
+            with refusals.collecting(), spec.explaining("imports", position):
+                load_file(path)
+                self.imported[path] = file_sha256(path)
+        for name, engine in spec.engines.items():
+            with refusals.collecting(), spec.explaining("engines", name):
+                engine.check()
+        lineups: list[Lineup] = []
+        for position, section in enumerate(spec.scenarios):
+            with refusals.collecting():
+                lineup = self._lineup(position, section)
+                if lineup is None:
+                    continue
+                with spec.explaining("scenarios", position):
+                    for earlier in lineups:
+                        _check_apart(earlier, lineup)
+                lineups.append(lineup)
+        refusals.refuse()
+        _check_limits(spec, lineups)
+        if not lineups:
+            raise InfrarayError(f"scenarios: nothing is left to play; {'; '.join(self.left_out)}")
+        # In the order of import: one may need what another registers.
+        used = (path for lineup in lineups for entry in lineup.entries for path in entry.files if path.endswith(".py"))
+        sources = {path: read_source(path) for path in dict.fromkeys([*spec.imports, *used])}
+        for lineup in lineups:
+            lineup.described  # noqa: B018 (refuses what cannot be described before anything is played)
+        return Plan(spec, tuple(lineups), sources, self.engines, tuple(self.left_out))
+
+    def _lineup(self, position: int, section: ScenarioSection) -> Lineup | None:
+        """A scenario with all agents that play it; None if it is optional and cannot be played."""
+        spec, place = self.spec, ("scenarios", position)
+        with spec.explaining(*place), guarded(f"scenario {section.scenario}"):
+            registration, environment = _make_environment(section)
+            problem = obstacle(environment) or (environment.missing_here() if self.here else None)
+            if problem is not None and not section.optional:
+                raise InfrarayError(f"{registration.name}: {problem}")
+        label = section.label or registration.name
+        if problem is not None:
+            self.left_out.append(f"{label} is left out: {problem}")
+            return None
+        with spec.explaining(*place), guarded(f"scenario {section.scenario}"):
+            files = task_files(environment, registration.id, self.imported)
+            if not spec.agents and not section.agents:
+                raise InfrarayError("no agents; list some under 'agents', for example 'scripted:*'")
+        entries: dict[str, Entry] = {}
+        asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
+        asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
+        for where, pattern in asked:
+            with self.refusals.collecting(), spec.explaining(*where), guarded(f"agent {pattern}"):
+                for agent in _agents(pattern, registration):
+                    if agent in entries:
+                        raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
+                    entry = self._entry(agent, registration, environment, files, label)
+                    if entry is not None:
+                        entries[agent] = entry
+        seeds = section.seeds or spec.seeds
+        return Lineup(label, registration, environment, tuple(entries.values()), seeds, spec.repetitions)
+
+    def _entry(
+        self, agent: str, registration: Registration, environment: Environment, files: Mapping[str, str], label: str
+    ) -> Entry | None:
+        """An agent in a scenario; None if its engine is optional and cannot be started."""
+        parsed = parse_agent(agent)
+        kind = find_agent_kind(parsed.kind)
+        engine = self._engine(parsed) if kind.needs_engine else None
+        lacking = requirements.problem(engine) if engine is not None and self.here else None
+        if lacking is not None and engine is not None:
+            if not engine.optional:
+                raise InfrarayError(f"agent {agent}: {lacking}")
+            del self.engines[parsed.target]
+            self.left_out.append(f"{agent} is left out of {label}: {lacking}")
+            return None
+        served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in self.engines.items()}
+        made = load_agent(parsed, registration.id, served)
+        if not isinstance(made, Agent):
+            raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
+        if (problem := made.problem()) is not None:
+            raise InfrarayError(f"agent {agent}: {problem}")
+        needs_price = self.spec.limits.unpriced() if kind.asks_a_model else None
+        if needs_price is not None and "prices" not in dict(parsed.options):
+            raise InfrarayError(f"agent {agent}: limits.{needs_price} needs its prices; add ?prices=FILE")
+        served_by = engine.identity if engine is not None else None
+        with guarded(f"scenario {registration.name}"):
+            return Entry.of(environment, registration.id, agent, made, files, label, served_by)
+
+    def _engine(self, agent: AgentSpec) -> EngineSpec:
+        """The engine that an agent plays on: one of the section ``engines``, or ``KIND:MODEL`` with its defaults."""
+        spec, engines, name = self.spec, self.engines, agent.target
+        if name in engines:
+            return engines[name]
+        kind, colon, model = name.partition(":")
+        if name in spec.engines:
+            engines[name] = spec.engines[name]
+        elif colon:
+            plain = re.sub(r"\W+", "-", name).strip("-")
+            engines[name] = read_engine_spec({"name": plain, "engine": kind, "model": model})
+        else:
+            hint = did_you_mean(name, spec.engines) if spec.engines else "add one under 'engines'"
+            raise UnknownName(f"agent {agent.kind}:{name}: no such engine; {hint}")
+        if not engines[name].served_model:
+            raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
+        return engines[name]
 
 
 def obstacle(environment: Environment) -> str | None:
@@ -101,50 +183,6 @@ def _make_environment(section: ScenarioSection) -> tuple[Registration, Environme
             f"give at least {least}, or lower {follows_from}"
         )
     return registration, environment
-
-
-def _resolve(
-    spec: RunSpec,
-    position: int,
-    section: ScenarioSection,
-    registration: Registration,
-    environment: Environment,
-    imported: Mapping[str, str],
-    engines: dict[str, EngineSpec],
-    refusals: Refusals,
-) -> Lineup:
-    """A scenario with all agents that play it; the engines that they need are added to ``engines``."""
-    place = "scenarios", position
-    with spec.explaining(*place), guarded(f"scenario {section.scenario}"):
-        files = task_files(environment, registration.id, imported)
-        if not spec.agents and not section.agents:
-            raise InfrarayError("no agents; list some under 'agents', for example 'scripted:*'")
-    label = section.label or registration.name
-    entries: dict[str, Entry] = {}
-    asked: list[tuple[Place, str]] = [(("agents", number), agent) for number, agent in enumerate(spec.agents)]
-    asked += [((*place, "agents", number), agent) for number, agent in enumerate(section.agents)]
-    for where, pattern in asked:
-        with refusals.collecting(), spec.explaining(*where), guarded(f"agent {pattern}"):
-            for agent in _agents(pattern, registration):
-                if agent in entries:
-                    raise InfrarayError(f"{agent!r} is listed twice; 'repetitions' plays an agent more often")
-                parsed = parse_agent(agent)
-                kind = find_agent_kind(parsed.kind)
-                engine = _engine(spec, parsed, engines) if kind.needs_engine else None
-                served = {name: ServedModel(found.served_model, NotStarted(name)) for name, found in engines.items()}
-                made = load_agent(parsed, registration.id, served)
-                if not isinstance(made, Agent):
-                    raise InfrarayError(f"agent {agent}: must be a subclass of infraray.Agent, or a function")
-                if (problem := made.problem()) is not None:
-                    raise InfrarayError(f"agent {agent}: {problem}")
-                needs_price = spec.limits.unpriced() if kind.asks_a_model else None
-                if needs_price is not None and "prices" not in dict(parsed.options):
-                    raise InfrarayError(f"agent {agent}: limits.{needs_price} needs its prices; add ?prices=FILE")
-                served_by = engine.identity if engine is not None else None
-                with guarded(f"scenario {section.scenario}"):
-                    entries[agent] = Entry.of(environment, registration.id, agent, made, files, label, served_by)
-    seeds = section.seeds or spec.seeds
-    return Lineup(label, registration, environment, tuple(entries.values()), seeds, spec.repetitions)
 
 
 def _check_limits(spec: RunSpec, lineups: Sequence[Lineup]) -> None:
@@ -187,24 +225,6 @@ def _check_apart(earlier: Lineup, lineup: Lineup) -> None:
                 f"{entry.agent} plays the same tasks in {earlier.label!r} and {lineup.label!r}; "
                 "change parameters or seeds, or leave one out"
             )
-
-
-def _engine(spec: RunSpec, agent: AgentSpec, engines: dict[str, EngineSpec]) -> EngineSpec:
-    """The engine that an agent plays on: one of the section ``engines``, or ``KIND:MODEL`` with its defaults."""
-    name = agent.target
-    if name in engines:
-        return engines[name]
-    kind, colon, model = name.partition(":")
-    if name in spec.engines:
-        engines[name] = spec.engines[name]
-    elif colon:
-        engines[name] = read_engine_spec({"name": re.sub(r"\W+", "-", name).strip("-"), "engine": kind, "model": model})
-    else:
-        hint = did_you_mean(name, spec.engines) if spec.engines else "add one under 'engines'"
-        raise UnknownName(f"agent {agent.kind}:{name}: no such engine; {hint}")
-    if not engines[name].served_model:
-        raise InfrarayError(f"engine {name}: model: give the name by which its server knows the model")
-    return engines[name]
 
 
 def _agents(pattern: str, registration: Registration) -> list[str]:

@@ -1,6 +1,8 @@
 """What cannot be played, or would score nothing, is refused before the start, and doctor says the same."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,3 +105,41 @@ def test_a_key_is_asked_for_where_the_server_needs_one(monkeypatch):
             plan("abr", agent)
         monkeypatch.setenv(name, "k")
         assert plan("abr", agent).total == 2
+
+
+@pytest.fixture
+def bare_python(tmp_path: Path) -> str:
+    """An interpreter that has no engine."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    python.chmod(0o755)
+    return str(python)
+
+
+def engines_run(python: str, **engine: Any) -> RunSpec:
+    engines = {"small": {"engine": "transformers", "model": "m", "python": python, **engine}}
+    agents = ["scripted:random", "engine:small?strategy=zero_shot"]
+    asked = {"name": "x", "engines": engines, "agents": agents, "scenarios": ["load_balance", "abr"]}
+    return RunSpec.parse(asked)
+
+
+def test_an_engine_that_this_machine_lacks_is_refused_before_the_start(bare_python: str) -> None:
+    with pytest.raises(InfrarayError) as refused:
+        make_plan(engines_run(bare_python), here=True)
+    said = str(refused.value)
+    assert "torch and transformers not installed" in said and "pip install 'infraray[transformers]'" in said
+    assert "\n" not in said
+    assert len(make_plan(engines_run(bare_python), here=False).engines) == 1  # another cluster may have it
+
+
+def test_agents_of_an_optional_engine_are_left_out_where_it_is_lacking(bare_python: str) -> None:
+    plan = make_plan(engines_run(bare_python, optional=True), here=True)
+    assert [entry.agent for lineup in plan.lineups for entry in lineup.entries] == ["scripted:random"] * 2
+    assert not plan.engines
+    for line, scenario in zip(plan.left_out, ("load_balance", "abr"), strict=True):
+        assert line.startswith(f"engine:small?strategy=zero_shot is left out of {scenario}: torch and transformers not")
+
+
+def test_agents_of_an_optional_engine_play_where_it_is(bare_python: str) -> None:
+    plan = make_plan(engines_run(bare_python, optional=True, command="{python} server --port {port}"), here=True)
+    assert len(plan.lineups[0].entries) == 2 and plan.left_out == ()
