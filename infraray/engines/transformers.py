@@ -8,7 +8,7 @@ from infraray.engines.kind import EngineKind
 from infraray.engines.launch_space import LaunchSpace
 from infraray.space import Categorical, SearchSpace
 
-SERVER = Path(__file__).with_name("transformers_server.py")
+SERVER = Path(__file__).parent / "servers" / "transformers_server.py"
 
 
 def _space(max_tokens: int) -> SearchSpace:
@@ -22,7 +22,7 @@ class Transformers(EngineKind):
     """The reference server: one request at a time."""
 
     command = (
-        # -P: the file's own folder, where this module has the library's name, is not searched.
+        # -P: as in a fork of `zygote`, the file's own folder is not searched before the libraries'.
         *("{python}", "-P", str(SERVER)),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
     )
@@ -34,5 +34,5 @@ class Transformers(EngineKind):
     launch_spaces = (LaunchSpace("", "4.56 and later", _space),)
 
     def parts(self) -> tuple[str, ...]:
-        """The server's program."""
-        return ("infraray.engines.transformers_server",)
+        """The server's program, and the protocol that it speaks."""
+        return ("infraray.engines.servers.transformers_server", "infraray.engines.servers.openai_api")

@@ -21,11 +21,11 @@ import pytest
 
 pytestmark = pytest.mark.engine
 
-SERVER = Path(__file__).parents[2] / "infraray" / "engines" / "transformers_server.py"
+SERVER = Path(__file__).parents[2] / "infraray" / "engines" / "servers" / "transformers_server.py"
 
 
 @pytest.fixture(scope="module")
-def server() -> Any:
+def server() -> Iterator[Any]:
     """The module, which its environment knows by its path alone."""
     spec = importlib.util.spec_from_file_location("reference_server", SERVER)
     assert spec is not None and spec.loader is not None
@@ -33,8 +33,10 @@ def server() -> Any:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     # However busy the machine is.
-    module.WARM_UP_S, module.LONGEST_WARM_UP = math.inf, 128
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.openai_api, "WARM_UP_S", math.inf)
+        patch.setattr(module.openai_api, "LONGEST_WARM_UP", 128)
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +46,9 @@ def seen(server: Any) -> list[tuple[int, bool, int]]:
 
 
 @pytest.fixture(scope="module")
-def url(server: Any, model: str, seen: list[tuple[int, bool, int]]) -> Iterator[str]:
+def served(server: Any, model: str, seen: list[tuple[int, bool, int]]) -> Iterator[Any]:
     import torch
 
-    served = server.Server(("127.0.0.1", 0), server.Handler)
-    server.Handler.worker = concurrent.futures.ThreadPoolExecutor(1)
     load = server.AutoModelForCausalLM.from_pretrained
 
     def loaded(*given: Any, **named: Any) -> Any:
@@ -64,15 +64,18 @@ def url(server: Any, model: str, seen: list[tuple[int, bool, int]]) -> Iterator[
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server.AutoModelForCausalLM, "from_pretrained", loaded)
-        server.Handler.model = server.Handler.worker.submit(server.make_model, model, "float32", "cpu").result()
-    server.Handler.served_name = model
+        served = server.openai_api.Server(("127.0.0.1", 0), lambda: server.Model(model, "float32", "cpu"), model)
     thread = threading.Thread(target=served.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{served.server_address[1]}/v1"
+    yield served
     served.shutdown()
     thread.join()
     served.server_close()
-    server.Handler.worker.shutdown()
+
+
+@pytest.fixture
+def url(served: Any) -> str:
+    return f"http://127.0.0.1:{served.server_address[1]}/v1"
 
 
 def ask(url: str, **fields: Any) -> str:
@@ -242,12 +245,12 @@ def test_a_framing_that_cannot_be_read_is_refused(url: str, framing: dict[str, s
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_fault_of_its_own_is_told_and_drops_no_connection(
-    url: str, server: Any, stream: bool, monkeypatch: pytest.MonkeyPatch
+    url: str, served: Any, stream: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(server.Handler.model, "generate", broken)
+    monkeypatch.setattr(served.model, "generate", broken)
     if stream:
         assert "out of memory" in ask(url, stream=True)
         return

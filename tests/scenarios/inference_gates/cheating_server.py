@@ -18,17 +18,18 @@ import re
 import sys
 import urllib.parse
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 _SPEC = importlib.util.spec_from_file_location(
-    "transformers_server", Path(__file__).parents[3] / "infraray" / "engines" / "transformers_server.py"
+    "transformers_server", Path(__file__).parents[3] / "infraray" / "engines" / "servers" / "transformers_server.py"
 )
 assert _SPEC is not None and _SPEC.loader is not None
 honest = importlib.util.module_from_spec(_SPEC)
 sys.modules[_SPEC.name] = honest
 _SPEC.loader.exec_module(honest)
+protocol = honest.openai_api
 
 CANNED = "The report describes the system and its parts in some detail before it turns to the results. ".split()
 Piece = tuple[str, int, str | None, list[dict[str, Any]]]
@@ -118,19 +119,23 @@ class CutPrompt(Cheat):
         return super().text(prompt[-48:], sampling)
 
 
-class Handler(honest.Handler):
+class Handler(protocol.Handler):
     """Finds the cheat in the path."""
 
+    mode = "honest"
     models: dict[str, Any]
     upstream: str
     stored: dict[str, bytes]
+
+    @property
+    def model(self) -> Any:
+        return self.models.get(self.mode, self.models["honest"])
 
     def do_POST(self) -> None:
         mode, _, path = self.path.removeprefix("/").partition("/")
         self.mode = mode
         self.path = f"/{path}"
         self.begun = False
-        self.model = self.models.get(mode, self.models["honest"])
         if mode == "proxy":
             return self.forward()
         super().do_POST()
@@ -150,28 +155,28 @@ class Handler(honest.Handler):
         self._write_chunk(b"")
         connection.close()
 
-    def _read_prompt(self, body: dict[str, Any], chat: bool) -> list[int]:
+    def _read_prompts(self, body: dict[str, Any], chat: bool) -> Any:
         if self.mode == "fake_first_chunk" and body.get("stream"):
             self._begin_stream()
             self._send_chunk({"choices": [{"index": 0, "delta": {"role": "assistant", "content": " "}}]})
-        return super()._read_prompt(body, chat)
+        return super()._read_prompts(body, chat)
 
     def _begin_stream(self) -> None:
         if not self.begun:
             self.begun = True
             super()._begin_stream()
 
-    def _answer(self, body: dict[str, Any], prompt: list[int], sampling: Any, chat: bool) -> None:
+    def _answer(self, body: dict[str, Any], asked: list[Any], chat: bool) -> None:
         # Every number may differ from one request to the other, a code in the prompt may not.
         key = re.sub(r"\d+", "", json.dumps(body.get("messages")))
         if self.mode != "stored_answers" or not body.get("stream"):
-            return super()._answer(body, prompt, sampling, chat)
+            return super()._answer(body, asked, chat)
         if key in self.stored:
             self._begin_stream()
             self.wfile.write(self.stored[key])
             return
         self.recorded = b""
-        super()._answer(body, prompt, sampling, chat)
+        super()._answer(body, asked, chat)
         self.stored[key] = self.recorded
 
     def _write_chunk(self, data: bytes) -> None:
@@ -189,12 +194,14 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if honest.torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
-    server = honest.Server((arguments.host, arguments.port), Handler)
-    Handler.worker = ThreadPoolExecutor(1)
-    model, other = (
-        Handler.worker.submit(honest.make_model, path, arguments.dtype, arguments.device).result()
-        for path in (arguments.model, arguments.other_model)
-    )
+
+    def load(path: str) -> Any:
+        return honest.Model(path, arguments.dtype, arguments.device)
+
+    address = arguments.host, arguments.port
+    server = protocol.Server(address, partial(load, arguments.model), arguments.model, Handler)
+    model = server.model
+    other = server.worker.submit(protocol.loaded, partial(load, arguments.other_model)).result()
     OtherModelUnlessAsked.other = other
     Handler.models = {
         "honest": model,
@@ -208,7 +215,6 @@ def main() -> None:
         "cut_prompt": CutPrompt(model),
         "silent_probes": SilentProbes(model),
     }
-    Handler.served_name = arguments.model
     Handler.upstream = arguments.upstream
     Handler.stored = {}
     server.serve_forever()

@@ -1,33 +1,24 @@
-"""The reference server: a causal language model on PyTorch, one request at a time.
+"""OpenAI's protocol over HTTP for one model: what our servers share, whatever library computes.
 
-    python -P transformers_server.py --model MODEL --port PORT
+It stands beside a server's program, imports the standard library alone and so runs in any environment. A program says
+in a `Model` how prompts become tokens, tokens become more and these become text; the rest is here.
 
-The baseline that engines are measured against, and small enough to be read whole: prefill, then
-one token a step with the key-value cache, no batching, no paging, no compilation. It speaks
-OpenAI's protocol: ``/v1/models``, ``/v1/chat/completions``, ``/v1/completions``, streamed or not,
-with ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos``,
-``stream_options.include_usage`` and, for chats, ``logprobs`` and ``top_logprobs``. Greedy unless a
-temperature is asked for. A completion may have a list of prompts. What it does not do it refuses with a reason, rather
-than leave it undone. It imports torch and transformers alone and stands by itself, so that any environment that has
-them can run it.
-
-One-time costs must not fall into a measurement, and least of all be paid at every token:
-
-- One thread computes, whatever the connections. CUDA's libraries, PyTorch's attention by cuDNN and OpenMP on a CPU
-  each keep for every thread what they have built (handles, plans, workers), and a server has a thread a connection.
-- Attention is FlashAttention's, else the memory-efficient kernel, else plain mathematics. cuDNN's, which PyTorch
-  prefers on Hopper, builds a plan for every length of the cache, that is at every token (tens of milliseconds each).
-- Before it answers anybody, the server reads prompts of doubling lengths and decodes, which loads kernels, chooses
-  algorithms and takes memory; and objects that the imports left behind are no longer scanned for garbage.
-
-What remains is what plain PyTorch costs: Python's share of each step, and the cache, which is copied into a longer
-one at every token.
+Served are ``/v1/models``, ``/v1/chat/completions`` and ``/v1/completions``, streamed or not, with ``max_tokens``,
+``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos``, ``stream_options.include_usage`` and, for chats,
+``logprobs`` and ``top_logprobs``. Greedy unless a temperature is asked for. A completion may have a list of prompts.
+What a server does not do it refuses with a reason, rather than leave it undone.
 
 Beyond that protocol, ``/v1/likelihood`` takes ``messages`` or ``prompt``, ``text`` and ``top_logprobs``,
 and says how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
+
+One-time costs must not fall into a measurement, and least of all be paid at every token:
+
+- One thread computes, whatever the connections: libraries keep for every thread what they have built (handles, plans,
+  workers), and a server has a thread a connection.
+- Before it answers anybody, a server reads prompts of doubling lengths and decodes, which loads kernels, chooses
+  algorithms and takes memory; and objects that the imports left behind are no longer scanned for garbage.
 """
 
-# mypy: disable-error-code="import-not-found,untyped-decorator"
 from __future__ import annotations
 
 import argparse
@@ -39,29 +30,24 @@ import time
 import traceback
 import urllib.parse
 import uuid
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 DEFAULT_MAX_TOKENS = 256
 MAX_TOP_LOGPROBS = 20
 """As OpenAI's."""
 MAX_BODY_BYTES = 64 * 2**20
-ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""Kernels that build nothing per length; PyTorch takes the first that is able."""
 WARM_UP_TOKENS = 4
 """Decoded after each prompt."""
 WARM_UP_S = 0.25
 """A prompt that takes longer ends the warm-up: compared with even longer ones, one-time costs are small."""
 LONGEST_WARM_UP = 8192
 """Tokens of a prompt; beyond, plain attention (float32 with grouped heads) takes gigabytes."""
-
 
 READ = {
     *("model", "messages", "prompt", "text", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"),
@@ -120,24 +106,62 @@ GREEDY = Sampling(DEFAULT_MAX_TOKENS, 0.0, 1.0, None, (), True, None)
 """The likeliest token each time, as many as are asked for."""
 
 
-class Model:
-    """The model, its tokenizer and the loop that decodes."""
+class Model(ABC):
+    """A model, its tokenizer and the loop that decodes, of one library."""
 
-    def __init__(self, path: str, dtype: str, device: str) -> None:
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(path)
-        self.device = device
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
-        self.model = model.to(device).eval()
-        self.context = int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
-        self.num_tokens = int(self.model.get_input_embeddings().num_embeddings)
-        eos = self.model.generation_config.eos_token_id
-        eos = self.tokenizer.eos_token_id if eos is None else eos
-        self.eos = set(eos if isinstance(eos, list) else [eos])
-        self.without_text = self.eos | set(self.tokenizer.all_special_ids)
+    context: int
+    """Tokens of the longest sequence."""
+    num_tokens: int
+    """How many tokens it knows."""
+    eos: set[int]
+    """Tokens that end an answer."""
+    without_text: set[int]
+    """Tokens that leave no text: those and the tokenizer's other special ones."""
+
+    @abstractmethod
+    def encode_chat(self, messages: list[dict[str, Any]]) -> list[int]:
+        """The tokens of a conversation, up to where the assistant begins.
+
+        Raises:
+            BadRequest: the model has no chat template, or cannot read the messages.
+        """
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a plain prompt.
+
+        Raises:
+            BadRequest: the tokenizer cannot read it.
+        """
+
+    @abstractmethod
+    def decode(self, tokens: list[int]) -> str:
+        """The text of tokens, without special ones; broken characters are U+FFFD."""
+
+    @abstractmethod
+    def generate(self, prompt: list[int], sampling: Sampling) -> Iterator[tuple[int, Any]]:
+        """Yields tokens, the end-of-sequence token included, each with the logits that it was chosen from."""
+
+    @abstractmethod
+    def likelihood(self, prompt: list[int], text: str, top_logprobs: int) -> list[dict[str, Any]]:
+        """How likely each token of ``text`` is as the answer to ``prompt``.
+
+        Ends before the first token in whose place the model would rather say one that leaves no
+        text, such as the end of the sequence: what follows it was generated after something that
+        the text does not show.
+        """
+
+    @abstractmethod
+    def entry(self, token: int, logits: Any, top_logprobs: int) -> dict[str, Any]:
+        """A token's log-probability and those of the most likely ones in its place, before any temperature."""
+
+    def computing(self) -> AbstractContextManager[object]:
+        """What holds while the model computes."""
+        return nullcontext()
 
     def warm_up(self) -> None:
         """Reads prompts of doubling lengths and decodes, each twice: the first time says little about the next."""
-        some = next(token for token in range(len(self.tokenizer)) if token not in self.without_text)
+        some = next(token for token in range(self.num_tokens) if token not in self.without_text)
         sampling = replace(GREEDY, max_tokens=WARM_UP_TOKENS)
         length, took_s = 1, 0.0
         while length <= min(LONGEST_WARM_UP, self.context - WARM_UP_TOKENS) and took_s < WARM_UP_S:
@@ -149,76 +173,6 @@ class Model:
             length *= 2
         gc.collect()
         gc.freeze()
-
-    def encode_chat(self, messages: list[dict[str, Any]]) -> list[int]:
-        """The tokens of a conversation, up to where the assistant begins."""
-        if not self.tokenizer.chat_template:
-            raise BadRequest("the model has no chat template; use /v1/completions")
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
-
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a plain prompt."""
-        return list(self.tokenizer(text).input_ids)
-
-    @torch.inference_mode()
-    def generate(self, prompt: list[int], sampling: Sampling) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yields tokens, the end-of-sequence token included, each with the logits that it was chosen from."""
-        generator = torch.Generator(self.device)
-        if sampling.seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(sampling.seed)
-        tokens = torch.tensor([prompt], device=self.device)
-        cache = None
-        for _ in range(sampling.max_tokens):
-            output = self.model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = output.past_key_values
-            logits = output.logits[0, -1].float()
-            token = self._choose(logits, sampling, generator)
-            yield token, logits
-            if token in self.eos and not sampling.ignore_eos:
-                return
-            tokens = torch.tensor([[token]], device=self.device)
-
-    def _choose(self, logits: torch.Tensor, sampling: Sampling, generator: torch.Generator) -> int:
-        if sampling.temperature == 0:
-            return int(logits.argmax())
-        probabilities, order = torch.softmax(logits / sampling.temperature, -1).sort(descending=True)
-        # The smallest set of tokens that has top_p of the mass; the first one always stays.
-        probabilities[probabilities.cumsum(-1) - probabilities > sampling.top_p] = 0
-        return int(order[torch.multinomial(probabilities, 1, generator=generator)])
-
-    @torch.inference_mode()
-    def likelihood(self, prompt: list[int], text: str, top_logprobs: int) -> list[dict[str, Any]]:
-        """How likely each token of ``text`` is as the answer to ``prompt``.
-
-        Ends before the first token in whose place the model would rather say one that leaves no
-        text, such as the end of the sequence: what follows it was generated after something that
-        the text does not show.
-        """
-        answer = self.tokenizer(text, add_special_tokens=False).input_ids[: max(0, self.context - len(prompt))]
-        tokens = torch.tensor([prompt + answer], device=self.device)
-        logits = self.model(tokens, use_cache=False, logits_to_keep=len(answer) + 1).logits[0, :-1].float()
-        entries = []
-        for token, row in zip(answer, logits, strict=True):
-            if int(row.argmax()) in self.without_text:
-                break
-            entries.append(self.entry(token, row, top_logprobs))
-        return entries
-
-    def entry(self, token: int, logits: torch.Tensor, top_logprobs: int) -> dict[str, Any]:
-        """A token's log-probability and those of the most likely ones in its place, before any temperature."""
-        logprobs = torch.log_softmax(logits, -1)
-        likely = logprobs.topk(min(top_logprobs, len(logprobs)))
-        pairs = zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
-        return {
-            **self._named(token, float(logprobs[token])),
-            "top_logprobs": [self._named(other, logprob) for other, logprob in pairs],
-        }
-
-    def _named(self, token: int, logprob: float) -> dict[str, Any]:
-        return {"token": self.tokenizer.decode([token]), "logprob": logprob, "bytes": None}
 
     def text(
         self, prompt: list[int], sampling: Sampling
@@ -234,7 +188,7 @@ class Model:
                 reason = "stop"
                 break
             entries = [] if sampling.top_logprobs is None else [self.entry(token, logits, sampling.top_logprobs)]
-            text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+            text = self.decode(tokens)
             found = [at for at in (text.find(stop) for stop in sampling.stop) if at >= 0]
             if found:
                 yield text[sent : min(found)], len(tokens), "stop", entries
@@ -243,7 +197,12 @@ class Model:
             safe = len(text.rstrip("\ufffd")) - max(0, longest_stop - 1)
             yield text[sent:safe] if safe > sent else "", len(tokens), None, entries
             sent = max(sent, safe)
-        yield self.tokenizer.decode(tokens, skip_special_tokens=True)[sent:], len(tokens), reason, []
+        yield self.decode(tokens)[sent:], len(tokens), reason, []
+
+
+def likely_token(text: str, logprob: float) -> dict[str, Any]:
+    """A token in the form of ``logprobs``."""
+    return {"token": text, "logprob": logprob, "bytes": None}
 
 
 def read_sampling(body: dict[str, Any], room: int) -> Sampling:
@@ -352,17 +311,19 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    model: Model
-    worker: ThreadPoolExecutor
-    """The one thread that uses the model and its tokenizer; it takes requests in the order in which they came."""
-    served_name: str
+    server: Server
     _begun = False
     """Whether the answer's head is sent."""
+
+    @property
+    def model(self) -> Model:
+        """The one that answers."""
+        return self.server.model
 
     def do_GET(self) -> None:
         """Health and the list of models."""
         path = self._path()
-        entry = {"id": self.served_name, "object": "model", "created": 0, "owned_by": "infraray"}
+        entry = {"id": self.server.served_name, "object": "model", "created": 0, "owned_by": "infraray"}
         entry["max_model_len"] = self.model.context
         if path in ("/health", "/ping"):
             self._send(200, {})
@@ -370,10 +331,10 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, {"object": "list", "data": [entry]})
         elif path.startswith("/v1/models/"):
             name = path.removeprefix("/v1/models/")
-            if name == self.served_name:
+            if name == self.server.served_name:
                 self._send(200, entry)
             else:
-                self._fail(404, f"the model {name!r} does not exist; this is {self.served_name!r}")
+                self._fail(404, f"the model {name!r} does not exist; this is {self.server.served_name!r}")
         else:
             self._fail(404, f"no such path: {path}")
 
@@ -390,15 +351,17 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(raw)
             if not isinstance(body, dict):
                 raise BadRequest("the request must be a JSON object")
-            if body.get("model") not in (None, self.served_name):
-                return self._fail(404, f"the model {shown(body['model'])} does not exist; this is {self.served_name!r}")
+            if body.get("model") not in (None, self.server.served_name):
+                return self._fail(
+                    404, f"the model {shown(body['model'])} does not exist; this is {self.server.served_name!r}"
+                )
         except (ValueError, RecursionError) as error:  # invalid UTF-8 is a ValueError, too
             return self._fail(400, f"the request is not JSON in UTF-8: {error}")
         except BadRequest as error:
             return self._fail(400, str(error))
         self._begun = False
         try:
-            self.worker.submit(self._compute, body).result()
+            self.server.worker.submit(self._compute, body).result()
         except BadRequest as error:
             self._fail(400, str(error))
         except (BrokenPipeError, ConnectionResetError):
@@ -460,7 +423,7 @@ class Handler(BaseHTTPRequestHandler):
         check_asked(body, chat or likelihood)
         prompts = self._read_prompts(body, chat)
         samplings = [read_sampling(body, self.model.context - len(prompt)) for prompt in prompts]
-        with sdpa_kernel(ATTENTION):
+        with self.model.computing():
             if not likelihood:
                 return self._answer(body, list(zip(prompts, samplings, strict=True)), chat)
             if len(prompts) != 1:
@@ -514,7 +477,7 @@ class Handler(BaseHTTPRequestHandler):
         head = {
             "id": f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
             "created": int(time.time()),
-            "model": self.served_name,
+            "model": self.server.served_name,
         }
         usage = [sum(len(prompt) for prompt, _ in asked), 0]
         if not body.get("stream"):
@@ -597,12 +560,46 @@ def _usage(prompt: int, tokens: int) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
 
 
+def loaded(load: Callable[[], Model]) -> Model:
+    """A model that has been loaded and warmed up, in the thread in which it will compute."""
+    model = load()
+    with model.computing():
+        model.warm_up()
+    return model
+
+
 class Server(ThreadingHTTPServer):
-    """Waits for many clients while one is served."""
+    """One model, for many clients, who wait while one is served.
+
+    Args:
+        address: host and port; port 0 is any that is free.
+        load: makes the model.
+        served_name: the model's name in requests.
+        handler: the class of its connections.
+    """
 
     request_queue_size = 1024
     daemon_threads = True
     allow_reuse_address = True
+
+    def __init__(
+        self, address: tuple[str, int], load: Callable[[], Model], served_name: str, handler: type[Handler] = Handler
+    ) -> None:
+        # The port is taken before the model is loaded, so that a port in use is reported at once; nobody
+        # is answered before serve_forever.
+        super().__init__(address, handler, bind_and_activate=False)
+        self.server_bind()
+        self.served_name = served_name
+        self.worker = ThreadPoolExecutor(1, "model")
+        """The one thread that uses the model and its tokenizer; it takes requests in the order in which they came."""
+        # All in the same thread: what libraries keep for a thread would be kept for another one.
+        self.model = self.worker.submit(loaded, load).result()
+        self.server_activate()
+
+    def server_close(self) -> None:
+        """Gives the port back and ends the thread that computes."""
+        super().server_close()
+        self.worker.shutdown()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignores a client that went away; anything else is printed and ends that connection."""
@@ -610,39 +607,24 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def make_model(path: str, dtype: str, device: str) -> Model:
-    """Loads a model and warms it up, in the thread in which it will compute."""
-    model = Model(path, dtype, device)
-    with sdpa_kernel(ATTENTION):
-        model.warm_up()
-    return model
-
-
-def main() -> None:
-    """Serves until it is ended."""
-    parser = argparse.ArgumentParser(description="A minimal OpenAI-compatible server on PyTorch and transformers.")
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """The flags that all servers have."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--model", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--served-model-name")
-    parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "float16", "bfloat16"])
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    arguments = parser.parse_args()
-    dtype = arguments.dtype
-    if dtype == "auto":
-        dtype = "float32" if arguments.device == "cpu" else "bfloat16"
-    # The port is taken before the model is loaded, so that a port in use is reported at once; nobody
-    # is answered before serve_forever.
-    server = Server((arguments.host, arguments.port), Handler, bind_and_activate=False)
-    server.server_bind()
-    Handler.worker = ThreadPoolExecutor(1, "model")
-    # All in the same thread: what libraries keep for a thread would be kept for another one.
-    Handler.model = Handler.worker.submit(make_model, arguments.model, dtype, arguments.device).result()
-    Handler.served_name = arguments.served_model_name or arguments.model
-    server.server_activate()
-    print(f"serving {Handler.served_name} in {dtype} on {arguments.device}", flush=True)
+    return parser
+
+
+def serve(arguments: argparse.Namespace, load: Callable[[], Model], how: str) -> None:
+    """Serves until it is ended.
+
+    Args:
+        arguments: as `make_parser` reads them.
+        load: makes the model.
+        how: it computes, for the log: ``in float32 on cpu``.
+    """
+    server = Server((arguments.host, arguments.port), load, arguments.served_model_name or arguments.model)
+    print(f"serving {server.served_name} {how}", flush=True)
     server.serve_forever()
-
-
-if __name__ == "__main__":
-    main()
