@@ -9,6 +9,7 @@ register_engine("vllm", "infraray.engines.vllm:Vllm")
 register_engine("sglang", "infraray.engines.sglang:SgLang")
 register_engine("tgi", "infraray.engines.tgi:Tgi")
 register_engine("transformers", "infraray.engines.transformers:Transformers")
+register_engine("onnx", "infraray.engines.onnx:Onnx")
 register_engine("url", "infraray.engines.url:Url")
 
 __all__ = [

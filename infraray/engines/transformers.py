@@ -22,7 +22,7 @@ class Transformers(EngineKind):
     """The reference server: one request at a time."""
 
     command = (
-        # -P: as in a fork of `zygote`, the file's own folder is not searched before the libraries'.
+        # -P: as in a fork of the zygote's, the program says itself what it takes from its own folder.
         *("{python}", "-P", str(SERVER)),
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
     )

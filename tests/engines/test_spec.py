@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from infraray.code_identity import code_modules
 from infraray.engines import EngineSpec, find_engine, read_engine_spec
 from infraray.errors import InfrarayError, without_secrets
 from infraray.runs.planning import make_plan
@@ -72,13 +73,20 @@ def test_a_url_without_a_port_or_with_an_address_is_one(url: str) -> None:
     assert read_engine_spec({"engine": "url", "url": url}).url == url
 
 
-@pytest.mark.parametrize("name", ["vllm", "sglang", "tgi", "transformers"])
+@pytest.mark.parametrize("name", ["vllm", "sglang", "tgi", "transformers", "onnx"])
 def test_every_engine_gets_its_model_and_port(name: str) -> None:
     kind = find_engine(name)
     places = {"python": "py", "model": "m", "host": "h", "port": "1"}
     command = kind.command_line(kind.command, places, {})
     assert command[0] == ("text-generation-launcher" if name == "tgi" else "py")
     assert {"m", "h", "1"} < set(command) and "{" not in "".join(command)
+
+
+@pytest.mark.parametrize("name", ["transformers", "onnx"])
+def test_the_programs_of_our_own_servers_decide_the_answers(name: str) -> None:
+    kind = find_engine(name)
+    programs = {f"infraray.engines.servers.{part}" for part in (f"{name}_server", "openai_api")}
+    assert programs <= set(code_modules(type(kind), *kind.parts()))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from infraray.engines.servers.openai_api import BadRequest, Sampling, likely_token
 else:
     # There may be no infraray here, and the file's own folder is not searched: not by -P, and not in a fork.
-    sys.path.append(str(Path(__file__).parent))
+    sys.path.insert(0, str(Path(__file__).parent))
     import openai_api
     from openai_api import BadRequest, Sampling, likely_token
 
