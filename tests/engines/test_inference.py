@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import infraray
 from infraray.agents import Briefing, load_agent
 from infraray.engines.supervisor import descendants
+from infraray.environment import Environment
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench
 from infraray.scenarios.inference.parameters import InferenceParameters
@@ -71,8 +73,14 @@ def test_launches_of_vllm_share_one_import_and_leave_nothing(arguments: dict[str
     assert not set(descendants(os.getpid())) - others
 
 
-def test_an_episode_measures_submits_and_passes_the_gates(arguments: dict[str, Any]) -> None:
-    environment = infraray.make("inference", **arguments)
+@pytest.fixture
+def environment(arguments: dict[str, Any]) -> Iterator[Environment]:
+    made = infraray.make("inference", **arguments)
+    yield made
+    made.close()
+
+
+def test_an_episode_measures_submits_and_passes_the_gates(environment: Environment) -> None:
     expert = load_agent("scripted:defaults", "inference")
     observation, _ = environment.reset(seed=0)
     expert.reset(Briefing.of(environment, 1))
@@ -89,7 +97,6 @@ def test_an_episode_measures_submits_and_passes_the_gates(arguments: dict[str, A
     assert verdict.correct and verdict.score == submission["speedup"] == pytest.approx(reward + 1)
     assert environment.bound() > verdict.score > 0
     json.dumps(info["extra"])
-    environment.close()
 
 
 def test_a_configuration_that_answers_worse_or_does_not_start_is_worth_the_reference(
@@ -108,8 +115,7 @@ def test_a_configuration_that_answers_worse_or_does_not_start_is_worth_the_refer
     assert failed.trial.failure is not None and "\n" not in failed.reason
 
 
-def test_wrong_requests_are_told_in_one_line(arguments: dict[str, Any]) -> None:
-    environment = infraray.make("inference", **arguments)
+def test_wrong_requests_are_told_in_one_line(environment: Environment) -> None:
     environment.reset(seed=0)
     for said, reason in (
         ("launch it", "no request in 'launch it'"),
@@ -121,7 +127,6 @@ def test_wrong_requests_are_told_in_one_line(arguments: dict[str, Any]) -> None:
         _, _, terminated, _, info = environment.step(said)
         assert not info["valid"] and not terminated
         assert reason in info["reason"] and "\n" not in info["reason"]
-    environment.close()
 
 
 def test_without_a_model_there_is_one_line() -> None:
