@@ -17,7 +17,7 @@ FLOORS = (
     "dry_run rescoring testing",
     "infraray",
     "launch scenarios",
-    "doctor progress tune",
+    "doctor progress training tune",
     "actors",
     "reports summary",
     "runs",
