@@ -61,6 +61,12 @@ class Completion:
         return end_of(self.finish_reason) in ("whole", "cut", "refused")
 
 
+def spoken_and_thought(text: str) -> tuple[str, str]:
+    """What was said, as it is unless thoughts are marked in it, and the thoughts."""
+    said, thoughts = split_thoughts(text)
+    return (text, "") if said == text.strip() else (said, thoughts)
+
+
 async def read_answer(chunks: AsyncIterator[bytes], started: float) -> Completion:
     """Reads a body: a stream of events, or one document.
 
@@ -163,10 +169,8 @@ class _Reply:
             whole_characters("".join(parts)) for parts in (choice.text, choice.reasoning, choice.refusal)
         )
         called = whole_characters("".join(choice.calls.arguments)) if choice.calls.begun else None
-        said, thoughts = split_thoughts(text)
-        if said != text.strip():
-            text = said
-            reasoning += thoughts
+        text, thoughts = spoken_and_thought(text)
+        reasoning += thoughts
         ended = time.perf_counter()
         first = self.first_token_at if documents.streamed else None
         return Completion(
