@@ -19,7 +19,8 @@ from infraray.agents.chat.tools import tools
 from infraray.agents.kind import kinds
 from infraray.engines import engine_kinds
 from infraray.engines.preloaded import PreloadedLauncher
-from infraray.scenarios.routing.rewards import rewards
+from infraray.scenarios.routing.rewards import rewards as routing_rewards
+from infraray.training.rewards import rewards as training_rewards
 from infraray.trajectories.exporters import exporters
 from infraray.tune.searchers.registry import searchers
 
@@ -30,7 +31,8 @@ settings.load_profile("infraray")
 
 REGISTERS: tuple[dict[Any, Any], ...] = (
     *(user_file._files, agent._agents, registration._registrations, gymnasium.registry),
-    *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters, rewards)),
+    *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters)),
+    *(register._entries for register in (routing_rewards, training_rewards)),
 )
 
 

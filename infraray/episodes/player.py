@@ -93,9 +93,9 @@ class EpisodePlayer:
                     measures = environment.verdict()
                 wall_s = time.perf_counter() - before
             if in_thread is None:
-                floor, bound = self._floor_and_bound(spec, environment)
+                floor, bound = self.floor_and_bound(spec, environment)
             else:
-                floor, bound = await in_thread(self._floor_and_bound, spec, environment)
+                floor, bound = await in_thread(self.floor_and_bound, spec, environment)
             measures = measures.beside(floor)
             better = environment.score.higher_is_better
         except BaseException as raised:
@@ -154,7 +154,7 @@ class EpisodePlayer:
         idle = self._agents[entry.scenario, entry.agent]
         return idle.pop() if idle else load_agent(parse_agent(entry.agent), entry.scenario, self.engines)
 
-    def _floor_and_bound(self, spec: EpisodeSpec, environment: Environment) -> tuple[float, float]:
+    def floor_and_bound(self, spec: EpisodeSpec, environment: Environment) -> tuple[float, float]:
         """The task's floor and bound as far as it was played, remembered for the other agents."""
         if not self.with_bounds:
             return math.nan, math.nan
@@ -179,7 +179,7 @@ class EpisodePlayer:
             floor, bound = environment.floor(), math.nan
             if floor is None:
                 self._play_randomly(environment, entry, spec.seed, math.inf)
-                floor, bound = self._floor_and_bound(spec, environment)
+                floor, bound = self.floor_and_bound(spec, environment)
         except BaseException as error:
             if passes(error):
                 raise

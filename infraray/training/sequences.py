@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, get_args
 
 from infraray.errors import InfrarayError, did_you_mean
 
-Aggregation = Literal["token-mean", "seq-mean-token-sum", "seq-mean-token-mean"]
+Aggregation = Literal["token-mean", "token-sum", "seq-mean-token-sum", "seq-mean-token-sum-norm", "seq-mean-token-mean"]
 """The ways, by verl's names, in which a loss per token becomes one number (``actor.loss_agg_mode``)."""
 
 
@@ -198,24 +198,25 @@ def sequences_of(turns: Iterable[TokenTurn], lengths: Lengths) -> list[TokenSequ
 def row_weights(sequences: Sequence[TokenSequence], aggregation: str) -> list[float]:
     """The factor on each sequence's advantage with which an episode counts as much as if it were one sequence.
 
-    A trainer gives every sequence of an episode the episode's advantage and then adds up rows, so that an episode may
-    count as often as its memory forgot. What is added up differs:
+    A trainer gives every sequence of an episode the episode's advantage and then adds up, so that an episode may count
+    as often as its memory forgot. What is added up differs:
 
     - ``seq-mean-token-mean``: the mean of each row's tokens, all rows alike. A sequence's weight is its share of the
       episode's generated tokens, and every episode counts once, be it long or short.
-    - ``token-mean`` (verl's default) and ``seq-mean-token-sum``: tokens. Those are the same ones however an episode is
-      split, so that the weights are 1, and a long episode counts more than a short one, split or not.
+    - all others, of them ``token-mean``, verl's default: tokens. Those are the same ones however an episode is split,
+      so that the weights are 1; a long episode counts more than a short one, split or not.
 
-    verl divides by the number of rows, not of episodes, in both ``seq-mean`` modes: one factor for a whole batch, which
-    changes the size of a step but not what counts against what. The weights are the caller's to apply: verl has no
-    column for them that its losses read (`infraray.training.agent_loop` hands them on beside each row).
+    In the ``seq-mean`` modes verl divides by the number of rows, not of episodes: one factor for a whole batch, which
+    changes the size of a step but not what counts against what. Weights other than 1 are the caller's to apply, to the
+    advantages: verl has no column for them (`infraray.training.agent_loop` refuses to split episodes where it would
+    take some).
 
     Args:
         sequences: those of one episode.
         aggregation: see `Aggregation`.
 
     Raises:
-        InfrarayError: the aggregation is unknown, or verl's ``seq-mean-token-sum-norm``, which divides by lengths.
+        InfrarayError: the aggregation is unknown.
     """
     if aggregation not in get_args(Aggregation):
         known = did_you_mean(aggregation, get_args(Aggregation))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from infraray.errors import InfrarayError
 from infraray.training.sequences import (
+    Aggregation,
     Lengths,
     Sequences,
     TokenTurn,
@@ -146,7 +148,7 @@ def aggregated(rows, aggregation):
     return sum(weight * sum(losses) for weight, losses in rows)
 
 
-@pytest.mark.parametrize("aggregation", ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean"])
+@pytest.mark.parametrize("aggregation", get_args(Aggregation))
 @given(turns=episodes().filter(lambda turns: any(turn.answer_ids for turn in turns)))
 def test_an_episode_counts_as_much_in_several_sequences_as_in_one(aggregation, turns):
     """The log-probabilities stand in for the losses of the tokens."""
@@ -164,4 +166,4 @@ def test_an_aggregation_that_cannot_be_weighed_is_refused():
     with pytest.raises(
         InfrarayError, match="cannot weigh the sequences of an episode; did you mean seq-mean-token-sum"
     ):
-        row_weights([], "seq-mean-token-sum-norm")
+        row_weights([], "seq-mean-token-summ")

@@ -1,0 +1,128 @@
+"""The host of one environment: plays it for a policy that stands elsewhere.
+
+As a Ray actor it has a process of its own, on any node: an environment that dies or hangs takes nothing with it, and
+emulators need not run where the GPUs are.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from infraray.agents import Briefing, load_agent
+from infraray.environment import Environment
+from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec
+from infraray.episodes.player import FLOOR_AGENT
+from infraray.observation import Observation
+from infraray.registration import find
+from infraray.training.played import Ending, Played, PlayedStep
+from infraray.training.rewards import rewards
+from infraray.training.task import TrainingTask
+
+
+class Begun(NamedTuple):
+    """A task's beginning: what the policy is told first, and what it sees."""
+
+    briefing: Briefing
+    observation: Observation
+
+
+class EnvironmentHost:
+    """Plays one episode after the other, each from `begin` to `end`.
+
+    Its methods block, as environments do; whoever calls them from an event loop awaits the actor.
+    """
+
+    def __init__(self) -> None:
+        self._environment: Environment | None = None
+        self._made_for = ""
+        # Floors are played without a limit of their own: whoever waits for the host has one.
+        self._player = EpisodePlayer(time_limit_s=math.inf)
+        self._held = ExitStack()
+
+    def begin(self, task: TrainingTask, agent_seed: int) -> Begun:
+        """Starts a task; an episode that was not ended before is forgotten.
+
+        Args:
+            task: the task.
+            agent_seed: see `Briefing`.
+
+        Raises:
+            InfrarayError: the task is not one that can be played.
+        """
+        self._held.close()
+        made_for = task.model_dump_json(exclude={"seed", "chat", "reward", "unsafe_penalty"})
+        if self._environment is None or made_for != self._made_for:
+            self._drop()
+            self._environment, self._made_for = task.make_environment(), made_for
+        self.task = task
+        self._held.enter_context(self._environment.exclusively())
+        observation, _ = self._environment.reset(seed=task.seed)
+        self.steps: list[PlayedStep] = []
+        self._ended_by: Ending | None = None
+        return Begun(Briefing.of(self._environment, agent_seed), observation)
+
+    def step(self, answer: str) -> Observation | None:
+        """Takes an answer; returns what the policy sees next, None after the episode's end."""
+        assert self._environment is not None
+        observation, reward, terminated, truncated, info = self._environment.step(answer)
+        self.steps.append(PlayedStep(float(reward), bool(info["valid"]), info.get("safe")))
+        if terminated or truncated:
+            self._ended_by = "task" if terminated else "steps"
+            return None
+        following: Observation = observation
+        return following
+
+    def end(self, ending: Ending | None = None) -> Played:
+        """Ends the episode, whether or not the task is over, with the verdict on what was played.
+
+        Args:
+            ending: the limit that ended it; None if the environment did.
+        """
+        environment = self._environment
+        assert environment is not None
+        ended_by = self._ended_by or ending
+        assert ended_by is not None, "an episode that goes on is ended by a limit"
+        measures = environment.verdict()
+        self._held.close()
+        floor, bound = self._floor_and_bound(environment)
+        played = Played(
+            steps=self.steps,
+            max_steps=self.task.max_steps,
+            carried_out=environment.played,
+            ending=ended_by,
+            measures=measures.beside(floor),
+            floor=floor,
+            bound=bound,
+            higher_is_better=environment.score.higher_is_better,
+            worst_step=self._worst_step(environment) if rewards[self.task.reward].needs_worst_step else math.nan,
+        )
+        if self._ended_by is None:
+            # A live system stays up in the middle of its episode.
+            self._drop()
+        return played
+
+    def _floor_and_bound(self, environment: Environment) -> tuple[float, float]:
+        """Both as far as the task was played."""
+        entry = Entry.vacant(environment, find(self.task.scenario).id, environment.scenario).played_by("training")
+        return self._player.floor_and_bound(EpisodeSpec(entry, self.task.seed, 0), environment)
+
+    def _worst_step(self, environment: Environment) -> float:
+        """The lowest reward of the random agent's steps; NaN for a live system, which would take as long again."""
+        if environment.blocking:
+            return math.nan
+        random, agent = self.task.make_environment(), load_agent(FLOOR_AGENT, environment.scenario)
+        observation, _ = random.reset(seed=self.task.seed)
+        agent.reset(Briefing.of(random, self.task.seed))
+        worst, over = math.inf, False
+        while not over:
+            observation, reward, terminated, truncated, _ = random.step(agent.act(observation))
+            worst, over = min(worst, float(reward)), terminated or truncated
+        random.close()
+        return worst
+
+    def _drop(self) -> None:
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            environment.close()
