@@ -7,6 +7,7 @@ emulators need not run where the GPUs are.
 from __future__ import annotations
 
 import math
+import os
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -40,6 +41,10 @@ class EnvironmentHost:
         # Floors are played without a limit of their own: whoever waits for the host has one.
         self._player = EpisodePlayer(time_limit_s=math.inf)
         self._held = ExitStack()
+
+    def process(self) -> int:
+        """The id of its process."""
+        return os.getpid()
 
     def begin(self, task: TrainingTask, agent_seed: int) -> Begun:
         """Starts a task; an episode that was not ended before is forgotten.

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from infraray.agents.chat import ChatOptions
 from infraray.environment import INVALID_PENALTY, Environment, InvalidActionPolicy
-from infraray.errors import InfrarayError
+from infraray.errors import InfrarayError, explain_validation
 from infraray.registration import find
 from infraray.strict import StrictModel
 from infraray.training.rewards import rewards
+
+AGENT_NAME = "infraray"
+"""The name by which verl finds our agent loop."""
+
+TASK_KEY = "infraray"
+"""Where a task stands in a row's ``extra_info``."""
 
 MAX_STEPS = 32
 
@@ -32,6 +38,18 @@ class TrainingTask(StrictModel):
     chat: dict[str, Any] = Field(default={}, description="options of the chat agent: strategy, memory, max_tokens, ...")
     reward: str = Field(default="normalized", description="the name of the reward")
     unsafe_penalty: float = Field(default=0.0, ge=0, description="what an unsafe step costs, in units of the reward")
+
+    @classmethod
+    def parse_json(cls, text: str) -> TrainingTask:
+        """The task that a text holds.
+
+        Raises:
+            InfrarayError: one line for every field that is wrong.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InfrarayError("\n".join(line for _, line in explain_validation(error, cls))) from None
 
     def make_environment(self) -> Environment:
         """The environment that plays it.
@@ -66,10 +84,10 @@ class TrainingTask(StrictModel):
         environment = self.make_environment()
         least, follows_from = environment.least_steps()
         if self.max_steps < least:
-            why = f"since {follows_from}" if follows_from else ""
+            given = getattr(environment.parameters, follows_from)
             raise InfrarayError(
-                f"{environment.scenario}: max_steps={self.max_steps}: nothing would be scored {why}; "
-                f"give at least {least}"
+                f"{environment.scenario}: max_steps={self.max_steps}: nothing would be scored, since "
+                f"{follows_from}={given}; give at least {least}, or lower {follows_from}"
             )
         if (problem := rewards[self.reward]().problem(environment)) is not None:
             raise InfrarayError(problem)
