@@ -1,0 +1,164 @@
+"""The data set of a training: Parquet in verl's columns, one row a task, from a few lines that say which.
+
+A row holds no prompt to speak of: what the policy is shown comes from the environment as it is played. All that its
+rollouts need is one JSON text in ``extra_info`` (`TrainingTask`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BeforeValidator, Field, ValidationError
+
+from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
+from infraray.errors import InfrarayError, Refusals, explain_validation
+from infraray.registration import find
+from infraray.runs.seeds import Seeds
+from infraray.strict import StrictModel
+from infraray.training.task import AGENT_NAME, MAX_STEPS, TASK_KEY, TrainingTask
+
+TRAIN, HELD_OUT = "train", "held_out"
+
+COLUMNS = pa.schema(
+    [
+        pa.field("data_source", pa.string()),
+        pa.field("agent_name", pa.string()),
+        pa.field("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        pa.field("ability", pa.string()),
+        pa.field("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+        pa.field("extra_info", pa.struct([("split", pa.string()), ("index", pa.int64()), (TASK_KEY, pa.string())])),
+    ]
+)
+"""Without ``agent_name``, verl would silently take its loop of a single turn."""
+
+
+class TrainingSection(StrictModel):
+    """One scenario with its parameters."""
+
+    scenario: str
+    label: str | None = Field(default=None, description="verl's data_source, by which it splits its metrics")
+    preset: str | None = None
+    parameters: dict[str, Any] = {}
+    levels: list[int] = Field(default=[1], min_length=1, description="each seed is played on each of them")
+    max_steps: int = Field(default=MAX_STEPS, ge=1, description="steps of an episode")
+    text: bool = True
+    invalid_action: InvalidActionPolicy = "retry"
+    invalid_penalty: float = INVALID_PENALTY
+
+
+def _read_section(value: Any) -> Any:
+    """Turns a bare name into a scenario with its defaults."""
+    return {"scenario": value} if isinstance(value, str) else value
+
+
+class TrainingSet(StrictModel):
+    """What a policy is trained on, and what it is tried on."""
+
+    scenarios: list[Annotated[TrainingSection, BeforeValidator(_read_section)]] = Field(min_length=1)
+    seeds: Seeds = Field(description="of the tasks to train on")
+    held_out: Seeds = Field(description="of the tasks to try it on, none of which it is trained on")
+    chat: dict[str, Any] = Field(default={}, description="options of the chat agent: strategy, memory, max_tokens, ...")
+    reward: str = "normalized"
+    unsafe_penalty: float = Field(default=0.0, ge=0)
+
+    @classmethod
+    def parse(cls, values: Any) -> TrainingSet:
+        """Reads plain data, as from YAML.
+
+        Raises:
+            InfrarayError: one line for everything that is wrong.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InfrarayError("\n".join(line for _, line in explain_validation(error, cls))) from None
+
+    def check(self) -> None:
+        """Finds what is wrong before anything is written.
+
+        Raises:
+            InfrarayError: one line for everything that is.
+        """
+        refusals = Refusals()
+        with refusals.collecting():
+            shared = sorted(set(self.seeds) & set(self.held_out))
+            if shared:
+                raise InfrarayError(
+                    f"held_out: {len(shared)} of its seeds, the first {shared[0]}, are trained on; give it others, "
+                    f"such as '{max(self.seeds) + 1}:{max(self.seeds) + 1 + len(self.held_out)}'"
+                )
+        for section in self.scenarios:
+            for level in section.levels:
+                with refusals.collecting():
+                    self._task(section, level).check()
+        refusals.refuse()
+
+    def tasks(self, split: str) -> Iterator[tuple[str, TrainingTask]]:
+        """The tasks of a split, each with its label; seed by seed, so that a beginning holds all scenarios and levels.
+
+        Args:
+            split: `TRAIN` or `HELD_OUT`.
+        """
+        kinds = [
+            (section.label or section.scenario, self._task(section, level))
+            for section in self.scenarios
+            for level in section.levels
+        ]
+        for seed in self.seeds if split == TRAIN else self.held_out:
+            for label, task in kinds:
+                yield label, task.model_copy(update={"seed": seed})
+
+    def _task(self, section: TrainingSection, level: int) -> TrainingTask:
+        """The tasks of a section on a level; the seed is to be filled in."""
+        found = find(section.scenario)
+        environment = found.environment_class()(preset=section.preset, level=level, **section.parameters)
+        return TrainingTask(
+            scenario=found.id,
+            parameters=environment.parameters.model_dump(mode="json"),
+            level=level,
+            seed=0,
+            max_steps=section.max_steps,
+            text=section.text,
+            invalid_action=section.invalid_action,
+            invalid_penalty=section.invalid_penalty,
+            chat=self.chat,
+            reward=self.reward,
+            unsafe_penalty=self.unsafe_penalty,
+        )
+
+
+def write_data(described: TrainingSet, folder: Path) -> tuple[Path, Path]:
+    """Writes ``train.parquet`` and ``held_out.parquet``; returns their paths.
+
+    Raises:
+        InfrarayError: the description is wrong, or the folder cannot be written.
+    """
+    described.check()
+    paths = []
+    for split in (TRAIN, HELD_OUT):
+        rows = [_row(split, index, label, task) for index, (label, task) in enumerate(described.tasks(split))]
+        path = folder / f"{split}.parquet"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist(rows, schema=COLUMNS), path)
+        except OSError as error:
+            raise InfrarayError(
+                f"{path}: cannot be written ({error.strerror or error}); choose another folder"
+            ) from None
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def _row(split: str, index: int, label: str, task: TrainingTask) -> dict[str, Any]:
+    return {
+        "data_source": label,
+        "agent_name": AGENT_NAME,
+        "prompt": [{"role": "user", "content": f"{label}, level {task.level}, seed {task.seed}"}],
+        "ability": label,
+        "reward_model": {"style": "rule", "ground_truth": ""},
+        "extra_info": {"split": split, "index": index, TASK_KEY: task.model_dump_json()},
+    }
