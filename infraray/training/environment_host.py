@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from infraray.agents import Briefing, load_agent
+from infraray.agents.chat.examples import examples
+from infraray.agents.chat.messages import Message
 from infraray.environment import Environment
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec
 from infraray.episodes.player import FLOOR_AGENT
@@ -67,6 +69,11 @@ class EnvironmentHost:
         self.steps: list[PlayedStep] = []
         self._ended_by: Ending | None = None
         return Begun(Briefing.of(self._environment, agent_seed), observation)
+
+    def examples(self, count: int) -> list[Message]:
+        """Examples for a prompt, played here by the scenario's expert: a live system is where the host is."""
+        assert self._environment is not None
+        return examples(Briefing.of(self._environment, 0), count, self.task.text)
 
     def step(self, answer: str) -> Observation | None:
         """Takes an answer; returns what the policy sees next, None after the episode's end."""

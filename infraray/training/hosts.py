@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
+from infraray.agents.chat.messages import Message
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.training.environment_host import Begun, EnvironmentHost
@@ -64,6 +65,11 @@ class RemoteHost:
         self.waited_s = 0.0
         begun: Begun = await self._call("begin", task, agent_seed)
         return begun
+
+    async def examples(self, count: int) -> list[Message]:
+        """See `EnvironmentHost.examples`; raises `EnvironmentLost`."""
+        shown: list[Message] = await self._call("examples", count)
+        return shown
 
     async def step(self, answer: str) -> Observation | None:
         """See `EnvironmentHost.step`; raises `EnvironmentLost`."""

@@ -51,6 +51,8 @@ class Host(Protocol):
 
     async def begin(self, task: TrainingTask, agent_seed: int) -> Begun: ...  # noqa: D102
 
+    async def examples(self, count: int) -> list[Message]: ...  # noqa: D102
+
     async def step(self, answer: str) -> Observation | None: ...  # noqa: D102
 
     async def end(self, ending: Ending | None) -> Played: ...  # noqa: D102
@@ -126,7 +128,9 @@ class Rollout:
         options = self.task.chat_options()
         briefing, first = await host.begin(self.task, agent_seed)
         conversation = Conversation(briefing, options, self._send, self._count)
-        await conversation.begin(options.context_tokens or self.context_tokens, self.task.text)
+        count = conversation.examples_wanted
+        shown = await host.examples(count) if count else []
+        conversation.begin(options.context_tokens or self.context_tokens, shown)
         observation: Observation | None = first
         ending: Ending | None = None
         try:

@@ -27,6 +27,9 @@ class LocalHost:
     async def begin(self, task: TrainingTask, agent_seed: int) -> Begun:
         return self.host.begin(task, agent_seed)
 
+    async def examples(self, count: int) -> Any:
+        return self.host.examples(count)
+
     async def step(self, answer: str) -> Any:
         return self.host.step(answer)
 

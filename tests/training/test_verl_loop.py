@@ -22,11 +22,13 @@ def forward(server, row):
     return torch.tensor(server.logprobs(ids)[-len(row["responses"]) :])
 
 
-@pytest.mark.parametrize("memory", ["all", "last:2", "last:0"])
-def test_the_trainer_computes_the_log_probabilities_that_were_drawn(trainer: Trainer, policy_folder, memory):
+@pytest.mark.parametrize(
+    "chat", [{}, {"memory": "last:2"}, {"memory": "last:0"}, {"strategy": "few_shot", "examples": 1}], ids=str
+)
+def test_the_trainer_computes_the_log_probabilities_that_were_drawn(trainer: Trainer, policy_folder, chat):
     """Of answers drawn at random: halves of characters, marks of the template, cut off."""
     server = StandIn(policy_folder)
-    assert trainer.step({**CHAT, "memory": memory}, server, n=2, tasks=2) == ["finished"] * 2
+    assert trainer.step({**CHAT, **chat}, server, n=2, tasks=2) == ["finished"] * 2
     generated = 0
     for row in trainer.rows.values():
         own = row["response_mask"].bool()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import secrets
@@ -17,6 +18,7 @@ from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.conversation import Conversation
 from infraray.agents.chat.dialogue import Dialogue
 from infraray.agents.chat.endpoints import Endpoints, FixedEndpoint
+from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
 from infraray.agents.chat.messages import Message, assistant
 from infraray.agents.chat.options import ChatOptions, tool_names
@@ -106,7 +108,9 @@ class ChatAgent(Agent):
         assert self.client is not None
         if not self.conversation.has_begun:
             context = self.options.context_tokens or await self.client.context_tokens() or DEFAULT_CONTEXT_TOKENS
-            await self.conversation.begin(context, text="text_observation" in observation)
+            count, text = self.conversation.examples_wanted, "text_observation" in observation
+            shown = await asyncio.to_thread(examples, self.conversation.briefing, count, text) if count else []
+            self.conversation.begin(context, shown)
         try:
             return self._turn(*await self.conversation.step(observation))
         except ContextOverflow as overflow:

@@ -7,7 +7,6 @@ the same.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,6 @@ from infraray.agents.agent import Briefing
 from infraray.agents.chat.budget import TokenBudget
 from infraray.agents.chat.completion import Completion
 from infraray.agents.chat.dialogue import Dialogue
-from infraray.agents.chat.examples import examples
 from infraray.agents.chat.failures import ContextOverflow
 from infraray.agents.chat.memory import make_memory
 from infraray.agents.chat.messages import Message, task, user
@@ -68,15 +66,19 @@ class Conversation:
         """Whether `begin` was called."""
         return self.budget is not None
 
-    async def begin(self, context_tokens: int, text: bool) -> None:
-        """Prepares what depends on the model or on the first observation.
+    @property
+    def examples_wanted(self) -> int:
+        """The number of examples to show; 0 for a strategy that shows none."""
+        return self.options.examples or self.strategy.default_examples
+
+    def begin(self, context_tokens: int, examples: list[Message]) -> None:
+        """Prepares what depends on the model, or on the machine that can play the environment.
 
         Args:
             context_tokens: the model's context.
-            text: whether observations are words rather than numbers.
+            examples: as many as are wanted (`infraray.agents.chat.examples`).
         """
-        count = self.options.examples or self.strategy.default_examples
-        self.examples = await asyncio.to_thread(examples, self.briefing, count, text) if count else []
+        self.examples = examples
         self.budget = TokenBudget(context_tokens, self.options.max_tokens)
 
     async def step(self, observation: Observation) -> tuple[str, Dialogue]:
