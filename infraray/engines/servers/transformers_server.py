@@ -21,6 +21,7 @@ one at every token.
 # mypy: disable-error-code="import-not-found,untyped-decorator"
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -52,6 +53,8 @@ class Model(openai_api.Model):
         self.device = device
         model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
         self.model = model.to(device).eval()
+        # Transformers 5.2x has renamed it.
+        self.cache_name = "cache" if "cache" in inspect.signature(type(model).forward).parameters else "past_key_values"
         self.context = int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
         self.num_tokens = int(self.model.get_input_embeddings().num_embeddings)
         eos = self.model.generation_config.eos_token_id
@@ -91,8 +94,8 @@ class Model(openai_api.Model):
         tokens = torch.tensor([prompt], device=self.device)
         cache = None
         for _ in range(sampling.max_tokens):
-            output = self.model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = output.past_key_values
+            output = self.model(tokens, **{self.cache_name: cache}, use_cache=True, logits_to_keep=1)
+            cache = output[self.cache_name]
             logits = output.logits[0, -1].float()
             token = self._choose(logits, sampling, generator)
             yield token, logits
