@@ -253,6 +253,22 @@ class Environment(gymnasium.Env[Any, Any]):
         """
         return 1, ""
 
+    def unscored(self, field: str) -> str | None:
+        """Why nothing of its episodes would be scored, in one line with the fix; None if something is.
+
+        Args:
+            field: what the user calls ``max_episode_steps``.
+        """
+        least, follows_from = self.least_steps()
+        limit = self.max_episode_steps
+        if limit is None or limit >= least:
+            return None
+        given = getattr(self.parameters, follows_from)
+        return (
+            f"{self.scenario}: {field}={limit}: nothing would be scored, since {follows_from}={given}; "
+            f"give at least {least}, or lower {follows_from}"
+        )
+
     @abstractmethod
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """The parts of the numeric observation, in order; empty if the state has no numbers."""

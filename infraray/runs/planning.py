@@ -174,14 +174,8 @@ def _make_environment(section: ScenarioSection) -> tuple[Registration, Environme
         if name in given:
             raise InfrarayError(f"{name}: belongs beside 'parameters', not inside")
     environment = registration.environment_class()(**given, **section.parameters)
-    least, follows_from = environment.least_steps()
-    limit = environment.max_episode_steps
-    if limit is not None and limit < least:
-        warmup = getattr(environment.parameters, follows_from)
-        raise InfrarayError(
-            f"{registration.name}: max_episode_steps={limit}: nothing would be scored, since {follows_from}={warmup}; "
-            f"give at least {least}, or lower {follows_from}"
-        )
+    if (problem := environment.unscored("max_episode_steps")) is not None:
+        raise InfrarayError(problem)
     return registration, environment
 
 

@@ -82,13 +82,7 @@ class TrainingTask(StrictModel):
         """
         self.chat_options()
         environment = self.make_environment()
-        least, follows_from = environment.least_steps()
-        if self.max_steps < least:
-            given = getattr(environment.parameters, follows_from)
-            raise InfrarayError(
-                f"{environment.scenario}: max_steps={self.max_steps}: nothing would be scored, since "
-                f"{follows_from}={given}; give at least {least}, or lower {follows_from}"
-            )
-        if (problem := rewards[self.reward]().problem(environment)) is not None:
+        problem = environment.unscored("max_steps") or rewards[self.reward]().problem(environment)
+        if problem is not None:
             raise InfrarayError(problem)
         return environment
