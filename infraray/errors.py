@@ -149,6 +149,11 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> list[t
     return lines
 
 
+def refusal(error: ValidationError, model: type[BaseModel]) -> InfrarayError:
+    """A pydantic error in our words, one line for every field that is wrong."""
+    return InfrarayError("\n".join(line for _, line in explain_validation(error, model)))
+
+
 def _reason(detail: Mapping[str, Any]) -> str:
     """The reason why a value is refused, in our words."""
     kind, context = detail["type"], detail.get("ctx", {})

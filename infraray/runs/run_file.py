@@ -35,7 +35,7 @@ class ScenarioSection(StrictModel):
     optional: bool = Field(default=False, description="leave it out, and say so, where this machine cannot play it")
 
 
-def _read_section(value: Any) -> Any:
+def read_section(value: Any) -> Any:
     """Turns a bare name into a scenario with its defaults."""
     return {"scenario": value} if isinstance(value, str) else value
 
@@ -60,7 +60,7 @@ class RunSpec(WrittenFile):
 
     kind = RUN
 
-    scenarios: list[Annotated[ScenarioSection, BeforeValidator(_read_section)]] = Field(min_length=1)
+    scenarios: list[Annotated[ScenarioSection, BeforeValidator(read_section)]] = Field(min_length=1)
     agents: list[str] = []
     engines: Engines = {}
     seeds: Seeds = SeedRange(0, 10)

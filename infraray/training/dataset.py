@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from pydantic import BeforeValidator, Field, ValidationError
 
 from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
-from infraray.errors import InfrarayError, Refusals, explain_validation
+from infraray.errors import InfrarayError, Refusals, refusal
 from infraray.registration import find
+from infraray.runs.run_file import read_section
 from infraray.runs.seeds import Seeds
 from infraray.strict import StrictModel
 from infraray.training.task import AGENT_NAME, MAX_STEPS, TASK_KEY, TrainingTask
@@ -50,15 +51,10 @@ class TrainingSection(StrictModel):
     invalid_penalty: float = INVALID_PENALTY
 
 
-def _read_section(value: Any) -> Any:
-    """Turns a bare name into a scenario with its defaults."""
-    return {"scenario": value} if isinstance(value, str) else value
-
-
 class TrainingSet(StrictModel):
     """What a policy is trained on, and what it is tried on."""
 
-    scenarios: list[Annotated[TrainingSection, BeforeValidator(_read_section)]] = Field(min_length=1)
+    scenarios: list[Annotated[TrainingSection, BeforeValidator(read_section)]] = Field(min_length=1)
     seeds: Seeds = Field(description="of the tasks to train on")
     held_out: Seeds = Field(description="of the tasks to try it on, none of which it is trained on")
     chat: dict[str, Any] = Field(default={}, description="options of the chat agent: strategy, memory, max_tokens, ...")
@@ -75,7 +71,7 @@ class TrainingSet(StrictModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise InfrarayError("\n".join(line for _, line in explain_validation(error, cls))) from None
+            raise refusal(error, cls) from None
 
     def check(self) -> None:
         """Finds what is wrong before anything is written.

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from infraray.agents.chat import ChatOptions
 from infraray.environment import INVALID_PENALTY, Environment, InvalidActionPolicy
-from infraray.errors import InfrarayError, explain_validation
+from infraray.errors import InfrarayError, refusal
 from infraray.registration import find
 from infraray.strict import StrictModel
 from infraray.training.rewards import rewards
@@ -49,7 +49,7 @@ class TrainingTask(StrictModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise InfrarayError("\n".join(line for _, line in explain_validation(error, cls))) from None
+            raise refusal(error, cls) from None
 
     def make_environment(self) -> Environment:
         """The environment that plays it.
