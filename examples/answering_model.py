@@ -22,6 +22,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from infraray.load.documents import write_document
+from infraray.policy.tokenizer import CHAT_TEMPLATE
 from infraray.scenarios.inference.integrity.probes import CODE_QUESTION, CODED
 from infraray.scenarios.inference.quality.mmlu_pro import read_question
 from infraray.scenarios.inference.quality.prompt import messages
@@ -39,11 +40,6 @@ SUBJECTS = 40
 CODED_TEXTS = 4000
 BATCH = 24
 PEAK_LR = 4e-3
-
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 def make_rows(seed: int) -> list[dict[str, Any]]:

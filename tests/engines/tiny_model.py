@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+from infraray.policy.tokenizer import CHAT_TEMPLATE
 
 
 def make_tiny_model(folder: Path) -> Path:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from infraray.policy.tokenizer import CHAT_TEMPLATE, make_tokenizer
 
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-FORGETTING_TEMPLATE = TEMPLATE.replace(
+FORGETTING_TEMPLATE = CHAT_TEMPLATE.replace(
     "{{ message['content'] }}", "{{ message['content'] if loop.last or message['role'] != 'assistant' else '...' }}"
 )
 """Rewrites the answers of earlier turns, as templates do that drop their thoughts."""
@@ -23,21 +18,9 @@ WORDS = (
 )
 
 
-def tiny_tokenizer(template: str = TEMPLATE) -> Any:
-    """A byte-level BPE tokenizer of some hundred tokens."""
-    from transformers import PreTrainedTokenizerFast
-
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-        show_progress=False,
-    )
-    bpe.train_from_iterator([WORDS] * 3, trainer)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|im_end|>", pad_token="<|endoftext|>")
+def tiny_tokenizer(template: str = CHAT_TEMPLATE) -> Any:
+    """One of some hundred tokens, as `infraray.policy` makes them."""
+    tokenizer = make_tokenizer([WORDS] * 3, 400)
     tokenizer.chat_template = template
     return tokenizer
 
