@@ -23,6 +23,7 @@ FLOORS = (
     "runs",
     "trajectories",
     "episodes",
+    "workspaces",
     "agents",
     "user_file",
     "registration simple_scenario vector",

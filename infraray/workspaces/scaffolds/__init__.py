@@ -1,0 +1,1 @@
+"""The index of the scaffolds: one registration each, nothing else."""
