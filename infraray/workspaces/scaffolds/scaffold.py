@@ -65,8 +65,10 @@ class Scaffold(ABC):
         return None
 
     def folders(self) -> tuple[Path, ...]:
-        """Folders of this machine that it needs and that are shown in the sandbox, read-only, at the same place: its
-        program, its interpreter. Those with a subfolder ``bin`` lead PATH."""
+        """Folders of this machine that the sandbox shows, read-only and at the same place: its program and interpreter.
+
+        Those with a subfolder ``bin`` lead PATH.
+        """
         return ()
 
     @abstractmethod
