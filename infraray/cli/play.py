@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from infraray.agents import find_agent_kind, parse_agent
 from infraray.cli.completion import complete_agent, complete_preset, complete_scenario
 from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.environment import Environment
@@ -44,6 +45,11 @@ def play(
     """
     from infraray.launch import prepare  # it imports Arrow, which the other commands need not wait for
 
+    if _needs_engine(agent):
+        raise InfrarayError(
+            f"{agent}: 'infraray play' starts no engines; "
+            "give chat:MODEL@URL for a server that runs already, or use 'infraray run'"
+        )
     section = {"scenario": scenario, "preset": preset}
     asked = {"name": "play", "scenarios": [section], "agents": [agent], "seeds": [seed], "imports": imports or []}
     plan = prepare(RunSpec.parse(asked, command_line), here=True)
@@ -54,17 +60,20 @@ def play(
         raise typer.Exit(FAILED_EPISODES)
 
 
+def _needs_engine(agent: str) -> bool:
+    """Whether a run would serve the agent's model; asked before the plan, which wants the engine installed."""
+    try:
+        return find_agent_kind(parse_agent(agent).kind).needs_engine
+    except InfrarayError:  # the plan says what is wrong with it
+        return False
+
+
 def _play(plan: Plan, shown: _Shown) -> Trajectory:
     """Plays the plan's only episode."""
     episodes = list(plan.episodes())
     if len(episodes) > 1:
         raise InfrarayError("--agent: stands for several agents here; 'infraray play' takes one, 'infraray run' all")
     (spec,) = episodes
-    if plan.engines:
-        raise InfrarayError(
-            f"{spec.entry.agent}: 'infraray play' starts no engines; "
-            "give chat:MODEL@URL for a server that runs already, or use 'infraray run'"
-        )
     shown.begin(spec)
     limits = plan.spec.limits
     limit_s = limits.conversation_s if spec.entry.conversational else limits.episode_s

@@ -89,16 +89,16 @@ def test_changed_parameters_are_other_episodes(tmp_path: Path) -> None:
     assert (changed.found, changed.finished) == (0, 120)
 
 
-def seventh_seeds(agent: str) -> set[int]:
+def bad_seeds(agent: str) -> set[int]:
     """Seeds whose episode meets the agent's bad mood."""
-    return {spec.seed for spec in make_plan(RunSpec.parse(coin(agent))).episodes() if spec.agent_seed % 7 == 0}
+    return {spec.seed for spec in make_plan(RunSpec.parse(coin(agent))).episodes() if spec.agent_seed % 5 == 0}
 
 
 def check_only_the_bad_ones_failed(summary: Summary, run_dir: Path, agent: str, reason: str) -> None:
     rows = Run(run_dir).episodes().to_pylist()
     assert sorted(row["seed"] for row in rows) == list(range(40))
     failed = [row for row in rows if row["status"] == "failed"]
-    assert {row["seed"] for row in failed} == seventh_seeds(agent) != set()
+    assert {row["seed"] for row in failed} == bad_seeds(agent) != set()
     assert all(reason in row["failure"] and "\n" not in row["failure"] for row in failed)
     # What ended in time, and its worker before it said so, was begun once more.
     assert all(row["score"] is None and row["attempts"] in (2, 3) for row in failed)

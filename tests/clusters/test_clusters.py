@@ -78,7 +78,7 @@ def test_a_submitted_job_plays_a_run(local_cluster, tmp_path: Path) -> None:
 def test_a_job_with_failed_episodes_has_failed(local_cluster, tmp_path: Path) -> None:
     done = local_cluster(
         *("submit", "--import", "tests/actors/troublesome.py", "--scenario", "coin"),
-        *("--agent", "scripted:raises", "--seeds", 20, "--out", tmp_path / "run"),
+        *("--agent", "scripted:raises", "--seeds", 80, "--out", tmp_path / "run"),
     )
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stdout
