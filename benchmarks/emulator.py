@@ -24,10 +24,9 @@ import numpy as np
 
 from benchmarks.memory import proportional_kib
 from benchmarks.table import Row, print_table
-from infraray.emulators.fork_server import fork_server
-from infraray.emulators.namespace import NamespaceNetwork
-from infraray.emulators.network import Topology
-from infraray.emulators.supply import NetworkSupply
+from infraray.emulators.network.namespace_network import NamespaceNetwork, fork_server
+from infraray.emulators.network.supply import NetworkSupply
+from infraray.emulators.network.topology import Topology
 
 TOPOLOGY = Topology(4, 4)
 REPEATS = 11
@@ -38,8 +37,8 @@ MEASUREMENTS = 1000
 NAMESPACES = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "--net"]
 COLD = """
 import time
-from infraray.emulators.namespace import NamespaceNetwork
-from infraray.emulators.network import Topology
+from infraray.emulators.network.namespace_network import NamespaceNetwork
+from infraray.emulators.network.topology import Topology
 began = time.perf_counter()
 network = NamespaceNetwork(Topology(4, 4))
 assert network.pingmesh().all()

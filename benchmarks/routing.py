@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import infraray
 from benchmarks.table import Row, print_table
 from infraray.agents import Briefing, load_agent
-from infraray.emulators import features
+from infraray.emulators.network import features
 from infraray.environment import Measures
 from infraray.scenarios.routing.environment import Routing
 from infraray.scenarios.routing.levels import LEVELS

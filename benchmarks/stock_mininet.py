@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks.memory import proportional_kib
-from infraray.emulators.inside import mininet_package
+from infraray.emulators.network.inside import mininet_package
 
 mininet = mininet_package.load()
 

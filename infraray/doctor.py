@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infraray import emulators, isolation
+from infraray import isolation
 from infraray.actors.cluster import check_cluster
 from infraray.agents import agent_kinds, find_agent_kind
+from infraray.emulators import network
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.reports.table_lines import print_table
@@ -94,10 +95,10 @@ def sandboxes() -> Finding:
 
 def networks() -> Finding:
     """Whether networks can be emulated, as scenario routing does."""
-    problem = emulators.problem()
+    problem = network.problem()
     if problem is not None:
         return Finding(False, "cannot be emulated", problem)
-    lacking = "" if "netem" in emulators.features() else "; without netem, so no faults that delay packets"
+    lacking = "" if "netem" in network.features() else "; without netem, so no faults that delay packets"
     return Finding(True, f"can be emulated{lacking}")
 
 

@@ -1,7 +1,7 @@
-"""This process's handle on the fork server from which its networks are forked.
+"""This process's handle on the fork server from which its emulators of one kind are forked.
 
 It is a fresh process, not a fork of this one: small, with one thread, and started once. It ends when this one
-does. Networks are not forked from here because a child that ends with its parent (PR_SET_PDEATHSIG) ends with the
+does. Emulators are not forked from here because a child that ends with its parent (PR_SET_PDEATHSIG) ends with the
 *thread* that forked it, and because forking a process with threads is unsafe.
 """
 
@@ -21,9 +21,14 @@ _INSIDE = Path(__file__).with_name("inside")
 
 
 class ForkServer:
-    """The fork server, started with the first network."""
+    """The fork server of one kind of emulator, started with the first one.
 
-    def __init__(self) -> None:
+    Args:
+        kind: the module with the kind's `infraray.emulators.inside.init.Server`, which is named ``SERVER``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -56,7 +61,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(_INSIDE), str(theirs.fileno())],
+                [sys.executable, "-I", str(_INSIDE), str(theirs.fileno()), self._kind],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -65,7 +70,7 @@ class ForkServer:
             )
 
     def _stop(self) -> None:
-        """Ends the fork server and all its networks."""
+        """Ends the fork server and all its emulators."""
         if self._control is not None and self._process is not None:
             self._control.close()
             self._process.wait(END_S)
@@ -78,6 +83,3 @@ class ForkServer:
             self._process.returncode = 0  # not ours to wait for
         self._control = self._process = None
         self._lock = threading.Lock()
-
-
-fork_server = ForkServer()

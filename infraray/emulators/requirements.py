@@ -1,26 +1,16 @@
-"""The requirements of emulating networks, and optional features of the kernel."""
+"""The requirements that all emulators share."""
 
 from __future__ import annotations
 
-import functools
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 
 from infraray import isolation
-from infraray.emulators.inside import mininet_package
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Folders with programs; an ordinary user's PATH lacks sbin."""
-
-PACKAGES = {
-    "unshare": "util-linux",
-    "ip": "iproute2",
-    "tc": "iproute2",
-    "iptables": "iptables",
-    "iptables-save": "iptables",
-}
-"""The Debian and Ubuntu package of each required program."""
 
 PROBE_S = 20.0
 
@@ -36,21 +26,23 @@ _NAMESPACES = [
     "sh",
     "-c",
 ]
-_NETWORK = (
-    "ip link add s1 type bridge && ip link add v1 type veth peer name v2 && mount -t tmpfs tmpfs /run && iptables -S"
-)
 
 
-def problem() -> str | None:
-    """Why this machine cannot emulate networks, in one line with the fix; None if it can."""
+def problem(what: str, programs: Mapping[str, str], lacking: Collection[str], script: str) -> str | None:
+    """Why this machine cannot emulate something, in one line with the fix; None if it can.
+
+    Args:
+        what: it, such as ``networks``.
+        programs: the Debian and Ubuntu package of each required program.
+        lacking: further packages that are known to be missing.
+        script: what must succeed in fresh namespaces.
+    """
     if sys.platform != "linux":
-        return f"networks are emulated by Linux; this is {sys.platform}"
-    missing = {package for program, package in PACKAGES.items() if shutil.which(program, path=PATH) is None}
-    if not mininet_package.found():
-        missing.add("mininet")
-    if missing:
-        return f"apt-get install {' '.join(sorted(missing))} (not installed, and needed to emulate networks)"
-    failure = _try(_NETWORK)
+        return f"{what} are emulated by Linux; this is {sys.platform}"
+    missing = {package for program, package in programs.items() if shutil.which(program, path=PATH) is None}
+    if missing := missing.union(lacking):
+        return f"apt-get install {' '.join(sorted(missing))} (not installed, and needed to emulate {what})"
+    failure = refusal(script)
     if failure is None:
         return isolation.problem()
     return (
@@ -60,13 +52,7 @@ def problem() -> str | None:
     )
 
 
-@functools.cache
-def features() -> frozenset[str]:
-    """Optional features of this kernel: ``netem``, a queueing discipline that delays packets."""
-    return frozenset({"netem"} if _try("tc qdisc add dev lo root netem delay 1ms") is None else ())
-
-
-def _try(script: str) -> str | None:
+def refusal(script: str) -> str | None:
     """Runs a script in fresh namespaces; returns the first line of the error, or None."""
     try:
         result = subprocess.run(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infraray.emulators import problem
-from infraray.emulators.network import Topology
+from infraray.emulators.network import problem
+from infraray.emulators.network.topology import Topology
 
 REASON = problem()
 needs_networks = pytest.mark.skipif(REASON is not None, reason=str(REASON))

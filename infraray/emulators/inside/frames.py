@@ -1,4 +1,4 @@
-"""Messages between a network's child process and its parent: JSON, one per line.
+"""Messages between an emulator's child process and its parent: JSON, one per line.
 
 Not pickle, because the child runs next to untrusted commands.
 """

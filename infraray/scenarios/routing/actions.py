@@ -8,7 +8,7 @@ from typing import Any
 from gymnasium import spaces
 
 from infraray.answers import Option, Record, Text
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.environment import TEXT_CHARACTERS
 from infraray.scenarios.routing.healthy import router_interfaces, routes
 

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 
-from infraray.emulators.supply import NetworkSupply
+from infraray.emulators.network.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.parameters import RoutingParameters
 from infraray.scenarios.routing.tasks import make_task

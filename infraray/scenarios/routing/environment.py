@@ -11,11 +11,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray import emulators
 from infraray.answers.native import plain
-from infraray.emulators.network import CommandResult, Network
+from infraray.emulators import network
+from infraray.emulators.network.interface import CommandResult, Network
+from infraray.emulators.network.supply import NetworkSupply
 from infraray.emulators.requirements import PATH
-from infraray.emulators.supply import NetworkSupply
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import ObservedField
@@ -170,11 +170,15 @@ class Routing(Environment):
         missing = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
         if missing:
             return f"apt-get install {' '.join(missing)} (not installed, and needed by routing's faults and repairs)"
-        return emulators.problem()
+        return network.problem()
 
     def parts(self) -> tuple[Any, ...]:
         """The program that runs as a network's first process, and the reward."""
-        return "infraray.emulators.inside.__main__", rewards[self.parameters.reward]
+        return (
+            "infraray.emulators.inside.__main__",
+            "infraray.emulators.network.inside.server",
+            rewards[self.parameters.reward],
+        )
 
     def observed_fields(self) -> tuple[ObservedField, ...]:
         """Who reaches whom, and the commands left."""

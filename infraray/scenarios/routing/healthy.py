@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from infraray.emulators.network import Interface, Topology
+from infraray.emulators.network.topology import Interface, Topology
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from infraray.emulators.network import LIMITS, Topology
+from infraray.emulators.network.topology import LIMITS, Topology
 from infraray.errors import InfrarayError, did_you_mean
 from infraray.parameters import Parameters, parameter
 from infraray.scenarios.routing.rewards import rewards

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Generic, TypeVar
 
-from infraray.emulators.network import Network
+from infraray.emulators.network.interface import Network
 from infraray.errors import InfrarayError, InvalidAction
 
 RERUNS = 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from infraray.emulators import features
-from infraray.emulators.supply import NetworkSupply
+from infraray.emulators.network import features
+from infraray.emulators.network.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.faults import Fault
 from infraray.scenarios.routing.levels import draw_faults

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infraray.emulators.network import Network
+from infraray.emulators.network.interface import Network
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.conduct import Configuration, Reaches
 from infraray.scenarios.routing.faults import Fault

@@ -10,7 +10,8 @@ from ipaddress import ip_address, ip_network
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.emulators.network import PLAIN_MTU, CommandResult, Segment, Topology
+from infraray.emulators.network.interface import CommandResult
+from infraray.emulators.network.topology import PLAIN_MTU, Segment, Topology
 from infraray.environment import TEXT_CHARACTERS
 from infraray.scenarios.routing.healthy import routes
 

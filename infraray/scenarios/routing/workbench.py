@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from infraray.emulators import features
-from infraray.emulators.network import Network
-from infraray.emulators.supply import NetworkSupply
+from infraray.emulators.network import features
+from infraray.emulators.network.interface import Network
+from infraray.emulators.network.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.conduct import Configuration, Reaches
 from infraray.scenarios.routing.faults import Fault

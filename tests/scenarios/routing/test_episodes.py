@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import infraray
-from infraray.emulators.namespace import NamespaceNetwork
+from infraray.emulators.network.namespace_network import NamespaceNetwork
 from infraray.environment import Environment
 from infraray.errors import Unavailable
 from infraray.scenarios.routing.environment import Routing

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.scenarios.routing.faults import FAMILIES, Fault
 from infraray.scenarios.routing.levels import LEVELS, draw_faults
 from infraray.scenarios.routing.site import Site, draw_site

@@ -12,14 +12,14 @@ import pytest
 
 import infraray
 from infraray.agents import Briefing, load_agent
-from infraray.emulators import namespace
-from infraray.emulators.namespace import NamespaceNetwork
+from infraray.emulators import emulator
+from infraray.emulators.network.namespace_network import NamespaceNetwork
 from infraray.environment import Environment
 from infraray.isolation import Limits
 from infraray.scenarios.routing.environment import Routing
 from infraray.scenarios.routing.tasks import make_task
-from tests.emulators.full_neighbour_table import full_neighbour_table, needs_room_to_fill
 from tests.emulators.live import needs_networks
+from tests.emulators.network.full_neighbour_table import full_neighbour_table, needs_room_to_fill
 from tests.scenarios.routing.test_episodes import FORWARDING_OFF, REPAIR, say
 
 pytestmark = needs_networks
@@ -72,8 +72,8 @@ def test_kills_at_random_moments_change_no_result(seed: int) -> None:
 
 
 def test_a_hanging_emulator_changes_no_result(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(namespace, "ANSWER_S", 2.0)
-    monkeypatch.setattr(namespace, "END_S", 1.0)
+    monkeypatch.setattr(emulator, "ANSWER_S", 2.0)
+    monkeypatch.setattr(emulator, "END_S", 1.0)
     environment.step(say("ip link set r0-eth1 down"))
     environment.step(say("ip link set r0-eth1 up"))
     network = network_of(environment)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infraray.emulators.supply import NetworkSupply
+from infraray.emulators.network.supply import NetworkSupply
 from infraray.errors import InfrarayError
 from infraray.scenarios.routing.levels import LEVELS
 from infraray.scenarios.routing.parameters import RoutingParameters

@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from infraray.emulators import features
-from infraray.emulators.namespace import NamespaceNetwork
-from infraray.emulators.network import Topology
+from infraray.emulators.network import features
+from infraray.emulators.network.namespace_network import NamespaceNetwork
+from infraray.emulators.network.topology import Topology
 from infraray.scenarios.routing.faults import FAMILIES, Fault
 from infraray.scenarios.routing.site import Site
 from infraray.scenarios.routing.validation import Unfit, examine, inject

@@ -8,7 +8,7 @@ tell which of them are wrong, and clearing all of them is harm.
 from __future__ import annotations
 
 from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.routing.baselines.expert import say

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infraray.agents.agent import Briefing, ScriptedAgent, register_agent
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.routing.actions import DONE

@@ -40,4 +40,4 @@ class Draw(Protocol):
     """Draws a fault of one family, which may have no effect; `validation.examine` tells."""
 
     def __call__(self, site: Site, random: Random, features: frozenset[str]) -> Fault:
-        """Draws every detail from ``random``; ``features`` are those of `infraray.emulators.features`."""
+        """Draws every detail from ``random``; ``features`` are those of `infraray.emulators.network.features`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_interface, ip_network
 from random import Random
 
-from infraray.emulators.network import Interface
+from infraray.emulators.network.topology import Interface
 from infraray.scenarios.routing.faults.fault import Fault
 from infraray.scenarios.routing.healthy import hosts_of, interfaces_of, lost_with, router_interfaces
 from infraray.scenarios.routing.site import Site

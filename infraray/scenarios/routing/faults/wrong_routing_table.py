@@ -10,7 +10,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from random import Random
 
-from infraray.emulators.network import Interface, Topology
+from infraray.emulators.network.topology import Interface, Topology
 from infraray.scenarios.routing.faults.fault import Fault
 from infraray.scenarios.routing.healthy import Route, hosts_of, is_host_subnet, router_interfaces, routes
 from infraray.scenarios.routing.site import Site

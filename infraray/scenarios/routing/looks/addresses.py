@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.scenarios.routing.healthy import interfaces_of
 
 _INTERFACE = re.compile(r"^\d+: (?P<name>[^:@]+)(?:@\S+)?: <(?P<flags>[^>]*)> mtu (?P<mtu>\d+)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 
 
 def repairs(topology: Topology, router: str, output: str) -> list[str]:

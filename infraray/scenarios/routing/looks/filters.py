@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from ipaddress import ip_network
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 
 REFUSES = ("DROP", "REJECT")
 NARROW = ("--dport", "--sport", "--dports", "--sports", "--ctstate", "!", "-m")

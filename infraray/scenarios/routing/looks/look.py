@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 
 
 class Look(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 from infraray.scenarios.routing.healthy import routes
 
 OTHER_KINDS = ("blackhole", "unreachable", "prohibit", "throw")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from infraray.emulators.network import Topology
+from infraray.emulators.network.topology import Topology
 
 ELSEWHERE = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "100.64.0.0/10")
 """Networks without any machines here: those for documentation and benchmarks (RFC 5737, 2544) and for carriers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from infraray.emulators.network import Segment, Topology
+from infraray.emulators.network.topology import Segment, Topology
 
 NAMES = ("eth{}", "ens{}", "enp{}s0", "lan{}", "ge{}")
 """Styles of interface names; each machine uses one."""

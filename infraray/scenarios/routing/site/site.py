@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from random import Random
 
-from infraray.emulators.network import Network, Topology
+from infraray.emulators.network.interface import Network
+from infraray.emulators.network.topology import Topology
 from infraray.scenarios.routing.site.fixtures import Fixtures, draw_fixtures
 from infraray.scenarios.routing.site.numbering import draw_numbering
 

@@ -1,0 +1,126 @@
+"""Kill -9 of anything at a random moment, by any user: nothing is left on the host, and nobody else is disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulators.live import Traces, first_processes, needs_networks, wait_until
+
+pytestmark = needs_networks
+
+ROOT = Path(__file__).parents[3]
+NOBODY = 65534
+
+
+def as_nobody() -> list[str]:
+    """The words that make a command an ordinary user's. One right is left: to read an interpreter in root's home."""
+    if os.getuid() != 0:
+        return []
+    right = "-all,+dac_read_search"
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["setpriv", *user, f"--inh-caps={right}", f"--ambient-caps={right}"]
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that uses networks, an ordinary user's."""
+    tmp_path.chmod(0o777)
+    process = subprocess.Popen(
+        [*as_nobody(), sys.executable, "-m", "tests.emulators.network.user"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_killed_at_a_random_moment_nothing_is_left(
+    user: "subprocess.Popen[str]", seed: int, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    traces = Traces()
+    below: list[int] = []
+    killed = 0
+    # However busy the machine is: several kills, and several networks that were there.
+    while killed < 6 or len(traces.namespaces) <= 10:
+        until = time.monotonic() + chance.uniform(0.05, 0.7)
+        while time.monotonic() < until:
+            below = traces.note(user.pid)
+            time.sleep(0.01)
+        if below:
+            kill(chance.choice(below))  # the fork server, a network, what stands between them, a command, its sandbox
+            killed += 1
+        assert user.poll() is None, user.communicate()[0]
+    traces.note(user.pid)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_user_that_is_killed_while_a_network_is_built_leaves_nothing(user: "subprocess.Popen[str]") -> None:
+    traces = Traces()
+    assert wait_until(lambda: len(traces.note(user.pid)) > 1)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_a_stopped_network_ends_with_its_user(user: "subprocess.Popen[str]") -> None:
+    traces = Traces()
+    assert wait_until(lambda: first_processes(user.pid))
+    for pid in first_processes(user.pid):
+        os.kill(pid, signal.SIGSTOP)
+    traces.note(user.pid)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_a_user_that_ends_by_itself_leaves_nothing() -> None:
+    program = (
+        "from infraray.emulators.network.supply import NetworkSupply\n"
+        "from infraray.emulators.network.topology import Topology\n"
+        "network = NetworkSupply(Topology(2, 1)).take()\n"
+        "print(network.pid, flush=True)\n"
+        "input()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    traces = Traces()
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    traces.note(process.pid)
+    process.communicate("\n")
+    assert process.returncode == 0
+    assert wait_until(lambda: not traces.left()), traces.left()
+
+
+def test_sixteen_networks_at_once_are_right_for_an_ordinary_user() -> None:
+    traces = Traces()
+    command = [*as_nobody(), sys.executable, "-m", "tests.emulators.network.sixteen"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert result.stdout == f"user {os.getuid() or NOBODY}: 16 of 16 right\n", result.stderr
+    assert traces.left() == []
