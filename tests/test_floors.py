@@ -28,7 +28,7 @@ FLOORS = (
     "user_file",
     "registration simple_scenario vector",
     "emulators environment load provenance",
-    "answers csv_file engines file_content folders hardware isolation written_file",
+    "answers csv_file engines file_content folders hardware isolation network_policies written_file",
     "registry",
     "plugins",
     "ownership parameters seeds space user_code yaml_file",
