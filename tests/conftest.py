@@ -23,6 +23,7 @@ from infraray.scenarios.routing.rewards import rewards as routing_rewards
 from infraray.training.rewards import rewards as training_rewards
 from infraray.trajectories.exporters import exporters
 from infraray.tune.searchers.registry import searchers
+from infraray.workspaces.scaffolds.scaffold import scaffolds
 
 # Cores are shared: how long an example takes says nothing about the code.
 settings.register_profile("infraray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,7 +32,7 @@ settings.load_profile("infraray")
 
 REGISTERS: tuple[dict[Any, Any], ...] = (
     *(user_file._files, agent._agents, registration._registrations, gymnasium.registry),
-    *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters)),
+    *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters, scaffolds)),
     *(register._entries for register in (routing_rewards, training_rewards)),
 )
 

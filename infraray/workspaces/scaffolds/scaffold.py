@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from infraray.registry import Registry
-from infraray.workspaces.scaffolds.events import Ended, Event, Failure
+from infraray.workspaces.scaffolds.events import Ended, Event, Failure, Trouble
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,20 @@ class Workplace:
         base_url: where its model answers, without ``/v1``: a proxy of ours that speaks Chat Completions, Responses and
             Messages and accepts any key.
         model: the model's name.
+        context_tokens: the length of its context, from which a scaffold sets when it forgets and how long an answer may
+            be; None if it is not known.
     """
 
     workspace: Path
     home: Path
     base_url: str
     model: str
+    context_tokens: int | None = None
+
+
+def longest_answer(context_tokens: int) -> int:
+    """The tokens of a context that an answer may take: a quarter, and 32,000 at most, as the scaffolds have it."""
+    return min(32_000, context_tokens // 4)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ class Scaffold(ABC):
     def reader(self) -> Reader:
         """A reader for one start."""
 
+    def version(self) -> str | None:
+        """The version of its program, or None if it cannot be told without a start."""
+        return None
+
     def failure(self, exit_code: int | None, events: Sequence[Event], lines: int, errors: str) -> Failure | None:
         """Why a start failed; None if it ended well.
 
@@ -105,7 +117,8 @@ class Scaffold(ABC):
         if exit_code in (126, 127):
             return Failure.NOT_STARTED
         if exit_code != 0:
-            return Failure.CRASHED
+            troubles = [event.failure for event in events if isinstance(event, Ended | Trouble) and event.failure]
+            return troubles[-1] if troubles else Failure.CRASHED
         return Failure.UNREADABLE if lines and not events else None
 
 
