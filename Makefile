@@ -1,8 +1,8 @@
 # Two commands do everything on a machine with only Python 3.11 or newer:
 #   make quickstart   set up and run the main job
 #   make test         set up and run lint, types and tests
-# The tests that need an inference engine, learning libraries or verl have environments of their own: make test-engines,
-# make test-learners, make test-training.
+# The tests that need an inference engine, learning libraries, verl or coding agents have environments of their own:
+# make test-engines, make test-learners, make test-training, make test-clis.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -15,6 +15,8 @@ VENV_LEARNERS ?= .venv-learners
 INSTALLED_LEARNERS = $(VENV_LEARNERS)/.installed
 VENV_VERL ?= .venv-verl
 INSTALLED_VERL = $(VENV_VERL)/.installed
+VENV_CLIS ?= .venv-clis
+INSTALLED_CLIS = $(VENV_CLIS)/.installed
 # By what they are marked with: the others need packages that the engines' environment does not have.
 ENGINE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.engine tests)
 
@@ -26,7 +28,7 @@ BESIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder --max-worker-rest
 ALONE_TESTS = $(shell grep -rl --include='test_*.py' pytest.mark.alone tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-beside test-alone test-engines test-engines-beside test-engines-alone engines-environment test-learners learners-environment test-training training-environment lint benchmarks system-packages clean
+.PHONY: help quickstart test test-beside test-alone test-engines test-engines-beside test-engines-alone engines-environment test-learners learners-environment test-training training-environment test-clis clis-environment lint benchmarks system-packages clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -66,6 +68,11 @@ training-environment: $(INSTALLED_VERL)
 test-training: training-environment  ## set up verl and run the tests that need it
 	$(VENV_VERL)/bin/python -m pytest tests/training $(PYTEST_ARGS)
 
+clis-environment: $(INSTALLED_CLIS)
+
+test-clis: $(INSTALLED_DEV) clis-environment  ## set up Claude Code, Codex and OpenCode and run the tests that drive them
+	INFRARAY_TEST_CLIS=$(VENV_CLIS) $(BIN)/python -m pytest -n $(WORKERS) tests/workspaces/clis $(PYTEST_ARGS)
+
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -78,7 +85,7 @@ system-packages:  ## install what emulated networks need, where that takes no qu
 	@clusters/system-packages.sh
 
 clean:  ## remove the environment and the caches
-	rm -rf $(VENV) $(VENV_ENGINES) $(VENV_LEARNERS) $(VENV_VERL) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV_ENGINES) $(VENV_LEARNERS) $(VENV_VERL) $(VENV_CLIS) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "infraray needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.13 ...")'
@@ -107,4 +114,8 @@ $(INSTALLED_LEARNERS): pyproject.toml
 $(INSTALLED_VERL): pyproject.toml
 	$(PYTHON) -m venv $(VENV_VERL)
 	$(VENV_VERL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[chat,verl]' pytest pytest-timeout hypothesis
+	touch $@
+
+$(INSTALLED_CLIS): tests/workspaces/install_clis.py
+	$(PYTHON) -m tests.workspaces.install_clis $(VENV_CLIS)
 	touch $@
