@@ -1,0 +1,1 @@
+"""An embedded Kubernetes cluster: its parts know each other through the API only."""
