@@ -30,7 +30,8 @@ ETC = ("alternatives", "iproute2", "ld.so.cache", "protocols", "services")
 FILES = {
     "/etc/passwd": "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n",
     "/etc/group": "root:x:0:\nnogroup:x:65534:\n",
-    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    # A program that looks up its own host (Codex does) finds it, and waits for no server of names.
+    "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nprotocols: files\nservices: files\n",
 }
 

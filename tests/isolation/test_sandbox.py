@@ -50,6 +50,11 @@ def test_a_signal_for_a_file_too_large_is_no_exit_code(text: str) -> None:
     assert (finished.exit_code, finished.ended, finished.output) == (None, "file_size", "")
 
 
+def test_own_host_has_an_address() -> None:
+    finished = Sandbox().run('getent hosts "$(hostname)"')
+    assert (finished.exit_code, finished.output.split()[0]) == (0, "127.0.0.1")
+
+
 def test_output_is_in_the_order_it_was_written() -> None:
     lines = "\n".join(f"echo out {n}; echo error {n} >&2" for n in range(50))
     expected = "".join(f"out {n}\nerror {n}\n" for n in range(50))

@@ -66,6 +66,8 @@ class ClaudeCode(NpmScaffold):
             "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
+            # A line that differs with every request, at the beginning of the prompt: no server could keep a prefix.
+            "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
             "DISABLE_AUTOUPDATER": "1",
         }
         if at.context_tokens is not None:

@@ -44,6 +44,9 @@ enabled = false
 # Both bring tools that servers other than OpenAI's do not understand.
 multi_agent = false
 goals = false
+# Both look for other hosts at the start and at the end, five seconds each where there are none.
+apps = false
+plugins = false
 """
 
 

@@ -1,6 +1,7 @@
 """Claude Code, Codex and OpenCode themselves, started through their scaffolds, with a scripted model."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ def test_agent_works_stops_early_and_is_resumed_in_the_same_conversation(name: s
     assert model.side_calls == []
     assert {(asked.body["model"], asked.key) for asked in model.turns} == {("scripted-model", "none")}
     assert len(json.dumps(model.turns[0].body)) < 48_000
+    # Each prompt begins with the one before, so that a server need not read it again.
+    for before, after in pairwise(model.turns[:asked]):
+        assert after.texts[: len(before.texts)] == before.texts
 
 
 @every_scaffold
