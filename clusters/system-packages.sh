@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the system packages that emulated networks and isolation need, where that takes no questions:
+# Installs the system packages that emulated networks, clusters and isolation need, where that takes no questions:
 # as root, or with sudo without a password. Elsewhere it says in one line what to run. Never fails: all
 # that does not need them works without.
 set -u

@@ -6,8 +6,8 @@ network or that of one emulated machine, and is ended at its limits. See docs/is
 
 from infraray.isolation.bubblewrap import Network
 from infraray.isolation.limits import Limits
-from infraray.isolation.running import Finished
+from infraray.isolation.running import Equipment, Finished
 from infraray.isolation.sandbox import Sandbox, problem
 from infraray.isolation.warm import Answered, WarmPython
 
-__all__ = ["Answered", "Finished", "Limits", "Network", "Sandbox", "WarmPython", "problem"]
+__all__ = ["Answered", "Equipment", "Finished", "Limits", "Network", "Sandbox", "WarmPython", "problem"]

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
-Network = Literal["none", "inherit"]
-"""``none``: only a loopback interface of its own. ``inherit``: the calling thread's network namespace, with the rights
-to inspect and change it (CAP_NET_RAW, CAP_NET_ADMIN)."""
+Network = Literal["none", "reach", "inherit"]
+"""``none``: only a loopback interface of its own. ``reach``: the calling thread's network namespace, as an ordinary
+user. ``inherit``: the same with the rights to inspect and change it (CAP_NET_RAW, CAP_NET_ADMIN)."""
 
 NOBODY = 65534
 
 PROGRAM = "/program"
 """The path of the program in the sandbox."""
+
+PROGRAMS = "/opt/bin"
+"""Where the programs are that only some sandboxes have."""
 
 SYSTEM_FOLDERS = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 """Folders besides /usr, into which most distributions link them."""
@@ -36,7 +40,7 @@ FILES = {
 }
 
 ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": f"{PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "TERM": "dumb",
@@ -65,7 +69,9 @@ def arguments(network: Network, tmpfs_bytes: int, nest: bool = False) -> list[st
     words = ["--new-session", "--clearenv", "--cap-drop", "ALL", "--as-pid-1"]
     words += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--hostname", "sandbox"]
     if network == "none":
-        words += ["--unshare-net", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+        words += ["--unshare-net"]
+    if network != "inherit":
+        words += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
     else:
         # No user namespace below the caller's: the kernel grants rights over a network only in the user namespace that
         # owns it (user_namespaces(7)).
@@ -83,8 +89,16 @@ def files(descriptors: Iterable[tuple[str, int]]) -> list[str]:
     """
     words: list[str] = []
     for path, descriptor in descriptors:
-        words += ["--perms", "0444", "--file", str(descriptor), path]
+        words += ["--perms", "0644" if path.startswith("/tmp/") else "0444", "--file", str(descriptor), path]
     return [*words, "--remount-ro", "/"]
+
+
+def programs(paths: Iterable[Path]) -> list[str]:
+    """Further programs of this machine, in `PROGRAMS`."""
+    words: list[str] = []
+    for path in paths:
+        words += ["--ro-bind", str(path), f"{PROGRAMS}/{path.name}"]
+    return words
 
 
 def _system() -> Iterator[str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 
 from infraray.errors import InfrarayError
-from infraray.isolation.bubblewrap import NOBODY
+from infraray.isolation.bubblewrap import NOBODY, Network
 
 NS_GET_USERNS = 0xB701
 """The user namespace that owns a namespace (ioctl_ns(2))."""
@@ -38,15 +38,18 @@ def unprivileged() -> list[str]:
     return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
 
-def require_own_network() -> None:
-    """Checks that a command may change the calling thread's network.
+def require_own_network(network: Network) -> None:
+    """Checks that a command may have the calling thread's network.
+
+    Args:
+        network: how a command asks for it.
 
     Raises:
         InfrarayError: it belongs to the machine, or to a user namespace other than this process's.
     """
-    network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        owner = fcntl.ioctl(network, NS_GET_USERNS)
+        owner = fcntl.ioctl(own, NS_GET_USERNS)
         try:
             owned_by = os.fstat(owner).st_ino
         finally:
@@ -54,10 +57,10 @@ def require_own_network() -> None:
     except PermissionError:
         owned_by = None
     finally:
-        os.close(network)
+        os.close(own)
     if owned_by == INITIAL_USER_NAMESPACE or owned_by != os.stat("/proc/thread-self/ns/user").st_ino:
         raise InfrarayError(
-            "network='inherit': this network namespace is not the own user namespace's, and may be the machine's; "
+            f"network={network!r}: this network namespace is not the own user namespace's, and may be the machine's; "
             "start from a process that made both together (unshare --map-root-user --net --mount --pid --fork)"
         )
 

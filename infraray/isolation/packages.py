@@ -25,7 +25,7 @@ def interpreter() -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     own = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
     for path in (own, Path(f"/usr/bin/python{version}"), Path(f"/usr/local/bin/python{version}")):
-        if os.path.isfile(path) and _is_open(path):
+        if os.path.isfile(path) and is_open(path):
             return path
     raise InfrarayError(
         f"isolation: {own} is in a folder that only its owner may enter, and the sandbox's user is nobody; "
@@ -59,7 +59,7 @@ def package_binds(names: tuple[str, ...]) -> list[str]:
         parts = {Path(file).parts[0] for file in distribution.files or () if ".." not in Path(file).parts}
         for part in sorted(parts - {"__pycache__"}):
             source = Path(str(distribution.locate_file(part)))
-            if not _is_open(source):
+            if not is_open(source):
                 raise InfrarayError(f"isolation: {source} ({name}) cannot be read by the sandbox's user, nobody")
             words += ["--ro-bind", str(source), f"{FOLDER}/{part}"]
     return words
@@ -85,7 +85,7 @@ def _with_needs(names: tuple[str, ...]) -> dict[str, importlib.metadata.Distribu
     return found
 
 
-def _is_open(path: Path) -> bool:
+def is_open(path: Path) -> bool:
     """Whether the user who runs sandboxes may read it: nobody if this is root, else this user."""
     if os.geteuid() != 0:
         return os.access(path, os.R_OK)

@@ -21,11 +21,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from infraray.errors import InfrarayError
 from infraray.isolation import memory_group, seccomp
-from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, files
+from infraray.isolation.bubblewrap import FILES, PROGRAM, Network, arguments, files, programs
 from infraray.isolation.caller import require_own_network, unprivileged
 from infraray.isolation.keeper import KEEPER
 from infraray.isolation.limits import Limits
@@ -65,6 +66,19 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Equipment:
+    """What a command finds in its sandbox beside the system.
+
+    Args:
+        programs: programs of this machine, which are on its PATH.
+        files: contents of further files by their paths; one in /tmp may be changed.
+    """
+
+    programs: tuple[Path, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Nest:
     """What a program of ours needs that makes sandboxes within its own, see `infraray.isolation.warm`.
 
@@ -89,11 +103,18 @@ class Running:
         network: see `Network`.
         nest: for a program of ours alone.
         group: the memory cgroup that its processes enter; None to make one where that is possible.
+        equipment: what else it has.
     """
 
     def __init__(
-        self, limits: Limits, network: Network, nest: Nest | None = None, group: MemoryGroup | None = None
+        self,
+        limits: Limits,
+        network: Network,
+        nest: Nest | None = None,
+        group: MemoryGroup | None = None,
+        equipment: Equipment | None = None,
     ) -> None:
+        self._equipment = equipment or Equipment()
         self._limits = limits
         self._network: Network = network
         self._nest = nest
@@ -127,8 +148,9 @@ class Running:
             program: the content of that file.
         """
         others = 0
+        if self._network != "none":
+            require_own_network(self._network)
         if self._network == "inherit":
-            require_own_network()
             others = count_tasks()
         self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", FIRST, script], program)
         # These errors mean that bubblewrap has ended.
@@ -218,15 +240,15 @@ class Running:
     def _launch(self, words: Sequence[str], program: bytes) -> None:
         nest = self._nest
         seccomp_filter = self._memory(_filter() if nest is None else nest.seccomp)
-        contents = {path: text.encode() for path, text in FILES.items()} | {PROGRAM: program}
-        copies = {
-            path: self._memory(content) for path, content in (contents | (dict(nest.files) if nest else {})).items()
-        }
+        contents = {path: text.encode() for path, text in FILES.items()} | dict(self._equipment.files)
+        contents |= {PROGRAM: program} | (dict(nest.files) if nest else {})
+        copies = {path: self._memory(content) for path, content in contents.items()}
         given = [seccomp_filter, self._status_end, *copies.values()]
         command = [
             *unprivileged(),
             bubblewrap_path(),
             *_arguments(self._network, self._limits.memory_bytes // 2, nest is not None),
+            *programs(self._equipment.programs),
             *(nest.arguments if nest else ()),
             *("--seccomp", str(seccomp_filter.fileno())),
             *("--json-status-fd", str(self._status_end.fileno())),

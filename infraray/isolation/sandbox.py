@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import get_args
 
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.isolation.bubblewrap import PROGRAM, Network
 from infraray.isolation.limits import Limits
 from infraray.isolation.memory_group import MemoryGroup
-from infraray.isolation.running import Finished, Running
+from infraray.isolation.running import Equipment, Finished, Running
 
 PROGRAM_BYTES = 2**18
 """More than a model writes at once."""
@@ -25,17 +26,24 @@ class Sandbox:
 
     Args:
         limits: what each run may use.
-        network: ``none``, or ``inherit`` for the calling thread's network, which must belong to the user namespace of
-            this process and not to the machine. Such a run shares that user namespace, since rights over a network do
-            not extend to nested ones, and keeps CAP_NET_ADMIN and CAP_NET_RAW.
+        network: ``none``; ``reach`` for the calling thread's network as an ordinary user; or ``inherit`` for rights
+            over it too. For both it must belong to the user namespace of this process and not to the machine. With
+            rights, a run shares that user namespace, since they do not extend to nested ones, and keeps CAP_NET_ADMIN
+            and CAP_NET_RAW.
         group: a memory cgroup that another process has made for the next run, where this one can make none.
+        equipment: what each run finds beside the system.
     """
 
     def __init__(
-        self, limits: Limits | None = None, network: Network = "none", group: MemoryGroup | None = None
+        self,
+        limits: Limits | None = None,
+        network: Network = "none",
+        group: MemoryGroup | None = None,
+        equipment: Equipment | None = None,
     ) -> None:
-        if network not in ("none", "inherit"):
-            raise InfrarayError(f"network={network!r}: give 'none' or 'inherit'")
+        if network not in get_args(Network):
+            raise InfrarayError(f"network={network!r}: give one of {', '.join(map(repr, get_args(Network)))}")
+        self._equipment = equipment
         self.limits = limits or Limits()
         self.network: Network = network
         self._group = group
@@ -70,7 +78,7 @@ class Sandbox:
             raise InvalidAction(f"the command has {len(program)} bytes; at most {PROGRAM_BYTES} are allowed")
         if b"\0" in program:
             raise InvalidAction("the command holds a NUL character")
-        running = Running(self.limits, self.network, group=self._group)
+        running = Running(self.limits, self.network, group=self._group, equipment=self._equipment)
         try:
             running.start(script, program)
             running.watch()

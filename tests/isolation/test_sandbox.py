@@ -96,7 +96,7 @@ def test_text_that_can_be_no_program_is_an_invalid_action(text: str) -> None:
 
 
 def test_unknown_network_is_refused() -> None:
-    with pytest.raises(InfrarayError, match="'none' or 'inherit'"):
+    with pytest.raises(InfrarayError, match="one of 'none', 'reach', 'inherit'"):
         Sandbox(network="host")  # type: ignore[arg-type]
 
 

@@ -62,12 +62,12 @@ class NetworkNamespace:
 
     @classmethod
     def current(cls) -> NetworkNamespace:
-        """The calling process's namespace."""
-        return cls(os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        """The calling thread's namespace."""
+        return cls(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
 
     @classmethod
     def new(cls) -> NetworkNamespace:
-        """A fresh namespace owned by the caller's user namespace; the calling process is in it afterwards."""
+        """A fresh namespace owned by the caller's user namespace; the calling thread is in it afterwards."""
         unshare(CLONE_NEWNET)
         return cls.current()
 
@@ -79,6 +79,14 @@ class NetworkNamespace:
     def enter(self) -> None:
         """Moves the calling thread, and what it starts from then on, into the namespace."""
         _check(_libc.setns(self.file, CLONE_NEWNET), "setns")
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """A context in which the caller may enter other namespaces; afterwards it is in this one."""
+        try:
+            yield
+        finally:
+            self.enter()
 
     @contextmanager
     def entered(self, home: NetworkNamespace) -> Iterator[None]:

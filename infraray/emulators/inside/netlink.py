@@ -1,17 +1,18 @@
-"""Just enough netlink(7) to read a network namespace's configuration, clear its neighbours and silence it."""
+"""Just enough netlink(7) to read and change a network's configuration, clear its neighbours and silence it."""
 
 from __future__ import annotations
 
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 
 ROUTE, XFRM, NETFILTER = 0, 6, 12
 """Protocols of a netlink socket."""
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-NLM_F_REQUEST, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x300, 0x10
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR = 0x1, 0x4, 0x300, 0x10
 
 RTM_NEWLINK, RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 16, 18, 22, 26
 RTM_DELNEIGH, RTM_GETNEIGH = 29, 30
@@ -36,7 +37,16 @@ SEQUENCE = 1
 UNHEARD = 0
 
 _DONE = struct.pack("=IHH", 20, NLMSG_DONE, 2)
-_buffer = bytearray(RECEIVE_BYTES)
+
+
+class _Buffer(threading.local):
+    """One buffer for all sockets of a thread."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(RECEIVE_BYTES)
+
+
+_buffer = _Buffer()
 
 
 class Netlink:
@@ -99,6 +109,25 @@ class Netlink:
         self._send(kind, NLM_F_REQUEST, body)
         return self.parse(self._receive(whole=False), header_length)[0]
 
+    def change(self, kind: int, body: bytes, flags: int = 0, missing_ok: bool = False) -> None:
+        """Asks for a change and waits until it is made.
+
+        Args:
+            kind: the kind of request.
+            body: header and attributes of the request.
+            flags: further flags of the request.
+            missing_ok: whether what it is about may be gone.
+
+        Raises:
+            OSError: the kernel refuses.
+        """
+        self._send(kind, NLM_F_REQUEST | NLM_F_ACK | flags, body)
+        try:
+            self._receive(whole=False)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
     def forget_neighbours(self) -> None:
         """Empties the ARP cache except for entries made by hand."""
         messages = b""
@@ -140,7 +169,7 @@ class Netlink:
         """The answer to the last request; ``whole`` if it has several parts and an end marker."""
         parts = []
         while True:
-            part = bytes(memoryview(_buffer)[: self.socket.recv_into(_buffer)])
+            part = bytes(memoryview(_buffer.bytes)[: self.socket.recv_into(_buffer.bytes)])
             if struct.unpack_from("=I", part, 8)[0] != SEQUENCE:
                 continue  # an error that nobody waits for
             _raise_error(part)
@@ -169,6 +198,11 @@ def _raise_error(part: bytes) -> None:
     length, kind = struct.unpack_from("=IH", part)
     if kind == NLMSG_ERROR and length >= 20 and (code := -struct.unpack_from("=i", part, 16)[0]):
         raise OSError(code, os.strerror(code))
+
+
+def attribute(number: int, payload: bytes) -> bytes:
+    """An attribute, padded."""
+    return struct.pack("=HH", 4 + len(payload), number) + payload + bytes(-len(payload) % 4)
 
 
 def attributes(data: bytes) -> Attributes:

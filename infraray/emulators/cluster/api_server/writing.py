@@ -378,6 +378,8 @@ def _subresource_only(old: Stored, new: Object, subresource: str) -> Object:
                 found = [errors.forbidden_field("spec.ephemeralContainers", detail)]
                 raise errors.invalid_object("", "Pod", old.object["metadata"]["name"], found)
         changed["spec"]["ephemeralContainers"] = added
+    elif subresource == "binding":
+        changed |= {"spec": new["spec"], "status": new["status"]}
     elif subresource == "finalize":
         changed["spec"]["finalizers"] = new.get("spec", {}).get("finalizers", [])
     return changed

@@ -17,17 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
-from .mininet_network import EmulatedNetwork, Machine
-from .pingmesh import (
+from infraray.emulators.inside.fence import (
     IP_MTU_DISCOVER,
     IP_PMTUDISC_PROBE,
-    MEASURE_S,
     RECEIVE_BUFFER_BYTES,
     Overloaded,
-    Pingmesh,
     one_processor,
-    too_busy,
 )
+
+from .mininet_network import EmulatedNetwork, Machine
+from .pingmesh import MEASURE_S, Pingmesh, too_busy
 
 ROUNDS = 4
 """Rounds, each with its own ports."""
@@ -140,7 +139,7 @@ class Flowmesh:
             length = self._length(source, target) if number >= len(asked) - len(pairs) else SHORTEST
             with suppress(OSError):  # no route, a filter, or too long for the path: lost
                 ends.sockets[source].sendto(token.ljust(length, b"\0"), self._address(source, target, ends))
-        self.mesh.settle()
+        self.mesh.fence.settle()
         # All requests are read before the first answer, which may arrive at a socket that also has requests.
         targets = {target for _, target in pairs}
         arrived = [(target, *received) for target in targets for received in _received(ends.sockets[target])]
@@ -153,7 +152,7 @@ class Flowmesh:
                 answers[token] = token + secret
                 with suppress(OSError):
                     _send_from(ends.sockets[target], answers[token].ljust(len(request), b"\0"), destination, origin)
-        self.mesh.settle()
+        self.mesh.fence.settle()
         for source in {source for source, _ in pairs}:
             for answer, _, origin in _received(ends.sockets[source]):
                 token = answer[:8]
@@ -176,10 +175,10 @@ class Flowmesh:
                 pipe = _Pipe(client, os.urandom(STREAM_BYTES))
                 forth[pipe.content[:NAME_BYTES]] = (source, target), pipe
             for _ in range(HANDSHAKE):
-                self.mesh.settle()
+                self.mesh.fence.settle()
             for _, pipe in self._slowly(forth.values(), STREAM_PACKETS):
                 pipe.push()
-            self.mesh.settle()
+            self.mesh.fence.settle()
             pipes: dict[tuple[int, int], tuple[_Pipe, _Pipe]] = {}
             for target in {target for _, target in pairs}:
                 for server in _accepted(ends.sockets[target], opened):
@@ -196,7 +195,7 @@ class Flowmesh:
             for _ in range(2 * STREAM_BYTES // SHORTEST):
                 for pipe in self._slowly([pipe for pipe in moving if pipe.unsent], STREAM_PACKETS):
                     pipe.push()
-                self.mesh.settle()
+                self.mesh.fence.settle()
                 moved = [pipe.pull() for pipe in moving]
                 moving = [pipe for pipe in moving if pipe.left]
                 if not any(moved):
@@ -208,7 +207,7 @@ class Flowmesh:
         for number, sender in enumerate(senders, start=1):
             yield sender
             if number % (PACKETS_AT_ONCE // packets) == 0:
-                self.mesh.settle()
+                self.mesh.fence.settle()
 
     def _address(self, source: int, target: int, ends: _Ends) -> tuple[str, int]:
         """The address at which a source finds a target's socket."""

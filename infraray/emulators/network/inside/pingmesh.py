@@ -4,11 +4,8 @@ A source reaches a target if the target itself receives the ICMP echo request an
 address that was added to another machine does not count. The requests are like ping(8)'s: 56 bytes, not to be
 fragmented.
 
-Nothing here waits for a time-out. A packet passes from one namespace to the next through a first-in-first-out queue of
-the processor that sends it. So while this process stays on one processor, an echo over its own loopback interface
-overtakes no packet: after as many such echoes in a row as the longest path has hops, every packet sent before has
-arrived or is lost, however busy the computer is. Only queueing disciplines hold packets back; if there is one, the
-measurement waits for replies at the end.
+Nothing here waits for a time-out, see `infraray.emulators.inside.fence`. Only queueing disciplines hold packets back;
+if there is one, the measurement waits for replies at the end.
 """
 
 from __future__ import annotations
@@ -16,15 +13,21 @@ from __future__ import annotations
 import errno
 import os
 import select
-import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 
-from infraray.emulators.inside.namespaces import current_cpu
+from infraray.emulators.inside.fence import (
+    ECHO_REPLY,
+    ECHO_REQUEST,
+    HEADER,
+    Fence,
+    Overloaded,
+    echo_request,
+    echo_socket,
+    one_processor,
+)
 from infraray.emulators.inside.netlink import ROUTE, RTM_GETLINK, RTM_GETQDISC, Attributes, Netlink, attributes
-from infraray.errors import InfrarayError
 
 from .measuring_places import MeasuringPlaces
 from .mininet_network import EmulatedNetwork, Machine
@@ -44,16 +47,8 @@ TRANSITION_S = 2.0
 MEASURE_S = 20.0
 """Time in which there must be enough undisturbed rounds, or else the measurement fails."""
 
-ECHO_S = 5.0
-"""Time that one echo over the loopback interface may take."""
-
 NEIGHBOURS_AT_ONCE = 256
 """ARP entries made at a time, besides those of hosts and routers; a computer has 1024 for all networks."""
-
-ECHO_REPLY, ECHO_REQUEST = 0, 8
-SOL_RAW, ICMP_FILTER = 255, 1
-IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
-RECEIVE_BUFFER_BYTES = 1 << 20
 
 IFF_UP = 0x1
 IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_CARRIER = 16, 18, 33
@@ -62,13 +57,8 @@ IF_OPER_DOWN, IF_OPER_LOWERLAYERDOWN = 2, 7
 BR_STATE_FORWARDING = 3
 TCA_KIND = 1
 
-_HEADER = struct.Struct("!BBHHH")
 _PAYLOAD = struct.Struct("!8sHHI40x")
 """The measurement, source, target, batch."""
-
-
-class Overloaded(InfrarayError):
-    """The computer is too busy to determine what is broken."""
 
 
 class Pingmesh:
@@ -90,12 +80,10 @@ class Pingmesh:
         self.sockets = []
         for machine in self.machines:
             with machine.namespace.entered(network.home):
-                self.sockets.append(_echo_socket(ECHO_REPLY, ECHO_REQUEST))
+                self.sockets.append(echo_socket(ECHO_REPLY, ECHO_REQUEST))
         self.home = Netlink(ROUTE)
-        self.loopback = _echo_socket(ECHO_REPLY)
-        self.loopback.settimeout(ECHO_S)
         # An echo is two hops. A link takes four at most, with ARP, and a path two links, and one for each router.
-        self.echoes = 16 + 8 * sum(machine.forwards for machine in self.machines)
+        self.fence = Fence(16 + 8 * sum(machine.forwards for machine in self.machines))
         self.identifier = int.from_bytes(os.urandom(2), "big")
         self.poll = select.epoll()
         self.number_of = {}
@@ -139,20 +127,6 @@ class Pingmesh:
                     pass
             if not left:
                 raise Overloaded("pings come in without end; do they go round in circles?")
-
-    def settle(self) -> None:
-        """Returns when every packet sent before has arrived or is lost.
-
-        Raises:
-            Overloaded: the processor's queue is full of other packets.
-        """
-        try:
-            for number in range(self.echoes):
-                self.loopback.sendto(_packet(0, number, bytes(_PAYLOAD.size)), ("127.0.0.1", 0))
-                while _HEADER.unpack_from(self.loopback.recv(512), 20)[4] != number:
-                    pass
-        except TimeoutError:
-            raise Overloaded("this computer loses its own packets; do the network's go round in circles?") from None
 
     def forget_neighbours(self) -> None:
         """Empties the ARP caches, since a neighbour that did not answer is not asked again for seconds."""
@@ -238,7 +212,7 @@ class _Measurement:
             for source in sources[first : first + self.mesh.sources_at_once]:
                 in_time = self._send(source, asked[source]) and in_time
                 self._receive()
-            self.mesh.settle()
+            self.mesh.fence.settle()
             self._receive()
             in_time = in_time and time.monotonic() - self.sent_at[-1] < REPLY_S
         return in_time
@@ -251,7 +225,7 @@ class _Measurement:
         for target in targets:
             payload = _PAYLOAD.pack(self.measurement, source, target, batch)
             try:
-                echo.sendto(_packet(self.mesh.identifier, target, payload), (addresses[target], 0))
+                echo.sendto(echo_request(self.mesh.identifier, target, payload), (addresses[target], 0))
             except OSError as error:  # no route, or a filter: broken
                 taken = taken and error.errno not in (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
         return taken
@@ -261,9 +235,9 @@ class _Measurement:
         now = time.monotonic()
         for machine, packet in self.mesh.received():
             start = (packet[0] & 0xF) * 4
-            if len(packet) < start + _HEADER.size + _PAYLOAD.size:
+            if len(packet) < start + HEADER.size + _PAYLOAD.size:
                 continue
-            measurement, source, target, batch = _PAYLOAD.unpack_from(packet, start + _HEADER.size)
+            measurement, source, target, batch = _PAYLOAD.unpack_from(packet, start + HEADER.size)
             # A mangled packet may name a batch that does not exist.
             if measurement != self.measurement or batch >= len(self.sent_at) or now - self.sent_at[batch] > REPLY_S:
                 continue
@@ -284,25 +258,6 @@ def too_busy(full: bool) -> Overloaded:
     return Overloaded(f"after {MEASURE_S:g} s this computer is too busy to tell who reaches whom: {why}")
 
 
-def _echo_socket(*kinds: int) -> socket.socket:
-    """A socket for some kinds of ICMP messages in the caller's network namespace."""
-    echo = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
-    passed = sum(1 << kind for kind in kinds)
-    echo.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~passed & 0xFFFFFFFF))
-    # A path MTU learned during a fault must not outlive it, so it is not used.
-    echo.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
-    echo.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    return echo
-
-
-def _packet(identifier: int, sequence: int, payload: bytes) -> bytes:
-    """An ICMP echo request."""
-    total = sum(struct.unpack("!28H", payload)) + (ECHO_REQUEST << 8) + identifier + sequence
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return _HEADER.pack(ECHO_REQUEST, 0, ~total & 0xFFFF, identifier, sequence) + payload
-
-
 def _has_carrier(header: bytes, link: Attributes) -> bool:
     """Whether an interface is up and plugged into one that is up."""
     return bool(struct.unpack_from("=I", header, 8)[0] & IFF_UP and link.get(IFLA_CARRIER, b"\0")[0])
@@ -318,14 +273,3 @@ def _forwards(link: Attributes) -> bool:
     """Whether a switch accepts packets from this interface, or it does not belong to a switch."""
     port = attributes(attributes(link.get(IFLA_LINKINFO, b"")).get(IFLA_INFO_SLAVE_DATA, b""))
     return port.get(IFLA_BRPORT_STATE, bytes([BR_STATE_FORWARDING]))[0] == BR_STATE_FORWARDING
-
-
-@contextmanager
-def one_processor() -> Iterator[None]:
-    """Pins the caller to its current processor."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {current_cpu()})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

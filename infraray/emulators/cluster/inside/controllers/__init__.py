@@ -1,0 +1,1 @@
+"""Controllers: deployments make replica sets, replica sets make pods, services get endpoints."""

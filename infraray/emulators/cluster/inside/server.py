@@ -1,0 +1,305 @@
+"""A cluster's first process: starts the API server, the controllers and the agents, and answers its parent's requests.
+
+The API server is a process of its own, and everything else knows it by its address alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from infraray.emulators.cluster.api_server import command as api_server
+from infraray.emulators.inside.init import Server
+from infraray.emulators.inside.namespaces import PR_SET_PDEATHSIG, NetworkNamespace, prctl
+from infraray.errors import InfrarayError, InvalidAction
+from infraray.isolation import Equipment, Limits, Sandbox
+from infraray.isolation.memory_group import MemoryGroup
+
+from . import nftables
+from .agent import Agent
+from .api_client import KINDS, Address, ApiClient, ApiError, Kind, Object
+from .controllers.manager import ControllerManager
+from .kubelet import Kubelet
+from .links import LOOPBACK, Links, prepare
+from .listeners import Listeners
+from .node_agent import NodeAgent
+from .pod_networks import NODE_ADDRESS, PodNetworks, make_network
+from .policy_agent import PolicyAgent
+from .prober import Attempt, Prober
+from .service_proxy import ServiceProxy
+
+# These import what will be needed when an interpreter in root's home is no longer readable.
+time.strptime("0", "%S")
+"localhost".encode("idna")
+
+API_PORT = 6443
+START_S = 20.0
+"""Time in which the API server must be ready."""
+
+SETTLE_STEP_S = 0.02
+"""Time after which the newest versions are asked for again."""
+
+WORKPLACE_ADDRESS = "10.200.0.2"
+WORKPLACE_INDEX = 100
+
+INPUT = f"""
+table ip node {{
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        iifname "lo" accept
+        ct state established,related accept
+        iifname "workplace" ip daddr {NODE_ADDRESS} tcp dport {API_PORT} accept
+    }}
+    chain forward {{
+        type filter hook forward priority filter - 1; policy accept;
+        iifname "workplace" drop
+        oifname "workplace" drop
+    }}
+}}
+"""
+"""The agent's commands reach the API server and nothing else; pods reach nothing of the node."""
+
+KUBECONFIG = "/tmp/.kube/config"
+
+
+class ClusterServer(Server):
+    """The first process of a cluster; see `Server`."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        super().__init__(stream)
+        self.answers = {
+            "build": self.build,
+            "prepare": self.prepare,
+            "apply": self.apply,
+            "delete": self.delete,
+            "request": self.request,
+            "settle": self.settle,
+            "matrix": self.matrix,
+            "run": self.run,
+        }
+
+    def build(self, kubectl: str) -> None:
+        """Starts everything.
+
+        Args:
+            kubectl: the path of kubectl.
+        """
+        self.home = NetworkNamespace.current()
+        prepare(forwards=True)
+        links = Links()
+        links.add_address(LOOPBACK, NODE_ADDRESS)
+        self.rules = nftables.Nftables()
+        self.rules.commit(INPUT)
+        self.workplace = make_network(self.home, links, WORKPLACE_ADDRESS, "workplace", WORKPLACE_INDEX)
+        self.address = start_api_server()
+        self.client = ApiClient(self.address, "infraray")
+        self.networks = PodNetworks(self.home)
+        self.listeners = Listeners()
+        self.node = NodeAgent(self.address, self.networks, self.listeners, self.home)
+        self.proxy = ServiceProxy(self.address)
+        self.policies = PolicyAgent(self.address)
+        self.agents: tuple[Agent, ...] = (ControllerManager(self.address), self.node, self.proxy, self.policies)
+        self.prober = Prober(self.listeners, self.home)
+        self.listeners.start()
+        Kubelet(self.node, self.proxy.names, self.home).start()
+        for agent in self.agents:
+            agent.start()
+        self.equipment = Equipment((Path(kubectl),) if kubectl else (), {KUBECONFIG: kubeconfig(self.address)})
+
+    def prepare(self, pods: int) -> None:
+        """Makes networks for so many pods ahead."""
+        self.networks.make_ahead(pods)
+
+    def idle(self) -> None:
+        """Replaces the pod networks that were taken."""
+        if hasattr(self, "node"):
+            self.node.keep_networks_ready()
+
+    def apply(self, manifests: list[Object]) -> None:
+        """Creates or replaces objects, in order.
+
+        Raises:
+            InfrarayError: one is refused.
+        """
+        for manifest in manifests:
+            kind, namespace, name = _named(manifest)
+            query = "?fieldManager=infraray&force=true"
+            path = f"{kind.url(namespace, name)}{query}"
+            try:
+                self.client.request("PATCH", path, manifest, "application/apply-patch+yaml")
+            except ApiError as error:
+                raise InfrarayError(f"{kind.name} {namespace}/{name}: {error}") from None
+
+    def delete(self, manifests: list[Object]) -> None:
+        """Deletes objects, if they are there."""
+        for manifest in manifests:
+            kind, namespace, name = _named(manifest)
+            self.client.delete(kind, namespace, name)
+
+    def request(self, method: str, path: str, body: Object | None, content_type: str) -> Object:
+        """Passes a request on to the API server.
+
+        Raises:
+            InfrarayError: it is refused.
+        """
+        try:
+            return self.client.request(method, path, body, content_type)
+        except ApiError as error:
+            raise InfrarayError(f"{method} {path}: {error}") from None
+
+    def settle(self, seconds: float) -> None:
+        """Waits until all controllers and agents have seen the newest version of everything and have nothing to do.
+
+        Raises:
+            InfrarayError: they do not come to rest in time.
+        """
+        deadline = time.monotonic() + seconds
+        kinds = list(dict.fromkeys(kind for agent in self.agents for kind in agent.kinds))
+        while True:
+            before, versions = self._versions(kinds)
+            if all(agent.has_seen(versions, SETTLE_STEP_S) for agent in self.agents):
+                if before == self._versions(kinds)[0]:
+                    return
+            if time.monotonic() > deadline:
+                raise InfrarayError(f"the cluster does not come to rest in {seconds:g} s")
+
+    def matrix(self, probes: list[list[Any]]) -> list[list[str]]:
+        """What becomes of attempts to connect: see `infraray.emulators.cluster.cluster`."""
+        running, names = self.node.running, self.proxy.names()
+        sources = _Sources(self.client)
+        attempts = []
+        for namespace, source, host, port, protocol in probes:
+            attempts.append(Attempt(sources.find(namespace, source, running), host, port, protocol))
+        self.prober.measure([attempt for attempt in attempts if attempt.source], running, names)
+        return [[one.found if one.source else "no source", one.source, one.answered] for one in attempts]
+
+    def run(self, script: str, limits: dict[str, Any]) -> dict[str, Any]:
+        """Runs an untrusted command where it reaches the API server alone."""
+        files = self.frames.take_files()
+        group = MemoryGroup(files) if files else None
+        try:
+            with self.workplace.namespace.entered(self.home):
+                return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
+        finally:
+            if group is not None:
+                group.close()
+
+    def _versions(self, kinds: list[Kind]) -> tuple[str, dict[Kind, dict[str, str]]]:
+        """The API server's version, and the version of each object by kind and key.
+
+        They are of one moment if the version is the same afterwards.
+        """
+        first = ""
+        versions: dict[Kind, dict[str, str]] = {}
+        for kind in kinds:
+            answer = self.client.list(kind)
+            first = first or answer["metadata"]["resourceVersion"]
+            versions[kind] = {_key(item): item["metadata"]["resourceVersion"] for item in answer["items"]}
+        return first, versions
+
+
+class _Sources:
+    """Finds the pods from which probes start; asks the API server at most once a namespace."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._deployments: dict[str, dict[str, str]] = {}
+
+    def find(self, namespace: str, source: str, running: Mapping[str, Any]) -> str:
+        """``namespace/name`` of a running pod; empty if there is none.
+
+        Args:
+            namespace: its namespace.
+            source: ``pod/NAME``, or ``deployment/NAME`` for one of its pods.
+            running: the running pods by ``namespace/name``.
+        """
+        kind, _, name = source.partition("/")
+        if kind == "pod":
+            found = f"{namespace}/{name}"
+        elif kind == "deployment":
+            if namespace not in self._deployments:
+                self._deployments[namespace] = self._of_deployments(namespace, running)
+            found = self._deployments[namespace].get(name, "")
+        else:
+            raise InvalidAction(f"source={source!r}: give pod/NAME or deployment/NAME")
+        return found if found in running else ""
+
+    def _of_deployments(self, namespace: str, running: Mapping[str, Any]) -> dict[str, str]:
+        """The first running pod of each deployment."""
+        owners = {
+            item["metadata"]["uid"]: reference["name"]
+            for item in self._client.list(KINDS["ReplicaSet"], namespace)["items"]
+            for reference in item["metadata"].get("ownerReferences") or ()
+            if reference["kind"] == "Deployment"
+        }
+        found: dict[str, str] = {}
+        for item in self._client.list(KINDS["Pod"], namespace)["items"]:
+            for reference in item["metadata"].get("ownerReferences") or ():
+                name = owners.get(reference["uid"])
+                if name and _key(item) in running:
+                    found[name] = min(found.get(name, _key(item)), _key(item))
+        return found
+
+
+def start_api_server() -> Address:
+    """Starts the API server in a process of its own, which ends with this one.
+
+    Raises:
+        OSError: it does not start.
+    """
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        try:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.dup2(writing, 1)
+            sys.argv = ["api_server", "--listen", f"{NODE_ADDRESS}:{API_PORT}"]
+            sys.stdout = os.fdopen(1, "w")
+            api_server.main()
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as output:
+        url = output.readline().strip()
+    if not url:
+        raise OSError("the API server does not start")
+    return Address(url)
+
+
+def kubeconfig(address: Address) -> bytes:
+    """The file by which kubectl finds the API server."""
+    lines = [
+        "apiVersion: v1",
+        "kind: Config",
+        f"clusters: [{{name: cluster, cluster: {{server: '{address.url}'}}}}]",
+        "users: [{name: user, user: {}}]",
+        "contexts: [{name: cluster, context: {cluster: cluster, user: user, namespace: default}}]",
+        "current-context: cluster",
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _named(manifest: Object) -> tuple[Kind, str, str]:
+    """Kind, namespace and name of a manifest.
+
+    Raises:
+        InfrarayError: it is of an unknown kind.
+    """
+    kind = KINDS.get(str(manifest.get("kind")))
+    metadata = manifest.get("metadata") or {}
+    if kind is None or "name" not in metadata:
+        raise InfrarayError(f"kind={manifest.get('kind')!r}: give a manifest with a name, of {', '.join(KINDS)}")
+    return kind, metadata.get("namespace", "default") if kind.namespaced else "", metadata["name"]
+
+
+def _key(item: Object) -> str:
+    return f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
+
+
+SERVER = ClusterServer
