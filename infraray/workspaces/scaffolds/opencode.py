@@ -19,6 +19,9 @@ from infraray.workspaces.scaffolds.scaffold import Launch, Workplace, longest_an
 _NO_TOOLS = ("webfetch", "websearch", "task", "question")
 """They leave the sandbox, start agents beside the agent, or ask a person."""
 
+_UNREAD = ("unknown", "other", "error")
+"""Ends of answers that it could not read; it asks again at once, for ever."""
+
 
 class OpenCode(NpmScaffold):
     """The coding agent of the OpenCode project."""
@@ -90,8 +93,11 @@ class OpenCodeReader(JsonLinesReader):
             events.append(Said(text(part, "text")))
         elif kind == "tool_use":
             events += _tool(text(part, "tool"), mapping(part, "state"))
-        elif kind == "step_finish" and text(part, "reason") not in ("", "tool-calls"):
+        elif kind == "step_finish" and text(part, "reason") == "stop":
             events.append(Ended())
+        elif kind == "step_finish" and text(part, "reason") in _UNREAD:
+            words = f"the model's answer ended for the reason {text(part, 'reason')}"
+            events.append(Trouble(Failure.MODEL_UNREACHABLE, words))
         elif kind == "error":
             data = mapping(mapping(told, "error"), "data")
             words = text(data, "message") or text(mapping(told, "error"), "name")

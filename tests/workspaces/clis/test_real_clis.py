@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from infraray.workspaces.scaffolds.events import Ended, Failure, Said, ShellCommand, Started, Trouble
+from infraray.workspaces.scaffolds.events import Ended, Event, Failure, Said, ShellCommand, Started, Trouble
 from infraray.workspaces.scaffolds.scaffold import find_scaffold
 from tests.workspaces import story
 from tests.workspaces.driven import Driven
 from tests.workspaces.install_clis import VERSIONS
-from tests.workspaces.scripted_model import ScriptedModel, call, cut, refuse, say, shell
+from tests.workspaces.scripted_model import ScriptedModel, Turn, call, cut, refuse, rubbish, say, shell
 
 every_scaffold = pytest.mark.parametrize("name", VERSIONS["newest"])
 only_newest = pytest.mark.parametrize("age", ["newest"], indirect=True)
@@ -63,18 +63,25 @@ def test_prompt_that_does_not_fit_is_refused_at_once(name: str, age: str, tmp_pa
     assert outcome.failure == Failure.MODEL_REFUSED
 
 
+@pytest.mark.parametrize(
+    ("turn", "failure"),
+    [
+        (refuse(400, "prompt is too long: 50000 tokens > 32768 maximum"), Failure.MODEL_REFUSED),
+        (rubbish(), Failure.MODEL_UNREACHABLE),
+    ],
+)
 @only_newest
-def test_opencode_asks_again_for_ever_where_a_prompt_does_not_fit(age: str, tmp_path: Path) -> None:
-    times = 0
+def test_opencode_asks_again_for_ever_and_says_why(age: str, turn: Turn, failure: Failure, tmp_path: Path) -> None:
+    told: list[Failure | None] = []
 
-    def third_refusal(event: object) -> bool:
-        nonlocal times
-        times += isinstance(event, Ended) and event.failure == Failure.MODEL_REFUSED
-        return times == 3
+    def third_time(event: Event) -> bool:
+        told.extend([event.failure] if isinstance(event, Ended | Trouble) else [])
+        return told.count(failure) == 3
 
-    with ScriptedModel([refuse(400, "prompt is too long: 50000 tokens > 32768 maximum")] * 20) as model:
-        outcome = Driven(find_scaffold("opencode"), tmp_path, model.url).start(story.MISSION, third_refusal)
+    with ScriptedModel([turn] * 20) as model:
+        outcome = Driven(find_scaffold("opencode"), tmp_path, model.url).start(story.MISSION, third_time)
     assert outcome.failure == Failure.SILENT  # that is: it had to be ended
+    assert told.count(failure) == 3
 
 
 @every_scaffold

@@ -123,6 +123,13 @@ def test_question_to_nobody_is_told() -> None:
     assert isinstance(asked, Trouble) and asked.failure == Failure.ASKED
 
 
+def test_answer_that_opencode_cannot_read_is_no_end() -> None:
+    reader = find_scaffold("opencode").reader()
+    for reason, kind in (("stop", Ended), ("unknown", Trouble), ("tool-calls", None), ("", None)):
+        told = json.dumps({"type": "step_finish", "part": {"reason": reason}})
+        assert [type(event) for event in reader.read(told)] == ([] if kind is None else [kind])
+
+
 def test_command_is_what_the_agent_asked_for() -> None:
     reader = find_scaffold("codex").reader()
     for command, understood in (
