@@ -35,6 +35,8 @@ class Registration:
         objective: the `infraray.tune.Objective` subclass that measures what a study of the scenario searches, or
             ``module:Class``; None if studies search the parameters of the agents that play it.
         baselines: the module whose import registers the scenario's scripted agents, if any.
+        workspace: the `infraray.workspaces.Door` subclass that says what open-ended agents get, or ``module:Class``;
+            None for the door of all scenarios, through which they give one answer after the other.
         file: path of the user's file that registered it; None for installed packages.
     """
 
@@ -45,6 +47,7 @@ class Registration:
     vector_entry_point: str | Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]] | None
     objective: str | type[Any] | None
     baselines: str | None
+    workspace: str | type[Any] | None
     file: str | None
 
     @property
@@ -76,6 +79,7 @@ def register(
     vector_entry_point: str | Callable[..., gymnasium.vector.VectorEnv[Any, Any, Any]] | None = None,
     objective: str | type[Any] | None = None,
     baselines: str | None = None,
+    workspace: str | type[Any] | None = None,
 ) -> None:
     """Registers a scenario with infraray and its environment with Gymnasium.
 
@@ -91,7 +95,7 @@ def register(
     version = int(match["version"])
     _check_free(id, name, entry_point)
     _registrations[id] = Registration(
-        id, name, version, entry_point, vector_entry_point, objective, baselines, file_being_imported()
+        id, name, version, entry_point, vector_entry_point, objective, baselines, workspace, file_being_imported()
     )
     gymnasium.registry.pop(id, None)
     gymnasium.register(id, entry_point=entry_point, vector_entry_point=vector_entry_point)

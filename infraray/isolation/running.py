@@ -18,7 +18,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.output import printable
 from infraray.isolation.requirements import bubblewrap_path, refusal
 from infraray.isolation.rlimits import count_tasks, prefer_for_oom_killer, prlimit
-from infraray.isolation.watcher import Watcher
+from infraray.isolation.watcher import INTERVAL_S, Watcher
 
 END_S = 60.0
 """Seconds the kernel may take to end killed processes."""
@@ -45,6 +45,9 @@ FIRST = 'read -r go || exit; (exec /bin/sh -c "$0" 2>&1); exit $?'
 """The script of the sandbox's first process, a shell: on our signal it starts the program, with errors redirected to
 its output. The shell's own errors go elsewhere: they report when a signal ended the program, which the exit code 128 +
 signal alone cannot distinguish from a program that exits with that code."""
+
+FIRST_OF_ALL = 'read -r go || exit; exec /bin/sh -c "$0"'
+"""The same for a program that is to be the first process itself, which no other process inside can end or stop."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +83,21 @@ class Equipment:
 
 @dataclass(frozen=True)
 class Nest:
-    """What a program of ours needs that makes sandboxes within its own, see `infraray.isolation.warm`.
+    """What a program of ours needs that runs others inside, see `infraray.isolation.warm` and `.session`.
 
     Args:
-        seccomp: a filter that lets it make namespaces.
+        seccomp: its filter, which may let it make namespaces.
         arguments: bubblewrap's further ones.
         files: further files, as contents by their paths.
         descriptors: open files that it inherits.
+        is_first: whether it is the first process of the sandbox.
     """
 
     seccomp: bytes
     arguments: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
+    is_first: bool = False
 
 
 class Running:
@@ -152,24 +157,31 @@ class Running:
             require_own_network(self._network)
         if self._network == "inherit":
             others = count_tasks()
-        self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", FIRST, script], program)
+        first = FIRST_OF_ALL if self._is_session else FIRST
+        self._launch([*prlimit(self._limits, others), "/bin/sh", "-c", first, script], program)
         # These errors mean that bubblewrap has ended.
         with suppress(FileNotFoundError, ProcessLookupError, BrokenPipeError):
             self._find_init()
             if self._init is not None:
-                prefer_for_oom_killer(self._init)
+                if not self._is_session:
+                    prefer_for_oom_killer(self._init)
                 if self._group is not None and not self._group.enter(self._init):
                     self._group = None
                 KEEPER.begun(self._init)
                 self._input_end.write(b"go\n")
         self._input_end.close()
 
-    def watch(self) -> None:
-        """Waits until the command ends or reaches a limit."""
+    def watch(self, forgives: Callable[[str], bool] | None = None, interval_s: float = INTERVAL_S) -> None:
+        """Waits until the command ends or reaches a limit.
+
+        Args:
+            forgives: told a limit on the processes together when it is reached; whether the command may go on.
+            interval_s: seconds between looks at them.
+        """
         if self._init is None:
             return
         deadline = self._started + self._limits.wall_s
-        watcher = Watcher(self._init, self._limits, self._group)
+        watcher = Watcher(self._init, self._limits, self._group, interval_s)
         self._open.callback(watcher.close)
         poll = select.poll()
         for descriptor in (self._output.fileno(), self._status.fileno(), self._init_pidfd):
@@ -186,7 +198,15 @@ class Running:
             elif time.monotonic() >= deadline:
                 self._ended = "time"
             elif time.monotonic() >= watcher.due:
-                self._ended = watcher.exceeded()
+                exceeded = watcher.exceeded()
+                if exceeded is not None and (forgives is None or not forgives(exceeded)):
+                    self._ended = exceeded
+
+    def kill(self) -> None:
+        """Kills all processes; `watch` then returns. May be called from another thread, and again."""
+        if self._init is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
 
     def end(self) -> None:
         """Kills the remaining processes and waits until they are gone.
@@ -201,8 +221,7 @@ class Running:
                 self._input_end.close()  # a sandbox being built ends by itself; killing its builder would strand it
                 self._process.wait()
             else:
-                with suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
+                self.kill()
                 KEEPER.ended(self._init)
                 if not select.select([self._init_pidfd], [], [], END_S)[0]:
                     raise InfrarayError(f"isolation: the kernel has not ended process {self._init} in {END_S:g} s")
@@ -237,6 +256,16 @@ class Running:
             return Finished(output, None, "file_size", self._wall_s)
         return Finished(output, report["exit-code"], None, self._wall_s)
 
+    @property
+    def _is_session(self) -> bool:
+        """Whether its first process is a program of ours that must outlive the others."""
+        return self._nest is not None and self._nest.is_first
+
+    @property
+    def _tmpfs_bytes(self) -> int:
+        """The size of each tmpfs. Where files stay when processes are ended, they must leave memory for the next."""
+        return self._limits.memory_bytes // (4 if self._is_session else 2)
+
     def _launch(self, words: Sequence[str], program: bytes) -> None:
         nest = self._nest
         seccomp_filter = self._memory(_filter() if nest is None else nest.seccomp)
@@ -247,7 +276,7 @@ class Running:
         command = [
             *unprivileged(),
             bubblewrap_path(),
-            *_arguments(self._network, self._limits.memory_bytes // 2, nest is not None),
+            *_arguments(self._network, self._tmpfs_bytes, nest is not None and not self._is_session),
             *programs(self._equipment.programs),
             *(nest.arguments if nest else ()),
             *("--seccomp", str(seccomp_filter.fileno())),

@@ -14,7 +14,7 @@ from infraray.isolation.memory_group import MemoryGroup
 from infraray.isolation.proc import GONE, Proc
 
 INTERVAL_S = 0.02
-"""How often it looks."""
+"""How often it looks at a single command."""
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -30,17 +30,21 @@ class Watcher:
         init: the sandbox's first process, in the caller's pid namespace.
         limits: what to compare with.
         group: the sandbox's memory cgroup, if it has one.
+        interval_s: seconds between looks.
     """
 
-    def __init__(self, init: int, limits: Limits, group: MemoryGroup | None = None) -> None:
+    def __init__(
+        self, init: int, limits: Limits, group: MemoryGroup | None = None, interval_s: float = INTERVAL_S
+    ) -> None:
         self._group = group
+        self._interval_s = interval_s
         self._init = init
         self._limits = limits
         self._open = ExitStack()
         self._proc: Proc | None = None
         self._cpu_s = 0.0
         self._cpu_lost_s = 0.0
-        self.due = time.monotonic() + INTERVAL_S
+        self.due = time.monotonic() + interval_s
         """When to look again, by `time.monotonic`: looking takes at most half of one processor."""
 
     def exceeded(self) -> str | None:
@@ -54,7 +58,7 @@ class Watcher:
             return self._look()
         finally:
             ended = time.monotonic()
-            self.due = ended + max(INTERVAL_S, ended - began)
+            self.due = ended + max(self._interval_s, ended - began)
 
     def _look(self) -> str | None:
         try:

@@ -31,6 +31,7 @@ register(
     name="routing",
     entry_point="infraray.scenarios.routing.environment:Routing",
     baselines="infraray.scenarios.routing.baselines",
+    workspace="infraray.scenarios.routing.workspace:RoutingDoor",
 )
 
 register(

@@ -67,6 +67,8 @@ class Scaffold(ABC):
     name: ClassVar[str]
     silence_s: ClassVar[float] = 600.0
     """Seconds without a line, and without a request to the model in progress, after which it counts as hung."""
+    calls_tools: ClassVar[bool] = True
+    """Whether its turns offer the model tools; a request that offers none is then a side call, such as for a title."""
 
     def problem(self) -> str | None:
         """Why it cannot be started here, in one line with the fix; None if it can."""
