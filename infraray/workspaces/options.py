@@ -22,6 +22,7 @@ class WorkspaceOptions(Parameters):
     memory_gb: float = Field(8.0, ge=0.1, le=4096, description="GiB of memory of all its processes and files in /tmp")
     processes: int = Field(512, ge=16, le=100_000, description="processes and threads at a time")
     disk_gb: float = Field(20.0, ge=0.01, le=10_000, description="GiB in its workspace and its HOME together")
+    context_tokens: int | None = Field(None, ge=1024, description="the model's context, for scaffolds that ask")
     max_tokens: int = Field(2048, ge=16, description="tokens of one answer of shell:")
     command_s: int = Field(600, ge=1, le=86_400, description="seconds of one command of shell:")
     prices: str | None = Field(None, description="YAML or JSON file: model to input_per_million, output_per_million")

@@ -32,7 +32,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FRUITLESS = 3
 """Starts in a row in which the agent does nothing, after which it counts as having stopped."""
 
-PAUSES_S = (0.0, 1.0, 5.0)
+PAUSES_S = (0.0, 0.5, 2.0)
 """Before the next start, by the number of fruitless ones."""
 
 ERROR_CHARACTERS = 4000
@@ -209,7 +209,8 @@ class Workspace:
 
     async def _drive(self, mission: str) -> None:
         """Starts the scaffold, and resumes it whenever it ends before its time."""
-        at = Workplace(WORKSPACE, HOME, f"http://127.0.0.1:{self.session.port}", self.proxy.model.name)
+        base_url, options = f"http://127.0.0.1:{self.session.port}", self.options
+        at = Workplace(WORKSPACE, HOME, base_url, self.proxy.model.name, options.context_tokens)
         conversation: str | None = None
         told, launch = mission, self.scaffold.start(at)
         fruitless = 0

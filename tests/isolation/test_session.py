@@ -110,7 +110,7 @@ def test_only_the_given_socket_can_be_reached() -> None:
         "echo x > /proc/1/fd/0; cat /proc/1/environ; cat /proc/1/mem",
         "for fd in /proc/*/fd/*; do echo '{}' > $fd; done",
         "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
-        "import os, signal\nfor pid in range(1, 400):\n    try:\n        os.kill(pid, 9)\n    except OSError:\n        pass",
+        "import os\nfor pid in range(1, 400):\n    try:\n        os.kill(pid, 9)\n    except OSError:\n        pass",
     ],
 )
 def test_the_session_survives_what_ends_everything_else_in_it(attack: str) -> None:
@@ -209,7 +209,9 @@ def test_attacks_on_the_machine_reach_nothing_from_a_session(tmp_path: Path) -> 
             text = baits.fill(attack.text)
             (made.folder / f"{number}").write_text(text)
             program = "python3 -I -B" if text.startswith("import") else "sh"
-            said, _ = await made.sh(f"timeout 5 {program} ./{number} 2>&1 | head -c 20000")
+            said = ""
+            with suppress(TimeoutError):
+                said, _ = await asyncio.wait_for(made.sh(f"{program} ./{number} 2>&1 | head -c 20000"), 5)
             assert baits.secret not in said and baits.taken() == [], attack.name
         await made.session.clear()  # what an attack left running may still end others
         assert await made.sh("echo lives") == ("lives", 0)

@@ -31,7 +31,7 @@ class RoutingDoor(Door):
             f"{observation['task_description']}\n\n"
             "Each command that you run on a machine counts, with the tool `on` below. What you do in your own sandbox "
             f"does not.\n\n{observation['available_actions']}\n"
-            "Where this asks for an answer as JSON, give the machine and the command to the tool `on`, and run `finish` "
+            "Where this asks for an answer as JSON, give the machine and the command to the tool `on`; run `finish` "
             'instead of "done".\n\n'
             f"This is the state now:\n\n{observation['text_observation']}"
         )
