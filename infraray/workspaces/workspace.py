@@ -32,6 +32,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FRUITLESS = 3
 """Starts in a row in which the agent does nothing, after which it counts as having stopped."""
 
+STUMBLES = 12
+"""Troubles in a row without a command between them, after which a start is ended: Codex reconnects for ever to a server
+that is gone, OpenCode repeats for ever what the server refuses or what it cannot read."""
+
 PAUSES_S = (0.0, 0.5, 2.0)
 """Before the next start, by the number of fruitless ones."""
 
@@ -59,6 +63,7 @@ class Workspace:
         self, scaffold: Scaffold, model: Model, door: Door, options: WorkspaceOptions, time_s: float, tool: Tool
     ) -> None:
         self.scaffold = scaffold
+        self.version = scaffold.version()
         self.door = door
         self.options = options
         self.time_s = time_s
@@ -181,6 +186,8 @@ class Workspace:
         spent = self.record.spent
         return {
             "ended": self.ended,
+            "scaffold": self.scaffold.name,
+            "version": self.version,
             "starts": self.starts,
             "failures": dict(self.failures),
             "side_tokens": spent.side_tokens,
@@ -249,6 +256,7 @@ class Workspace:
         events: list[Event] = []
         errors, lines, code = "", 0, None
         numbers: list[int] = []
+        stumbles = 0
         self._last_line = time.monotonic()
         watching = asyncio.create_task(self._watch_silence(numbers))
         try:
@@ -263,6 +271,9 @@ class Workspace:
                     for event in self._read(reader, printed):
                         self._note(event)
                         events.append(event)
+                        stumbles = _stumbles(stumbles, event)
+                        if stumbles == STUMBLES and numbers:
+                            await session.stop(numbers[-1])
         finally:
             watching.cancel()
         silent = watching.done() and not watching.cancelled() and watching.exception() is None
@@ -305,3 +316,13 @@ class Workspace:
             *(str(place / "bin") for place in self.scaffold.folders() if (place / "bin").is_dir()),
         ]
         return {"HOME": str(HOME), "PATH": ":".join([*bins, PATH]), **more}
+
+
+def _stumbles(before: int, event: Event) -> int:
+    """Troubles in a row, this event included."""
+    match event:
+        case ShellCommand():
+            return 0
+        case Trouble() | Ended(Failure()):
+            return before + 1
+    return before

@@ -12,6 +12,9 @@ import infraray
 from infraray import isolation
 from infraray.agents import load_agent, parse_agent
 from infraray.errors import InfrarayError, Unavailable
+from infraray.workspaces.scaffolds.command import Command
+from infraray.workspaces.scaffolds.events import Event, Failure, Trouble
+from infraray.workspaces.scaffolds.scaffold import Reader, register_scaffold
 from tests.emulators.live import needs_networks
 from tests.openai_server import Reply
 from tests.workspaces.played import SHORT, act, commands, play
@@ -135,6 +138,30 @@ def test_a_scaffold_that_crashes_is_classified_and_tried_again(command: str, fai
         lambda body: "", "time_s=60&model=m&base_url=URL", kind=f"cli:{command}", **SHORT, invalid_action="end"
     )
     assert played.summary["ended"] == "stopped" and played.summary["failures"] == {failure: 3}
+
+
+class Stumbler(Command):
+    """Tells of trouble for ever."""
+
+    name = "stumbler"
+
+    def __init__(self) -> None:
+        super().__init__("yes trouble")
+
+    def reader(self) -> Reader:
+        return StumblingReader()
+
+
+class StumblingReader(Reader):
+    def read(self, line: str) -> list[Event]:
+        return [Trouble(Failure.MODEL_REFUSED, line)]
+
+
+def test_a_scaffold_that_repeats_its_trouble_for_ever_is_ended() -> None:
+    register_scaffold("stumbler", Stumbler)
+    played = play(commands(), "model=m&base_url=URL&time_s=100", kind="cli:stumbler", **SHORT, invalid_action="end")
+    assert played.summary["failures"] == {"model_refused": 3} and played.summary["ended"] == "stopped"
+    assert (played.summary["scaffold"], played.summary["version"]) == ("stumbler", None)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ class Command(Scaffold):
         InfrarayError: the quotes do not match, or it is empty.
     """
 
+    name = "command"
+
     def __init__(self, command: str) -> None:
         try:
             self._words = shlex.split(command)
