@@ -14,6 +14,7 @@ from typing import ClassVar
 from infraray.agents import Briefing
 from infraray.errors import InvalidAction
 from infraray.observation import Observation
+from infraray.workspaces.technique import Technique
 
 WORKSPACE = Path("/workspace")
 
@@ -34,6 +35,8 @@ class Door:
     """The tools that act on the environment: what they do, by name."""
     settings: ClassVar[tuple[str, ...]] = ()
     """Names of options of agents that have a meaning in this scenario alone."""
+    techniques: ClassVar[Mapping[str, Technique]] = {}
+    """What the behaviour report looks for in what agents say and try, by name."""
     default_time_s: ClassVar[float] = 1800.0
     """The time of an agent whose spec gives none."""
 
