@@ -4,7 +4,8 @@ Source: https://github.com/harbor-framework/harbor/blob/main/rfcs/0001-trajector
 Written as version 1.7; 1.8 adds audio, which no episode has, so that readers of either take it.
 
 The prompt's messages are ``system`` and ``user`` steps; each decision is an ``agent`` step. The outcome
-of a decision (validity, reward, safety) is in its ``extra``, since ATIF has no field for rewards.
+of a decision (validity, reward, safety) is in its ``extra``, since ATIF has no field for rewards. Where an
+agent worked in a workspace, each of its exchanges with the model is a step.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from infraray.trajectories.exporters.conversation import (
     system_message,
 )
 from infraray.trajectories.exporters.exporter import Exporter
+from infraray.trajectories.exporters.workspace_events import has_events, scaffold_version, steps_of_workspace
 from infraray.trajectories.exporters.writing import writing
 from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.stored_episode import Span, StoredEpisode, read_json
@@ -105,11 +107,15 @@ def trajectory(episode: StoredEpisode, manifest: Manifest) -> dict[str, Any]:
     row = episode.row
     scenario = manifest.scenarios[row["scenario_label"]]
     models = [record["model"] for record in episode.agent_records if record.get("model")]
-    agent = {"name": row["agent"], "version": manifest.infraray_version, "extra": {"by": "infraray"}}
+    agent: dict[str, Any] = {"name": row["agent"], "version": manifest.infraray_version, "extra": {"by": "infraray"}}
     if models:
         agent["model_name"] = models[0]
+    if (version := scaffold_version(episode)) is not None:
+        agent |= {"version": version, "extra": {"by": "infraray", "infraray_version": manifest.infraray_version}}
     steps: list[dict[str, Any]] = []
-    if can_be_told(episode):
+    if has_events(episode):
+        steps = steps_of_workspace(episode)
+    elif can_be_told(episode):
         for exchange, span in zip(exchanges(episode, scenario), episode.times, strict=True):
             for message in exchange.preface:
                 _add_message(steps, message, span.start, copied=True)
