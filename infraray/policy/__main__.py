@@ -24,13 +24,12 @@ import pyarrow.parquet as pq
 try:
     import torch
 
-    from infraray.policy.lessons import lessons_of
+    from infraray.policy.lessons import windows_of
     from infraray.policy.tokenizer import make_tokenizer
     from infraray.policy.training import SIZES, make_model, train
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed; pip install 'infraray[transformers]'")
 
-LESSON_TOKENS = 3072
 TURNS = 4
 READ_BY_THE_TOKENIZER = 2000
 """Conversations of which the tokenizer learns, of each task."""
@@ -57,13 +56,13 @@ def main() -> None:
         encoded: list[list[int]] = tokenizer(given, add_special_tokens=False).input_ids
         return encoded
 
-    lessons = lessons_of(chats, encode, TURNS, LESSON_TOKENS, dice)
-    tokens = sum(lesson.tokens for lesson in lessons)
-    tell(f"{len(chats):,} conversations, {len(lessons):,} lessons, {tokens:,} tokens")
+    windows = [*windows_of(chats, encode, TURNS, dice)]
+    tokens = sum(len(window.ids) for window in windows)
+    tell(f"{len(chats):,} conversations, {len(windows):,} windows, {tokens:,} tokens")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = make_model(size, tokenizer)
     model.to(device)
-    train(model, lessons, size, options.passes, tell, options.seed)
+    train(model, windows, size, options.passes, tell, options.seed)
     model.to(torch.bfloat16).save_pretrained(options.folder)
     tokenizer.save_pretrained(options.folder)
     made = {

@@ -1,19 +1,21 @@
-"""Trains the model on lessons: first to predict everything in them, then the answers alone."""
+"""Trains the model on windows of conversations: first to predict everything in them, then the answers alone."""
 
 # mypy: disable-error-code="import-not-found,no-untyped-call"
 from __future__ import annotations
 
-import inspect
+import itertools
+import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import DynamicCache, Qwen2Config, Qwen2ForCausalLM
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from infraray.policy.lessons import Lesson
+from infraray.policy.lessons import Window, batches_of
 
 CONTEXT = 32_768
 """Positions; real tools' prompts fit."""
@@ -37,7 +39,7 @@ class Size:
         layers: depth.
         feed_forward: width of the feed-forward layers.
         peak_lr: the highest learning rate of AdamW.
-        batch_tokens: tokens of a step.
+        batch_tokens: tokens of a step, with their padding.
     """
 
     vocabulary: int
@@ -49,8 +51,8 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(1024, 64, 2, 192, 4e-3, 6144),
-    "small": Size(2048, 192, 4, 512, 2e-3, 6144),
+    "tiny": Size(1024, 64, 2, 192, 4e-3, 8192),
+    "small": Size(2048, 256, 6, 704, 2e-3, 65536),
 }
 
 
@@ -75,84 +77,67 @@ def make_model(size: Size, tokenizer: Any) -> Qwen2ForCausalLM:
 
 def train(
     model: Qwen2ForCausalLM,
-    lessons: Sequence[Lesson],
+    windows: Sequence[Window],
     size: Size,
     passes: float,
     tell: Callable[[str], None],
     seed: int,
 ) -> None:
-    """Goes through the lessons several times.
+    """Goes through the windows several times.
 
     Args:
         model: changed in place.
-        lessons: in random order.
+        windows: of all conversations.
         size: for the learning rate and the batch.
         passes: how often; the learning rate falls to a tenth by the end.
         tell: told of the progress now and then, one line each.
-        seed: of the order in further passes.
+        seed: of the order.
     """
-    total = passes * sum(lesson.tokens for lesson in lessons)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=size.peak_lr, betas=(0.9, 0.98), weight_decay=0.01)
+    total = passes * sum(len(window.ids) for window in windows)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=size.peak_lr, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    dice = random.Random(seed)
     began = told = time.monotonic()
-    tokens = 0
-    losses: list[float] = []
+    tokens, losses = 0, []
     model.train()
-    for batch in _batches(lessons, size.batch_tokens, random.Random(seed)):
+    for batch in itertools.chain.from_iterable(
+        batches_of(windows, size.batch_tokens, dice) for _ in range(math.ceil(passes))
+    ):
         share = tokens / total
         if share >= 1:
             break
         for group in optimizer.param_groups:
             group["lr"] = size.peak_lr * min((share + 1e-4) / WARM_UP_SHARE, 1.1 - share, 1.0)
-        summed = [loss_of(model, lesson, all_tokens=share < PRETRAINED_SHARE) for lesson in batch]
-        loss = sum(loss for loss, _ in summed) / sum(count for _, count in summed)
+        loss = loss_of(model, batch, all_tokens=share < PRETRAINED_SHARE)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        losses.append(loss.item())
-        tokens += sum(lesson.tokens for lesson in batch)
+        losses.append(loss.detach())  # read now and then only: a GPU would have to be waited for
+        tokens += sum(len(window.ids) for window in batch)
         if time.monotonic() - told > TOLD_S:
             told = time.monotonic()
-            mean = sum(losses) / len(losses)
+            mean = torch.stack(losses).mean().item()
             tell(f"{share:.0%}, {tokens:,} tokens, {tokens / (told - began):,.0f}/s, loss {mean:.4f}")
             losses.clear()
     model.eval()
 
 
-def loss_of(model: Qwen2ForCausalLM, lesson: Lesson, all_tokens: bool) -> tuple[Any, int]:
-    """The summed cross-entropy of the answers in a lesson's windows, or of all their tokens, and their number."""
-    device = model.device
-    longest = max(len(window.ids) for window in lesson.windows)
-    ids = torch.full((len(lesson.windows), longest), model.config.pad_token_id)
-    said = torch.zeros((len(lesson.windows), longest), dtype=torch.bool)
-    for row, window in enumerate(lesson.windows):
-        ids[row, : len(window.ids)] = torch.tensor(window.ids)
-        said[row, : len(window.ids)] = torch.tensor(window.is_answer) | all_tokens
-    ids, said = ids.to(device), said.to(device)[:, 1:]
+def loss_of(model: Qwen2ForCausalLM, batch: Sequence[Window], all_tokens: bool) -> torch.Tensor:
+    """The mean cross-entropy of the answers in a batch, or of all its tokens."""
+    ids, taught = padded(batch, all_tokens, model.config.pad_token_id)
+    # Where the targets are is known here: to ask a GPU would stop it.
+    at = taught[:, 1:].flatten().nonzero().flatten().to(model.device)
+    ids = ids.to(model.device)
     # Half of the time on processors and GPUs that multiply in 16 bits, and no more on others.
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        cache = DynamicCache(config=model.config)
-        cached = {cache_name(model): cache, "use_cache": True}
-        model.model(torch.tensor([lesson.task], device=device), **cached)
-        cache.batch_repeat_interleave(len(lesson.windows))
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
         # The padding is on the right, where nobody looks who is not padding himself.
-        states = model.model(ids, **cached).last_hidden_state[:, :-1][said]
+        states = model.model(ids, use_cache=False).last_hidden_state[:, :-1].flatten(0, 1)[at]
         logits = model.lm_head(states).float()
-    return torch.nn.functional.cross_entropy(logits, ids[:, 1:][said], reduction="sum"), int(said.sum())
+    return torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten()[at])
 
 
-def cache_name(model: Any) -> str:
-    """What the model calls its cache, which transformers 5.2x has renamed."""
-    return "cache" if "cache" in inspect.signature(type(model).forward).parameters else "past_key_values"
-
-
-def _batches(lessons: Sequence[Lesson], tokens: int, dice: random.Random) -> Iterator[list[Lesson]]:
-    order = [*lessons]
-    batch: list[Lesson] = []
-    while True:
-        for lesson in order:
-            batch.append(lesson)
-            if sum(lesson.tokens for lesson in batch) >= tokens:
-                yield batch
-                batch = []
-        dice.shuffle(order)
+def padded(batch: Sequence[Window], all_tokens: bool, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens of a batch, and which of them are taught; both of shape (windows, longest window)."""
+    ids = pad_sequence([torch.tensor(window.ids) for window in batch], batch_first=True, padding_value=padding)
+    taught = [torch.tensor([True] * len(window.ids) if all_tokens else window.is_answer) for window in batch]
+    return ids, pad_sequence(taught, batch_first=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infraray.policy.lessons import lessons_of
+from infraray.policy.lessons import Window, batches_of, windows_of
 from infraray.policy.tokenizer import BEGIN, CHAT_TEMPLATE, END, make_tokenizer
 
 TURNS = 3
@@ -35,15 +35,15 @@ def messages(task: str, turns: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"role": "system", "content": task}, *told]
 
 
-@given(chats=CHATS, tokens=st.sampled_from([40, 200, 4000]), seed=st.integers(0, 99))
+@given(chats=CHATS, seed=st.integers(0, 99))
 def test_every_turn_is_taught_once_as_the_template_writes_it(
-    tokenizer: Any, chats: list[tuple[str, list[tuple[str, str]]]], tokens: int, seed: int
+    tokenizer: Any, chats: list[tuple[str, list[tuple[str, str]]]], seed: int
 ) -> None:
     def encode(texts: list[str]) -> list[list[int]]:
         encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False).input_ids
         return encoded
 
-    lessons = lessons_of([messages(task, turns) for task, turns in chats], encode, TURNS, tokens, random.Random(seed))
+    windows = [*windows_of([messages(task, turns) for task, turns in chats], encode, TURNS, random.Random(seed))]
     written = {
         tokenizer.apply_chat_template(messages(task, turns[begin:end]), tokenize=False)
         for task, turns in chats
@@ -51,19 +51,25 @@ def test_every_turn_is_taught_once_as_the_template_writes_it(
         for end in range(begin + 1, len(turns) + 1)
     }
     taught = 0
-    for lesson in lessons:
-        assert len(lesson.windows) == 1 or max(len(one.ids) for one in lesson.windows) * len(lesson.windows) <= tokens
-        for window in lesson.windows:
-            ids = [*lesson.task, *window.ids]
-            text = tokenizer.decode(ids)
-            assert f"{text}\n" in written
-            assert ids == tokenizer(text, add_special_tokens=False).input_ids
-            answers = [token for token, answer in zip(window.ids, window.is_answer, strict=True) if answer]
-            turns = text.split(f"{BEGIN}assistant\n")[1:]
-            assert tokenizer.decode(answers) == "".join(turn.partition(END)[0] + END for turn in turns)
-            assert 1 <= len(turns) <= TURNS
-            taught += len(turns)
+    for window in windows:
+        text = tokenizer.decode(window.ids)
+        assert f"{text}\n" in written
+        assert window.ids == tokenizer(text, add_special_tokens=False).input_ids
+        answers = [token for token, answer in zip(window.ids, window.is_answer, strict=True) if answer]
+        turns = text.split(f"{BEGIN}assistant\n")[1:]
+        assert tokenizer.decode(answers) == "".join(turn.partition(END)[0] + END for turn in turns)
+        assert 1 <= len(turns) <= TURNS
+        taught += len(turns)
     assert taught == sum(len(turns) for _, turns in chats)
+
+
+@given(lengths=st.lists(st.integers(1, 60), max_size=300), tokens=st.integers(1, 200), seed=st.integers(0, 99))
+def test_a_pass_has_every_window_once_in_batches_that_fit(lengths: list[int], tokens: int, seed: int) -> None:
+    windows = [Window([number] * length, [True] * length) for number, length in enumerate(lengths)]
+    batches = [*batches_of(windows, tokens, random.Random(seed))]
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(len(window.ids) for window in batch) <= tokens
+    assert sorted(window.ids[0] for batch in batches for window in batch) == [*range(len(lengths))]
 
 
 @given(text=st.text(max_size=40).filter(lambda text: "<|" not in text))

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from infraray.policy.lessons import Lesson, lessons_of
+from infraray.policy.lessons import Window, batches_of, windows_of
 from infraray.policy.tokenizer import make_tokenizer
 
 pytestmark = pytest.mark.engine
 
+SIZE = (300, 64, 2, 96, 1e-2, 512)
 CHATS = [
     [{"role": "system", "content": "Repeat."}]
     + [
@@ -30,11 +31,11 @@ def tokenizer() -> Any:
 
 
 @pytest.fixture(scope="module")
-def lessons(tokenizer: Any) -> list[Lesson]:
+def windows(tokenizer: Any) -> list[Window]:
     def encode(texts: list[str]) -> list[list[int]]:
         return tokenizer(texts, add_special_tokens=False).input_ids
 
-    return lessons_of(CHATS, encode, 2, 256, random.Random(0))
+    return [*windows_of(CHATS, encode, 2, random.Random(0))]
 
 
 def make(tokenizer: Any) -> Any:
@@ -43,28 +44,29 @@ def make(tokenizer: Any) -> Any:
     from infraray.policy.training import Size, make_model
 
     torch.manual_seed(0)
-    return make_model(Size(300, 64, 2, 96, 1e-2, 512), tokenizer).eval()
+    return make_model(Size(*SIZE), tokenizer).eval()
 
 
-def test_a_lesson_has_the_loss_of_its_conversations(tokenizer: Any, lessons: list[Lesson]) -> None:
+def test_a_batch_has_the_mean_loss_of_its_conversations(tokenizer: Any, windows: list[Window]) -> None:
     import torch
 
     from infraray.policy.training import loss_of
 
     model = make(tokenizer)
-    for lesson in lessons:
-        alone = 0.0
-        for window in lesson.windows:
-            ids = torch.tensor([[*lesson.task, *window.ids]])
-            said = torch.tensor([*[False] * len(lesson.task), *window.is_answer])[1:]
+    for batch in batches_of(windows, 200, random.Random(0)):
+        alone = torch.tensor(0.0)
+        counted = 0
+        for window in batch:
+            ids = torch.tensor([window.ids])
+            said = torch.tensor(window.is_answer[1:])
             logits = model(ids).logits[0, :-1]
-            alone += torch.nn.functional.cross_entropy(logits[said], ids[0, 1:][said], reduction="sum").item()
-        together, counted = loss_of(model, lesson, all_tokens=False)
-        assert counted == sum(sum(window.is_answer) for window in lesson.windows)
-        assert together.item() == pytest.approx(alone, rel=0.01)  # in 16 bits
+            alone += torch.nn.functional.cross_entropy(logits[said], ids[0, 1:][said], reduction="sum")
+            counted += int(said.sum())
+        together = loss_of(model, batch, all_tokens=False)
+        assert together.item() == pytest.approx(alone.item() / counted, rel=0.01)  # in 16 bits
 
 
-def test_training_teaches_the_answers(tokenizer: Any, lessons: list[Lesson]) -> None:
+def test_training_teaches_the_answers(tokenizer: Any, windows: list[Window]) -> None:
     import torch
 
     from infraray.policy.training import Size, loss_of, train
@@ -73,9 +75,8 @@ def test_training_teaches_the_answers(tokenizer: Any, lessons: list[Lesson]) -> 
 
     def mean_loss() -> float:
         with torch.no_grad():
-            summed = [loss_of(model, lesson, all_tokens=False) for lesson in lessons]
-        return sum(loss.item() for loss, _ in summed) / sum(count for _, count in summed)
+            return loss_of(model, windows, all_tokens=False).item()
 
     before = mean_loss()
-    train(model, lessons, Size(300, 64, 2, 96, 1e-2, 512), 25, lambda line: None, seed=0)
+    train(model, windows, Size(*SIZE), 25, lambda line: None, seed=0)
     assert mean_loss() < before / 5
