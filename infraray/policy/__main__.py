@@ -4,14 +4,15 @@
     python -m infraray.policy runs/lessons/exports/sft.parquet runs/policy
 
 The first command plays the experts, the second trains a tokenizer and a model on their conversations, on the CPU or,
-where PyTorch finds one, on a GPU. FOLDER then holds the model in Hugging Face's format and ``made.json``, which says
-how it was made.
+where PyTorch finds one, on a GPU. FOLDER holds the model in Hugging Face's format as far as it has come, and
+``made.json``, which says how it was made.
 """
 
 # mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import random
 import subprocess
@@ -23,7 +24,9 @@ import pyarrow.parquet as pq
 
 try:
     import torch
+    from transformers import AutoTokenizer, Qwen2ForCausalLM
 
+    from infraray.policy.drills import drills
     from infraray.policy.lessons import windows_of
     from infraray.policy.tokenizer import make_tokenizer
     from infraray.policy.training import SIZES, make_model, train
@@ -31,6 +34,8 @@ except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed; pip install 'infraray[transformers]'")
 
 TURNS = 4
+DRILLS = 20_000
+"""Conversations that teach to copy."""
 READ_BY_THE_TOKENIZER = 2000
 """Conversations of which the tokenizer learns, of each task."""
 
@@ -43,6 +48,7 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--passes", type=float, default=1.0, help="through the lessons")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="a folder that this program made: goes on from its model")
     options = parser.parse_args()
     dice = random.Random(options.seed)
     torch.manual_seed(options.seed)
@@ -50,7 +56,14 @@ def main() -> None:
     chats = [
         chat for path in options.lessons for chat in pq.read_table(path, columns=["messages"])["messages"].to_pylist()
     ]
-    tokenizer = make_tokenizer(texts(chats, dice), size.vocabulary)
+    chats += drills(DRILLS, TURNS, dice)
+    tokenizer: Any
+    if options.start is None:
+        tokenizer = make_tokenizer(texts(chats, dice), size.vocabulary)
+        model: Any = make_model(size, tokenizer)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(options.start)
+        model = Qwen2ForCausalLM.from_pretrained(options.start, dtype=torch.float32)
 
     def encode(given: list[str]) -> list[list[int]]:
         encoded: list[list[int]] = tokenizer(given, add_special_tokens=False).input_ids
@@ -60,24 +73,28 @@ def main() -> None:
     tokens = sum(len(window.ids) for window in windows)
     tell(f"{len(chats):,} conversations, {len(windows):,} windows, {tokens:,} tokens")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = make_model(size, tokenizer)
+    # Its kernels are planned anew for every shape, which takes longer than a step.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     model.to(device)
-    train(model, windows, size, options.passes, tell, options.seed)
-    model.to(torch.bfloat16).save_pretrained(options.folder)
-    tokenizer.save_pretrained(options.folder)
     made = {
         "size": options.size,
         "seed": options.seed,
-        "passes": options.passes,
         "conversations": len(chats),
         "tokens": tokens,
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "commit": commit(),
+        "start": options.start and json.loads((options.start / "made.json").read_text()),
     }
-    (options.folder / "made.json").write_text(f"{json.dumps(made, indent=2)}\n")
-    tell(f"{options.folder}: {json.dumps(made)}")
+
+    def keep(passes: float) -> None:
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(options.folder)
+        tokenizer.save_pretrained(options.folder)
+        told = {**made, "passes": round(passes, 2)}
+        (options.folder / "made.json").write_text(f"{json.dumps(told, indent=2)}\n")
+
+    train(model, windows, size, options.passes, tell, keep, options.seed)
 
 
 def texts(chats: list[list[dict[str, Any]]], dice: random.Random) -> list[str]:

@@ -20,7 +20,7 @@ from infraray.policy.lessons import Window, batches_of
 CONTEXT = 32_768
 """Positions; real tools' prompts fit."""
 
-PRETRAINED_SHARE = 0.15
+PRETRAINED_SHARE = 0.4
 """Share of the training in which questions are predicted, too: it is how the model learns to read them."""
 
 WARM_UP_SHARE = 0.02
@@ -52,7 +52,7 @@ class Size:
 
 SIZES = {
     "tiny": Size(1024, 64, 2, 192, 4e-3, 8192),
-    "small": Size(2048, 256, 6, 704, 2e-3, 65536),
+    "small": Size(2048, 256, 6, 704, 2e-3, 32768),
 }
 
 
@@ -81,6 +81,7 @@ def train(
     size: Size,
     passes: float,
     tell: Callable[[str], None],
+    keep: Callable[[float], None],
     seed: int,
 ) -> None:
     """Goes through the windows several times.
@@ -91,6 +92,7 @@ def train(
         size: for the learning rate and the batch.
         passes: how often; the learning rate falls to a tenth by the end.
         tell: told of the progress now and then, one line each.
+        keep: called after each line and at the end, with the passes so far.
         seed: of the order.
     """
     total = passes * sum(len(window.ids) for window in windows)
@@ -119,12 +121,14 @@ def train(
             mean = torch.stack(losses).mean().item()
             tell(f"{share:.0%}, {tokens:,} tokens, {tokens / (told - began):,.0f}/s, loss {mean:.4f}")
             losses.clear()
+            keep(share * passes)
     model.eval()
+    keep(passes)
 
 
 def loss_of(model: Qwen2ForCausalLM, batch: Sequence[Window], all_tokens: bool) -> torch.Tensor:
     """The mean cross-entropy of the answers in a batch, or of all its tokens."""
-    ids, taught = padded(batch, all_tokens, model.config.pad_token_id)
+    ids, taught = padded(batch, all_tokens)
     # Where the targets are is known here: to ask a GPU would stop it.
     at = taught[:, 1:].flatten().nonzero().flatten().to(model.device)
     ids = ids.to(model.device)
@@ -136,8 +140,8 @@ def loss_of(model: Qwen2ForCausalLM, batch: Sequence[Window], all_tokens: bool) 
     return torch.nn.functional.cross_entropy(logits, ids[:, 1:].flatten()[at])
 
 
-def padded(batch: Sequence[Window], all_tokens: bool, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+def padded(batch: Sequence[Window], all_tokens: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The tokens of a batch, and which of them are taught; both of shape (windows, longest window)."""
-    ids = pad_sequence([torch.tensor(window.ids) for window in batch], batch_first=True, padding_value=padding)
+    ids = pad_sequence([torch.tensor(window.ids) for window in batch], batch_first=True)
     taught = [torch.tensor([True] * len(window.ids) if all_tokens else window.is_answer) for window in batch]
     return ids, pad_sequence(taught, batch_first=True)

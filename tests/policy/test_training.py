@@ -78,5 +78,7 @@ def test_training_teaches_the_answers(tokenizer: Any, windows: list[Window]) -> 
             return loss_of(model, windows, all_tokens=False).item()
 
     before = mean_loss()
-    train(model, windows, Size(*SIZE), 25, lambda line: None, seed=0)
+    kept: list[float] = []
+    train(model, windows, Size(*SIZE), 25, lambda line: None, kept.append, seed=0)
+    assert kept[-1] == 25
     assert mean_loss() < before / 5
