@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from infraray.agents import Briefing
 from infraray.errors import InvalidAction
@@ -43,6 +43,16 @@ class Door:
     def __init__(self, briefing: Briefing, options: Mapping[str, str]) -> None:
         self.briefing = briefing
         self.options = options
+
+    @classmethod
+    def tried(cls, extra: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What a step launched, its settings apart from the defaults; None if it launched nothing, or nobody can tell.
+
+        Args:
+            extra: the step's facts.
+            parameters: the scenario's.
+        """
+        return None
 
     def time_s(self) -> float | None:
         """Seconds that the scenario leaves an agent; None if it has no clock of its own."""

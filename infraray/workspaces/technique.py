@@ -11,7 +11,7 @@ class Technique:
 
     Args:
         named: in what an agent says.
-        used: in an attempt's configuration, written as JSON with sorted keys.
+        used: in an attempt's configuration, apart from the defaults, as JSON.
     """
 
     named: str

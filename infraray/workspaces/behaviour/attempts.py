@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infraray.trajectories.stored_episode import StoredEpisode
+from infraray.trajectories.stored_episode import StoredEpisode, read_json
+from infraray.workspaces.door import Door
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Attempt:
     """An action of the episode that could be carried out.
 
     Args:
-        configuration: what was tried: a launch's settings where the scenario launches something, else the action.
+        configuration: what was tried, as JSON: a launch's settings apart from the defaults where the scenario launches
+            something, else the action.
         at_s: when it was over, in seconds since the run began; None if that is not known.
         failure: the class of its failure; None if it worked.
         score: as measured; None where the scenario measures only at the end.
@@ -29,23 +31,40 @@ class Attempt:
     is_final: bool = False
 
 
-def attempts_of(episode: StoredEpisode) -> list[Attempt]:
-    """The attempts of an episode, in order."""
+def attempts_of(episode: StoredEpisode, door: type[Door]) -> list[Attempt]:
+    """The attempts of an episode, in order.
+
+    Args:
+        episode: with its steps.
+        door: its scenario's, which tells what a step launched.
+    """
     found: list[Attempt] = []
+    parameters = read_json(episode.row["parameters"])
     for index, (step, extra) in enumerate(zip(episode.steps, episode.extras, strict=True)):
-        at_s = _over_at(episode, index)
-        submission = extra.get("submission")
+        at_s, failure, submission = _over_at(episode, index), extra.get("failure"), extra.get("submission")
         if "trial" in extra:
-            trial, score = extra["trial"], extra.get("speedup")
-            found.append(Attempt(_text(trial.get("configuration")), at_s, extra.get("failure"), score))
+            score = None if _is_quick(step) else extra.get("speedup")
+            found.append(Attempt(_text(door.tried(extra, parameters)), at_s, failure, score))
         elif submission is None and step["valid"] and step["action_understood"] is not None:
-            found.append(Attempt(step["action_understood"], at_s, extra.get("failure"), None))
+            found.append(Attempt(step["action_understood"], at_s, failure, None))
         if submission is not None:
-            configuration = _text(submission["trial"].get("configuration"))
-            worked = submission["speedup"] is not None
-            failure = None if worked else str(submission["outcome"])
-            found.append(Attempt(configuration, at_s, failure, submission["speedup"], is_final=True))
+            # What an open-ended agent has left is what it launched last.
+            tried = door.tried({"trial": submission["trial"]}, parameters)
+            last = found[-1].configuration if found else _text(None)
+            speedup = submission["speedup"]
+            failure = None if speedup is not None else str(submission["outcome"])
+            found.append(Attempt(last if tried is None else _text(tried), at_s, failure, speedup, is_final=True))
     return found
+
+
+def _text(tried: Mapping[str, Any] | None) -> str:
+    return json.dumps(tried, sort_keys=True)
+
+
+def _is_quick(step: Mapping[str, Any]) -> bool:
+    """Whether a measurement was too short to count as the best."""
+    asked = read_json(step["action_understood"]).get("workspace")
+    return isinstance(asked, Mapping) and bool(asked.get("quick"))
 
 
 def _over_at(episode: StoredEpisode, index: int) -> float | None:
@@ -58,7 +77,3 @@ def _over_at(episode: StoredEpisode, index: int) -> float | None:
             return float(answered[0])
     used = (records[index].get("workspace") or {}).get("used_s")
     return None if used is None else float(used)
-
-
-def _text(configuration: Any) -> str:
-    return json.dumps(configuration, sort_keys=True)

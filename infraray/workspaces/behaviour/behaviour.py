@@ -12,7 +12,7 @@ from itertools import pairwise
 from infraray.trajectories.stored_episode import StoredEpisode
 from infraray.workspaces.behaviour.activity import Activity, Event, activity_of
 from infraray.workspaces.behaviour.attempts import Attempt, attempts_of
-from infraray.workspaces.technique import Technique
+from infraray.workspaces.door import Door
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,19 @@ class Behaviour:
         return self.score / self.best_seen if self.best_seen > 0 else math.nan
 
 
-def behaviour_of(episode: StoredEpisode, techniques: Mapping[str, Technique]) -> Behaviour | None:
+def behaviour_of(episode: StoredEpisode, door: type[Door]) -> Behaviour | None:
     """The figures of an episode; None if it was not played in a workspace.
 
     Args:
         episode: with its steps.
-        techniques: those of its scenario.
+        door: its scenario's.
     """
     records = [record for record in episode.agent_records if "workspace" in record]
     if not records:
         return None
     events = [event for record in records for event in record.get("events") or ()]
     row, summary = episode.row, records[-1]["workspace"]
-    attempts = attempts_of(episode)
+    attempts, techniques = attempts_of(episode, door), door.techniques
     best = _best(attempts, row["higher_is_better"])
     score = math.nan if row["score"] is None else float(row["score"])
     working = [attempt.at_s for attempt in attempts if attempt.failure is None and attempt.at_s is not None]

@@ -103,7 +103,7 @@ def behaviours(run_dir: str | Path) -> list[Behaviour]:
         if row["scenario"] not in doors:
             doors[row["scenario"]] = _door(row["scenario"])
         episode = StoredEpisode({**row, "scenario_label": label}, steps.read())
-        one = behaviour_of(episode, doors[row["scenario"]].techniques)
+        one = behaviour_of(episode, doors[row["scenario"]])
         if one is not None:
             found.append(one)
     if not found:

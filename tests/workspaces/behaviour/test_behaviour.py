@@ -4,7 +4,9 @@ import csv
 import io
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from infraray.workspaces.behaviour.behaviour import Behaviour, behaviour_of
 from infraray.workspaces.behaviour.plots import write_plots
 from infraray.workspaces.behaviour.report import AgentBehaviour, summaries
 from infraray.workspaces.behaviour.table import behaviour_csv, print_behaviour
+from infraray.workspaces.door import Door
 from infraray.workspaces.technique import Technique
 from tests.workspaces.recorded import episode, exit_, shell, start, step, submission, tool, trial, turn
 
@@ -24,6 +27,18 @@ TECHNIQUES = {
     "prefix caching": Technique(r"prefix.?cach", r'"prefix_caching": true'),
     "speculation": Technique(r"speculat", r'"speculative_tokens": [1-9]'),
 }
+
+
+class Launching(Door):
+    """A door that tells what was launched."""
+
+    techniques = TECHNIQUES
+
+    @classmethod
+    def tried(cls, extra: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return extra["trial"]["configuration"] or None
+
+
 SLOW, FAST = {"quantization": "none"}, {"quantization": "fp8", "prefix_caching": False}
 
 
@@ -40,7 +55,7 @@ def inference_run(**row: object) -> Behaviour:
         step("{}", 40, [tool(35, 14), exit_(38), start(38.5, 2), turn(40, 1)], **trial(FAST, 4.0)),
         step("{}", 80, [tool(60, 19), shell(70, "ls"), exit_(80)], ended="time", **submission(SLOW, 2.0)),
     ]
-    found = behaviour_of(episode(steps, **row), TECHNIQUES)
+    found = behaviour_of(episode(steps, **row), Launching)
     assert found is not None
     return found
 
@@ -73,7 +88,7 @@ def test_time_goes_to_one_activity_each() -> None:
 
 def test_episode_that_was_not_played_in_a_workspace_has_no_behaviour() -> None:
     plain = step("{}", 1, [])
-    assert behaviour_of(episode([{**plain, "extra": None}]), TECHNIQUES) is None
+    assert behaviour_of(episode([{**plain, "extra": None}]), Door) is None
 
 
 def test_scenario_that_measures_at_the_end_keeps_its_score() -> None:
@@ -82,10 +97,18 @@ def test_scenario_that_measures_at_the_end_keeps_its_score() -> None:
         {**step("nonsense", 2, [tool(1.5, 0.2)]), "valid": False, "action_understood": None},
         step('{"command": "done"}', 3, [tool(2.5, 0.1, exit_code=2)], ended="over"),
     ]
-    found = behaviour_of(episode(steps, scenario="routing", score=0.25), {})
+    found = behaviour_of(episode(steps, scenario="routing", score=0.25), Door)
     assert found is not None
     assert (found.attempts, found.configurations, found.score, found.best_seen) == (2, 2, 0.25, 0.25)
     assert (found.first_working_s, math.isnan(found.best_s)) == (1.5, True)
+
+
+def test_quick_measurements_are_not_the_best_and_what_is_left_is_what_ran_last() -> None:
+    quick = {**step("{}", 5, [start(0)], **trial(FAST, 9.0)), "action_understood": '{"workspace": {"quick": true}}'}
+    steps = [step("{}", 3, [], **trial(SLOW, 3.0)), quick, step("{}", 9, [], ended="time", **submission({}, 2.0))]
+    found = behaviour_of(episode(steps), Launching)
+    assert found is not None
+    assert (found.best_seen, found.attempts, found.configurations, found.unchanged) == (3.0, 3, 2, 1)
 
 
 def test_agents_are_put_together_by_scenario(tmp_path: Path) -> None:
@@ -113,7 +136,7 @@ def test_agents_are_put_together_by_scenario(tmp_path: Path) -> None:
 
 def test_unknown_figures_are_empty_and_no_errors(tmp_path: Path) -> None:
     steps = [step("{}", 0.0, [], ended="crashed")]
-    found = behaviour_of(episode(steps, score=None, input_tokens=None, output_tokens=None), {})
+    found = behaviour_of(episode(steps, score=None, input_tokens=None, output_tokens=None), Door)
     assert found is not None
     (row,) = csv.DictReader(io.StringIO(behaviour_csv([found])))
     assert row["score"] == row["tokens"] == row["best_s"] == ""

@@ -14,6 +14,16 @@ from tests.workspaces.install_clis import VERSIONS
 from tests.workspaces.scripted_model import ScriptedModel, Turn, call, cut, refuse, rubbish, say, shell
 
 every_scaffold = pytest.mark.parametrize("name", VERSIONS["newest"])
+QUESTIONS = [
+    {"id": "engine", "header": "Engine", "question": "Which?", "options": [{"label": "a", "description": "b"}]}
+]
+ASKING = {
+    "claude-code": call("AskUserQuestion", questions=QUESTIONS),
+    "codex": call("request_user_input", questions=QUESTIONS),
+    "opencode": call("question", questions=QUESTIONS),
+}
+"""Calls of the tools that would ask a person."""
+
 only_newest = pytest.mark.parametrize("age", ["newest"], indirect=True)
 
 
@@ -91,13 +101,14 @@ def test_model_that_stumbles_costs_no_work(name: str, age: str, tmp_path: Path) 
         refuse(429, "slow down", retry_after="1"),
         cut("half of a sentence that nobody hears the end of"),
         call("no_such_tool", x=1),
+        ASKING[name],
         shell("head -c 10000000 /dev/zero | tr '\\0' x", "Much is printed."),
         say(""),
         say("Done."),
     ]
     with ScriptedModel(script) as model:
         outcome = Driven(find_scaffold(name), tmp_path, model.url).start(story.MISSION)
-        assert len(model.turns) >= 5
+        assert len(model.turns) >= 6
         assert len(json.dumps(model.turns[-1].body)) < 2_000_000
     assert outcome.failure is None
     assert Said("Much is printed.") in outcome.events
