@@ -25,6 +25,9 @@ SCALARS = frozenset(
     ("string", "boolean", "integer", "long", "time", "micro-time", "bytes", "quantity", "int-or-string", "any")
 )
 
+_ZEROS: dict[str, Any] = {"string": "", "integer": 0, "long": 0, "boolean": False}
+"""What Kubernetes writes for a required field that is not given."""
+
 _FOLDER = Path(__file__).with_name("fields")
 
 
@@ -117,6 +120,9 @@ def _read_field(package: str, line: str) -> Field:
         shape = "map"
     merge_key = given.get("merge")
     keys = given.get("keys", merge_key) or ""
+    default = _read_default(given["default"]) if "default" in given else None
+    if default is None and "required" in given and shape == "value":
+        default = _ZEROS.get(written)
     return Field(
         name,
         written.strip("[]{}"),
@@ -130,7 +136,7 @@ def _read_field(package: str, line: str) -> Field:
         merge_key=merge_key,
         keys=tuple(keys.split(",")) if keys else (),
         enum=tuple(given["enum"].split("|")) if "enum" in given else (),
-        default=_read_default(given["default"]) if "default" in given else None,
+        default=default,
         numbers=tuple(int(part) for part in given["number"].split(".")) if "number" in given else (),
     )
 

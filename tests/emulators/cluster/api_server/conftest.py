@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+from kubernetes import client, config
 
 from tests.emulators.cluster.api_server.server import Server, running_server
 
@@ -19,3 +20,11 @@ def namespace(server: Server, request: pytest.FixtureRequest) -> str:
     answer = server.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     assert answer.code == 201, answer.body
     return name
+
+
+@pytest.fixture
+def api_client(server: Server) -> Iterator[client.ApiClient]:
+    """The official Python client."""
+    with config.new_client_from_config(str(server.kubeconfig)) as made:
+        yield made
+        made.rest_client.pool_manager.clear()  # it leaves its connections open
