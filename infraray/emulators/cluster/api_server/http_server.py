@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._keep_alive = True
         self._needed = 0
+        self._no_more = False
         self._peer: asyncio.Transport | None = None
         self._transport: asyncio.Transport
         self.on_lost: Callable[[], None] | None = None
@@ -84,11 +85,13 @@ class Connection(asyncio.Protocol):
             tell()
 
     def eof_received(self) -> bool:
-        """Half-closed connections are closed, but for tunnels, where the other side may still have to say something."""
-        if self._peer is not None and self._peer.can_write_eof():
-            self._peer.write_eof()
+        """Answers what was asked before; a tunnel's other side may still have something to say, too."""
+        if self._peer is not None:
+            if self._peer.can_write_eof():
+                self._peer.write_eof()
             return True
-        return False
+        self._no_more = True
+        return self._answering and self.on_lost is None
 
     def data_received(self, data: bytes) -> None:
         """Reads requests, or passes a tunnel's bytes on."""
@@ -113,6 +116,8 @@ class Connection(asyncio.Protocol):
 
     def respond(self, code: int, content_type: str, body: bytes, headers: str = "") -> None:
         """Sends a whole response; ``headers`` are further lines, each with its CRLF."""
+        if self._transport.is_closing():
+            return
         ending = "" if self._keep_alive else "Connection: close\r\n"
         head = (
             f"HTTP/1.1 {code} {responses.get(code, '')}\r\nContent-Type: {content_type}\r\n"
@@ -172,7 +177,7 @@ class Connection(asyncio.Protocol):
         self._request = None
         if not self._keep_alive:
             self._transport.close()
-        elif self._buffer:
+        elif self._buffer or self._no_more:
             # Not from here: requests that a client sent at once would be answered ever deeper in the stack.
             self._answering = True
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -194,6 +199,8 @@ class Connection(asyncio.Protocol):
             self._answering = True
             self._keep_alive = request.keep_alive
             self._handler(request, self)
+        elif self._no_more:
+            self._transport.close()
 
     def _read_request(self) -> Request | None:
         if self._request is None:
