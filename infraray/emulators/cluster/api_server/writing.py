@@ -146,7 +146,7 @@ class Writer:
         old = self._objects.find(kind, key)
         new = self.decode(kind, change(old.copy()), options)
         _check_identity(kind, key, new["metadata"], old.object["metadata"])
-        if subresource:
+        if subresource not in ("", "binding"):
             new = _subresource_only(old, new, subresource)
         return self._replace(kind, key, old, new, options, subresource, None)
 
@@ -201,7 +201,7 @@ class Writer:
                 metadata[name] = old_metadata[name]
             else:
                 metadata.pop(name, None)
-        if kind.has_status and subresource != "status":
+        if kind.has_status and subresource not in ("status", "binding"):
             new["status"] = old.copy().get("status", {})
         if kind is namespaces.KIND and subresource != "finalize":
             new["spec"] = before["spec"]

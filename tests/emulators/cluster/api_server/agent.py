@@ -55,7 +55,13 @@ class Agent:
             elif headers.get("upgrade", "").lower() == "websocket":
                 self._exec(stream, file, headers, query)
             else:
-                status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "only WebSocket", "code": 400}
+                status = {
+                    "kind": "Status",
+                    "apiVersion": "v1",
+                    "status": "Failure",
+                    "message": "only WebSocket",
+                    "code": 400,
+                }
                 body = json.dumps(status).encode()
                 head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
                 stream.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)

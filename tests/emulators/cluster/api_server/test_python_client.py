@@ -48,7 +48,9 @@ def test_every_kind_is_read_as_it_is_written(
 def without_times(given: object) -> object:
     """The client writes times in another form."""
     if isinstance(given, dict):
-        return {name: without_times(value) for name, value in given.items() if name not in ("creationTimestamp", "time")}
+        return {
+            name: without_times(value) for name, value in given.items() if name not in ("creationTimestamp", "time")
+        }
     return [without_times(item) for item in given] if isinstance(given, list) else given
 
 
@@ -89,7 +91,9 @@ def test_the_dynamic_client_finds_all_kinds(api_client: client.ApiClient, namesp
     patched = resource.patch(
         namespace=namespace, name="applied", body=patch, content_type="application/merge-patch+json"
     )
-    assert patched.spec.egress and [item.metadata.name for item in resource.get(namespace=namespace).items] == ["applied"]
+    assert patched.spec.egress and [item.metadata.name for item in resource.get(namespace=namespace).items] == [
+        "applied"
+    ]
 
 
 def test_objects_come_from_yaml(api_client: client.ApiClient, namespace: str) -> None:

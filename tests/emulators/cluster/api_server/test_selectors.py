@@ -63,7 +63,8 @@ def test_numbers_are_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a=b c", "a in b", "a in (b", "=b", "a==", "a>b", "-a", "a=b,", "a in ()x", "a=b!", "(a)", "!a=b", "a/b/c=d"]
+    "text",
+    ["a=b c", "a in b", "a in (b", "=b", "a==", "a>b", "-a", "a=b,", "a in ()x", "a=b!", "(a)", "!a=b", "a/b/c=d"],
 )
 def test_what_is_no_label_selector_is_refused(text: str) -> None:
     if text == "a==":  # an empty value is one

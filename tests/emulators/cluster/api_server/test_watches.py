@@ -77,9 +77,10 @@ def test_a_streaming_list_ends_with_the_annotated_bookmark_and_goes_on(server: S
         assert bookmark["type"] == "BOOKMARK"
         assert (bookmark["object"]["kind"], bookmark["object"]["apiVersion"]) == ("Pod", "v1")
         assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
-        assert bookmark["object"]["metadata"]["resourceVersion"] == server.ask("GET", place).json["metadata"][
-            "resourceVersion"
-        ]
+        assert (
+            bookmark["object"]["metadata"]["resourceVersion"]
+            == server.ask("GET", place).json["metadata"]["resourceVersion"]
+        )
         server.ask("POST", place, pod("c"))
         assert watching.take(1) == [("ADDED", "c")]
 
