@@ -70,10 +70,9 @@ class Agent:
         offered = [name.strip() for name in headers["sec-websocket-protocol"].split(",")]
         protocol = next(name for name in ("v5.channel.k8s.io", "v4.channel.k8s.io") if name in offered)
         key = hashlib.sha1((headers["sec-websocket-key"] + _SECRET).encode()).digest()
-        stream.sendall(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {base64.b64encode(key).decode()}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".encode()
-        )
+        head = f"Sec-WebSocket-Accept: {base64.b64encode(key).decode()}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
+        upgraded = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        stream.sendall((upgraded + head).encode())
         given = b"".join(self._input(file)) if "input" in query else b""
         done = subprocess.run(query["command"], input=given, capture_output=True)
         for channel, data in ((_STDOUT, done.stdout), (_STDERR, done.stderr)):

@@ -30,9 +30,11 @@ def test_a_token_is_asked_for(tmp_path: Path) -> None:
 def test_kubectl_sends_its_token_over_tls(tmp_path: Path) -> None:
     key, certificate, token = (tmp_path / name for name in ("key", "certificate", "token"))
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9"]
-        + ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(key), "-out", str(certificate)],
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "9"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
         check=True,
         capture_output=True,
     )
