@@ -2,6 +2,7 @@
 
 from benchmarks import (
     abr,
+    api_server,
     caching,
     capacity_planning,
     chat,
@@ -25,6 +26,7 @@ MEASURED = (
     collector,
     chat,
     emulator,
+    api_server,
     routing,
     startup,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from http.client import responses
+from http import HTTPStatus
 from urllib.parse import parse_qs, unquote
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -18,6 +18,9 @@ MOST_BODY_BYTES = 3 * 1024 * 1024
 
 MOST_UNREAD_BYTES = 64 * 1024 * 1024
 """Bytes that may wait for a client that does not read its watch; then the watch ends."""
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request:
@@ -120,7 +123,7 @@ class Connection(asyncio.Protocol):
             return
         ending = "" if self._keep_alive else "Connection: close\r\n"
         head = (
-            f"HTTP/1.1 {code} {responses.get(code, '')}\r\nContent-Type: {content_type}\r\n"
+            f"HTTP/1.1 {code} {_PHRASES.get(code, '')}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\n{headers}{ending}\r\n"
         )
         if self._request is not None and self._request.method == "HEAD":
