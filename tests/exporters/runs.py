@@ -28,13 +28,18 @@ def play_run(folder: Path, *agents: str, seeds: int = 2, steps: int = 6, finish:
 
 
 def play_scenarios(
-    folder: Path, sections: list[dict[str, Any]], agents: list[str], seeds: int = 2, finish: bool = True
+    folder: Path,
+    sections: list[dict[str, Any]],
+    agents: list[str],
+    seeds: int = 2,
+    finish: bool = True,
+    limit_s: float = 60.0,
 ) -> Run:
     """Plays the sections of a run file and stores them; an agent that waits has an event loop."""
     plan = make_plan(RunSpec.parse({"name": folder.name, "scenarios": sections, "agents": agents, "seeds": seeds}))
     about = {"infraray_version": __version__, "created_at": "2026-01-01T00:00:00+00:00"}
     write_manifest(folder, plan.manifest().model_copy(update=about))
-    player = EpisodePlayer(60)
+    player = EpisodePlayer(limit_s)
     store = RunStore(folder)
     episodes = list(plan.episodes())
     for number, spec in enumerate(episodes):

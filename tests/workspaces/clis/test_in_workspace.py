@@ -28,7 +28,7 @@ def stored(run: Run) -> list[StoredEpisode]:
 @pytest.fixture(scope="module")
 def repair(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Machines and commands with which the expert repairs the network."""
-    run = play_scenarios(tmp_path_factory.mktemp("expert") / "run", [SECTION], ["scripted:expert"], 1)
+    run = play_scenarios(tmp_path_factory.mktemp("expert") / "run", [SECTION], ["scripted:expert"], 1, limit_s=600)
     (episode,) = stored(run)
     assert episode.row["score"] == 1.0
     actions = [json.loads(step["action_said"]) for step in episode.steps]
@@ -48,7 +48,7 @@ def test_agent_repairs_a_network_as_the_expert_does(
     ]
     with ScriptedModel(script) as model:
         agent = f"cli:{name}?model=scripted-model&base_url={model.url}/v1&time_s=600"
-        run = play_scenarios(tmp_path / "run", [SECTION], [agent], 1)
+        run = play_scenarios(tmp_path / "run", [SECTION], [agent], 1, limit_s=600)
     (episode,) = stored(run)
     assert episode.row["failure"] is None
     assert (episode.row["score"], episode.row["correct"], len(episode.steps)) == (1.0, True, len(repair))
