@@ -10,6 +10,7 @@ from infraray.network_policies.generator import Change, PolicyCase, draw_case
 from infraray.network_policies.pods import ContainerPort, Namespace, Pod
 from infraray.network_policies.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from infraray.network_policies.selectors import LabelSelector, Requirement
+from infraray.network_policies.table import PermissionTables
 
 __all__ = [
     "Change",
@@ -20,6 +21,7 @@ __all__ = [
     "Namespace",
     "NetworkPolicy",
     "Peer",
+    "PermissionTables",
     "Pod",
     "PolicyCase",
     "PolicyEvaluator",

@@ -84,21 +84,29 @@ class PolicyEvaluator:
         if not isinstance(subject, Pod):
             return True
         policies = self.isolating(subject, direction)
-        if not policies or _is_node_of(subject, other):
+        if not policies or self.is_node_of(subject, other):
             return True
         destination = subject if direction == "Ingress" else other
         target = destination if isinstance(destination, Pod) else None
         return any(
             (not rule.ports or any(one.includes(protocol, port, target) for one in rule.ports))
-            and (not rule.peers or any(self._includes(peer, other, policy.namespace) for peer in rule.peers))
+            and (not rule.peers or any(self.includes(peer, other, policy.namespace) for peer in rule.peers))
             for policy in policies
             for rule in policy.rules(direction)
         )
 
-    def _includes(self, peer: Peer, end: End, policy_namespace: str) -> bool:
+    def includes(self, peer: Peer, end: End, policy_namespace: str) -> bool:
+        """Whether a peer of a policy in a namespace means an end."""
         if isinstance(end, Pod):
             return peer.includes(end, self.namespaces[end.namespace], policy_namespace)
         return peer.block is not None and peer.block.contains(end)
+
+    @staticmethod
+    def is_node_of(pod: Pod, other: End) -> bool:
+        """Whether ``other`` is the pod's own node, which policies never keep from it."""
+        if isinstance(other, Pod):
+            return other.host_network and bool({*other.addresses} & {*pod.host_addresses})
+        return other in pod.host_addresses
 
 
 def flattened(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
@@ -113,10 +121,3 @@ def flattened(manifests: Iterable[Manifest]) -> Sequence[Manifest]:
             raise InfrarayError(f"manifest={manifest!r}: must be a mapping with a kind")
         found += flattened(manifest["items"]) if isinstance(manifest.get("items"), list) else [manifest]
     return found
-
-
-def _is_node_of(pod: Pod, other: End) -> bool:
-    """Whether ``other`` is the pod's own node, which policies never keep from it."""
-    if isinstance(other, Pod):
-        return other.host_network and bool({*other.addresses} & {*pod.host_addresses})
-    return other in pod.host_addresses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, get_args
 
@@ -200,6 +200,10 @@ class NetworkPolicy:
     def selects(self, pod: Pod) -> bool:
         """Whether it applies to a pod."""
         return pod.namespace == self.namespace and not pod.host_network and self.selector.matches(pod.labels)
+
+    def narrowed(self, direction: Direction) -> NetworkPolicy:
+        """The same for one direction alone."""
+        return replace(self, directions=self.directions & {direction})
 
     def rules(self, direction: Direction) -> tuple[Rule, ...]:
         """The rules of one direction."""

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from infraray.network_policies import Coverage, PolicyEvaluator, draw_case
+from infraray.network_policies import Coverage, PermissionTables, PolicyEvaluator, draw_case
 from infraray.network_policies.generator import PORTS
 from infraray.network_policies.pods import PROTOCOLS
 
@@ -72,3 +72,18 @@ def _permitted(manifests):
         for source, target, protocol, port in _connections(evaluator)
         if evaluator.may(evaluator.pods[source], evaluator.pods[target], protocol, port)
     }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_table_says_what_the_evaluator_says(seed):
+    manifests = draw_case(Random(seed)).manifests
+    evaluator = PolicyEvaluator.of(manifests)
+    ends = [*evaluator.pods.values(), "10.244.0.3", "10.244.0.99", "8.8.8.8"]
+    ports = [(protocol, port) for protocol in PROTOCOLS for port in PORTS]
+    tables = PermissionTables(evaluator.namespaces.values(), ends, ports)
+    tables.permitted(())
+    table = tables.permitted(evaluator.policies)
+    for source, one in enumerate(ends):
+        for target, other in enumerate(ends):
+            if source != target:
+                assert [*table[source, target]] == [evaluator.may(one, other, *port) for port in ports]
