@@ -19,6 +19,7 @@ from infraray.agents.chat.tools import tools
 from infraray.agents.kind import kinds
 from infraray.engines import engine_kinds
 from infraray.engines.preloaded import PreloadedLauncher
+from infraray.scenarios.kubernetes_policy.rewards import rewards as kubernetes_policy_rewards
 from infraray.scenarios.routing.rewards import rewards as routing_rewards
 from infraray.training.rewards import rewards as training_rewards
 from infraray.trajectories.exporters import exporters
@@ -33,7 +34,7 @@ settings.load_profile("infraray")
 REGISTERS: tuple[dict[Any, Any], ...] = (
     *(user_file._files, agent._agents, registration._registrations, gymnasium.registry),
     *(register._entries for register in (kinds, strategies, tools, searchers, engine_kinds, exporters, scaffolds)),
-    *(register._entries for register in (routing_rewards, training_rewards)),
+    *(register._entries for register in (kubernetes_policy_rewards, routing_rewards, training_rewards)),
 )
 
 

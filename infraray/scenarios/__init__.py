@@ -48,3 +48,10 @@ register(
     entry_point="infraray.scenarios.capacity_planning.environment:CapacityPlanning",
     baselines="infraray.scenarios.capacity_planning.baselines",
 )
+
+register(
+    "infraray/KubernetesPolicy-v0",
+    name="kubernetes_policy",
+    entry_point="infraray.scenarios.kubernetes_policy.environment:KubernetesPolicy",
+    baselines="infraray.scenarios.kubernetes_policy.baselines",
+)

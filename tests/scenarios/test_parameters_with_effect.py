@@ -147,6 +147,11 @@ def test_parameter_changes_something_or_is_refused(scenario, mode, folder):
         ),
         ("caching", {"trace": "t.csv"}, "trace='t.csv': has no effect: workload is 'zipf'"),
         ("abr", {"step_length_s": 2.0}, "step_length_s=2.0: has no effect: throughput is 'markov'"),
+        (
+            "kubernetes_policy",
+            {"num_services": 12},
+            "num_services=12: has no effect: application is 'boutique'; leave it out, or set application: generated",
+        ),
         ("inference", {"questions": 20}, "questions=20: has no effect: mmlu_pro is not given; leave it out"),
     ],
 )
@@ -156,7 +161,7 @@ def test_parameter_without_effect_is_named_with_the_reason(scenario, arguments, 
     assert str(error.value).startswith(f"{scenario}: {told}")
 
 
-@pytest.mark.parametrize("scenario", ["abr", "caching", "inference", "load_balance", "routing"])
+@pytest.mark.parametrize("scenario", ["abr", "caching", "inference", "kubernetes_policy", "load_balance", "routing"])
 def test_a_penalty_is_refused_where_an_invalid_action_has_none(scenario):
     for invalid_action in ("retry", "default", "end"):
         with pytest.raises(InfrarayError) as error:

@@ -61,7 +61,7 @@ def test_a_beginning_holds_every_scenario_and_level(tmp_path):
         ({"held_out": "90:110"}, "held_out: 4 of its seeds, the first 100, are trained on; give it others"),
         ({"scenarios": ["load_balance"]}, "max_steps=32: nothing would be scored, since warmup_steps=50"),
         ({"reward": "normalised"}, "unknown reward 'normalised'; did you mean normalized?"),
-        ({"reward": "seed"}, "is defined for routing, not for load_balance"),
+        ({"reward": "seed"}, "is defined for routing and kubernetes_policy, not for load_balance"),
         ({"chat": {"memory": "last"}}, "memory='last': must be all, summary or last:K"),
         ({"chat": {"strategie": "cot"}}, "strategie: no such field; did you mean strategy?"),
         ({"seed": 3}, "seed: no such field; did you mean seeds?"),

@@ -1,8 +1,8 @@
-"""NetArena's reward for routing (section 5.1): -100 for an invalid command, 10 for a look, 100 for a fix.
+"""NetArena's reward for repairs (section 5.1): -100 for an invalid command, 10 for a look, 100 for a fix.
 
-The environment pays what a command does, for coming nearer than ever before and for five looks at most
-(``infraray/scenarios/routing/rewards/paper.py``). An answer that is no command is an invalid one here, and so is one
-that tokens or seconds kept from being given: silence would otherwise be the safest choice.
+The environment pays what a command does, for coming nearer than ever before and for five looks at most (``paper.py``
+among the rewards of ``routing`` and of ``kubernetes_policy``). An answer that is no command is an invalid one here, and
+so is one that tokens or seconds kept from being given: silence would otherwise be the safest choice.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from infraray.training.played import Played
 from infraray.training.rewards.reward import Reward
 
 INVALID_COMMAND = -100.0
+SCENARIOS = ("routing", "kubernetes_policy")
 
 
 class Seed(Reward):
     """Pays by the kind of command."""
 
     def problem(self, environment: Environment) -> str | None:
-        """It is defined for routing with the paper's rewards."""
-        if environment.scenario != "routing":
-            return f"reward='seed': is defined for routing, not for {environment.scenario}; take normalized"
+        """It is defined for repairs with the paper's rewards."""
+        scenario = environment.scenario
+        if scenario not in SCENARIOS:
+            return f"reward='seed': is defined for {' and '.join(SCENARIOS)}, not for {scenario}; take normalized"
         if getattr(environment.parameters, "reward", None) != "paper":
-            return "reward='seed': needs the environment to pay so; add reward: paper to routing's parameters"
+            return f"reward='seed': needs the environment to pay so; add reward: paper to {scenario}'s parameters"
         return None
 
     def of(self, played: Played) -> float:

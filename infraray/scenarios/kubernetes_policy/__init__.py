@@ -1,0 +1,1 @@
+"""Kubernetes policy: find and repair misconfigured NetworkPolicies in a live cluster."""

@@ -1,0 +1,8 @@
+"""The rewards of a command, one per file, and their index by name."""
+
+from infraray.scenarios.kubernetes_policy.rewards.reward import Reward, register_reward, rewards
+
+register_reward("shaped", "infraray.scenarios.kubernetes_policy.rewards.shaped:shaped")
+register_reward("paper", "infraray.scenarios.kubernetes_policy.rewards.paper:paper")
+
+__all__ = ["Reward", "register_reward", "rewards"]

@@ -1,0 +1,34 @@
+"""The type of rewards, and the index of all of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from infraray.registry import Registry
+from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed
+
+
+class Reward(Protocol):
+    """A function that rewards a command."""
+
+    def __call__(self, deed: Deed, conduct: Conduct, repaired_before: float, nearer: bool) -> float:
+        """The reward of one command.
+
+        Args:
+            deed: its effect.
+            conduct: the episode so far, including this command.
+            repaired_before: the share that was repaired before it.
+            nearer: whether the cluster is closer to the intact one than ever before, see `conduct.Progress`.
+        """
+
+
+rewards: Registry[Reward] = Registry("reward of kubernetes_policy")
+
+
+def register_reward(name: str, reward: Reward | str) -> None:
+    """Makes the parameter ``reward: name`` mean a function, or ``module:function``, which is imported at its first use.
+
+    Raises:
+        InfrarayError: the name is taken by other code (`infraray.ownership`).
+    """
+    rewards.register(name, reward)
