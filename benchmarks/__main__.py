@@ -6,6 +6,7 @@ from benchmarks import (
     caching,
     capacity_planning,
     chat,
+    cluster,
     collector,
     emulator,
     load_balance,
@@ -27,6 +28,7 @@ MEASURED = (
     chat,
     emulator,
     api_server,
+    cluster,
     routing,
     startup,
 )

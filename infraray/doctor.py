@@ -18,6 +18,7 @@ from infraray import isolation
 from infraray.actors.cluster import check_cluster
 from infraray.agents import agent_kinds, find_agent_kind
 from infraray.emulators import network
+from infraray.emulators.cluster import requirements
 from infraray.errors import InfrarayError
 from infraray.registration import registrations
 from infraray.reports.table_lines import print_table
@@ -102,6 +103,14 @@ def networks() -> Finding:
     return Finding(True, f"can be emulated{lacking}")
 
 
+def clusters() -> Finding:
+    """Whether Kubernetes clusters can be emulated, as scenario kubernetes_policy does."""
+    problem = requirements.problem()
+    if problem is not None:
+        return Finding(False, "cannot be emulated", problem)
+    return Finding(True, "can be emulated")
+
+
 def libcachesim() -> Finding:
     """Whether cache policies can be checked against libCacheSim."""
     try:
@@ -120,6 +129,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "Ray": ray,
     "isolation": sandboxes,
     "networks": networks,
+    "clusters": clusters,
     "libCacheSim (optional)": libcachesim,
 }
 

@@ -1,6 +1,7 @@
 """What the tests of live networks share: when they can run, and what a machine has of networks."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,25 @@ def table(topology: Topology, reaches: Callable[[str, str], bool]) -> np.ndarray
 def subnet(topology: Topology, machine: str) -> int:
     """A host's subnet 1, 2, ...; 0 for a router."""
     return 0 if machine in topology.routers else 1 + topology.hosts.index(machine) // topology.hosts_per_subnet
+
+
+NOBODY = 65534
+
+
+def as_nobody() -> list[str]:
+    """The words that make a command an ordinary user's. One right is left: to read an interpreter in root's home."""
+    if os.getuid() != 0:
+        return []
+    right = "-all,+dac_read_search"
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return ["setpriv", *user, f"--inh-caps={right}", f"--ambient-caps={right}"]
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> bool:

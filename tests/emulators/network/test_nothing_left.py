@@ -11,21 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators.live import Traces, first_processes, needs_networks, wait_until
+from tests.emulators.live import NOBODY, Traces, as_nobody, first_processes, kill, needs_networks, wait_until
 
 pytestmark = needs_networks
 
 ROOT = Path(__file__).parents[3]
-NOBODY = 65534
-
-
-def as_nobody() -> list[str]:
-    """The words that make a command an ordinary user's. One right is left: to read an interpreter in root's home."""
-    if os.getuid() != 0:
-        return []
-    right = "-all,+dac_read_search"
-    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    return ["setpriv", *user, f"--inh-caps={right}", f"--ambient-caps={right}"]
 
 
 @pytest.fixture
@@ -45,13 +35,6 @@ def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     yield process
     process.kill()
     process.communicate()
-
-
-def kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.mark.parametrize("seed", range(4))

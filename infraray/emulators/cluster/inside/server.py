@@ -6,11 +6,13 @@ The API server is a process of its own, and everything else knows it by its addr
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -74,16 +76,8 @@ class ClusterServer(Server):
 
     def __init__(self, stream: socket.socket) -> None:
         super().__init__(stream)
-        self.answers = {
-            "build": self.build,
-            "prepare": self.prepare,
-            "apply": self.apply,
-            "delete": self.delete,
-            "request": self.request,
-            "settle": self.settle,
-            "matrix": self.matrix,
-            "run": self.run,
-        }
+        answers = (self.prepare, self.apply, self.delete, self.request, self.settle, self.matrix, self.run)
+        self.answers = {"build": self.build} | {answer.__name__: _or_end(answer) for answer in answers}
 
     def build(self, kubectl: str) -> None:
         """Starts everything.
@@ -249,13 +243,14 @@ class _Sources:
 
 
 def start_api_server() -> Address:
-    """Starts the API server in a process of its own, which ends with this one.
+    """Starts the API server in a process of its own; both end with each other.
 
     Raises:
         OSError: it does not start.
     """
     reading, writing = os.pipe()
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         try:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             os.dup2(writing, 1)
@@ -265,11 +260,30 @@ def start_api_server() -> Address:
         finally:
             os._exit(1)
     os.close(writing)
+    threading.Thread(target=_end_with, args=(os.pidfd_open(child),), name="API server", daemon=True).start()
     with os.fdopen(reading) as output:
         url = output.readline().strip()
     if not url:
         raise OSError("the API server does not start")
     return Address(url)
+
+
+def _end_with(process: int) -> None:
+    """Ends this process, and all in its namespaces, when another one has ended."""
+    select.select([process], [], [])
+    os._exit(1)
+
+
+def _or_end(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but a failure of the system ends this process: the cluster is lost and must not be judged."""
+
+    def answer_or_end(**request: Any) -> Any:
+        try:
+            return answer(**request)
+        except OSError:
+            os._exit(1)
+
+    return answer_or_end
 
 
 def kubeconfig(address: Address) -> bytes:
