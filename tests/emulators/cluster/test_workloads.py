@@ -161,3 +161,27 @@ def test_a_wrong_manifest_is_refused_with_the_servers_reason(cluster: Cluster) -
     with pytest.raises(InfrarayError, match=r"kind='Nothing': give a manifest with a name, of Namespace, "):
         cluster.apply([{"kind": "Nothing", "metadata": {"name": "x"}}])
     cluster.settle()
+
+
+def test_another_program_in_a_containers_place_is_not_taken_for_it(cluster: Cluster) -> None:
+    cluster.run('kubectl patch service server -p \'{"spec": {"ports": [{"port": 80, "targetPort": 9000}]}}\'')
+    (name,) = names(cluster, "server")
+    program = f"""
+import socket
+listener = socket.create_server(("", 9000))
+while True:
+    client, _ = listener.accept()
+    client.sendall(b"default/{name} server:9000\\n" + client.recv(99))
+"""
+    cluster.run(f"(setsid kubectl exec deploy/server -- python3 -c '{program}' &); sleep 1")
+    cluster.settle()
+    assert reason(cluster) == "refused"  # it has ended with the command that began it
+
+
+def test_a_forged_status_does_not_stay(cluster: Cluster) -> None:
+    (name,) = names(cluster, "server")
+    forged = '{"status": {"podIP": "10.244.9.9", "podIPs": [{"ip": "10.244.9.9"}]}}'
+    assert cluster.run(f"kubectl patch pod {name} --subresource=status --type=merge -p '{forged}'").exit_code == 0
+    cluster.settle()
+    assert "10.244.9.9" not in cluster.run("kubectl get pods -o yaml; kubectl get endpointslices -o yaml").output
+    assert reason(cluster) == "open"

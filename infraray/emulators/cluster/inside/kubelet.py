@@ -13,8 +13,8 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -58,12 +58,31 @@ class Kubelet:
         self.node = node
         self.services = services
         self.home = home
+        self._executing = 0
+        self._ended = threading.Condition()
         handler = type("Handler", (_Handler,), {"kubelet": self})
         self._server = ThreadingHTTPServer((NODE_ADDRESS, KUBELET_PORT), handler)
 
     def start(self) -> None:
         """Begins to answer."""
         threading.Thread(target=self._server.serve_forever, name="kubelet", daemon=True).start()
+
+    @contextmanager
+    def executing(self) -> Iterator[None]:
+        """A context in which a command runs in a pod."""
+        with self._ended:
+            self._executing += 1
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._executing -= 1
+                self._ended.notify_all()
+
+    def wait_for_commands(self) -> None:
+        """Waits until no command runs in a pod; their time is limited."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._executing)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -138,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         equipment = Equipment(files={"/etc/hosts": hosts(namespace, self.kubelet.services())})
         status: dict[str, Any] = {"metadata": {}, "status": "Success"}
         try:
-            with running.network.namespace.entered(self.kubelet.home):
+            with self.kubelet.executing(), running.network.namespace.entered(self.kubelet.home):
                 sandbox = Sandbox(LIMITS, "reach", equipment=equipment)
                 finished = sandbox.run(shlex.join(query.get("command", [])))
         except InfrarayError as error:

@@ -78,6 +78,8 @@ class Listeners:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         """Holding it keeps all others from answering, and `pump` answers in the calling thread."""
+        self.heard: dict[bytes, str] = {}
+        """Pods, ``namespace/name``, by what they were sent while somebody held the lock and pumped."""
         self._poll = select.epoll()
         self._containers: dict[int, tuple[socket.socket, Container]] = {}
         self._connections: dict[int, tuple[socket.socket, Container, int]] = {}
@@ -127,6 +129,7 @@ class Listeners:
 
     def pump(self) -> None:
         """Answers everything that has arrived; the caller holds the lock."""
+        self.heard.clear()
         while ready := self._poll.poll(0):
             for file, _ in ready:
                 self._handle(file)
@@ -189,6 +192,7 @@ class Listeners:
                 connection.send(f"{head}Connection: close\r\n\r\n".encode() + (body if data[0] == ord("G") else b""))
                 self._close(file)
             else:
+                self.heard[data] = container.pod
                 connection.send(container.answer(port, data))
         except BlockingIOError:
             pass
@@ -200,6 +204,7 @@ class Listeners:
             while True:
                 try:
                     data, peer = listener.recvfrom(DATA_BYTES)
+                    self.heard[data] = container.pod
                     listener.sendto(container.answer(listener.getsockname()[1], data), peer)
                 except BlockingIOError:
                     raise

@@ -36,9 +36,8 @@ class RunningPod:
         uid: which pod it is.
         network: its network.
         containers: its containers, by name.
-        restarts: how often each was restarted.
         images: the image with which each was started.
-        reported: the status that was reported last.
+        restarts: how often each was restarted.
     """
 
     uid: str
@@ -46,7 +45,6 @@ class RunningPod:
     containers: dict[str, Container]
     images: dict[str, str]
     restarts: dict[str, int] = field(default_factory=dict)
-    reported: Object = field(default_factory=dict)
 
 
 class NodeAgent(Agent):
@@ -166,9 +164,8 @@ class NodeAgent(Agent):
                 running.images[name] = container["image"]
                 running.restarts[name] = running.restarts.get(name, 0) + 1
         status = _status(pod, running)
-        if status != running.reported:
+        if _essence(status) != _essence(pod.get("status") or {}):  # also where somebody else has written it
             self._report(pod, status)
-            running.reported = status
 
     def _start(self, key: str, container: Object, network: PodNetwork) -> Container:
         ports = [Port(one.get("protocol") or "TCP", one["containerPort"]) for one in container.get("ports") or ()]
@@ -237,6 +234,18 @@ def _status(pod: Object, running: RunningPod) -> Object:
     if spec.get("initContainers"):
         status["initContainerStatuses"] = list(_completed(spec["initContainers"], began))
     return status
+
+
+def _essence(status: Object) -> tuple[object, ...]:
+    """What of a status must be as this agent says."""
+    return (
+        *(status.get(name) for name in ("phase", "podIP", "podIPs", "hostIP")),
+        [(one["type"], one["status"]) for one in status.get("conditions") or ()],
+        [
+            (one["name"], one["image"], one["ready"], one["restartCount"], list(one.get("state") or ()))
+            for one in status.get("containerStatuses") or ()
+        ],
+    )
 
 
 def _completed(containers: list[Object], began: str) -> Iterator[Object]:

@@ -124,7 +124,7 @@ class Prober:
             self._listeners.pump()
             self._fence.settle()
             for attempt, client in asked:
-                _read(attempt, client)
+                _read(attempt, client, self._listeners.heard)
 
 
 def resolve(host: str, namespace: str, services: Mapping[str, str]) -> str | None:
@@ -191,8 +191,8 @@ def _is_connected(attempt: Attempt, client: socket.socket) -> bool:
     return connected
 
 
-def _read(attempt: Attempt, client: socket.socket) -> None:
-    """Reads what a container has answered."""
+def _read(attempt: Attempt, client: socket.socket, heard: Mapping[bytes, str]) -> None:
+    """Reads what a container has answered; another program could answer the same, but has not heard the secret here."""
     try:
         answer = client.recv(4096)
     except BlockingIOError:
@@ -200,9 +200,10 @@ def _read(attempt: Attempt, client: socket.socket) -> None:
     except OSError as error:
         attempt.found = _said(error.errno)
         return
+    pod = heard.get(attempt.secret, "")
     who, _, said = answer.partition(b"\n")
-    if said == attempt.secret:
-        attempt.found, attempt.answered = "open", who.decode(errors="replace").partition(" ")[0]
+    if pod and said == attempt.secret and who.decode(errors="replace").partition(" ")[0] == pod:
+        attempt.found, attempt.answered = "open", pod
 
 
 def _said(code: int | None) -> str:

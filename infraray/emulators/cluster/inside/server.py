@@ -102,7 +102,8 @@ class ClusterServer(Server):
         self.agents: tuple[Agent, ...] = (ControllerManager(self.address), self.node, self.proxy, self.policies)
         self.prober = Prober(self.listeners, self.home)
         self.listeners.start()
-        Kubelet(self.node, self.proxy.names, self.home).start()
+        self.kubelet = Kubelet(self.node, self.proxy.names, self.home)
+        self.kubelet.start()
         for agent in self.agents:
             agent.start()
         self.equipment = Equipment((Path(kubectl),) if kubectl else (), {KUBECONFIG: kubeconfig(self.address)})
@@ -182,6 +183,7 @@ class ClusterServer(Server):
             with self.workplace.namespace.entered(self.home):
                 return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
         finally:
+            self.kubelet.wait_for_commands()  # what was begun in a pod must not stand in a container's place later
             if group is not None:
                 group.close()
 
