@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 
 from .api import Api
+from .errors import Object
 from .kinds import endpoint_slices, endpoints, namespaces, services
+from .store import Change
 from .writing import Options
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -22,7 +25,7 @@ def create_first_objects(api: Api, service_network: str, host: str, port: int) -
     first = str(ipaddress.ip_network(service_network)[1])
     ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]
     service = {"metadata": {"name": _NAME, "labels": _LABELS}, "spec": {"clusterIP": first, "ports": ports}}
-    api.writer.create(services.KIND, "default", service, _OPTIONS)
+    _keep_service(api, service)
     if ipaddress.ip_address(host).is_loopback or ipaddress.ip_address(host).is_unspecified:
         return  # no address that pods could reach
     listening = [{"name": "https", "port": port, "protocol": "TCP"}]
@@ -36,3 +39,17 @@ def create_first_objects(api: Api, service_network: str, host: str, port: int) -
         "ports": listening,
     }
     api.writer.create(endpoint_slices.KIND, "default", piece, _OPTIONS)
+
+
+def _keep_service(api: Api, service: Object) -> None:
+    """Creates the service, now and whenever it is deleted."""
+
+    def create() -> None:
+        api.writer.create(services.KIND, "default", service, _OPTIONS)
+
+    def follow(change: Change) -> None:
+        if change.after is None and change.key == ("default", _NAME):
+            asyncio.get_running_loop().call_soon(create)
+
+    create()
+    api.objects[services.KIND].listeners[follow] = follow

@@ -15,6 +15,11 @@ from .objects import Objects
 from .store import Change, Key
 from .writing import Deletion, Options, Writer
 
+_ACCOUNT = "default"
+_CERTIFICATE = "kube-root-ca.crt"
+_GIVEN = (_ACCOUNT, _CERTIFICATE)
+"""What every namespace has, and gets again when it is deleted."""
+
 _OPTIONS = Options(manager="kube-controller-manager")
 
 
@@ -42,14 +47,19 @@ class NamespaceLifecycle:
         if change.after is None:
             key = ("", change.key[0])
             namespace = self._objects[namespaces.KIND].get(key)
-            if namespace is not None and "deletionTimestamp" in namespace.object["metadata"]:
-                asyncio.get_running_loop().call_soon(self._empty, key)
+            if namespace is None:
+                return
+            loop = asyncio.get_running_loop()
+            if "deletionTimestamp" in namespace.object["metadata"]:
+                loop.call_soon(self._empty, key)
+            elif change.key[1] in _GIVEN:
+                loop.call_soon(self._fill, change.key[0])
 
     def _fill(self, name: str) -> None:
-        account = {"metadata": {"name": "default"}}
-        certificate = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": self._root_certificate}}
+        account = {"metadata": {"name": _ACCOUNT}}
+        certificate = {"metadata": {"name": _CERTIFICATE}, "data": {"ca.crt": self._root_certificate}}
         for kind, given in ((service_accounts.KIND, account), (config_maps.KIND, certificate)):
-            with suppress(ApiError):  # it is there already
+            with suppress(ApiError):  # it is there already, or the namespace is going
                 self._writer.create(kind, name, given, _OPTIONS)
 
     def _empty(self, key: Key) -> None:

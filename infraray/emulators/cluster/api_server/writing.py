@@ -282,6 +282,8 @@ class Writer:
         """
         old = self._objects.find(kind, key)
         metadata = old.object["metadata"]
+        if kind is namespaces.KIND and key[1] in namespaces.LASTING:
+            raise errors.forbidden("", "namespaces", key[1], "this namespace may not be deleted")
         for name, wanted, shown in (
             ("uid", deletion.uid, "UID"),
             ("resourceVersion", deletion.resource_version, "ResourceVersion"),

@@ -126,3 +126,17 @@ def test_a_collection_is_deleted_by_selector(server: Server, namespace: str) -> 
         server.ask("POST", place, given)
     assert server.ask("DELETE", f"{place}?labelSelector=color%3Dred").code == 200
     assert [item["metadata"]["name"] for item in server.ask("GET", place).json["items"]] == ["b"]
+
+
+def test_what_every_cluster_has_stays(server: Server) -> None:
+    for name in ("default", "kube-public", "kube-system"):
+        refused = server.ask("DELETE", f"/api/v1/namespaces/{name}")
+        assert (refused.code, refused.json["reason"]) == (403, "Forbidden")
+    for path in ("services/kubernetes", "serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+        place = f"/api/v1/namespaces/default/{path}"
+        before = server.ask("GET", place).json
+        assert server.ask("DELETE", place).code == 200
+        wait_until(lambda place=place: is_there(server, place))  # type: ignore[misc]
+        after = server.ask("GET", place).json
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        assert after.get("spec", {}).get("clusterIP") == before.get("spec", {}).get("clusterIP")

@@ -9,6 +9,9 @@ from ..kind import Column, Kind
 FINALIZER = "kubernetes"
 """In the spec of every namespace, until it is empty."""
 
+LASTING = ("default", "kube-public", "kube-system")
+"""The namespaces that cannot be deleted."""
+
 
 def default(given: Object) -> None:
     """Labels it with its name, and lets it wait for its contents when it is deleted."""
