@@ -43,5 +43,6 @@ class Summary:
 def note_start(plan: Plan, run_dir: Path) -> None:
     """Writes the plan and this start into ``run.json``; the folder's lock must be held."""
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"infraray_version": __version__, "created_at": created_at, "sessions": (session(),)}
+    sessions = (session(),) if plan.is_start else ()
+    about = {"infraray_version": __version__, "created_at": created_at, "sessions": sessions}
     write_manifest(run_dir, plan.manifest().model_copy(update=about))

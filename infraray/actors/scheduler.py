@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -147,14 +147,19 @@ class Scheduler:
         owed: what to play.
         run_dir: where the collector writes.
         watcher: follows the progress.
+        following: called when nothing is owed any more, for episodes that depend on those before; the same workers
+            play them. None if there are none.
     """
 
-    def __init__(self, owed: Owed, run_dir: Path, watcher: Watcher) -> None:
+    def __init__(
+        self, owed: Owed, run_dir: Path, watcher: Watcher, following: Callable[[], Owed | None] | None = None
+    ) -> None:
         self.owed = owed
         self.plan = plan = owed.plan
         self.limits = plan.spec.limits
         self.run_dir = run_dir
         self.watcher = watcher
+        self.following = following
         self.summary = Summary(plan.total)
         self.collector = start_collector(run_dir)
         self.imports = Imports.of_this_process(plan.sources)
@@ -163,10 +168,7 @@ class Scheduler:
         self.stopped = False
         self.tries: dict[bytes, _Tries] = {}
         self.seconds_per_episode: dict[Who, float] = {}
-        self.lanes = [
-            _Lane(False, self._batches()),
-            _Lane(True, ([spec] for spec in self._episodes(True) if not self._is_stopped(spec))),
-        ]
+        self.lanes = [_Lane(False, self._batches()), _Lane(True, self._conversations())]
         self.starting: dict[Any, tuple[_Lane, _Worker]] = {}
         self.asked_for_notices = 0.0
 
@@ -199,22 +201,45 @@ class Scheduler:
     def _play(self) -> None:
         self.engines.start(self.owed.engines)
         for lane in self.lanes:
-            first = next(lane.batches, None)
-            if first is None:
-                lane.exhausted = True
-                continue
-            lane.batches = itertools.chain([first], lane.batches)
-            workers = self._num_workers(lane)
-            for index in range(workers):
-                self._start_worker(lane, Share(index, workers))
+            self._begin(lane)
         while True:
             for lane in self.lanes:
                 self._send(lane)
-                if lane.over:
+                if lane.over and self.following is None:
                     self._dismiss(lane)
             if all(lane.over for lane in self.lanes):
-                return  # and the collected episodes are finished without the workers' memory
+                if self._go_on():
+                    continue
+                for lane in self.lanes:
+                    self._dismiss(lane)  # so that the collected episodes are finished without the workers' memory
+                return
             self._wait()
+
+    def _begin(self, lane: _Lane) -> None:
+        """Starts the workers of a lane if there is something to play."""
+        first = next(lane.batches, None)
+        lane.exhausted = first is None
+        if first is None:
+            return
+        lane.batches = itertools.chain([first], lane.batches)
+        workers = self._num_workers(lane)
+        for index in range(workers if not lane.workers else 0):
+            self._start_worker(lane, Share(index, workers))
+
+    def _go_on(self) -> bool:
+        """Takes up the episodes that follow from those played; whether there are any."""
+        if self.following is None or self.stopped or self.stopped_agents:
+            return False
+        owed = self.following()
+        if owed is None:
+            return False
+        self.owed, self.plan = owed, owed.plan
+        self.summary.planned = self.plan.total
+        note_start(self.plan, self.run_dir)
+        self.lanes[0].batches, self.lanes[1].batches = self._batches(), self._conversations()
+        for lane in self.lanes:
+            self._begin(lane)
+        return True
 
     def _send(self, lane: _Lane) -> None:
         """Gives every worker as many batches as it may hold."""
@@ -319,6 +344,10 @@ class Scheduler:
         """Owed episodes of agents that answer at once."""
         # Only after the engines have started, since the room for workers depends on them.
         yield from batches(self._episodes(False), self._num_workers(self.lanes[0]), self.seconds_per_episode)
+
+    def _conversations(self) -> Iterator[list[EpisodeSpec]]:
+        """Owed episodes of conversational agents."""
+        yield from ([spec] for spec in self._episodes(True) if not self._is_stopped(spec))
 
     def _episodes(self, conversational: bool) -> Iterator[EpisodeSpec]:
         # Asked for when the first is needed: another run may have played meanwhile.

@@ -55,6 +55,8 @@ class Plan:
     """The engines that agents play on, by the name in the agents' specs."""
     left_out: tuple[str, ...] = ()
     """A line for each optional scenario that this machine cannot play."""
+    is_start: bool = True
+    """Whether playing it is a start of its own, which ``run.json`` records, and not the next part of one."""
 
     @property
     def total(self) -> int:
