@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,16 @@ from gymnasium.vector import AutoresetMode
 from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName
 from infraray.ownership import Origin, check_owner, describe, file_being_imported
+from infraray.parameters import Parameters
 from infraray.plugins import load_plugins
 from infraray.registry import unknown_name
+from infraray.space.values import Value
 
 _ID = re.compile(r"(?P<namespace>[\w-]+)/(?P<class>[\w-]+)-v(?P<version>\d+)")
+
+
+Traits = Callable[[Any, int, int], Mapping[str, Value]]
+"""Tells a task's traits by name, from its parameters, its level and its seed."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Registration:
         baselines: the module whose import registers the scenario's scripted agents, if any.
         workspace: the `infraray.workspaces.Door` subclass that says what open-ended agents get, or ``module:Class``;
             None for the door of all scenarios, through which they give one answer after the other.
+        traits: tells what a seed draws (see `traits_of`), or ``module:name``; None if nothing has a name.
         file: path of the user's file that registered it; None for installed packages.
     """
 
@@ -48,6 +55,7 @@ class Registration:
     objective: str | type[Any] | None
     baselines: str | None
     workspace: str | type[Any] | None
+    traits: str | Traits | None
     file: str | None
 
     @property
@@ -61,6 +69,13 @@ class Registration:
             return self.entry_point
         found: type[Environment] = pkgutil.resolve_name(self.entry_point)
         return found
+
+    def traits_of(self, parameters: Parameters, level: int, seed: int) -> Mapping[str, Value]:
+        """What a task's seed has drawn that a person would name, such as a fault's family; told without playing it."""
+        if self.traits is None:
+            return {}
+        tell: Traits = pkgutil.resolve_name(self.traits) if isinstance(self.traits, str) else self.traits
+        return tell(parameters, level, seed)
 
     def import_baselines(self) -> None:
         """Imports the scenario's scripted agents, which registers them."""
@@ -80,6 +95,7 @@ def register(
     objective: str | type[Any] | None = None,
     baselines: str | None = None,
     workspace: str | type[Any] | None = None,
+    traits: str | Traits | None = None,
 ) -> None:
     """Registers a scenario with infraray and its environment with Gymnasium.
 
@@ -95,7 +111,16 @@ def register(
     version = int(match["version"])
     _check_free(id, name, entry_point)
     _registrations[id] = Registration(
-        id, name, version, entry_point, vector_entry_point, objective, baselines, workspace, file_being_imported()
+        id,
+        name,
+        version,
+        entry_point,
+        vector_entry_point,
+        objective,
+        baselines,
+        workspace,
+        traits,
+        file_being_imported(),
     )
     gymnasium.registry.pop(id, None)
     gymnasium.register(id, entry_point=entry_point, vector_entry_point=vector_entry_point)

@@ -32,6 +32,7 @@ register(
     entry_point="infraray.scenarios.routing.environment:Routing",
     baselines="infraray.scenarios.routing.baselines",
     workspace="infraray.scenarios.routing.workspace:RoutingDoor",
+    traits="infraray.scenarios.routing.traits:traits",
 )
 
 register(
@@ -47,6 +48,7 @@ register(
     name="capacity_planning",
     entry_point="infraray.scenarios.capacity_planning.environment:CapacityPlanning",
     baselines="infraray.scenarios.capacity_planning.baselines",
+    traits="infraray.scenarios.capacity_planning.traits:traits",
 )
 
 register(

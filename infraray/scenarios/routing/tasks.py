@@ -31,11 +31,16 @@ def make_task(supply: NetworkSupply, parameters: RoutingParameters, level: int, 
         return workbench.break_network(*_choose(workbench, parameters, level, seed, taken))
 
 
+def source(level: int, seed: int) -> Random:
+    """The source of a seed's faults."""
+    return Random(f"routing/{level}/{seed}")
+
+
 def _choose(
     workbench: Workbench, parameters: RoutingParameters, level: int, seed: int, taken: set[Symptom]
 ) -> tuple[tuple[Fault, ...], Symptom, int]:
     """The seed's first faults that make a task with a new symptom, and the number of rejected draws."""
-    random = Random(f"routing/{level}/{seed}")
+    random = source(level, seed)
     for refused in range(MAX_DRAWS):
         faults = draw_faults(workbench.site, level, parameters.extra_faults, features(), random)
         symptom = workbench.symptom(faults)
