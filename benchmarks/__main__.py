@@ -10,6 +10,7 @@ from benchmarks import (
     collector,
     emulator,
     load_balance,
+    probing,
     report,
     routing,
     scheduler,
@@ -30,6 +31,7 @@ MEASURED = (
     api_server,
     cluster,
     routing,
+    probing,
     startup,
 )
 

@@ -1,4 +1,4 @@
-"""Checks of folders that a person names: a usable path, and never a run and a study in one folder."""
+"""Checks of folders that a person names: a usable path, and never a run, a study or a probe in one folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Literal
 
 from infraray.errors import InfrarayError
 
-Kind = Literal["run", "study"]
+Kind = Literal["run", "study", "probe"]
 
 _MARKS: dict[Kind, tuple[str, ...]] = {
     "run": ("run.json", "episodes", "segments"),
     "study": ("trials.jsonl",),
+    "probe": ("rounds.jsonl",),
 }
-"""Files that exist as soon as one was begun, even if it was killed a moment later. A study is recognized by its
-journal, since it has the marks of a run as well."""
+"""Files that exist as soon as one was begun, even if it was killed a moment later. Studies and probes are recognized by
+their journals, since they have the marks of a run as well."""
 
 
 def named_path(what: str, given: str | Path) -> Path:
@@ -44,10 +45,10 @@ def named_path(what: str, given: str | Path) -> Path:
 
 
 def chosen_folder(kind: Kind, name: str, out: str | Path | None) -> Path:
-    """The folder of a run or a study with a name: ``out`` if a person gave it, or else ``runs/NAME``.
+    """The folder of a run, a study or a probe with a name: ``out`` if a person gave it, or else ``runs/NAME``.
 
     Raises:
-        InfrarayError: ``out`` cannot be a path, or the folder holds one of the other kind.
+        InfrarayError: ``out`` cannot be a path, or the folder holds one of another kind.
     """
     folder = Path("runs") / name if out is None else named_path("--out", out)
     _check_not_shared(folder, kind)
@@ -55,23 +56,26 @@ def chosen_folder(kind: Kind, name: str, out: str | Path | None) -> Path:
 
 
 def holds(folder: Path, kind: Kind) -> bool:
-    """Whether a run or a study was begun in a folder."""
-    is_study = any((folder / mark).exists() for mark in _MARKS["study"])
-    return is_study if kind == "study" else not is_study and any((folder / mark).exists() for mark in _MARKS["run"])
+    """Whether a run, a study or a probe was begun in a folder."""
+    return _kind_of(folder) == kind
+
+
+def _kind_of(folder: Path) -> Kind | None:
+    kinds: tuple[Kind, ...] = ("study", "probe", "run")
+    return next((kind for kind in kinds if any((folder / mark).exists() for mark in _MARKS[kind])), None)
 
 
 def _check_not_shared(folder: Path, wanted: Kind) -> None:
-    """Refuses a folder that already holds one of the other kind.
+    """Refuses a folder that already holds one of another kind.
 
     Raises:
         InfrarayError: it does.
     """
-    other: Kind = "study" if wanted == "run" else "run"
     try:
-        shared = holds(folder, other)
+        found = _kind_of(folder)
     except OSError:
         return  # whoever writes to it will say why it fails
-    if shared:
+    if found not in (None, wanted):
         raise InfrarayError(
-            f"{folder}: holds a {other}, and a {wanted} needs a folder of its own; choose another --out"
+            f"{folder}: holds a {found}, and a {wanted} needs a folder of its own; choose another --out"
         )

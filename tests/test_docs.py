@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from infraray import make
 from infraray.agents.chat import ChatOptions
+from infraray.curriculum.probe_file import ProbeSpec
+from infraray.curriculum.probe_plan import ProbeMaker
 from infraray.engines import find_engine, find_launch_space
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import RunSpec
@@ -38,9 +41,11 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 STUDIES = {"search.yaml", "tuning.yaml"}
+PROBES = {"probe.yaml"}
+RUNS = {path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES - PROBES
 
 
-@pytest.mark.parametrize("example", sorted({path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES))
+@pytest.mark.parametrize("example", sorted(RUNS))
 def test_examples_are_valid_runs(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert make_plan(RunSpec.load(Path("examples", example))).total > 0
@@ -50,6 +55,20 @@ def test_examples_are_valid_runs(example: str, monkeypatch: pytest.MonkeyPatch) 
 def test_examples_are_valid_studies(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert make_objective(StudySpec.load(Path("examples", example))).space.hyperparameters
+
+
+@pytest.mark.parametrize("example", sorted(PROBES))
+def test_examples_are_valid_probes(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert ProbeMaker(ProbeSpec.load(Path("examples", example)), here=True).agents
+
+
+def test_the_probe_in_the_documents_is_valid(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "probing.md").read_text(), re.DOTALL)
+    (tmp_path / "probe.yaml").write_text(block)
+    described = ProbeSpec.load(tmp_path / "probe.yaml")
+    assert set(yaml.safe_load(block)) == set(ProbeSpec.model_fields)
+    assert ProbeMaker(described, here=True).agents == ("scripted:grammar",)
 
 
 def test_the_run_in_the_documents_is_valid(tmp_path: Path) -> None:
@@ -107,7 +126,7 @@ def quick_form(command: str) -> str:
     """The command itself where it takes seconds; of a run or a search all that it checks before it starts."""
     if command.startswith("infraray run ") and "--check" not in command:
         return f"{command} --check"
-    if command.startswith("infraray search "):
+    if command.startswith(("infraray search ", "infraray probe ")):
         # Everything is resolved before the folder is looked at, which here cannot be made.
         return f"{command} --out /proc/nowhere"
     return command
@@ -121,7 +140,7 @@ def test_documented_commands_work_in_a_fresh_shell_after_the_readmes_line(page: 
     """As they are written, from their quotes to their file names."""
     activation = f". {sys.prefix}/bin/activate"
     done = in_a_fresh_shell(activation, quick_form(command))
-    if command.startswith("infraray search "):
+    if command.startswith(("infraray search ", "infraray probe ")):
         assert done.stderr.startswith("error: /proc/nowhere: cannot be written"), done.stderr
     else:
         assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -18,6 +18,7 @@ from infraray.cli.export import ExportCommand, export
 from infraray.cli.list import list_scenarios
 from infraray.cli.new import new
 from infraray.cli.play import play
+from infraray.cli.probe import probe
 from infraray.cli.report import report
 from infraray.cli.rescore import rescore
 from infraray.cli.run import run
@@ -40,6 +41,7 @@ app.command("list")(list_scenarios)
 app.command()(play)
 app.command()(run)
 app.command()(search)
+app.command()(probe)
 app.command()(bench)
 app.command()(report)
 app.command(cls=ExportCommand)(export)

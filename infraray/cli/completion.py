@@ -49,6 +49,14 @@ def complete_searcher(incomplete: str) -> list[str]:
     return _beginning(incomplete, registered_searchers())
 
 
+def complete_sampler(incomplete: str) -> list[str]:
+    """The bandit, and the registered searchers."""
+    from infraray.curriculum.samplers import BANDIT
+    from infraray.tune.searchers import registered_searchers
+
+    return _beginning(incomplete, [BANDIT, *registered_searchers()])
+
+
 def complete_exporter(incomplete: str) -> list[str]:
     """The registered exporters."""
     from infraray.trajectories.exporters import exporters

@@ -1,4 +1,4 @@
-"""``infraray report``: shows the results of a run or a study."""
+"""``infraray report``: shows the results of a run, a study or a probe."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ def report(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="The folder that 'infraray run' or 'infraray search' wrote.",
+            help="The folder that 'infraray run', 'infraray search' or 'infraray probe' wrote.",
             metavar="FOLDER",
             parser=path_of("FOLDER"),
         ),
     ],
 ) -> None:
-    """Show the results of a run or a study, and write them as an HTML page and, for a run, as Markdown and CSV."""
+    """Show the results of a run, a study or a probe, and write them as an HTML page and as CSV."""
     console = Console()
-    if holds(folder, "study") and not holds(folder, "run"):
+    if holds(folder, "probe"):
+        from infraray.curriculum.report import print_probe_report, write_probe_report
+
+        print_probe_report(write_probe_report(folder), console)
+    elif holds(folder, "study"):
         from infraray.tune.report import print_study_report, write_study_report
 
         print_study_report(write_study_report(folder), console)

@@ -17,7 +17,7 @@ from infraray.reports.report import Report
 def leaderboard_csv(report: Report) -> str:
     """One line for each scenario and agent; columns of the scenario's own metrics at the end, ``metric_NAME``."""
     lines = [line for scenario in report.scenarios for line in LeaderboardTable(scenario).lines]
-    return _csv([*leaderboard.COLUMNS, *leaderboard.metric_columns(lines)], lines)
+    return as_csv([*leaderboard.COLUMNS, *leaderboard.metric_columns(lines)], lines)
 
 
 def comparisons_csv(report: Report) -> str:
@@ -27,10 +27,11 @@ def comparisons_csv(report: Report) -> str:
         for scenario in report.scenarios
         for pair in scenario.leaderboard.comparisons
     ]
-    return _csv(comparisons.COLUMNS, lines)
+    return as_csv(comparisons.COLUMNS, lines)
 
 
-def _csv(columns: Sequence[Column[Line]], lines: Sequence[Line]) -> str:
+def as_csv(columns: Sequence[Column[Line]], lines: Sequence[Line]) -> str:
+    """A table's fields, with their names in the first line."""
     fields = {name: value for column in columns for name, value in column.fields.items()}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")

@@ -26,6 +26,8 @@ def new_manifest(run: Run, only: str | None) -> tuple[Manifest, dict[str, str]]:
         raise InfrarayError(
             f"{run.path}: holds a study of measurements, and only answers of agents can be scored again"
         )
+    if run.manifest.probe is not None:
+        raise InfrarayError(f"{run.path}: holds a probe, whose tasks follow from the scores that it had; probe again")
     missing = _import_files(run)
     scenarios, left_out = {}, {}
     for label, scenario in run.manifest.scenarios.items():

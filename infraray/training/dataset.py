@@ -6,14 +6,17 @@ rollouts need is one JSON text in ``extra_info`` (`TrainingTask`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BeforeValidator, Field, ValidationError
 
+from infraray.curriculum.emphasis import Emphasis
 from infraray.environment import INVALID_PENALTY, InvalidActionPolicy
 from infraray.errors import InfrarayError, Refusals, refusal
 from infraray.registration import find
@@ -51,6 +54,14 @@ class TrainingSection(StrictModel):
     invalid_penalty: float = INVALID_PENALTY
 
 
+class CurriculumSection(StrictModel):
+    """Which tasks are drawn more often, since an agent fails there."""
+
+    probe: str = Field(description="the folder of a finished probe")
+    agent: str | None = Field(default=None, description="whose regions; needed if several were probed")
+    share: float = Field(default=0.5, gt=0, le=1, description="of the tasks of the probe's scenario")
+
+
 class TrainingSet(StrictModel):
     """What a policy is trained on, and what it is tried on."""
 
@@ -60,6 +71,7 @@ class TrainingSet(StrictModel):
     chat: dict[str, Any] = Field(default={}, description="options of the chat agent: strategy, memory, max_tokens, ...")
     reward: str = "normalized"
     unsafe_penalty: float = Field(default=0.0, ge=0)
+    curriculum: CurriculumSection | None = Field(default=None, description="of the tasks to train on")
 
     @classmethod
     def parse(cls, values: Any) -> TrainingSet:
@@ -91,6 +103,8 @@ class TrainingSet(StrictModel):
             for level in section.levels:
                 with refusals.collecting():
                     self._task(section, level).check()
+        with refusals.collecting():
+            self._emphasis()
         refusals.refuse()
 
     def tasks(self, split: str) -> Iterator[tuple[str, TrainingTask]]:
@@ -104,9 +118,32 @@ class TrainingSet(StrictModel):
             for section in self.scenarios
             for level in section.levels
         ]
+        emphasis = self._emphasis() if split == TRAIN else None
+        random = Random("curriculum")
         for seed in self.seeds if split == TRAIN else self.held_out:
             for label, task in kinds:
-                yield label, task.model_copy(update={"seed": seed})
+                found: dict[str, Any] = {"seed": seed}
+                if emphasis is not None and task.scenario == emphasis.registration.id:
+                    assert self.curriculum is not None
+                    if random.random() < self.curriculum.share:
+                        found = dataclasses.asdict(emphasis.draw(random, tuple(self.seeds)))
+                yield label, task.model_copy(update=found)
+
+    def _emphasis(self) -> Emphasis | None:
+        """The regions that are drawn more often.
+
+        Raises:
+            InfrarayError: the probe's folder cannot be used, or its scenario is not trained on.
+        """
+        if self.curriculum is None:
+            return None
+        try:
+            found = Emphasis(self.curriculum.probe, self.curriculum.agent)
+        except InfrarayError as error:
+            raise InfrarayError(f"curriculum: {error}") from None
+        if found.registration.id not in {find(section.scenario).id for section in self.scenarios}:
+            raise InfrarayError(f"curriculum: its probe is of {found.registration.name}, which is not trained on")
+        return found
 
     def _task(self, section: TrainingSection, level: int) -> TrainingTask:
         """The tasks of a section on a level; the seed is to be filled in."""

@@ -1,4 +1,4 @@
-"""The journal of a study: what happened, in order, each event on disk before anything follows from it.
+"""The journal of a study or a probe: what happened, in order, each event on disk before anything follows from it.
 
 A line is ``{"event": {...}, "checksum": "..."}``. A line at the end that a crash left incomplete is
 cut off when the journal is opened again; its event then simply did not happen.
@@ -23,6 +23,9 @@ Event = Mapping[str, Any]
 JOURNAL = "trials.jsonl"
 """The journal's name in a study's folder."""
 
+ROUNDS = "rounds.jsonl"
+"""The journal's name in a probe's folder."""
+
 
 class Journal:
     """The one writer of a journal; opening it reads what is there.
@@ -41,7 +44,7 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.close()
-            raise InfrarayError(f"{path.parent}: another search is writing to it; wait for it, or stop it") from None
+            raise InfrarayError(f"{path.parent}: another command is writing to it; wait for it, or stop it") from None
         except OSError as error:
             raise InfrarayError(f"{path}: cannot be written ({error.strerror})") from None
         try:

@@ -53,7 +53,8 @@ class PlannedScenario(_Part):
         task_description: what the observations say about the system and the aim.
         available_actions: what they say about the actions.
         observation: the layout of the numeric observation, one mapping per field.
-        of_search: whether its episodes are a study's trials, which come before the comparison that counts.
+        of_search: whether its episodes are a study's trials, which come before the comparison that counts, or those of
+            a probe, which has a report of its own.
     """
 
     scenario: StrictStr
@@ -155,6 +156,18 @@ class StudyRecord(_Part):
     seeds: tuple[StrictInt, ...]
 
 
+class ProbeRecord(_Part):
+    """What a probe asks.
+
+    Args:
+        scenario: the scenario's name.
+        agents: the specs of those that are probed.
+    """
+
+    scenario: StrictStr
+    agents: tuple[StrictStr, ...]
+
+
 class Manifest(_Part):
     """The content of ``run.json``.
 
@@ -167,6 +180,7 @@ class Manifest(_Part):
         scenarios: by label, in the plan's order; those that a study's journal adds are not written here.
         sessions: one for each start (`infraray.provenance`).
         study: what a study searches; None for a run.
+        probe: what a probe asks; None for a run.
         rescored_from: the folder of the run whose answers were scored again; None if they were played.
         rescored_at: when that was.
     """
@@ -179,6 +193,7 @@ class Manifest(_Part):
     scenarios: dict[str, PlannedScenario] = {}
     sessions: tuple[Any, ...] = ()
     study: StudyRecord | None = None
+    probe: ProbeRecord | None = None
     rescored_from: str | None = None
     rescored_at: str | None = None
 

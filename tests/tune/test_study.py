@@ -454,7 +454,7 @@ def test_line_that_was_changed_is_told(tmp_path):
 
 def test_two_searches_do_not_write_to_one_journal(tmp_path):
     with Journal(tmp_path / "trials.jsonl"):
-        with pytest.raises(InfrarayError, match="another search is writing to it"):
+        with pytest.raises(InfrarayError, match="another command is writing to it"):
             Journal(tmp_path / "trials.jsonl")
 
 

@@ -1,0 +1,1 @@
+"""Curriculum: where an agent fails, found in what it has played, and more tasks of that kind."""
