@@ -220,7 +220,9 @@ def start_engine(spec: EngineSpec, imports: Imports = NO_IMPORTS) -> Any:
 
 
 def resources(spec: EngineSpec) -> tuple[float, float]:
-    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is split over, if the cluster has any.
+    """(GPUs, CPUs) for one replica: by default as many GPUs as the model is split over.
+
+    None if the cluster has none, or if the kind computes on the CPU.
 
     Raises:
         InfrarayError: a flag that says how many that is, is not a number.
@@ -229,6 +231,8 @@ def resources(spec: EngineSpec) -> tuple[float, float]:
         return 0.0, 0.0
     if spec.num_gpus is not None:
         return spec.num_gpus, spec.num_cpus
+    if not spec.kind.uses_gpus:
+        return 0.0, spec.num_cpus
     parts = 1
     for names in spec.kind.gpu_flags:
         parts *= _parts(spec, names)

@@ -92,7 +92,7 @@ def bench(
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            help="A model's folder or name on the Hugging Face hub.",
+            help="A model's folder, name on the Hugging Face hub, or infraray for its own.",
             show_default="the model's own where it is on this machine; else estimates",
         ),
     ] = None,

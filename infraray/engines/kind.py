@@ -35,6 +35,9 @@ class EngineKind:
     context_flags: ClassVar[tuple[str, ...]] = ()
     """Flags for the length of the longest sequence in tokens, without dashes."""
 
+    uses_gpus: ClassVar[bool] = True
+    """Whether it computes on GPUs where there are any."""
+
     gpu_flags: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Flags whose product is the number of GPUs of a server, without dashes, each with its other names."""
 

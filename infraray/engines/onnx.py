@@ -17,6 +17,7 @@ class Onnx(EngineKind):
         *("--model", "{model}", "--host", "{host}", "--port", "{port}"),
     )
     name_flag = "served-model-name"
+    uses_gpus = False
     modules = ("onnxruntime_genai",)
     packages = ("onnxruntime-genai", "onnxruntime")
     install = "pip install 'infraray[onnx]'"

@@ -18,6 +18,7 @@ from infraray.engines.spec import EngineSpec
 from infraray.engines.supervised import SupervisedCommand
 from infraray.engines.supervisor import KILL_S, descendants
 from infraray.errors import InfrarayError
+from infraray.policy.trained import model_folder
 from infraray.scratch import make_scratch, remove_scratch
 
 GRACE_S = 5.0
@@ -157,12 +158,13 @@ class EngineProcess:
     def _launch(self) -> None:
         if self.spec.url:
             return
-        is_path = self.spec.model.startswith(("/", "./", "../"))
-        if is_path and not self.spec.command and not Path(self.spec.model).exists():
+        model = model_folder(self.spec.model)
+        is_path = model.startswith(("/", "./", "../"))
+        if is_path and not self.spec.command and not Path(model).exists():
             raise InfrarayError(f"{self._who()}: no such model folder on {socket.gethostname()}")
         self.port = free_port(self.host)
-        places = {"python": self.spec.python, "model": self.spec.model, "host": self.host, "port": str(self.port)}
-        command = self.kind.command_line(self.spec.command or self.kind.command, places, self.spec.flags)
+        places = {"python": self.spec.python, "model": model, "host": self.host, "port": str(self.port)}
+        command = self.kind.command_line(self.spec.command or self.kind.command, places, self.spec.server_flags)
         self._log.with_suffix(".log.1").unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         with self._launching:

@@ -13,6 +13,7 @@ from infraray.engines.base_url import check_url
 from infraray.engines.kind import EngineKind, plain_flag
 from infraray.engines.registry import find_engine
 from infraray.errors import InfrarayError, explain_validation, without_secrets
+from infraray.policy import trained
 from infraray.strict import StrictModel
 
 _OF_A_START = ("command", "flags", "env", "python", "replicas", "num_gpus", "num_cpus")
@@ -57,7 +58,7 @@ class EngineSpec(StrictModel):
 
     name: str = Field(default="engine", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     engine: str = Field(default="vllm", description="the kind of engine")
-    model: str = Field(default="", description="a folder, or a name on the Hugging Face hub")
+    model: str = Field(default="", description="a folder, a name on the Hugging Face hub, or infraray for ours")
     flags: dict[str, Any] = Field(default={}, description="the engine's own flags, e.g. max_model_len: 8192")
     env: dict[str, str] = {}
     python: str = Field(default=sys.executable, description="interpreter of the environment that has the engine")
@@ -93,7 +94,9 @@ class EngineSpec(StrictModel):
                 f"url is for an engine that runs already: give engine: url, or leave url out to start {self.engine}"
             )
         elif not self.model.strip():
-            raise ValueError(f"model: engine {self.engine!r} needs one, a folder or a name on the Hugging Face hub")
+            raise ValueError(
+                f"model: engine {self.engine!r} needs one: a folder, a name on the Hugging Face hub, or infraray"
+            )
         if self.command and self.python != sys.executable and not any("{python}" in word for word in self.command):
             raise ValueError("python: has no effect: command does not name {python}; leave it out")
         if not self.python.strip():
@@ -131,15 +134,24 @@ class EngineSpec(StrictModel):
         """The fields that decide the answers: not the name, nor how many replicas run where, nor a secret's value."""
         given = self.model_dump(mode="json", include={"engine", "model", "flags", "env", "command", "url"})
         shown = {field: without_secrets(value, (field,)) for field, value in given.items() if value}
-        return {**shown, "code": code_sha256(type(self.kind), *self.kind.parts())}
+        own = {"model_sha256": trained.sha256()} if self.model == trained.NAME else {}
+        return {**shown, **own, "code": code_sha256(type(self.kind), *self.kind.parts())}
+
+    @property
+    def server_flags(self) -> dict[str, Any]:
+        """The flags of its servers: with our own model's name, which its folder does not tell."""
+        name = self.kind.name_flag
+        if self.model != trained.NAME or not name or any(plain_flag(flag) == name for flag in self.flags):
+            return self.flags
+        return {**self.flags, name: trained.NAME}
 
     @property
     def served_model(self) -> str:
         """The name by which its servers know the model."""
-        for flag, value in self.flags.items():
+        for flag, value in self.server_flags.items():
             if plain_flag(flag) == self.kind.name_flag:
                 return str(value[0] if isinstance(value, list | tuple) else value)
-        return self.model
+        return trained.model_folder(self.model)
 
 
 def read_engine_spec(given: dict[str, Any]) -> EngineSpec:

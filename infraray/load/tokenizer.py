@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from infraray.errors import InfrarayError
 from infraray.load.workloads import Endpoint
+from infraray.policy.trained import model_folder
 
 _FILES = (
     *("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt"),
@@ -120,8 +121,9 @@ def find_tokenizer(name: str) -> ModelTokenizer:
     Raises:
         InfrarayError: it cannot be found, or transformers is not installed.
     """
-    if Path(name).is_dir():
-        return ModelTokenizer(name)
+    folder = model_folder(name)
+    if Path(folder).is_dir():
+        return ModelTokenizer(folder)
     found = _from_hub(name, local_files_only=True) or _from_hub(name, local_files_only=False)
     if found is None:
         raise InfrarayError(f"tokenizer={name!r}: neither a folder nor a model available from the hub")
@@ -130,7 +132,8 @@ def find_tokenizer(name: str) -> ModelTokenizer:
 
 def local_tokenizer(name: str) -> ModelTokenizer | None:
     """The same if this machine already has it; None if it does not or cannot use it."""
-    folder = name if Path(name).is_dir() else _from_hub(name, local_files_only=True)
+    own = model_folder(name)
+    folder = own if Path(own).is_dir() else _from_hub(name, local_files_only=True)
     if folder is None:
         return None
     with suppress(InfrarayError):

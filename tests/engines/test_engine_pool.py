@@ -138,6 +138,12 @@ def test_a_replica_has_as_many_gpus_as_the_model_is_cut_into(
     assert resources(EngineSpec(model="m", flags=flags)) == (gpus, 1.0)
 
 
+def test_an_engine_that_computes_on_the_cpu_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"GPU": 8.0})
+    assert resources(EngineSpec(engine="onnx", model="m")) == (0, 1.0)
+    assert resources(EngineSpec(engine="onnx", model="m", num_gpus=1)) == (1, 1.0)
+
+
 @pytest.mark.parametrize("value", ["auto", 0, 1.5, True, [2]])
 def test_a_number_of_parts_that_is_none_is_one_line(value: Any) -> None:
     with pytest.raises(InfrarayError) as refused:

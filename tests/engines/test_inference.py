@@ -131,4 +131,4 @@ def test_wrong_requests_are_told_in_one_line(environment: Environment) -> None:
 
 def test_without_a_model_there_is_one_line() -> None:
     with pytest.raises(InfrarayError, match="model='': name a local folder"):
-        infraray.make("inference").reset(seed=0)
+        infraray.make("inference", model="").reset(seed=0)

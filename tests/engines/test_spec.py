@@ -17,11 +17,11 @@ RUNS_ALREADY = {"engine": "url", "url": "http://h/v1", "model": "m"}
     ("given", "words"),
     [
         ({"engine": "vlm", "model": "m"}, "unknown engine 'vlm'; did you mean vllm?"),
-        ({"engine": "vllm"}, "needs one, a folder or a name"),
+        ({"engine": "vllm"}, "needs one: a folder, a name"),
         ({"model": "m", "replica": 2}, "did you mean replicas?"),
         ({"model": "m", "replicas": 0}, "must be at least 1"),
         ({"model": "m", "replicas": {"min": 3, "max": 2}}, "must not be greater than max=2"),
-        ({"model": " "}, "needs one, a folder or a name"),
+        ({"model": " "}, "needs one: a folder, a name"),
         ({"model": "m", "python": " "}, "python: must be the path of an interpreter"),
         ({"model": "m\0"}, "must not hold the character NUL"),
         ({"model": "m", "env": {"A": "b\0"}}, "must not hold the character NUL"),

@@ -92,7 +92,7 @@ def test_an_optional_scenario_is_left_out_where_it_cannot_be_played(
         ("scenarios: [load_balance]\nagents: ['python:tests.runs.test_errors:Chooses']\n", "must be a subclass of infraray.Agent, or a function"),
         ("scenarios: [load_balance, {scenario: load_balance, label: same, seeds: '9:20'}]\nagents: ['scripted:random']\n", "scripted:random plays the same tasks in 'load_balance' and 'same'"),
         (GOOD + "imports: [nowhere.py]\n", "nowhere.py: cannot be read"),
-        ("scenarios:\n  - inference\nagents: ['scripted:defaults']\n", "run.yaml:2: scenarios.0: inference: model='': name a local folder"),
+        ("scenarios:\n  - {scenario: inference, parameters: {model: ''}}\nagents: ['scripted:defaults']\n", "run.yaml:2: scenarios.0: inference: model='': name a local folder"),
         ("scenarios: [load_balance]\nagents: ['chat:m@https://api.openai.com/v1']\n", "OPENAI_API_KEY is not set; export"),
         ("scenarios: [load_balance]\nagents: ['chat:m@http://localhost:1/v1?api_key_env=NO_KEY_OF_OURS']\n", "NO_KEY_OF_OURS is not set; export"),
     ],

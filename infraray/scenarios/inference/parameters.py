@@ -11,6 +11,7 @@ from infraray.engines import find_launch_space, launch_spaces
 from infraray.errors import UnknownName, did_you_mean
 from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
 from infraray.parameters import Parameters, parameter
+from infraray.policy.trained import NAME, model_folder
 from infraray.scenarios.inference.setting import REFERENCE, Setting
 
 
@@ -30,7 +31,11 @@ def _read_workload(value: Any) -> Any:
 class InferenceParameters(Parameters):
     """The parameters, the same for every agent."""
 
-    model: str = parameter("", unit="", description="a local folder in Hugging Face's format; needed to play")
+    model: str = parameter(
+        NAME,
+        unit="",
+        description="a local folder in Hugging Face's format, or infraray for the model that comes with it",
+    )
     workload: Annotated[Workload, BeforeValidator(_read_workload)] = parameter(
         "C-cpu", unit="", description="a preset's name, or your own workload", validate_default=True
     )
@@ -92,7 +97,7 @@ class InferenceParameters(Parameters):
     def setting(self) -> Setting:
         """The bench's setting."""
         return Setting(
-            model=self.model,
+            model=model_folder(self.model),
             workload=self.workload,
             engines=self.engines,
             python=self.python,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infraray.engines.requirements import problem
 from infraray.errors import InfrarayError
+from infraray.policy.trained import model_folder
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.proposals import complete
 from infraray.scenarios.inference.setting import ENGINE
@@ -13,7 +14,7 @@ from infraray.scenarios.inference.setting import ENGINE
 
 def missing_for(parameters: InferenceParameters) -> str | None:
     """What is missing, in one line with the fix; None if nothing is. Starts no engine."""
-    if not Path(parameters.model).is_dir():
+    if not Path(model_folder(parameters.model)).is_dir():
         return f"model={parameters.model!r}: no such folder; name a local one with a model in Hugging Face's format"
     setting = parameters.setting()
     chosen = [{ENGINE: name} if len(setting.engines) > 1 else {} for name in setting.engines]
