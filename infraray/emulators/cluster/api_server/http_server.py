@@ -16,6 +16,9 @@ MOST_HEAD_BYTES = 64 * 1024
 MOST_BODY_BYTES = 3 * 1024 * 1024
 """Kubernetes' own limit on a request."""
 
+LINGER_S = 5.0
+"""Seconds for which a client may go on sending what was refused."""
+
 MOST_UNREAD_BYTES = 64 * 1024 * 1024
 """Bytes that may wait for a client that does not read its watch; then the watch ends."""
 
@@ -67,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._keep_alive = True
         self._needed = 0
         self._no_more = False
+        self._refused = False
         self._peer: asyncio.Transport | None = None
         self._transport: asyncio.Transport
         self.on_lost: Callable[[], None] | None = None
@@ -100,6 +104,8 @@ class Connection(asyncio.Protocol):
         """Reads requests, or passes a tunnel's bytes on."""
         if self._peer is not None:
             self._peer.write(data)
+            return
+        if self._refused:
             return
         self._buffer += data
         if not self._answering:
@@ -178,7 +184,11 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         self._answering = False
         self._request = None
-        if not self._keep_alive:
+        if self._refused and not self._no_more and self._transport.can_write_eof():
+            # A client that is still sending would be cut off before it reads the answer.
+            self._transport.write_eof()
+            asyncio.get_running_loop().call_later(LINGER_S, self._transport.close)
+        elif not self._keep_alive:
             self._transport.close()
         elif self._buffer or self._no_more:
             # Not from here: requests that a client sent at once would be answered ever deeper in the stack.
@@ -196,6 +206,7 @@ class Connection(asyncio.Protocol):
             self._keep_alive = False
             self._answering = True
             self._buffer.clear()
+            self._refused = True
             self._refuse(error, self)
             return
         if request is not None:
