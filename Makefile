@@ -52,8 +52,8 @@ test-engines: engines-environment  ## set up vLLM for the CPU and run the tests 
 	$(MAKE) --no-print-directory test-engines-beside
 	$(MAKE) --no-print-directory test-engines-alone
 
-test-engines-beside: engines-environment
-	$(VENV_ENGINES)/bin/python -m pytest -m "engine and not alone" $(ENGINE_TESTS) $(PYTEST_ARGS)
+test-engines-beside: engines-environment clis-environment
+	INFRARAY_TEST_CLIS=$(VENV_CLIS) $(VENV_ENGINES)/bin/python -m pytest -m "engine and not alone" $(ENGINE_TESTS) $(PYTEST_ARGS)
 
 test-engines-alone: engines-environment
 	$(VENV_ENGINES)/bin/python -m pytest -m "engine and alone" $(ENGINE_TESTS) $(PYTEST_ARGS)

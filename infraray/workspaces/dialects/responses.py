@@ -47,9 +47,10 @@ class Responses(Dialect):
         return found
 
     def limit(self, request: dict[str, Any], tokens: int) -> None:
-        """``max_output_tokens``, of which there are at least 16."""
+        """``max_output_tokens``, of which there are at least 16; who asks for none gets what the context leaves."""
         given = request.get("max_output_tokens")
-        request["max_output_tokens"] = max(16, min(given, tokens) if isinstance(given, int) else tokens)
+        if isinstance(given, int):
+            request["max_output_tokens"] = max(16, min(given, tokens))
 
     def take(self, answer: Answer, document: Mapping[str, Any]) -> None:
         """An event: items when they are done, the response when it is."""
