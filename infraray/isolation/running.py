@@ -202,6 +202,11 @@ class Running:
                 if exceeded is not None and (forgives is None or not forgives(exceeded)):
                     self._ended = exceeded
 
+    @property
+    def init(self) -> int | None:
+        """The sandbox's first process; None if bubblewrap started none."""
+        return self._init
+
     def kill(self) -> None:
         """Kills all processes; `watch` then returns. May be called from another thread, and again."""
         if self._init is not None:

@@ -13,6 +13,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,7 +29,7 @@ from infraray.isolation.bubblewrap import ENVIRONMENT, NOBODY
 from infraray.isolation.caller import unprivileged
 from infraray.isolation.inside.supervisor import MESSAGE_BYTES
 from infraray.isolation.limits import Limits
-from infraray.isolation.packages import binds, interpreter
+from infraray.isolation.packages import binds, interpreter, is_open
 from infraray.isolation.running import Nest, Running
 
 START_S = 30.0
@@ -37,6 +39,7 @@ LOOK_S, LOOK_WITH_GROUP_S = 0.1, 0.5
 
 DISK_LOOK_S = 1.0
 MOST_FILES = 200_000
+COMMAND_LINE_BYTES = 4096
 FILE_BYTES = 4096
 """What a file takes at least."""
 
@@ -46,6 +49,7 @@ SETTLING_S = 1.5
 FORGIVEN = 3
 """How often a limit that all processes share is answered by ending them, before it ends the sandbox."""
 
+_RELAY = Path(__file__).with_name("relay.py")
 _SUPERVISOR = Path(__file__).with_name("inside") / "supervisor.py"
 _CUT_LINE = 2**20
 
@@ -108,6 +112,8 @@ class Session:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[dict[str, Any]]] = {}
         self._control: socket.socket | None = None
+        self._connector: socket.socket | None = None
+        self._relays: list[subprocess.Popen[bytes]] = []
         self._running: Running | None = None
         self._strikes: dict[str, int] = {}
         self._cleared = -SETTLING_S
@@ -187,22 +193,39 @@ class Session:
         """Ends all processes."""
         await self._order({"do": "clear"})
 
-    async def connect(self, port: int) -> socket.socket:
-        """A connection to a port of its network, for use from outside.
+    async def relay(self, port: int) -> int:
+        """A port of this machine, on its loopback interface, that leads to a port of the sandbox's network.
+
+        A process of its own passes the bytes on, so that it waits for nobody; it ends with the session.
 
         Raises:
-            OSError: nobody listens there.
+            InfrarayError: it does not start.
         """
-        number = next(self._numbers)
-        news = self._waiting[number] = asyncio.Queue()
-        try:
-            await self._order({"do": "connect", "id": number, "port": port})
-            told = await news.get()
-        finally:
-            del self._waiting[number]
-        if told["kind"] != "connected":
-            raise ConnectionRefusedError(f"port {port} of the sandbox: {told.get('text', 'it has ended')}")
-        return socket.socket(fileno=told["file"])
+        assert self._connector is not None
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+            numbers = [str(one.fileno()) for one in (listening, self._connector)]
+            relay = subprocess.Popen(
+                [sys.executable, "-I", "-B", str(_RELAY), *numbers, str(port)],
+                stdin=subprocess.PIPE,
+                pass_fds=[listening.fileno(), self._connector.fileno()],
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+            self._relays.append(relay)
+            return int(listening.getsockname()[1])
+
+    def processes(self) -> list[str]:
+        """The command lines of its processes, without our own; empty once it has ended."""
+        running, found = self._running, []
+        with suppress(OSError):
+            proc = f"/proc/{running.init}/root/proc" if running is not None else ""
+            for name in os.listdir(proc) if proc else ():
+                if name.isdigit() and name != "1":
+                    with suppress(OSError), open(f"{proc}/{name}/cmdline", "rb") as file:
+                        words = file.read(COMMAND_LINE_BYTES).decode(errors="replace").split("\0")
+                        found.append(" ".join(words).strip())
+        return [words for words in found if words]
 
     async def end(self) -> None:
         """Ends it with everything in it. May be called twice."""
@@ -215,8 +238,14 @@ class Session:
             self._disk.cancel()
             await asyncio.to_thread(self._watch.join)
             self._control.close()
-        if self.listener is not None:
-            self.listener.close()
+        for own in (self.listener, self._connector):
+            if own is not None:
+                own.close()
+        for relay in self._relays:
+            relay.kill()
+            await asyncio.to_thread(relay.wait)
+            assert relay.stdin is not None
+            relay.stdin.close()
         await asyncio.to_thread(running.end)
         if self._group is not None:
             self._group.close()
@@ -227,22 +256,29 @@ class Session:
         shown = self._shown
         arguments = list(binds(python))
         for inside, place in shown.readable.items():
+            if not is_open(place):
+                raise InfrarayError(
+                    f"isolation: {place} cannot be read by the sandbox's user, nobody; open it and the folders above "
+                    "it to others"
+                )
             arguments += ["--ro-bind", str(place), inside]
         for inside, place in shown.writable.items():
             arguments += ["--bind", str(place), inside]
         for device in shown.devices:
             arguments += ["--dev-bind", str(device), str(device)]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connector, their_connector = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MESSAGE_BYTES)
         files = {"/supervisor.py": _SUPERVISOR.read_bytes()}
         rules = seccomp.program(seccomp.architecture())
-        nest = Nest(rules, tuple(arguments), files, (theirs.fileno(),), is_first=True)
+        nest = Nest(rules, tuple(arguments), files, (theirs.fileno(), their_connector.fileno()), is_first=True)
         self._group = memory_group.make(self._limits.memory_bytes)
         running = Running(self._limits, "none", nest, self._group)
         try:
-            with theirs:
-                running.start(f"exec {python} -I -B -u /supervisor.py {theirs.fileno()}", b"")
+            with theirs, their_connector:
+                numbers = f"{theirs.fileno()} {their_connector.fileno()}"
+                running.start(f"exec {python} -I -B -u /supervisor.py {numbers}", b"")
             ours.settimeout(START_S)
             hello, descriptors, _, _ = socket.recv_fds(ours, MESSAGE_BYTES, 1)
         except OSError:
@@ -252,10 +288,11 @@ class Session:
             raise
         if not descriptors:
             ours.close()
+            connector.close()
             running.end()
             said = running.finished().output.strip().splitlines() or ["without a word"]
             raise InfrarayError(f"isolation: the session did not come up ({said[-1]})")
-        self._control, self._running = ours, running
+        self._control, self._connector, self._running = ours, connector, running
         self.listener = socket.socket(fileno=descriptors[0])
         self.port = json.loads(hello)["port"]
 
@@ -275,23 +312,18 @@ class Session:
         """Hands on what has arrived."""
         assert self._control is not None
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._control, 2 * MESSAGE_BYTES, 1)
+            message = self._control.recv(2 * MESSAGE_BYTES)
         except BlockingIOError:
             return
         except OSError:
-            message, descriptors = b"", []
+            message = b""
         if not message:
             self._loop.remove_reader(self._control)
             self._close_all()
             return
         told = json.loads(message)
-        if descriptors:
-            told["file"] = descriptors[0]
-        waiting = self._waiting.get(told["id"])
-        if waiting is not None:
+        if (waiting := self._waiting.get(told["id"])) is not None:
             waiting.put_nowait(told)
-        elif descriptors:
-            os.close(descriptors[0])
 
     def _close_all(self) -> None:
         """Whoever waits for something inside is told that it is over."""

@@ -41,6 +41,7 @@ register(
     entry_point="infraray.scenarios.inference.environment:Inference",
     objective="infraray.scenarios.inference.objective:InferenceObjective",
     baselines="infraray.scenarios.inference.baselines",
+    workspace="infraray.scenarios.inference.workspace:InferenceDoor",
 )
 
 register(

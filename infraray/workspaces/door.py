@@ -7,7 +7,8 @@ observation that follows becomes the tool's output.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,25 @@ from infraray.observation import Observation
 from infraray.workspaces.technique import Technique
 
 WORKSPACE = Path("/workspace")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A workspace, as far as a scenario needs it.
+
+    Args:
+        folder: the agent's folder, on this machine.
+        url: where `Door.server_port` can be reached from this machine; "" once the agent's processes are gone.
+        memory_bytes: its limit on memory.
+        disk_bytes: its limit on disk.
+        processes: the command lines of the agent's processes, at the time of the call.
+    """
+
+    folder: Path
+    url: str
+    memory_bytes: int
+    disk_bytes: int
+    processes: Callable[[], list[str]]
 
 
 class Door:
@@ -39,6 +59,8 @@ class Door:
     """What the behaviour report looks for in what agents say and try, by name."""
     default_time_s: ClassVar[float] = 1800.0
     """The time of an agent whose spec gives none."""
+    server_port: ClassVar[int | None] = None
+    """The port, in the sandbox's network, that the scenario has to reach; None if there is none."""
 
     def __init__(self, briefing: Briefing, options: Mapping[str, str]) -> None:
         self.briefing = briefing
@@ -53,6 +75,16 @@ class Door:
             parameters: the scenario's.
         """
         return None
+
+    def opened(self, workspace: Opened) -> None:
+        """Called when the workspace is there, before the agent starts, and when the agent's processes are gone."""
+
+    def closed(self) -> None:
+        """Called at the end of the episode, before the workspace is removed."""
+
+    def variables(self) -> Mapping[str, str]:
+        """Environment variables of the agent."""
+        return {}
 
     def time_s(self) -> float | None:
         """Seconds that the scenario leaves an agent; None if it has no clock of its own."""

@@ -16,7 +16,7 @@ from infraray.isolation.limits import Limits
 from infraray.isolation.packages import interpreter
 from infraray.isolation.session import Exit, Printed, Session, Shown
 from infraray.scratch import make_scratch, remove_scratch
-from infraray.workspaces.door import WORKSPACE, Door
+from infraray.workspaces.door import WORKSPACE, Door, Opened
 from infraray.workspaces.options import GIB, WorkspaceOptions
 from infraray.workspaces.prompts import go_on
 from infraray.workspaces.proxy import Proxy, Tool
@@ -110,6 +110,8 @@ class Workspace:
         assert self._session.listener is not None
         (self.folder / "tools" / "port").write_text(str(self._session.port))
         await self.proxy.serve(self._session.listener.dup())
+        port = self.door.server_port
+        self._tell_door("" if port is None else f"http://127.0.0.1:{await self._session.relay(port)}/v1")
         self._work = asyncio.create_task(self._drive(mission))
 
     @property
@@ -172,12 +174,14 @@ class Workspace:
         with suppress(asyncio.CancelledError, Exception):
             await self._work
         await self.proxy.close()
+        self._tell_door("")
 
     async def close(self) -> None:
         """Ends it and removes its folders."""
         try:
             await self.end()
         finally:
+            self.door.closed()
             if hasattr(self, "folder"):
                 await asyncio.to_thread(remove_scratch, self.folder)
 
@@ -210,6 +214,11 @@ class Workspace:
             (folder / "work" / name).write_text(content)
             (folder / "work" / name).chmod(0o777 if name.endswith(".sh") else 0o666)
         return folder
+
+    def _tell_door(self, url: str) -> None:
+        memory, disk = int(self.options.memory_gb * GIB), int(self.options.disk_gb * GIB)
+        processes = list if self._session is None else self._session.processes
+        self.door.opened(Opened(self.work, url, memory, disk, processes))
 
     def _limit(self, limit: str) -> None:
         self.record.add("limit", limit=limit)
@@ -315,7 +324,7 @@ class Workspace:
             str(TOOLS / "bin"),
             *(str(place / "bin") for place in self.scaffold.folders() if (place / "bin").is_dir()),
         ]
-        return {"HOME": str(HOME), "PATH": ":".join([*bins, PATH]), **more}
+        return {"HOME": str(HOME), "PATH": ":".join([*bins, PATH]), **self.door.variables(), **more}
 
 
 def _stumbles(before: int, event: Event) -> int:

@@ -28,7 +28,7 @@ MESSAGE_BYTES = 2**17
 CHUNK_BYTES = 2**14
 """Output per message, which as JSON can take six times as much."""
 
-CONNECT_S = 5.0
+CONNECT_S = 1.0
 
 EXPENDABLE = 'echo 1000 > /proc/self/oom_score_adj; exec "$@"'
 """If memory runs out, the kernel ends the programs, and this process last."""
@@ -48,13 +48,16 @@ class Supervisor:
 
     Args:
         control: the socket.
+        connector: another, over which a port is asked for and a connection to it passed out.
     """
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, connector: socket.socket) -> None:
         self.control = control
+        self.connector = connector
         self.programs: dict[int, Program] = {}
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ)
+        self.selector.register(connector, selectors.EVENT_READ)
 
     def serve(self) -> None:
         """Does what it is told."""
@@ -76,6 +79,8 @@ class Supervisor:
                     if not message:
                         return
                     self.obey(json.loads(message))
+                elif key.fileobj is self.connector:
+                    self.connect(self.connector.recv(MESSAGE_BYTES))
                 elif key.fileobj is woken:
                     with suppress(BlockingIOError):
                         woken.recv(4096)
@@ -97,8 +102,6 @@ class Supervisor:
             case "clear":
                 with suppress(ProcessLookupError):
                     os.kill(-1, signal.SIGKILL)  # all but this one
-            case "connect":
-                self.connect(order["id"], order["port"])
 
     def write(self, path: str, text: str, mode: str) -> None:
         """Writes, or goes on writing, a file."""
@@ -132,16 +135,18 @@ class Supervisor:
             os.set_blocking(pipe, False)
             self.selector.register(pipe, selectors.EVENT_READ, (number, name, pipe))
 
-    def connect(self, number: int, port: int) -> None:
-        """Passes out a connection to a port of this network."""
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=CONNECT_S) as made:
-                made.settimeout(None)
-                socket.send_fds(
-                    self.control, [json.dumps({"id": number, "kind": "connected"}).encode()], [made.fileno()]
-                )
-        except OSError as error:
-            self.tell({"id": number, "kind": "refused", "text": error.strerror or str(error)})
+    def connect(self, port: bytes) -> None:
+        """Passes out a connection to a port of this network, or nothing where nobody listens."""
+        if not port:
+            self.selector.unregister(self.connector)
+            return
+        with suppress(OSError):
+            try:
+                with socket.create_connection(("127.0.0.1", int(port)), timeout=CONNECT_S) as made:
+                    made.settimeout(None)
+                    socket.send_fds(self.connector, [b"+"], [made.fileno()])
+            except OSError:
+                self.connector.send(b"-")
 
     def pass_on(self, number: int, name: str, pipe: int) -> bool:
         """Passes on what a program has printed; whether there was anything."""
@@ -193,4 +198,4 @@ class Supervisor:
 
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    Supervisor(socket.socket(fileno=int(sys.argv[1]))).serve()
+    Supervisor(*(socket.socket(fileno=int(number)) for number in sys.argv[1:3])).serve()

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -68,6 +68,7 @@ class MeasuredLaunch:
         failure: the reason given by the engine or the load, in one line; None if there was no failure.
         start_s: seconds from launch to ready, after the previous server is gone; 0 if a running server was reused.
         measure_s: seconds of load.
+        server: what was measured, in words, where it was not launched from a configuration.
     """
 
     configuration: Configuration
@@ -75,6 +76,7 @@ class MeasuredLaunch:
     failure: str | None
     start_s: float
     measure_s: float
+    server: str = ""
 
     @property
     def score(self) -> float:
@@ -227,10 +229,38 @@ class Bench:
             return MeasuredLaunch(configuration, None, "; ".join(str(error).splitlines()), 0.0, 0.0)
         spec = self.setting.engine_spec(configuration)
         start: Start = "clean" if clean else "preloaded"
+        silent = self._silent(seed)
+        return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, silent, watching)
+
+    def evaluate_server(
+        self,
+        start: Callable[[float], EngineProcess],
+        server: str,
+        seed: int,
+        num_requests: int | None = None,
+        time_limit_s: float = math.inf,
+        watching: Watching | None = None,
+    ) -> MeasuredLaunch:
+        """Measures a server that no configuration describes, such as one that an agent has written.
+
+        Args:
+            start: makes it available within the given seconds; raises an `InfrarayError` with the reason if it cannot.
+            server: what it is, in words.
+            seed: as for `evaluate`, likewise the others.
+            num_requests: see there.
+            time_limit_s: see there.
+            watching: see there.
+        """
+        spec = self.setting.reference_spec()
+        silent = self._silent(seed)
+        trial = self._evaluate(spec, {}, seed, num_requests, time_limit_s, "clean", silent, watching, start)
+        return replace(trial, server=server)
+
+    def _silent(self, seed: int) -> float:
+        """The share of requests to which the model says nothing, according to the reference."""
         reference = self._known_reference(seed)
         responses = () if reference is None else reference.responses
-        silent = sum(one.failure == "incomplete" for one in responses) / max(1, len(responses))
-        return self._evaluate(spec, configuration, seed, num_requests, time_limit_s, start, silent, watching)
+        return sum(one.failure == "incomplete" for one in responses) / max(1, len(responses))
 
     def reference(self, seed: int) -> Reference:
         """The reference server's results on a seed's requests, measured once on this machine and stored.
@@ -331,8 +361,9 @@ class Bench:
         start: Start,
         silent: float | None,
         watching: Watching | None = None,
+        made_by: Callable[[float], EngineProcess] | None = None,
     ) -> MeasuredLaunch:
-        """Measures a launch.
+        """Measures a launch, or what ``made_by`` makes available in the given seconds.
 
         ``silent`` is the share of requests to which the model says nothing. None stands for the reference itself,
         which needs only one success and has unlimited time, since it answers one request at a time.
@@ -349,7 +380,7 @@ class Bench:
             running = self._running(spec, start, (seed, count))
             began = time.monotonic()
             try:
-                process = running or self._launch(spec, deadline, start)
+                process = running or self._launch(spec, deadline, start, made_by)
             except InfrarayError as error:
                 self.stop()
                 return MeasuredLaunch(configuration, None, str(error), time.monotonic() - began, 0.0)
@@ -386,7 +417,16 @@ class Bench:
         self.stop()
         return None
 
-    def _launch(self, spec: EngineSpec, deadline: float, start: Start) -> EngineProcess:
+    def _launch(
+        self,
+        spec: EngineSpec,
+        deadline: float,
+        start: Start,
+        made_by: Callable[[float], EngineProcess] | None = None,
+    ) -> EngineProcess:
+        if made_by is not None:
+            self.process = made_by(max(0.1, min(spec.ready_timeout_s, deadline - time.monotonic())))
+            return self.process
         if start == "preloaded" and self._serves_preloaded.get(spec.engine) is False:
             start = "plain"
         try:

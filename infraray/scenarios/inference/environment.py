@@ -22,6 +22,7 @@ from infraray.observation import ObservedField
 from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
 from infraray.scenarios.inference.bound import best_score
 from infraray.scenarios.inference.failures import classify
+from infraray.scenarios.inference.left_behind import LAUNCHER, WORKSPACE, LeftBehind, find_left, read_call
 from infraray.scenarios.inference.parameters import InferenceParameters, seed_pair
 from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, VERBS, ProposalForm, complete
 from infraray.scenarios.inference.requirements import missing_for
@@ -145,6 +146,8 @@ class Inference(Environment):
         self.pair = seed_pair(task.seed)
         self.trials: list[MeasuredLaunch] = []
         self.speedups: list[float] = []
+        self._quick: set[int] = set()
+        """The measurements that were too short to count as the best seen."""
         self.submission: Submission | None = None
         self.transcript: list[str] = []
         self._said: str | None = None
@@ -173,9 +176,11 @@ class Inference(Environment):
         said = describe_history(self.bench.setting, self.trials, self.speedups, self.left_s)
         return said if self.submission is None else f"{said}\nSubmitted: {self.submission.reason}"
 
-    def advance(self, action: dict[str, Configuration]) -> Outcome:
+    def advance(self, action: dict[str, Any]) -> Outcome:
         """Measures or submits."""
         verb, configuration = next(iter(action.items()))
+        if verb == WORKSPACE:
+            return self._advance_workspace(configuration)
         self.transcript.append(f"agent: {json.dumps(action) if self._said is None else self._said[:SAID]}")
         self._said = None
         if self.left_s <= 0:
@@ -184,6 +189,36 @@ class Inference(Environment):
             return self._submit(configuration)
         before = max(self._best(), 1.0)
         trial = self.bench.evaluate(configuration, self.pair.dev, time_limit_s=self.left_s)
+        extra = self._note(trial)
+        if self.left_s > 0:
+            return Outcome(max(0.0, self._best() - before), extra=extra)
+        return self._submit_last(extra)
+
+    def _advance_workspace(self, asked: dict[str, Any]) -> Outcome:
+        """Measures the server that an open-ended agent runs, or submits what it has left."""
+        left = find_left(asked["name"])
+        if asked["do"] == SUBMIT:
+            return self._submit(left)
+        before = max(self._best(), 1.0)
+        number = 1 + len(self.trials)
+        # A server may keep what it computed for the prompts of the last evaluation.
+        seed = self.pair.dev + (number - 1 << 48)
+        count = 1 if asked["quick"] else None
+        kind = "quick evaluation" if asked["quick"] else "evaluation"
+        launched = left.launcher()
+        trial = self.bench.evaluate_server(
+            lambda _: left.running(), f"{kind} {number} of the server", seed, count, self.left_s
+        )
+        self.bench.stop()
+        if asked["quick"]:
+            self._quick.add(len(self.trials))
+        extra = self._note(trial)
+        self.transcript.append(f"{LAUNCHER}:\n{launched}")
+        extra["launch"] = {"launcher": launched, "processes": asked["processes"]}
+        return Outcome(max(0.0, self._best() - before), extra=extra)
+
+    def _note(self, trial: MeasuredLaunch) -> dict[str, Any]:
+        """Adds a measurement to the history; returns what is recorded of it."""
         self.trials.append(trial)
         failed = trial.failure is not None or not math.isfinite(trial.score)
         self.speedups.append(math.nan if failed else self.bench.speedup(trial.score, self.pair.dev))
@@ -191,9 +226,7 @@ class Inference(Environment):
         extra: dict[str, Any] = {"trial": to_plain(trial), "speedup": None if failed else self.speedups[-1]}
         if failed:
             extra["failure"] = str(classify(trial.failure or "no request succeeded"))
-        if self.left_s > 0:
-            return Outcome(max(0.0, self._best() - before), extra=extra)
-        return self._submit_last(extra)
+        return extra
 
     def _submit_last(self, extra: dict[str, Any]) -> Outcome:
         """Submits the last success when the time is up."""
@@ -203,10 +236,10 @@ class Inference(Environment):
         ended = self._submit(last.configuration)
         return ended._replace(extra={**extra, **(ended.extra or {})})
 
-    def _submit(self, configuration: Configuration) -> Outcome:
+    def _submit(self, submitted: Configuration | LeftBehind) -> Outcome:
         self.used_s = self.parameters.budget_s - self.left_s
         self.submission = submit(
-            self.bench, configuration, self.pair.eval, self.parameters.judge, "\n".join(self.transcript)
+            self.bench, submitted, self.pair.eval, self.parameters.judge, "\n".join(self.transcript)
         )
         return Outcome(self.submission.score - 1.0, terminated=True, extra={"submission": self.submission.to_json()})
 
@@ -214,8 +247,10 @@ class Inference(Environment):
         """A request with its settings."""
         return ProposalForm(self.space)
 
-    def parse_action(self, text: str) -> dict[str, Configuration]:
+    def parse_action(self, text: str) -> dict[str, Any]:
         """Reads JSON in a text and checks its settings."""
+        if (asked := read_call(text)) is not None:
+            return {WORKSPACE: asked}
         request = self._checked(super().parse_action(text))
         self._said = text
         return request
@@ -226,6 +261,8 @@ class Inference(Environment):
 
     def say_action(self, action: Any) -> str:
         """The request as JSON."""
+        if isinstance(action, dict) and WORKSPACE in action:
+            return json.dumps(action)
         return self.answer_form().say(self._in_words(action))
 
     def _in_words(self, action: Any) -> dict[str, Configuration]:
@@ -309,4 +346,5 @@ class Inference(Environment):
         super().close()
 
     def _best(self) -> float:
-        return max((speedup for speedup in self.speedups if math.isfinite(speedup)), default=0.0)
+        whole = [speedup for number, speedup in enumerate(self.speedups) if number not in self._quick]
+        return max(filter(math.isfinite, whole), default=0.0)

@@ -17,12 +17,13 @@ from typing import Any
 from infraray.engines.process import EngineProcess
 from infraray.errors import InfrarayError
 from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
-from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch
+from infraray.scenarios.inference.integrity.connection_watch import ConnectionWatch, SealedNetwork
 from infraray.scenarios.inference.integrity.evidence import Evidence, Phase
 from infraray.scenarios.inference.integrity.gate import IntegrityResult, check_integrity
 from infraray.scenarios.inference.integrity.judge import judge
 from infraray.scenarios.inference.integrity.opinion import ask_opinion
 from infraray.scenarios.inference.integrity.probes import ask_probes, plan_probes
+from infraray.scenarios.inference.left_behind import LAUNCHER, LeftBehind, Relaunched
 from infraray.scenarios.inference.quality import QualityResult
 from infraray.scenarios.inference.scoring import SubmissionStatus, speedup, submission_status
 from infraray.space.values import Configuration
@@ -92,13 +93,17 @@ class Submission:
 
 
 def submit(
-    bench: Bench, configuration: Configuration, seed: int, judged_by: str | None = None, transcript: str = ""
+    bench: Bench,
+    submitted: Configuration | LeftBehind,
+    seed: int,
+    judged_by: str | None = None,
+    transcript: str = "",
 ) -> Submission:
-    """Makes the final measurement of a configuration.
+    """Makes the final measurement of a configuration, or of what an open-ended agent has left.
 
     Args:
         bench: the bench; its server is ended before and after.
-        configuration: canonical.
+        submitted: a canonical configuration, or a workspace, whose agent has been ended.
         seed: the evaluation seed.
         judged_by: the spec of a chat agent that also judges, if any.
         transcript: what the judge reads about how the configuration was found.
@@ -107,27 +112,35 @@ def submit(
         InfrarayError: the reference server fails.
     """
     setting = bench.setting
-    watches: dict[Phase, ConnectionWatch] = {}
+    watches: dict[Phase, ConnectionWatch | SealedNetwork] = {}
 
-    def watch(phase: Phase, process: EngineProcess) -> ConnectionWatch:
-        assert process.pid is not None  # It is ready.
-        watches[phase] = ConnectionWatch(process.pid, process.port)
+    def watch(phase: Phase, process: EngineProcess) -> ConnectionWatch | SealedNetwork:
+        if isinstance(process, Relaunched):
+            watches[phase] = SealedNetwork()
+        else:
+            assert process.pid is not None  # It is ready.
+            watches[phase] = ConnectionWatch(process.pid, process.port)
         return watches[phase]
 
     with bench.lock.held():
         reference = bench.reference(seed)
-        trial = bench.evaluate(configuration, seed, clean=True, watching=partial(watch, "measured"))
+        measured_by = partial(watch, "measured")
+        if isinstance(submitted, LeftBehind):
+            trial = bench.evaluate_server(submitted.relaunch, LAUNCHER, seed, watching=measured_by)
+        else:
+            trial = bench.evaluate(submitted, seed, clean=True, watching=measured_by)
         process, measurement = bench.process, trial.measurement
         if trial.failure is not None or process is None or measurement is None:
             return Submission(trial, math.nan, QualityResult(None, reference.answers), None)
-        spec = setting.engine_spec(configuration)
+        model = setting.reference_spec().served_model
+        launched = _launched(submitted, bench, process)
         log, measured = "", time.monotonic()
         try:
             plan = plan_probes(setting.workload, bench.tokenizer)
             with watch("probed", process):
-                probes = ask_probes(process.url, spec.served_model, plan, bench.tokenizer)
+                probes = ask_probes(process.url, model, plan, bench.tokenizer)
                 quiz = bench.quiz(seed)
-                answers = None if quiz is None else quiz.ask(process.url, spec.served_model)
+                answers = None if quiz is None else quiz.ask(process.url, model)
             log = process.log_tail(1000)
         finally:
             bench.stop()
@@ -161,11 +174,19 @@ def submit(
     )
     integrity = check_integrity(evidence)
     if judged_by is not None:
-        documents = _documents(setting.command_line(configuration), log, transcript, trial, integrity)
+        documents = _documents(launched, log, transcript, trial, integrity)
         integrity = check_integrity(evidence, asyncio.run(judge(judged_by, documents)))
     gain = speedup(setting.workload.objective, trial.score, reference.score)
     quality = QualityResult(answers, reference.answers)
     return Submission(trial, gain, quality, integrity, probed - measured, asked - probed)
+
+
+def _launched(submitted: Configuration | LeftBehind, bench: Bench, process: EngineProcess) -> str:
+    """What was launched, as the judge reads it."""
+    if not isinstance(submitted, LeftBehind):
+        return bench.setting.command_line(submitted)
+    lines = process.command_lines if isinstance(process, Relaunched) else []
+    return "\n".join([f"{LAUNCHER}:", submitted.launcher(), "its processes:", *lines])
 
 
 def _documents(

@@ -96,7 +96,7 @@ def describe_history(
 def describe_trial(setting: Setting, trial: MeasuredLaunch, speedup: float) -> str:
     """One measurement in a line."""
     changed = _changed(setting.space, trial.configuration)
-    what = json.dumps(changed) if changed else "the defaults"
+    what = trial.server or (json.dumps(changed) if changed else "the defaults")
     if trial.failure is not None or trial.measurement is None:
         return f"{what}: failed after {trial.start_s + trial.measure_s:.0f} s: {trial.failure}"
     figures = []

@@ -123,6 +123,24 @@ class ConnectionWatch:
             self.log = replace(self.log, failure=f"exit status {self._process.returncode}")
 
 
+class SealedNetwork:
+    """Stands for a watch, as a context manager, on a server in a network of its own from which nothing can be reached.
+
+    Such a network has a loopback interface alone, and the server's sockets of the file system end in its sandbox
+    (`infraray.isolation.session`): there is nobody whom it could be connected to, whenever one looks.
+    """
+
+    def __init__(self) -> None:
+        self.log = ConnectionLog(0.0, 0, 0, {}, "it is not over")
+
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log = ConnectionLog(time.monotonic() - self._began, LEAST_LOOKS, 0, {})
+
+
 def look_on(pid: int, port: int, over: IO[bytes]) -> ConnectionLog:
     """Looks until ``over`` reaches its end, or a look fails."""
     looks, with_outside, failure, pause_s = 0, 0, None, INTERVAL_S
