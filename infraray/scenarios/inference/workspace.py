@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import infraray
 from infraray.agents import Briefing
 from infraray.engines import EngineKind
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
@@ -29,6 +28,9 @@ from infraray.scenarios.inference.setting import ENGINE, REFERENCE
 from infraray.scenarios.inference.words import OBJECTIVES, describe_workload
 from infraray.workspaces.door import WORKSPACE, Door, Opened
 
+PACKAGE = Path(__file__).parents[2]
+"""The folder of infraray itself, in which its servers are."""
+
 QUICK = "--quick"
 
 MOST_PROCESSES = 100
@@ -36,9 +38,9 @@ MOST_PROCESSES = 100
 
 RULES = f"""Rules. The model must be the one given, in its own weights; it may be quantized, but not replaced, \
 fine-tuned or pruned, and it must generate every token that the server sends. Nothing may be prepared for the requests \
-of the measurement, and no part of an answer may be sent before it is computed. The server must stream, and go on after \
-the model's end of text when a request says ignore_eos. Nothing outside of this sandbox may take part. A judge reads \
-{LAUNCHER}, its log and the record of your work; what breaks a rule counts as the reference does.
+of the measurement, and no part of an answer may be sent before it is computed. The server must stream, and go on \
+after the model's end of text when a request says ignore_eos. Nothing outside of this sandbox may take part. A judge \
+reads {LAUNCHER}, its log and the record of your work; what breaks a rule counts as the reference does.
 
 At the end. When your time is over, all of your processes are ended, and `{LAUNCHER}` is run once more, in this folder \
 but in a fresh sandbox with an empty HOME and /tmp. The server that it starts is measured with other requests, asked \
@@ -132,7 +134,7 @@ class InferenceDoor(Door):
 
     def readable(self) -> Mapping[str, Path]:
         """The model, our package with its servers, and the environments of the engines."""
-        places = [Path(self.setting.model).resolve(), Path(infraray.__file__).parent, *_packages()]
+        places = [Path(self.setting.model).resolve(), PACKAGE, *_packages()]
         for name in (*self.setting.engines, REFERENCE):
             python = self._python(name)
             if python != str(interpreter()):
@@ -145,7 +147,7 @@ class InferenceDoor(Door):
 
     def variables(self) -> Mapping[str, str]:
         """What lets Python find the engines, and the engines' own variables."""
-        path = ":".join([str(Path(infraray.__file__).parents[1]), *map(str, _packages())])
+        path = ":".join([str(PACKAGE.parent), *map(str, _packages())])
         own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
         return {**own, **self.parameters.env}
 
