@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the tables in a run's folder (`infraray.trajectories.schema`) and of its ``run.json``."""

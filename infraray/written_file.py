@@ -33,10 +33,11 @@ class FileKind:
 RUN = FileKind("run", "scenarios", "infraray run")
 STUDY = FileKind("study", "scenario", "infraray search")
 PROBE = FileKind("probe", "probe", "infraray probe")
+TRAINING = FileKind("training", "model", "infraray train")
 
 
 class WrittenFile(StrictModel):
-    """Base of runs, studies and probes as a person writes them."""
+    """Base of runs, studies, probes and trainings as a person writes them."""
 
     kind: ClassVar[FileKind]
 
@@ -63,7 +64,7 @@ class WrittenFile(StrictModel):
             InfrarayError: one line per mistake, each with the file, the line, the field, the value and the fix.
         """
         data, where = read_yaml(path, f"'{cls.kind.told_by}'")
-        for other in (RUN, STUDY, PROBE):
+        for other in (RUN, STUDY, PROBE, TRAINING):
             if other is not cls.kind and other.told_by in data and cls.kind.told_by not in data:
                 told = f"it has {other.told_by!r}, not {cls.kind.told_by!r}"
                 raise InfrarayError(f"{path}: is a {other.name} ({told}); use '{other.command} {path}'")

@@ -23,6 +23,7 @@ from infraray.cli.report import report
 from infraray.cli.rescore import rescore
 from infraray.cli.run import run
 from infraray.cli.search import search
+from infraray.cli.train import train
 from infraray.errors import InfrarayError
 from infraray.stopping import Stopped, await_end, unwinding
 from infraray.version import __version__
@@ -48,6 +49,7 @@ app.command(cls=ExportCommand)(export)
 app.command()(rescore)
 app.command()(doctor)
 app.add_typer(new, name="new")
+app.add_typer(train, name="train")
 
 
 def _version(wanted: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -35,7 +35,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A played episode; ``failure`` with ``measures=None`` means that it broke off."""
+    """A played episode; ``failure`` with ``measures=None`` means that it broke off.
+
+    ``rollout`` is what a trainer learns from (`infraray.training.record`), None unless a policy under training played;
+    ``extra`` are facts that have no column of their own.
+    """
 
     spec: EpisodeSpec
     steps: list[Step]
@@ -47,6 +51,8 @@ class Trajectory:
     started_at: datetime
     wall_s: float
     failure: str | None
+    rollout: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def normalized_score(self) -> float:

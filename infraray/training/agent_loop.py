@@ -1,11 +1,11 @@
 """The agent loop for verl: each rollout of a training step plays an episode of one of our environments.
 
 verl finds it by the name in a row's ``agent_name`` (`infraray.training.task.AGENT_NAME`), through a YAML file that
-``actor_rollout_ref.rollout.agent.agent_loop_config_path`` names, and that all of its workers read::
+``actor_rollout_ref.rollout.agent.agent_loop_config_path`` names, and that all of its workers read;
+`infraray.training.grpo` writes it.
 
-    - name: infraray
-      _target_: infraray.training.agent_loop.InfrarayAgentLoop
-      episode_s: 600
+Each rollout is collected before the trainer sees it, and what the trainer is given is read from what was collected
+(`infraray.training.record`). One that is collected already, by a step that was killed, is not played again.
 
 What verl does with what `InfrarayAgentLoop.run` returns, and says nowhere (0.9.1, ``trainer/ppo/v1``):
 
@@ -25,22 +25,26 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from verl.experimental.agent_loop import AgentLoopBase, AgentLoopOutput
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
 
+from infraray.actors.imports import Imports
+from infraray.actors.rollout import pack
+from infraray.episodes import EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
+from infraray.training.collected import find_collector
 from infraray.training.hosts import EnvironmentLost, Hosts
-from infraray.training.played import Played
 from infraray.training.prompt_tokens import PromptTokens
-from infraray.training.rewards import reward_of
+from infraray.training.record import COLUMNS, RolloutRecord, Weights, rollout_spec, rollout_trajectory
 from infraray.training.rollout import Generated, Rolled, Rollout
 from infraray.training.sequences import Lengths, TokenSequence, Versions, row_weights
 from infraray.training.task import TASK_KEY, TrainingTask
+from infraray.trajectories.encoding import decode
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,13 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
 
     Args:
         arguments: verl's.
+        training: the training's name.
+        collector: the name of the collector's actor (`infraray.training.collected`).
+        start: how often the training was started before.
+        resumed_version: the version of the weights with which this start began; -1 if rollouts of earlier starts are
+            not to be found again, since the trainer keeps them itself.
+        resumed_start: the start that made those weights.
+        sources: the content of the user's files that register scenarios, by path.
         episode_s: seconds after which a rollout is asked no more and ends with what was scored so far; attempts that
             failed included.
         environment_s: seconds after which an environment that does not answer counts as hung.
@@ -64,6 +75,12 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
     def __init__(
         self,
         *arguments: Any,
+        training: str,
+        collector: str,
+        start: int = 0,
+        resumed_version: int = 0,
+        resumed_start: int = 0,
+        sources: Mapping[str, str] | None = None,
         episode_s: float = 600.0,
         environment_s: float = 120.0,
         attempts: int = 3,
@@ -71,6 +88,13 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
+        self.training = training
+        self.collector_name = collector
+        self.start = start
+        self.resumed_version = resumed_version
+        self.resumed_start = resumed_start
+        self.imports = Imports({path: source.encode() for path, source in (sources or {}).items()})
+        self.imports.load()
         self.episode_s = episode_s
         self.environment_s = environment_s
         self.attempts = attempts
@@ -81,7 +105,7 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         """Lends environments."""
         key = json.dumps([self.environment_s, self.actor_options], sort_keys=True)
         if key not in self._hosts:
-            self._hosts[key] = Hosts(self.environment_s, self.actor_options)
+            self._hosts[key] = Hosts(self.environment_s, self.actor_options, self.imports)
         return self._hosts[key]
 
     @property
@@ -95,11 +119,12 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         return int(self.rollout_config.get("max_model_len") or self.lengths.prompt + self.lengths.response)
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput | list[AgentLoopOutput]:
-        """Plays one rollout.
+        """Plays one rollout, unless it is collected already.
 
         Args:
             sampling_params: verl's.
-            kwargs: the columns of the data set's row (`infraray.training.dataset`).
+            kwargs: the columns of the data set's row (`infraray.training.dataset`), and the step, the group and the
+                place in it.
 
         Returns:
             The rows of the episode; an empty list if its environments failed, or nothing was generated.
@@ -108,29 +133,55 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
             InfrarayError: the row, the task or verl's configuration must be put right.
         """
         task = read_task(kwargs)
+        collector = await asyncio.to_thread(find_collector, self.collector_name)
+        weights = self._weights(int(kwargs["global_steps"]) - 1)
+        of_task = f"{weights.version + 1}-{kwargs['extra_info']['split']}-{int(kwargs['index'])}"
+        group = f"{of_task}-{await collector.number.remote(of_task, str(kwargs['uid']))}"
+        label = str(kwargs["data_source"])
+        spec = await asyncio.to_thread(rollout_spec, task, label, weights, group, int(kwargs["session_id"]))
+        stored = await collector.find.remote(spec.id, weights.agent)
+        if stored is None:
+            trajectory = await self._play(task, spec, group, sampling_params)
+            if trajectory is None:
+                return []
+            _, message = await asyncio.to_thread(pack, self.training, [trajectory])
+            stored = await collector.collect.remote(message, weights.agent)
+            stored = decode(message.body, COLUMNS) if stored is None else stored
+        return self._rows(RolloutRecord.read(stored))
+
+    def _weights(self, version: int) -> Weights:
+        """The weights of a version, in this start of the training."""
+        made_by = self.resumed_start if version == self.resumed_version else self.start
+        return Weights(self.training, version, made_by)
+
+    async def _play(
+        self, task: TrainingTask, spec: EpisodeSpec, group: str, sampling_params: dict[str, Any]
+    ) -> Trajectory | None:
+        """Plays a rollout; None if its environments failed, or nothing was generated."""
         now = asyncio.get_running_loop().time
         ends_at = now() + self.episode_s
         # The policy is not asked after `ends_at`; what may still be under way then is a step and the verdict.
         last = ends_at + 2 * self.environment_s
         for attempt in range(1, self.attempts + 1):
+            started_at, began = datetime.now(UTC), now()
             try:
-                rolled = await self._attempt(task, sampling_params, ends_at, last)
+                rolled = await self._attempt(task, spec.agent_seed, sampling_params, ends_at, last)
             except EnvironmentLost as lost:
                 is_over = attempt == self.attempts or now() >= ends_at
                 then = "given up" if is_over else "played again"
                 told = "%s, seed %d, attempt %d: the environment %s; %s"
                 log.warning(told, task.scenario, task.seed, attempt, lost, then)
                 if is_over:
-                    return []
+                    return None
                 continue
             if not rolled.sequences:
                 log.warning("%s, seed %d: the policy generated nothing; left out", task.scenario, task.seed)
-                return []
-            return self._rows(task, rolled, attempt - 1)
+                return None
+            return rollout_trajectory(spec, task, rolled, group, attempt, started_at, now() - began)
         raise AssertionError("the last attempt returns")
 
     async def _attempt(
-        self, task: TrainingTask, sampling_params: dict[str, Any], ends_at: float, last: float
+        self, task: TrainingTask, agent_seed: int, sampling_params: dict[str, Any], ends_at: float, last: float
     ) -> Rolled:
         """Plays the task once.
 
@@ -153,40 +204,38 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         rollout = Rollout(task, generate, tokens, self.lengths, self.context_tokens, ends_at)
         try:
             async with asyncio.timeout_at(last) as timeout, self.hosts.one() as host:
-                return await rollout.play(host, secrets.randbits(63))
+                return await rollout.play(host, agent_seed)
         except TimeoutError:
             if not timeout.expired():
                 raise
             raise EnvironmentLost("hung", f"not over {2 * self.environment_s:g} s after its deadline") from None
 
-    def _rows(self, task: TrainingTask, rolled: Rolled, failures: int) -> AgentLoopOutput | list[AgentLoopOutput]:
+    def _rows(self, record: RolloutRecord) -> AgentLoopOutput | list[AgentLoopOutput]:
         """What verl is given: one row for each sequence, each with all that it reads in any."""
-        self._check_rows(rolled.sequences)
-        played = rolled.played
-        reward = reward_of(played, task.reward, task.unsafe_penalty)
-        told = {**reward_info(played), "environment_failures": float(failures)}
-        metrics = AgentLoopMetrics(generate_sequences=rolled.generating_s, tool_calls=rolled.waiting_s)
+        self._check_rows(record.sequences)
+        figures = record.figures
+        metrics = AgentLoopMetrics(generate_sequences=figures["generating_s"], tool_calls=figures["waiting_s"])
         rows = [
             AgentLoopOutput(
                 prompt_ids=list(sequence.prompt_ids),
                 response_ids=list(sequence.response_ids),
                 response_mask=list(sequence.response_mask),
                 response_logprobs=None if sequence.response_logprobs is None else list(sequence.response_logprobs),
-                reward_score=reward,
-                num_turns=2 * rolled.answers,
+                reward_score=record.reward,
+                num_turns=2 * int(figures["answers"]),
                 metrics=metrics,
                 extra_fields={
-                    "reward_extra_info": dict(told),
+                    "reward_extra_info": dict(figures),
                     "min_global_steps": None if sequence.versions is None else sequence.versions.oldest,
                     "max_global_steps": None if sequence.versions is None else sequence.versions.newest,
-                    "ending": played.ending,
+                    "ending": record.ending,
                 },
             )
-            for sequence in rolled.sequences
+            for sequence in record.sequences
         ]
         return rows[0] if len(rows) == 1 else rows
 
-    def _check_rows(self, sequences: list[TokenSequence]) -> None:
+    def _check_rows(self, sequences: Sequence[TokenSequence]) -> None:
         """Refuses an episode in several rows where verl would count it several times.
 
         Raises:
@@ -218,24 +267,6 @@ def read_task(row: Mapping[str, Any]) -> TrainingTask:
     if not isinstance(told, str):
         raise InfrarayError(f"extra_info.{TASK_KEY}: missing; write the data with infraray.training.dataset")
     return TrainingTask.parse_json(told)
-
-
-def reward_info(played: Played) -> dict[str, float]:
-    """The figures of an episode that verl averages and filters by; NaN where the scenario does not define one."""
-    measures = played.measures
-    return {
-        "score": float(measures.score),
-        "normalized_score": played.normalized_score,
-        "correct": _figure(measures.correct),
-        "safe": _figure(measures.safe),
-        "steps": float(len(played.steps)),
-        "invalid_actions": float(played.invalid),
-        "unsafe_steps": float(played.unsafe),
-    }
-
-
-def _figure(value: bool | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _plain(value: Any) -> Any:

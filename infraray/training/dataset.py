@@ -44,7 +44,7 @@ class TrainingSection(StrictModel):
     """One scenario with its parameters."""
 
     scenario: str
-    label: str | None = Field(default=None, description="verl's data_source, by which it splits its metrics")
+    label: str | None = Field(default=None, description="what the figures are called by; the scenario's name if null")
     preset: str | None = None
     parameters: dict[str, Any] = {}
     levels: list[int] = Field(default=[1], min_length=1, description="each seed is played on each of them")
@@ -113,11 +113,7 @@ class TrainingSet(StrictModel):
         Args:
             split: `TRAIN` or `HELD_OUT`.
         """
-        kinds = [
-            (section.label or section.scenario, self._task(section, level))
-            for section in self.scenarios
-            for level in section.levels
-        ]
+        kinds = list(self.kinds())
         emphasis = self._emphasis() if split == TRAIN else None
         random = Random("curriculum")
         for seed in self.seeds if split == TRAIN else self.held_out:
@@ -144,6 +140,31 @@ class TrainingSet(StrictModel):
         if found.registration.id not in {find(section.scenario).id for section in self.scenarios}:
             raise InfrarayError(f"curriculum: its probe is of {found.registration.name}, which is not trained on")
         return found
+
+    def kinds(self) -> Iterator[tuple[str, TrainingTask]]:
+        """A task of each scenario on each level, with its label; the seed is to be filled in."""
+        for section in self.scenarios:
+            for level in section.levels:
+                label = section.label or find(section.scenario).name
+                yield label if len(section.levels) == 1 else f"{label}-level-{level}", self._task(section, level)
+
+    def run_sections(self) -> list[dict[str, Any]]:
+        """The same tasks as a run's section ``scenarios`` describes them."""
+        sections = []
+        for label, task in self.kinds():
+            section: dict[str, Any] = {
+                "scenario": task.scenario,
+                "label": label,
+                "parameters": task.parameters,
+                "level": task.level,
+                "text": task.text,
+                "invalid_action": task.invalid_action,
+                "max_episode_steps": task.max_steps,
+            }
+            if task.invalid_action == "penalty":
+                section["invalid_penalty"] = task.invalid_penalty
+            sections.append(section)
+        return sections
 
     def _task(self, section: TrainingSection, level: int) -> TrainingTask:
         """The tasks of a section on a level; the seed is to be filled in."""

@@ -11,11 +11,12 @@ import os
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from infraray.actors.imports import NO_IMPORTS, Imports
 from infraray.agents import Briefing, load_agent
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.messages import Message
 from infraray.environment import Environment
-from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec
+from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Step
 from infraray.episodes.player import FLOOR_AGENT
 from infraray.observation import Observation
 from infraray.registration import find
@@ -31,13 +32,24 @@ class Begun(NamedTuple):
     observation: Observation
 
 
+class Ended(NamedTuple):
+    """A task's end: what its reward sees, and the steps as an episode's record has them, but for the agent's part."""
+
+    played: Played
+    steps: list[Step]
+
+
 class EnvironmentHost:
     """Plays one episode after the other, each from `begin` to `end`.
 
     Its methods block, as environments do; whoever calls them from an event loop awaits the actor.
+
+    Args:
+        imports: the user's files that register scenarios.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Imports = NO_IMPORTS) -> None:
+        self.imports = imports
         self._environment: Environment | None = None
         self._made_for = ""
         # Floors are played without a limit of their own: whoever waits for the host has one.
@@ -58,6 +70,8 @@ class EnvironmentHost:
         Raises:
             InfrarayError: the task is not one that can be played.
         """
+        # Not in the constructor, whose errors Ray takes for the actor's death.
+        self.imports.load()
         self._held.close()
         made_for = task.model_dump_json(exclude={"seed", "chat", "reward", "unsafe_penalty"})
         if self._environment is None or made_for != self._made_for:
@@ -65,10 +79,10 @@ class EnvironmentHost:
             self._environment, self._made_for = task.make_environment(), made_for
         self.task = task
         self._held.enter_context(self._environment.exclusively())
-        observation, _ = self._environment.reset(seed=task.seed)
-        self.steps: list[PlayedStep] = []
+        self._seen, _ = self._environment.reset(seed=task.seed)
+        self.steps: list[Step] = []
         self._ended_by: Ending | None = None
-        return Begun(Briefing.of(self._environment, agent_seed), observation)
+        return Begun(Briefing.of(self._environment, agent_seed), self._seen)
 
     def examples(self, count: int) -> list[Message]:
         """Examples for a prompt, played here by the scenario's expert: a live system is where the host is."""
@@ -78,15 +92,16 @@ class EnvironmentHost:
     def step(self, answer: str) -> Observation | None:
         """Takes an answer; returns what the policy sees next, None after the episode's end."""
         assert self._environment is not None
-        observation, reward, terminated, truncated, info = self._environment.step(answer)
-        self.steps.append(PlayedStep(float(reward), bool(info["valid"]), info.get("safe")))
+        following: Observation
+        following, reward, terminated, truncated, info = self._environment.step(answer)
+        self.steps.append(Step(self._seen, answer, float(reward), terminated, truncated, info, math.nan))
+        self._seen = following
         if terminated or truncated:
             self._ended_by = "task" if terminated else "steps"
             return None
-        following: Observation = observation
         return following
 
-    def end(self, ending: Ending | None = None) -> Played:
+    def end(self, ending: Ending | None = None) -> Ended:
         """Ends the episode, whether or not the task is over, with the verdict on what was played.
 
         Args:
@@ -100,7 +115,7 @@ class EnvironmentHost:
         self._held.close()
         floor, bound = self._floor_and_bound(environment)
         played = Played(
-            steps=self.steps,
+            steps=[PlayedStep(step.reward, bool(step.info["valid"]), step.info.get("safe")) for step in self.steps],
             max_steps=self.task.max_steps,
             carried_out=environment.played,
             ending=ended_by,
@@ -113,7 +128,7 @@ class EnvironmentHost:
         if self._ended_by is None:
             # A live system stays up in the middle of its episode.
             self._drop()
-        return played
+        return Ended(played, self.steps)
 
     def _floor_and_bound(self, environment: Environment) -> tuple[float, float]:
         """Both as far as the task was played."""

@@ -12,11 +12,12 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
+from infraray.actors.imports import NO_IMPORTS, Imports
 from infraray.agents.chat.messages import Message
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
-from infraray.training.environment_host import Begun, EnvironmentHost
-from infraray.training.played import Ending, Played
+from infraray.training.environment_host import Begun, Ended, EnvironmentHost
+from infraray.training.played import Ending
 from infraray.training.task import TrainingTask
 from infraray.user_code import describe_failure
 
@@ -76,10 +77,10 @@ class RemoteHost:
         observation: Observation | None = await self._call("step", answer)
         return observation
 
-    async def end(self, ending: Ending | None) -> Played:
+    async def end(self, ending: Ending | None) -> Ended:
         """See `EnvironmentHost.end`; raises `EnvironmentLost`."""
-        played: Played = await self._call("end", ending)
-        return played
+        ended: Ended = await self._call("end", ending)
+        return ended
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         clock = asyncio.get_running_loop().time
@@ -110,11 +111,15 @@ class Hosts:
         answer_s: see `RemoteHost`.
         actor_options: Ray's, such as ``num_cpus`` and ``resources``, which say on which nodes environments run. By
             default a host asks for no CPU: it waits for the policy most of the time, and hundreds stand side by side.
+        imports: the user's files that register scenarios.
     """
 
-    def __init__(self, answer_s: float, actor_options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, answer_s: float, actor_options: Mapping[str, Any] | None = None, imports: Imports = NO_IMPORTS
+    ) -> None:
         self.answer_s = answer_s
         self.actor_options = {"num_cpus": 0, **(actor_options or {})}
+        self.imports = imports
         self.lost: Counter[str] = Counter()
         """Environments lost so far, by how."""
         self._idle: list[Any] = []
@@ -122,7 +127,7 @@ class Hosts:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[RemoteHost]:
         """Lends a host. One that was left by an exception may be in any state, and is not used again."""
-        actor = self._idle.pop() if self._idle else ray.remote(EnvironmentHost).options(**self.actor_options).remote()
+        actor = self._idle.pop() if self._idle else self._made()
         try:
             yield RemoteHost(actor, self.answer_s)
         except BaseException as error:
@@ -132,3 +137,6 @@ class Hosts:
                 ray.kill(actor)
             raise
         self._idle.append(actor)
+
+    def _made(self) -> Any:
+        return ray.remote(EnvironmentHost).options(**self.actor_options).remote(self.imports)

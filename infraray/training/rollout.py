@@ -15,8 +15,9 @@ from infraray.agents.chat.completion import Completion, spoken_and_thought
 from infraray.agents.chat.conversation import Conversation
 from infraray.agents.chat.failures import ContextOverflow, Unsupported
 from infraray.agents.chat.messages import Message
+from infraray.episodes import Step
 from infraray.observation import Observation
-from infraray.training.environment_host import Begun
+from infraray.training.environment_host import Begun, Ended
 from infraray.training.played import Ending, Played
 from infraray.training.prompt_tokens import PromptTokens
 from infraray.training.sequences import Lengths, Sequences, TokenSequence, TokenTurn, Versions
@@ -55,7 +56,7 @@ class Host(Protocol):
 
     async def step(self, answer: str) -> Observation | None: ...  # noqa: D102
 
-    async def end(self, ending: Ending | None) -> Played: ...  # noqa: D102
+    async def end(self, ending: Ending | None) -> Ended: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Rolled:
 
     Args:
         played: what became of the task.
+        steps: the episode's, as its record has them.
         sequences: what the trainer learns from; none if the policy generated nothing.
         answers: requests to the policy.
         generating_s: seconds that they took.
@@ -71,6 +73,7 @@ class Rolled:
     """
 
     played: Played
+    steps: list[Step]
     sequences: list[TokenSequence]
     answers: int
     generating_s: float
@@ -118,6 +121,10 @@ class Rollout:
         self.sequences = Sequences(lengths)
         self.answers = 0
         self.generating_s = 0.0
+        self._completions: list[Completion] = []
+        """Those of the step under way."""
+        self._acted: list[dict[str, Any]] = []
+        """What the record of each step says about the policy."""
 
     async def play(self, host: Host, agent_seed: int) -> Rolled:
         """Plays to the task's end or to a limit.
@@ -135,14 +142,17 @@ class Rollout:
         ending: Ending | None = None
         try:
             while observation is not None:
+                self._completions = []
                 action, _ = await conversation.step(observation)
+                self._acted.append(_about(self._completions))
                 observation = await host.step(action)
         except LimitReached as reached:
             ending = reached.ending
         except ContextOverflow:
             ending = "tokens"
-        played = await host.end(ending)
-        return Rolled(played, self.sequences.all(), self.answers, self.generating_s, host.waited_s)
+        played, taken = await host.end(ending)
+        steps = [step._replace(**acted) for step, acted in zip(taken, self._acted, strict=True)]
+        return Rolled(played, steps, self.sequences.all(), self.answers, self.generating_s, host.waited_s)
 
     async def _send(self, messages: list[Message], max_tokens: int, options: Mapping[str, Any]) -> Completion:
         """Asks the policy, if there is room and time left for a whole answer.
@@ -172,7 +182,8 @@ class Rollout:
         latency_s = clock() - asked
         self.generating_s += latency_s
         self.answers += 1
-        self.sequences.add(TokenTurn(prompt_ids, generated.ids, generated.logprobs, generated.versions))
+        turn = TokenTurn(prompt_ids, generated.ids, generated.logprobs, generated.versions, len(self._acted))
+        self.sequences.add(turn)
         self.tokens.answered(prompt_ids, generated.ids)
         if generated.aborted:
             # Half an answer would be an invalid one, for which the policy is not to blame.
@@ -180,7 +191,7 @@ class Rollout:
         text, was_stopped = _until(self.tokens.spoken(generated.ids), options.get("stop", ()))
         said, thoughts = spoken_and_thought(text)
         is_cut = not was_stopped and self.tokens.is_cut(generated.ids, max_tokens)
-        return Completion(
+        completion = Completion(
             text=said,
             reasoning=thoughts or None,
             called=None,
@@ -190,9 +201,21 @@ class Rollout:
             latency_s=latency_s,
             time_to_first_token_s=None,
         )
+        self._completions.append(completion)
+        return completion
 
     async def _count(self, messages: list[Message]) -> int:
         return await asyncio.to_thread(self.tokens.count, messages)
+
+
+def _about(completions: list[Completion]) -> dict[str, Any]:
+    """What the record of a step says about the policy, whose prompts are in the sequences."""
+    return {
+        "latency_s": sum(completion.latency_s for completion in completions),
+        "input_tokens": sum(completion.input_tokens or 0 for completion in completions),
+        "output_tokens": sum(completion.output_tokens or 0 for completion in completions),
+        "agent_extra": {"said": completions[-1].text, "requests": len(completions)} if completions else None,
+    }
 
 
 def _until(text: str, stops: Any) -> tuple[str, bool]:

@@ -38,12 +38,14 @@ class TokenTurn:
         answer_ids: what it generated.
         logprobs: the log-probability of each generated token, in nats, as it was drawn; None if the server gives none.
         versions: those of the policy that generated it; None if the server does not say.
+        step: the episode's step in which it was asked, from 0.
     """
 
     prompt_ids: Sequence[int]
     answer_ids: Sequence[int]
     logprobs: Sequence[float] | None = None
     versions: Versions | None = None
+    step: int = 0
 
     def __post_init__(self) -> None:
         if self.logprobs is not None and len(self.logprobs) != len(self.answer_ids):
@@ -72,7 +74,7 @@ class TokenSequence:
         response_ids: all after it; the last token is a generated one.
         response_mask: 1 for a generated token, 0 for one that the policy was told.
         response_logprobs: of generated tokens as they were drawn, 0.0 for the others; None if any is unknown.
-        turns: the number of answers in it.
+        answer_steps: for each answer in it, the episode's step in which it was given.
         versions: the oldest and newest of all its answers; None if any is unknown.
     """
 
@@ -80,8 +82,13 @@ class TokenSequence:
     response_ids: tuple[int, ...]
     response_mask: tuple[int, ...]
     response_logprobs: tuple[float, ...] | None
-    turns: int
+    answer_steps: tuple[int, ...]
     versions: Versions | None
+
+    @property
+    def turns(self) -> int:
+        """The number of answers in it."""
+        return len(self.answer_steps)
 
     @property
     def generated(self) -> int:
@@ -129,7 +136,7 @@ class _Open:
             tuple(self.ids[len(self.prompt_ids) :]),
             tuple(self.mask),
             None if logprobs is None else tuple(logprobs),
-            len(self.turns),
+            tuple(turn.step for turn in self.turns),
             span([turn.versions for turn in self.turns]),
         )
 

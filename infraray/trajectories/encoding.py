@@ -111,7 +111,15 @@ def _episode_row(run: str, trajectory: Trajectory) -> dict[str, Any]:
         "input_tokens": _total(step.input_tokens for step in trajectory.steps),
         "output_tokens": _total(step.output_tokens for step in trajectory.steps),
         "failure": trajectory.failure,
-        "extra": to_json({"answers": count_faults(trajectory.steps), **_files(entry.files), **_cost(trajectory.steps)}),
+        "extra": to_json(
+            {
+                "answers": count_faults(trajectory.steps),
+                **_files(entry.files),
+                **_cost(trajectory.steps),
+                **trajectory.extra,
+            }
+        ),
+        "rollout": trajectory.rollout,
     }
 
 

@@ -25,6 +25,31 @@ class Column:
     since: int = 1
 
 
+SEQUENCES = pa.list_(
+    pa.struct(
+        [
+            pa.field("prompt_ids", pa.list_(pa.int32())),
+            pa.field("response_ids", pa.list_(pa.int32())),
+            pa.field("response_mask", pa.list_(pa.int8())),
+            pa.field("response_logprobs", pa.list_(pa.float32())),
+            pa.field("answer_steps", pa.list_(pa.int32())),
+            pa.field("oldest_version", pa.int64()),
+            pa.field("newest_version", pa.int64()),
+        ]
+    )
+)
+"""Token sequences, see `infraray.training.sequences.TokenSequence`."""
+
+ROLLOUT = pa.struct(
+    [
+        pa.field("group", pa.string()),
+        pa.field("reward", pa.float64()),
+        pa.field("ending", pa.string()),
+        pa.field("sequences", SEQUENCES),
+    ]
+)
+"""What a trainer learns from, see `infraray.training.record`."""
+
 EPISODE_COLUMNS = (
     Column("episode_id", pa.string(), "", "hash of what the episode is: entry, seed and repetition, 32 hex digits"),
     Column("run", pa.string(), "", "the run's name"),
@@ -55,6 +80,7 @@ EPISODE_COLUMNS = (
     Column("output_tokens", pa.int64(), "1", "generated tokens; null for agents without a model"),
     Column("failure", pa.string(), "", "the kind of failure and its reason; null where there is none"),
     Column("extra", pa.string(), "JSON", "facts of the episode that have no column of their own"),
+    Column("rollout", ROLLOUT, "", "what a trainer learns from; null unless a policy under training played", since=2),
 )
 
 STEP_COLUMNS = (

@@ -1,9 +1,11 @@
 """The files in clusters/ work: the local one for real, the others as far as can be checked here."""
 
+import json
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -138,6 +140,26 @@ def test_the_rayjob_plays_a_run_that_outlives_it() -> None:
     assert volumes["runs"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert f"--out {mounted['runs']}/" in job["spec"]["entrypoint"]
     assert f" {mounted['config']}/" in job["spec"]["entrypoint"]
+
+
+def test_a_training_has_a_node_with_a_gpu_and_others_for_its_environments() -> None:
+    claim, job = yaml.safe_load_all((ROOT / "clusters" / "kuberay-training.yaml").read_text())
+    cluster = job["spec"]["rayClusterSpec"]
+    groups = {group["groupName"]: group for group in cluster["workerGroupSpecs"]}
+    assert json.loads(json.loads(groups["emulators"]["rayStartParams"]["resources"])) == {"emulator": 64}
+    specs = [cluster["headGroupSpec"], *groups.values()]
+    for spec in (spec["template"]["spec"] for spec in specs):
+        volumes = {volume["name"]: volume for volume in spec["volumes"]}
+        assert volumes["runs"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        assert {"name": "runs", "mountPath": "/runs"} in spec["containers"][0]["volumeMounts"]
+    gpus = {name: _limits(group).get("nvidia.com/gpu") for name, group in groups.items()}
+    assert gpus == {"trainer": "1", "emulators": None}
+    assert job["spec"]["entrypoint"].startswith("infraray train grpo /config/") and "--out /runs/" in str(job)
+
+
+def _limits(group: dict[str, Any]) -> dict[str, str]:
+    limits: dict[str, str] = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+    return limits
 
 
 def test_system_packages_are_only_named_where_they_cannot_be_installed_without_asking(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def episodes(scores, label="costs", agents=None, higher=False, **columns):
         "output_tokens": None,
         "failure": np.where(failed, "TimeLimit: too slow", None),
         "extra": None,
+        "rollout": None,
     }
     data = {**defaults, **columns}
     table = pa.table({field.name: _column(data[field.name], field.type, shape) for field in EPISODES}, schema=EPISODES)

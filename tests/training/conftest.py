@@ -29,7 +29,12 @@ def policy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trainer(policy_folder: Path, ray_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """verl's side of a training step: its data set, its worker and its advantages."""
     from infraray.training.agent_loop import InfrarayAgentLoop
+    from infraray.training.collected import collecting_rollouts
+    from infraray.trajectories.manifest import Manifest
+    from infraray.trajectories.store import write_manifest
     from tests.training.verl_side import Trainer
 
     monkeypatch.setattr(InfrarayAgentLoop, "_hosts", {})
-    yield Trainer(policy_folder, tmp_path, monkeypatch)
+    write_manifest(tmp_path / "rollouts", Manifest(name="rollouts"))
+    with collecting_rollouts(tmp_path / "rollouts", f"rollouts-{tmp_path.name}") as collector:
+        yield Trainer(policy_folder, tmp_path, monkeypatch, collector)

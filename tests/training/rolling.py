@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from infraray.training.environment_host import Begun, EnvironmentHost
-from infraray.training.played import Ending, Played
+from infraray.training.environment_host import Begun, Ended, EnvironmentHost
+from infraray.training.played import Ending
 from infraray.training.prompt_tokens import PromptTokens
 from infraray.training.rollout import Generated, Rolled, Rollout
 from infraray.training.sequences import Lengths, Versions
@@ -33,7 +33,7 @@ class LocalHost:
     async def step(self, answer: str) -> Any:
         return self.host.step(answer)
 
-    async def end(self, ending: Ending | None) -> Played:
+    async def end(self, ending: Ending | None) -> Ended:
         return self.host.end(ending)
 
 

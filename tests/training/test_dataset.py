@@ -32,7 +32,7 @@ def test_there_is_a_row_for_each_task(tmp_path):
     assert {row["extra_info"]["split"] for row in found} == {TRAIN}
     assert {row["extra_info"]["split"] for row in rows(held_out)} == {HELD_OUT}
     assert {row["agent_name"] for row in found} == {"infraray"}
-    assert {row["data_source"] for row in found} == {"load_balance", "capacity"}
+    assert {row["data_source"] for row in found} == {"load_balance", "capacity-level-1", "capacity-level-2"}
     assert list(found[0]) == ["data_source", "agent_name", "prompt", "ability", "reward_model", "extra_info"]
 
 

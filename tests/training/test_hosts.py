@@ -31,7 +31,7 @@ def test_an_episode_is_played_in_a_process_of_its_own_that_serves_again(ray_sess
                 while observation is not None:
                     observation = await host.step('{"server": 1}')
                     steps += 1
-                played = await host.end(None)
+                played, _ = await host.end(None)
                 seen.append((await host.process(), steps, played.measures.score))
         return seen
 

@@ -91,9 +91,11 @@ class Trainer:
         policy_folder: the policy's.
         folder: for its files.
         monkeypatch: replaces the queue between rollout and trainer by lists.
+        collector: of the rollouts, named after the folder.
     """
 
-    def __init__(self, policy_folder: Path, folder: Path, monkeypatch: Any) -> None:
+    def __init__(self, policy_folder: Path, folder: Path, monkeypatch: Any, collector: Any) -> None:
+        self.collector = collector
         self.policy_folder = policy_folder
         self.folder = folder
         self.rows: dict[str, dict[str, Any]] = {}
@@ -136,7 +138,13 @@ class Trainer:
         described = {"scenarios": [SCENARIO], "seeds": tasks, "held_out": "50:52", "chat": dict(chat), **described}
         train, _ = write_data(TrainingSet.parse(described), self.folder / "data")
         loops = self.folder / "loops.yaml"
-        target = {"name": "infraray", "_target_": "infraray.training.agent_loop.InfrarayAgentLoop", **(loop or {})}
+        target = {
+            "name": "infraray",
+            "_target_": "infraray.training.agent_loop.InfrarayAgentLoop",
+            "training": "tested",
+            "collector": f"rollouts-{self.folder.name}",
+            **(loop or {}),
+        }
         loops.write_text(yaml.safe_dump([target]))
         self.config = configuration(self.policy_folder, loops, n, overrides)
         # The class behind Ray's: verl has no other way to run it in this process.

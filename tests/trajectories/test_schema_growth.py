@@ -14,8 +14,11 @@ import infraray
 from infraray.errors import InfrarayError
 from infraray.trajectories.reader import Run
 from infraray.trajectories.store import RunStore
+from infraray.version import SCHEMA_VERSION
 
-FIXTURE = Path(__file__).parent / "fixtures" / "schema_1"
+LATER = SCHEMA_VERSION + 1
+HERE = str(SCHEMA_VERSION).encode()
+FIXTURES = Path(__file__).parent / "fixtures"
 
 READ = """
 import json, sys
@@ -51,7 +54,8 @@ play_scenarios(Path(sys.argv[1]), SECTIONS, ["scripted:random"], seeds=5, finish
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(FIXTURE, tmp_path / "schema_1"))
+    name = f"schema_{SCHEMA_VERSION}"
+    return Path(shutil.copytree(FIXTURES / name, tmp_path / name))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +65,12 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = Path(infraray.__file__).parent
     shutil.copytree(source, place / "infraray", ignore=shutil.ignore_patterns("__pycache__"))
     edits = {
-        "version.py": {"SCHEMA_VERSION = 1\n": "SCHEMA_VERSION = 2\n"},
+        "version.py": {f"SCHEMA_VERSION = {SCHEMA_VERSION}\n": f"SCHEMA_VERSION = {LATER}\n"},
         "trajectories/schema.py": {
-            "EPISODE_COLUMNS = (\n": 'EPISODE_COLUMNS = (Column("energy_j", pa.float64(), "J", "energy", since=2),\n',
-            'Column("reward", ': 'Column("watts", pa.float64(), "W", "power", since=2),\n    Column("reward", ',
+            "EPISODE_COLUMNS = (\n": (
+                f'EPISODE_COLUMNS = (Column("energy_j", pa.float64(), "J", "energy", since={LATER}),\n'
+            ),
+            'Column("reward", ': f'Column("watts", pa.float64(), "W", "power", since={LATER}),\n    Column("reward", ',
         },
         "trajectories/encoding.py": {
             '"run": run,': '"run": run, "energy_j": 5.0,',
@@ -119,7 +125,7 @@ def test_a_column_of_a_later_version_is_null_in_a_folder_of_this_one(folder: Pat
         assert {name: found[name] for name in here} == here
         assert [row for row, _ in found["one_by_one"]] == [{**row, "energy_j": None} for row in here["episodes"]]
         assert all(step["watts"] is None for _, steps in found["one_by_one"] for step in steps)
-    assert pq.read_schema(next(folder.glob("episodes/*.parquet"))).metadata[b"infraray_schema_version"] == b"1"
+    assert pq.read_schema(next(folder.glob("episodes/*.parquet"))).metadata[b"infraray_schema_version"] == HERE
 
 
 def test_a_folder_of_this_version_is_gone_on_with_by_a_later_one(folder: Path, later: Path) -> None:
@@ -138,13 +144,26 @@ def test_a_folder_of_a_later_version_is_refused_in_one_line(tmp_path: Path, late
     folder = tmp_path / "run"
     folder.mkdir()
     run_there(later, PLAY, folder, state)
-    newer = "was written with schema 2; upgrade infraray"
+    newer = f"was written with schema {LATER}; upgrade infraray"
     with pytest.raises(InfrarayError, match=f"^{folder}: {newer}$"):
         Run(folder)
     # Where only files are newer, as in a folder that was put together, they say so themselves.
     manifest = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**manifest, "schema_version": 1}))
+    (folder / "run.json").write_text(json.dumps({**manifest, "schema_version": SCHEMA_VERSION}))
     with pytest.raises(InfrarayError, match=rf"^{folder}/(episodes|segments)/\S+: {newer}$"):
         Run(folder).episodes()
     with pytest.raises(InfrarayError, match=rf"^{folder}/(episodes|segments)/\S+: {newer}$"):
         RunStore(folder)
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_folders_of_all_earlier_versions_are_read_and_gone_on_with(tmp_path: Path, version: int) -> None:
+    name = f"schema_{version}"
+    older = Path(shutil.copytree(FIXTURES / name, tmp_path / name))
+    before = content(older)["episodes"]
+    assert len(before) == 6 and all(row["rollout"] is None for row in before)
+    store = RunStore(older)
+    assert not any(store.missing([bytes.fromhex(row["episode_id"]) for row in before]))
+    store.finish()
+    store.close()
+    assert content(older)["episodes"] == before

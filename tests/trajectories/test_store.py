@@ -21,6 +21,7 @@ from infraray.trajectories.manifest import Manifest
 from infraray.trajectories.reader import Run
 from infraray.trajectories.segments import SegmentDamage, SegmentWriter, read_messages
 from infraray.trajectories.store import RunStore, write_manifest
+from infraray.version import SCHEMA_VERSION
 from tests.trajectories.episodes import message, trajectory
 
 
@@ -265,7 +266,7 @@ def test_every_column_has_a_description_and_survives_parquet(run_dir: Path) -> N
     for kind in ("episodes", "steps"):
         (part,) = run_dir.glob(f"{kind}/*.parquet")
         schema = pa.parquet.read_schema(part)
-        assert schema.metadata[b"infraray_schema_version"] == b"1"
+        assert schema.metadata[b"infraray_schema_version"] == str(SCHEMA_VERSION).encode()
         assert all(field.metadata[b"description"] and b"unit" in field.metadata for field in schema)
 
 

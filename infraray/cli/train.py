@@ -1,0 +1,61 @@
+"""``infraray train``: trains a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from infraray.cli.exit_status import FAILED_EPISODES
+from infraray.cli.paths import path_of
+from infraray.cli.report import show_report
+
+train = typer.Typer(help="Train a policy in the environments.", no_args_is_help=True)
+
+
+@train.command()
+def grpo(
+    file: Annotated[Path, typer.Argument(help="The training as a YAML file.", parser=path_of("FILE"), metavar="FILE")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The training's folder.",
+            show_default="runs/NAME",
+            parser=path_of("--out"),
+            metavar="FOLDER",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Validate, write data and configuration, and start nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Train with GRPO, on verl; then compare base and trained policy on the held-out seeds.
+
+    After a crash or Ctrl-C, give the same command once more: it goes on from the latest checkpoint, and with the
+    rollouts that its weights have played already. The training goes to the Ray cluster that RAY_ADDRESS names, or to
+    one that is started on this machine.
+
+    Exit status: 0 trained and evaluated, 1 some episodes of the evaluation failed, 2 the training stopped.
+    """
+    from infraray.training.grpo import evaluate, prepare, train_grpo
+    from infraray.training.grpo_file import GrpoSpec
+
+    spec = GrpoSpec.load(file)
+    console = Console()
+    if check:
+        folder = (out if out is not None else Path("runs") / spec.name).resolve()
+        prepare(spec, folder)
+        console.print(f"can be started; data and verl.yaml in {folder}", highlight=False, soft_wrap=True)
+        return
+    folder = train_grpo(spec, out, quiet)
+    evaluated = evaluate(spec, folder, quiet)
+    console.print(f"trained; checkpoints and rollouts in {folder}", highlight=False, soft_wrap=True)
+    if evaluated is not None:
+        summary, run_dir = evaluated
+        if show_report(console, run_dir) or summary.owed:
+            raise typer.Exit(FAILED_EPISODES)
