@@ -8,9 +8,6 @@ from random import Random
 
 from infraray.curriculum.finding import Played
 from infraray.curriculum.tasks import DrawnTask, TaskSpace
-from infraray.errors import InfrarayError
-
-BANDIT = "bandit"
 
 
 class Sampler(ABC):
@@ -33,26 +30,3 @@ class Sampler(ABC):
             random: the round's source of randomness.
             count: the number of tasks.
         """
-
-
-def make_sampler(name: str) -> Sampler:
-    """The sampler that a name means: ``bandit``, or one of the searchers of `infraray.tune`.
-
-    Raises:
-        UnknownName: there is none; the nearest names are told.
-        InfrarayError: a package that it needs is not installed.
-    """
-    from infraray.curriculum.samplers.bandit import Bandit
-
-    if name == BANDIT:
-        return Bandit()
-    from infraray.curriculum.samplers.searching import Searching
-    from infraray.registry import unknown_name
-    from infraray.tune.searchers import find_searcher, registered_searchers
-
-    if name not in (known := registered_searchers()):
-        raise unknown_name(f"sampler {name!r}", name, [BANDIT, *known])
-    try:
-        return Searching(find_searcher(name))
-    except InfrarayError as error:
-        raise InfrarayError(f"sampler {error}") from None
