@@ -41,7 +41,7 @@ class GrpoSpec(WrittenFile):
 
     kind = TRAINING
 
-    model: str = Field(description="a folder, or a name on the Hugging Face hub")
+    model: str = Field(description="a folder, a name on the Hugging Face hub, or infraray for ours")
     scenarios: list[Annotated[TrainingSection, BeforeValidator(read_section)]] = Field(min_length=1)
     seeds: Seeds = Field(description="of the tasks to train on")
     held_out: Seeds = Field(description="of the tasks to try it on, none of which it is trained on")

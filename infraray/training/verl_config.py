@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from infraray.errors import InfrarayError, did_you_mean
+from infraray.policy.trained import model_folder
 from infraray.training.grpo_file import GrpoSpec
 
 INSTALL = "pip install 'infraray[chat,verl]'"
@@ -56,7 +57,7 @@ def settings(spec: GrpoSpec, folder: Path, train: Path, held_out: Path, loops: P
         "data.filter_overlong_prompts": False,
         "data.dataloader_num_workers": 0,
         "data.seed": spec.seed,
-        "actor_rollout_ref.model.path": spec.model,
+        "actor_rollout_ref.model.path": model_folder(spec.model),
         "actor_rollout_ref.model.use_remove_padding": False,
         "+actor_rollout_ref.model.override_config.attn_implementation": "sdpa",
         f"{ACTOR}.strategy": "fsdp2",

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from infraray.errors import InfrarayError
+from infraray.policy import trained
 from infraray.training.grpo import prepare
 from infraray.training.grpo_file import GrpoSpec
 from infraray.training.verl_config import cpus_needed
@@ -40,6 +41,11 @@ def test_fields_reach_verl(described, tmp_path):
     out = tmp_path / "out"
     assert yaml.safe_load((out / "verl.yaml").read_text())["trainer"]["default_local_dir"] == str(out / "checkpoints")
     assert (out / "train.parquet").exists() and (out / "rollouts" / "run.json").exists()
+
+
+def test_the_model_that_comes_with_infraray_has_its_name(described, tmp_path):
+    config = prepare(described(model=trained.NAME), tmp_path / "out")
+    assert config.actor_rollout_ref.model.path == str(trained.FOLDER)
 
 
 @pytest.mark.parametrize("mode", ["colocate_async", "separate_async"])
