@@ -17,6 +17,7 @@ from infraray.curriculum.probe_plan import ProbeMaker
 from infraray.engines import find_engine, find_launch_space
 from infraray.runs.planning import make_plan
 from infraray.runs.run_file import RunSpec
+from infraray.training.grpo_file import GrpoSpec
 from infraray.trajectories.exporters import exporters
 from infraray.tune.searchers import make_searcher
 from infraray.tune.study_file import StudySpec, make_objective
@@ -42,7 +43,8 @@ def test_links_lead_somewhere(page: str) -> None:
 
 STUDIES = {"search.yaml", "tuning.yaml"}
 PROBES = {"probe.yaml"}
-RUNS = {path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES - PROBES
+TRAININGS = {"grpo_load_balance.yaml"}
+RUNS = {path.name for path in (ROOT / "examples").glob("*.yaml")} - STUDIES - PROBES - TRAININGS
 
 
 @pytest.mark.parametrize("example", sorted(RUNS))
@@ -61,6 +63,11 @@ def test_examples_are_valid_studies(example: str, monkeypatch: pytest.MonkeyPatc
 def test_examples_are_valid_probes(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert ProbeMaker(ProbeSpec.load(Path("examples", example)), here=True).agents
+
+
+@pytest.mark.parametrize("example", sorted(TRAININGS))
+def test_examples_are_valid_trainings(example: str) -> None:
+    assert GrpoSpec.load(ROOT / "examples" / example).steps > 0
 
 
 def test_the_probe_in_the_documents_is_valid(tmp_path: Path) -> None:
