@@ -32,8 +32,7 @@ from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure
 from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, ScoredRun, SubmissionStatus, aggregate_score
-from infraray.scenarios.inference.setting import Setting
-from infraray.space.values import Configuration
+from infraray.scenarios.inference.setting import Setting, tuned_flags
 from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 from infraray.trajectories.reader import Run
@@ -117,13 +116,6 @@ def read_episode(
     )
     launches = [tuned_flags(setting, trial["configuration"]) for trial in trials]
     return scored, RunTrace(launches, ended, too_inaccurate, findings)
-
-
-def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
-    """A launch's engine and its non-default settings."""
-    name, part = setting.chosen(configuration)
-    default = setting.space_of(name).default
-    return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}
 
 
 def _episodes(

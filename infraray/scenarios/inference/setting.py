@@ -185,3 +185,10 @@ def _fingerprint(folder: Path, paths: Iterable[Path]) -> list[list[Any]]:
         content = hashlib.sha256(path.read_bytes()).hexdigest() if is_small else status.st_mtime_ns
         found.append([str(path.relative_to(folder)), status.st_size, content])
     return found
+
+
+def tuned_flags(setting: Setting, configuration: Configuration) -> tuple[str, dict[str, Any]]:
+    """A launch's engine and its non-default settings."""
+    name, part = setting.chosen(configuration)
+    default = setting.space_of(name).default
+    return name, {flag: value for flag, value in part.items() if flag not in default or default[flag] != value}

@@ -7,13 +7,14 @@ import sys
 import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from infraray.agents import Briefing
 from infraray.engines import EngineKind
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
 from infraray.isolation.packages import interpreter
 from infraray.observation import Observation
+from infraray.scenarios.inference.launched import TECHNIQUES, launched
 from infraray.scenarios.inference.left_behind import (
     LAUNCHER,
     PORT,
@@ -27,6 +28,7 @@ from infraray.scenarios.inference.proposals import EVALUATE, SUBMIT, complete
 from infraray.scenarios.inference.setting import ENGINE, REFERENCE
 from infraray.scenarios.inference.words import OBJECTIVES, describe_workload
 from infraray.workspaces.door import WORKSPACE, Door, Opened
+from infraray.workspaces.technique import Technique
 
 PACKAGE = Path(__file__).parents[2]
 """The folder of infraray itself, in which its servers are."""
@@ -55,6 +57,7 @@ class InferenceDoor(Door):
         f"`evaluate {QUICK}` uses as few requests as the load allows, which is faster and less exact"
     }
     settings: ClassVar[tuple[str, ...]] = ("engine", "warm_start")
+    techniques: ClassVar[Mapping[str, Technique]] = TECHNIQUES
     server_port: ClassVar[int | None] = PORT
 
     def __init__(self, briefing: Briefing, options: Mapping[str, str]) -> None:
@@ -70,6 +73,11 @@ class InferenceDoor(Door):
                 raise InfrarayError(f"{option}={name!r}: is not one of the scenario's engines; {hint}")
         self._name = ""
         self._processes: Callable[[], list[str]] = list
+
+    @classmethod
+    def tried(cls, extra: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The engine and its settings that are not defaults, or the flags of what the launcher runs."""
+        return launched(extra, parameters)
 
     def time_s(self) -> float:
         """The scenario's budget."""

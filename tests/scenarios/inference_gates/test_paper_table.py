@@ -23,10 +23,10 @@ from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode
 from infraray.scenarios.inference.integrity import Finding, IntegrityResult
 from infraray.scenarios.inference.paper_ranking import ranking_scores
-from infraray.scenarios.inference.paper_table import paper_table, print_paper_table, tuned_flags
+from infraray.scenarios.inference.paper_table import paper_table, print_paper_table
 from infraray.scenarios.inference.quality import QualityResult
 from infraray.scenarios.inference.scoring import ScoredRun, SubmissionStatus, aggregate_score
-from infraray.scenarios.inference.setting import Setting
+from infraray.scenarios.inference.setting import Setting, tuned_flags
 from infraray.scenarios.inference.submission import Submission
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
