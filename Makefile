@@ -115,7 +115,7 @@ $(INSTALLED_LEARNERS): pyproject.toml
 
 $(INSTALLED_VERL): pyproject.toml
 	$(PYTHON) -m venv $(VENV_VERL)
-	$(VENV_VERL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[chat,verl]' pytest pytest-timeout hypothesis
+	$(VENV_VERL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[chat,sft,verl]' pytest pytest-timeout hypothesis
 	touch $@
 
 $(INSTALLED_CLIS): tests/workspaces/install_clis.py

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.cli.paths import path_of
@@ -59,3 +60,48 @@ def grpo(
         summary, run_dir = evaluated
         if show_report(console, run_dir) or summary.owed:
             raise typer.Exit(FAILED_EPISODES)
+
+
+@train.command()
+def sft(
+    file: Annotated[
+        Path, typer.Argument(help="The fine-tuning as a YAML file.", parser=path_of("FILE"), metavar="FILE")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The fine-tuning's folder.",
+            show_default="runs/NAME",
+            parser=path_of("--out"),
+            metavar="FOLDER",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Fine-tune on a run's episodes, a model for each set; then show which of them solves what.
+
+    What is tuned is not tuned again: after a crash or Ctrl-C, give the same command once more.
+
+    Exit status: 0 tuned and evaluated, 1 some episodes of the evaluation failed, 2 a training failed.
+    """
+    from infraray.training.sft import evaluate, table, train_sft
+    from infraray.training.sft_file import SftSpec
+
+    spec = SftSpec.load(file)
+    folder = train_sft(spec, out, quiet)
+    console = Console()
+    console.print(f"trained; models in {folder}", highlight=False, soft_wrap=True)
+    evaluated = evaluate(spec, folder, quiet)
+    if evaluated is None:
+        return
+    summary, run_dir = evaluated
+    failed = show_report(console, run_dir)
+    heads, *rows = table(spec, run_dir)
+    shown = Table(*heads)
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
+    if failed or summary.owed:
+        raise typer.Exit(FAILED_EPISODES)
