@@ -12,7 +12,7 @@ LONGEST_CALL = 4000
 # Everything is possessive (*+) or bounded, so that no long answer makes the search quadratic.
 _LINE = re.compile(
     r"(?:^|(?<=[.!?;] ))[ \t>#*_`~•+-]*+(?:\d{1,3}[.)][ \t]++)?"
-    r"(?:(?:so|thus|hence|therefore|my|the|your|this)[ ,\t]++)*+(?:(?:final|chosen|best|last)[ \t]++)?"
+    r"(?>(?:(?:so|thus|hence|therefore|my|the|your|this)[ ,\t]++)*)(?:(?:final|chosen|best|last)[ \t]++)?"
     r"(?P<kind>answer|action|choice|decision)(?:[ \t]*+(?:\#|no\.)?[ \t]*+\d{1,4}(?!\w))?"
     r"[ \t]*+[*_`\"]*+[ \t]*+(?:[:\uff1a]|=(?!=)|->|=>|→)[ \t]*+(?:[*_`]*+[ \t]++)?",
     re.IGNORECASE | re.MULTILINE,
@@ -28,7 +28,7 @@ _IS = re.compile(
 )
 _WITHIN = re.compile(r"\b(?P<kind>answer|action|choice|decision)[ \t]?:[ \t]?", re.IGNORECASE)
 _TAG = re.compile(r"<(?P<kind>answer|final_answer|final|action)>(?P<inside>[^<]{0,4000})</(?P=kind)>", re.IGNORECASE)
-_BOX = re.compile(r"\\(?P<kind>boxed)\s{0,4}\{(?P<inside>[^{}\n]{0,200}+(?:\{[^{}\n]{0,200}+\}[^{}\n]{0,200}+)?+)\}")
+_BOX = re.compile(r"\\(?P<kind>boxed)\s{0,4}\{(?P<inside>[^{}\n]{0,200}+(?>(?:\{[^{}\n]{0,200}+\}[^{}\n]{0,200}+)?))\}")
 _NAME = re.compile(r"[*_`\"]{0,4}([A-Za-z]\w{0,60})[ \t]?\[")
 
 _ANSWERS = {"finish": "answer", "final_answer": "answer", "final": "answer", "boxed": "answer"}

@@ -179,7 +179,8 @@ def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str,
     gap = r"[\s\"'*`_#]{0,8}"
     name = "|".join(re.escape(each).replace("_", r"[\s_-]?") for each in names) or r"(?!)"
     link = r"(?:[:=]|is|to|no\.?|number|index|id|->|=>)"
-    number = r"[+-]?\d++(?:[.,]\d++)*+"
+    # An atomic group, not a possessive one: that of Python 3.11.2 keeps what the last, failed round of it has read.
+    number = r"[+-]?\d++(?>(?:[.,]\d++)*)"
     between = r"(?:,?\s{0,2}\b(?:to|through|and|or|vs|versus)\b\.?|,|/|&|\||\+|-|\u2013|\u2014|\.\.+)"
     more = rf"(?:(?:\s{{1,3}}|\s{{0,3}}{between}\s{{0,3}})(?:(?:{name}){gap})?{number}){{0,4}}"
     word = "|".join(map(re.escape, words)) or r"(?!)"

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from infraray.errors import InfrarayError
 from infraray.folders import named_path
@@ -98,7 +98,7 @@ def _chat(document: Mapping[str, Any]) -> dict[str, Any]:
     line["metadata"] = {
         "episode_id": None if identity is None else str(identity),
         "agent": agent["name"],
-        "score": float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None,
+        "score": float(score) if _is_number(score) else None,
     }
     return line
 
@@ -109,7 +109,7 @@ def _messages(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         raise _Wrong(f"steps={_shown(steps)}: must be a list of at least one step")
     for number, step in enumerate(steps):
         place = f"steps[{number}]"
-        if not isinstance(step, Mapping) or step.get("source") not in _ROLES:
+        if not isinstance(step, Mapping) or step.get("source") not in [*_ROLES]:
             raise _Wrong(f"{place}={_shown(step)}: must have a source: system, user or agent")
         message: dict[str, Any] = {
             "role": _ROLES[step["source"]],
@@ -124,7 +124,7 @@ def _messages(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             continue
         if not isinstance(observation, Mapping):
             raise _Wrong(f"{place}.observation={_shown(observation)}: must be an object with results")
-        known = {call["id"] for call in calls}
+        known = [call["id"] for call in calls]
         for result in _objects(observation, "results", f"{place}.observation"):
             content = _text(result.get("content"), f"{place}.observation.results.content")
             if result.get("source_call_id") in known:
@@ -139,6 +139,11 @@ def _call(call: Mapping[str, Any], place: str) -> dict[str, Any]:
         raise _Wrong(f"{place}={_shown(call)}: must have a function_name and a tool_call_id, both text")
     arguments = json.dumps(call.get("arguments") or {}, ensure_ascii=False)
     return {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _is_number(score: Any) -> TypeGuard[float]:
+    """JSON knows integers that are larger than any float."""
+    return isinstance(score, int | float) and not isinstance(score, bool) and not abs(score) > sys.float_info.max
 
 
 def _objects(of: Mapping[str, Any], name: str, place: str) -> list[Mapping[str, Any]]:

@@ -115,6 +115,15 @@ def test_folder_without_documents_says_so(tmp_path: Path) -> None:
         chats_of_atif(tmp_path / "missing", tmp_path / "chats.jsonl")
 
 
+@given(wrong=st.sampled_from([[], {}, None, 1, True]))
+def test_a_source_or_an_identity_of_any_kind_is_read_or_refused(wrong: Any) -> None:
+    with pytest.raises(InfrarayError, match="must have a source"):
+        messages_of_atif({"steps": [{"source": wrong}]})
+    results = [{"source_call_id": wrong, "content": "done"}]
+    steps = [{"source": "agent", "message": "hi", "observation": {"results": results}}]
+    assert [message["role"] for message in messages_of_atif({"steps": steps})] == ["assistant", "user"]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
