@@ -21,10 +21,9 @@ from infraray.scenarios.routing.environment import Routing
 WARMUPS = [("load_balance", "warmup_steps"), ("abr", "warmup_steps"), ("caching", "warmup_requests")]
 
 
-def plan(scenario: str, agent: str = "scripted:random", **section):
-    return make_plan(
-        RunSpec.parse({"name": "x", "seeds": 2, "scenarios": [{"scenario": scenario, **section}], "agents": [agent]})
-    )
+def plan(scenario: str, agent: str = "scripted:random", here: bool = False, **section):
+    asked = {"name": "x", "seeds": 2, "scenarios": [{"scenario": scenario, **section}], "agents": [agent]}
+    return make_plan(RunSpec.parse(asked), here)
 
 
 @pytest.mark.parametrize(("scenario", "warmup"), WARMUPS)
@@ -55,10 +54,10 @@ def test_outside_of_runs_an_environment_may_be_shorter_than_its_warm_up():
 def test_doctor_and_run_agree(name, monkeypatch):
     finding = scenario_findings()[name]
     if finding.ok:
-        assert plan(name).total == 2
+        assert plan(name, here=True).total == 2
     else:
         with pytest.raises(InfrarayError) as refused:
-            plan(name)
+            plan(name, here=True)
         assert finding.fix in str(refused.value)
 
 
