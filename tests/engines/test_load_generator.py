@@ -23,6 +23,9 @@ from tests.openai_server import Reply, Server
 pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.timeout(500)]
 
 WITHIN = 0.05
+LATE_S = 0.05
+"""By which the other may read the first token late, while the server, the relay and our client, which goes before it,
+keep two cores busy; ours may not."""
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +65,11 @@ def measure_theirs(url: str, model: str, asked: Workload, prompts: Sequence[str]
     return list(zip(result["ttfts"], tpots, strict=True))
 
 
-def assert_agree(ours: Figures, theirs: Figures) -> None:
+def assert_agree(ours: Figures, theirs: Figures, late_s: float = 0.0) -> None:
     mine, other = (np.median(side, axis=0) for side in (ours, theirs))
     print(f"median TTFT and TPOT of {len(ours)} and {len(theirs)}: {mine * 1e3} ms, {other * 1e3} ms: {mine / other}")
-    assert mine.tolist() == pytest.approx(other.tolist(), rel=WITHIN)
+    assert mine[0] <= other[0] * (1 + WITHIN) and other[0] <= mine[0] * (1 + WITHIN) + late_s
+    assert mine[1] == pytest.approx(other[1], rel=WITHIN)
 
 
 def test_both_read_the_times_of_a_paced_server(model: str) -> None:
@@ -83,8 +87,8 @@ def test_both_read_the_times_of_a_paced_server(model: str) -> None:
 
 
 def test_both_agree_on_vllm(vllm: str, model: str) -> None:
-    # Long prompts, so that what passes until both have asked is little against the time to the first token.
-    asked = workload(input_tokens=7500, output_tokens=32, num_requests=30, traffic=[{"concurrency": 1}])
+    # Long prompts and answers, so that little of either time is what passes until both have asked, and have read.
+    asked = workload(input_tokens=7500, output_tokens=192, num_requests=30, traffic=[{"concurrency": 1}])
     requests = make_requests(asked, 21, ModelTokenizer(model))
     prompts = [request.prompt for request in requests.requests]
     with Relay(vllm) as relay, ThreadPoolExecutor(1) as beside:
@@ -92,7 +96,7 @@ def test_both_agree_on_vllm(vllm: str, model: str) -> None:
         waiting.add_done_callback(lambda done: relay.stop() if done.exception() else None)
         ours = measure_ours(relay.url, model, asked, requests)
         theirs = waiting.result()
-    assert_agree(ours, theirs)
+    assert_agree(ours, theirs, LATE_S)
 
 
 def test_the_front_door_needs_no_more_than_the_url(vllm: str, model: str) -> None:
