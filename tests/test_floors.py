@@ -29,7 +29,7 @@ FLOORS = (
     "episodes",
     "agents",
     "user_file",
-    "registration simple_scenario vector",
+    "registration repair simple_scenario vector",
     "emulators environment load provenance",
     "answers csv_file engines file_content folders hardware isolation network_policies written_file",
     "registry",

@@ -17,9 +17,11 @@ from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.isolation import Finished
 from infraray.observation import ObservedField
+from infraray.repair.conduct import LOOK_COST, Deed, Progress
+from infraray.repair.words import describe_ending, history, printable
 from infraray.scenarios.kubernetes_policy.actions import DONE, SAMPLE, CommandForm, Commands
 from infraray.scenarios.kubernetes_policy.commands import simple_command
-from infraray.scenarios.kubernetes_policy.conduct import LOOK_COST, Conduct, Deed, Progress, repaired_share
+from infraray.scenarios.kubernetes_policy.conduct import Conduct, repaired_share
 from infraray.scenarios.kubernetes_policy.effect import Pair, effect
 from infraray.scenarios.kubernetes_policy.faults.fault import key_of
 from infraray.scenarios.kubernetes_policy.levels import LEVELS
@@ -32,13 +34,12 @@ from infraray.scenarios.kubernetes_policy.state import State
 from infraray.scenarios.kubernetes_policy.tasks import BrokenSite, make_task
 from infraray.scenarios.kubernetes_policy.validation import inject
 from infraray.scenarios.kubernetes_policy.words import (
+    MAX_OUTPUT_CHARACTERS,
     Executed,
     describe_application,
-    describe_ending,
-    describe_history,
+    describe_command,
     describe_mismatches,
     describe_output,
-    printable,
 )
 
 ATTEMPTS = 3
@@ -269,7 +270,7 @@ class KubernetesPolicy(Environment):
             )
         lines.append(f"{self.parameters.max_commands - count} commands are left.")
         if self._executed:
-            lines += ["", "Commands so far:", *describe_history(self._executed)]
+            lines += ["", "Commands so far:", *history(self._executed, describe_command)]
             lines += ["", describe_output(count, self._executed[-1])]
         return "\n".join(lines)
 
@@ -291,9 +292,8 @@ class KubernetesPolicy(Environment):
         repaired, harmed = repaired_share(self._by_fault, wrong), len(differing(self._start.standing, after.standing))
         self._conduct.add(deed, len(wrong), repaired, harmed)
         self._actions.append(action)
-        self._executed.append(
-            Executed(action["command"], describe_ending(result), printable(result.output), mismatched, lost)
-        )
+        output = printable(result.output, MAX_OUTPUT_CHARACTERS)
+        self._executed.append(Executed(action["command"], describe_ending(result), output, mismatched, lost))
         self._ended = self._conduct.whole or self._conduct.commands == self.parameters.max_commands
         earned = rewards[self.parameters.reward](deed, self._conduct, repaired_before, nearer)
         timing = {"command_s": result.wall_s}

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.environment import TEXT_CHARACTERS
-from infraray.isolation import Finished
 from infraray.network_policies.pods import Protocol
+from infraray.repair.words import one_line
 from infraray.scenarios.kubernetes_policy.site import Application, Workload
 
 MAX_OUTPUT_CHARACTERS = 16_000
 """Characters of a command's output shown to an agent; of longer ones, the beginning and the end."""
-
-MAX_HISTORY = 40
-"""Number of past commands listed for an agent."""
 
 
 @dataclass(frozen=True)
@@ -126,33 +122,10 @@ def describe_mismatches(
             )
 
 
-def describe_ending(result: Finished) -> str:
-    """How a command ended."""
-    return f"ended: {result.ended}" if result.ended is not None else f"exit code {result.exit_code}"
-
-
-def printable(output: str) -> str:
-    """An output as shown to an agent: bounded, and without characters that break terminals or JSON."""
-    shown = "".join(character if character in TEXT_CHARACTERS else "?" for character in output)
-    if len(shown) <= MAX_OUTPUT_CHARACTERS:
-        return shown
-    tail = MAX_OUTPUT_CHARACTERS // 3
-    left_out = len(shown) - MAX_OUTPUT_CHARACTERS
-    return f"{shown[: MAX_OUTPUT_CHARACTERS - tail]}\n... {left_out} characters are left out ...\n{shown[-tail:]}"
-
-
-def describe_history(executed: Sequence[Executed]) -> list[str]:
-    """One line per command: what, how it ended and its effect on the attempts."""
-    lines = []
-    first = max(0, len(executed) - MAX_HISTORY)
-    if first:
-        lines.append(f"({first} earlier ones are left out)")
-    for number, step in enumerate(executed[first:], start=first + 1):
-        lost = f", {step.lost} of them as intended before" if step.lost else ""
-        command = " ".join(step.command.split())
-        shown = command if len(command) <= 200 else f"{command[:197]}..."
-        lines.append(f"{number}. {shown} ({step.ending}); {step.wrong} attempts are not as intended{lost}")
-    return lines
+def describe_command(step: Executed) -> str:
+    """One line: what, how it ended and its effect on the attempts."""
+    lost = f", {step.lost} of them as intended before" if step.lost else ""
+    return f"{one_line(step.command)} ({step.ending}); {step.wrong} attempts are not as intended{lost}"
 
 
 def describe_output(number: int, last: Executed) -> str:

@@ -19,13 +19,14 @@ from infraray.emulators.requirements import PATH
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import ObservedField
+from infraray.repair.conduct import Progress
+from infraray.repair.words import describe_ending, history, printable
 from infraray.scenarios.routing.actions import DONE, CommandForm, Commands
 from infraray.scenarios.routing.ahead import TaskAhead
 from infraray.scenarios.routing.commands import WRITES, simple_command, writes
 from infraray.scenarios.routing.conduct import (
     Conduct,
     Configuration,
-    Progress,
     Reaches,
     count_broken,
     distance,
@@ -41,14 +42,13 @@ from infraray.scenarios.routing.rerun import run_again
 from infraray.scenarios.routing.rewards import rewards
 from infraray.scenarios.routing.tasks import make_task
 from infraray.scenarios.routing.words import (
+    MAX_OUTPUT_CHARACTERS,
     Executed,
-    describe_ending,
-    describe_history,
+    describe_command,
     describe_output,
     describe_pingmesh,
     describe_shortfall,
     describe_topology,
-    printable,
 )
 from infraray.scenarios.routing.workbench import BrokenNetwork
 
@@ -282,7 +282,7 @@ class Routing(Environment):
         ]
         if self._executed:
             last = self._executed[-1]
-            lines += ["", "Commands so far:", *describe_history(self._executed)]
+            lines += ["", "Commands so far:", *history(self._executed, describe_command)]
             lines += ["", describe_output(count, last)]
         return "\n".join(lines)
 
@@ -317,7 +317,7 @@ class Routing(Environment):
             )
             nearer = self._progress.improves(count_broken(carried), distance(self._configured, self._healthy))
             facts = self._facts(deed.kind)
-            ending, output = describe_ending(result), printable(result.output)
+            ending, output = describe_ending(result), printable(result.output, MAX_OUTPUT_CHARACTERS)
         self._conduct.add(deed, count_broken(carried))
         self._actions.append(action)
         self._executed.append(Executed(machine, command, ending, output, self._conduct.broken, deed.lost))

@@ -10,16 +10,12 @@ from ipaddress import ip_address, ip_network
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.emulators.network.interface import CommandResult
 from infraray.emulators.network.topology import PLAIN_MTU, Segment, Topology
-from infraray.environment import TEXT_CHARACTERS
+from infraray.repair.words import one_line
 from infraray.scenarios.routing.healthy import routes
 
 MAX_OUTPUT_CHARACTERS = 6000
 """Characters of a command's output shown to an agent; of longer ones, the beginning and the end."""
-
-MAX_HISTORY = 40
-"""Number of past commands listed for an agent."""
 
 
 @dataclass(frozen=True)
@@ -113,33 +109,10 @@ def describe_shortfall(machines: Sequence[str], flows: NDArray[np.bool_] | None)
     ]
 
 
-def describe_ending(result: CommandResult) -> str:
-    """How a command ended."""
-    return f"ended: {result.ended}" if result.ended is not None else f"exit code {result.exit_code}"
-
-
-def printable(output: str) -> str:
-    """An output as shown to an agent: bounded, and without characters that break terminals or JSON."""
-    shown = "".join(character if character in TEXT_CHARACTERS else "?" for character in output)
-    if len(shown) <= MAX_OUTPUT_CHARACTERS:
-        return shown
-    tail = MAX_OUTPUT_CHARACTERS // 3
-    left_out = len(shown) - MAX_OUTPUT_CHARACTERS
-    return f"{shown[: MAX_OUTPUT_CHARACTERS - tail]}\n... {left_out} characters are left out ...\n{shown[-tail:]}"
-
-
-def describe_history(executed: Sequence[Executed]) -> list[str]:
-    """One line per command: where, what, how it ended and its effect on the pings."""
-    lines = []
-    first = max(0, len(executed) - MAX_HISTORY)
-    if first:
-        lines.append(f"({first} earlier ones are left out)")
-    for number, step in enumerate(executed[first:], start=first + 1):
-        lost = f", {step.lost} of them worked before" if step.lost else ""
-        command = " ".join(step.command.split())
-        shown = command if len(command) <= 200 else f"{command[:197]}..."
-        lines.append(f"{number}. {step.machine}: {shown} ({step.ending}); {step.failing} pairs fail{lost}")
-    return lines
+def describe_command(step: Executed) -> str:
+    """One line: where, what, how it ended and its effect on the pings."""
+    lost = f", {step.lost} of them worked before" if step.lost else ""
+    return f"{step.machine}: {one_line(step.command)} ({step.ending}); {step.failing} pairs fail{lost}"
 
 
 def describe_output(number: int, last: Executed) -> str:

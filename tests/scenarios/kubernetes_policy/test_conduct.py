@@ -2,8 +2,9 @@
 
 import pytest
 
-from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed, Progress, repaired_share
-from infraray.scenarios.kubernetes_policy.rewards.paper import paper
+from infraray.repair.conduct import Deed, Progress
+from infraray.repair.paper import paper
+from infraray.scenarios.kubernetes_policy.conduct import Conduct, repaired_share
 from infraray.scenarios.kubernetes_policy.rewards.shaped import shaped
 
 LOOK = Deed(failed=False, changed=False, gained=0, lost=0, cost=0.25)
@@ -15,7 +16,7 @@ HARM = Deed(failed=False, changed=True, gained=4, lost=0, harmed=1)
 
 
 def conduct(*deeds: tuple[Deed, int], harmed: int = 0) -> Conduct:
-    made = Conduct(wrong_at_start=4, wrong=4, max_commands=20)
+    made = Conduct(broken_at_start=4, broken=4, max_commands=20)
     for deed, wrong in deeds:
         made.add(deed, wrong, 1 - wrong / 4, harmed)
     return made
@@ -41,7 +42,7 @@ def test_kinds() -> None:
 )
 def test_score_and_failure(made: Conduct, score: float, failure: str | None) -> None:
     assert (made.score, made.failure) == (pytest.approx(score), failure)
-    assert made.whole == (made.wrong == 0 and not made.harmed)
+    assert made.whole == (made.broken == 0 and not made.harmed)
 
 
 def test_opening_ways_and_closing_them_earns_nothing() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import infraray
 from infraray.environment import Environment
-from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed
+from infraray.repair.conduct import Deed
+from infraray.scenarios.kubernetes_policy.conduct import Conduct
 from infraray.scenarios.kubernetes_policy.rewards import register_reward, rewards
 from tests.emulators.cluster.live import needs_clusters
 

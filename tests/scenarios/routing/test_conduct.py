@@ -3,19 +3,18 @@
 import numpy as np
 import pytest
 
+from infraray.repair.conduct import LOOK_COST, Progress
+from infraray.repair.paper import PAID_LOOKS, paper
 from infraray.scenarios.routing.conduct import (
-    LOOK_COST,
     Conduct,
     Configuration,
     Deed,
-    Progress,
     Reaches,
     distance,
     harm,
     judge,
     ruin,
 )
-from infraray.scenarios.routing.rewards.paper import PAID_LOOKS, paper
 from infraray.scenarios.routing.rewards.shaped import shaped
 
 HEALTHY = {"r0": {"routes": [{"to": "a"}, {"to": "b"}], "sysctls": {"ip_forward": "1"}}}
@@ -60,11 +59,11 @@ def test_command_is_named_after_what_it_did(did: Deed, kind: str) -> None:
     assert did.kind == kind
 
 
-LOOK = Deed(failed=False, changed=False, helped=False, gained=0, lost=0, cost=LOOK_COST)
-FAILED = Deed(failed=True, changed=False, helped=False, gained=0, lost=0)
-NEEDLESS = Deed(failed=False, changed=True, helped=False, gained=0, lost=0)
-UNSAFE = Deed(failed=False, changed=True, helped=True, gained=1, lost=1)
-FIX = Deed(failed=False, changed=True, helped=True, gained=8, lost=0)
+LOOK = Deed(failed=False, changed=False, gained=0, lost=0, cost=LOOK_COST)
+FAILED = Deed(failed=True, changed=False, gained=0, lost=0)
+NEEDLESS = Deed(failed=False, changed=True, gained=0, lost=0)
+UNSAFE = Deed(failed=False, changed=True, gained=1, lost=1)
+FIX = Deed(failed=False, changed=True, gained=8, lost=0)
 
 
 def conduct(*deeds: tuple[Deed, int], max_commands: int = 10) -> Conduct:

@@ -3,6 +3,6 @@
 from infraray.scenarios.kubernetes_policy.rewards.reward import Reward, register_reward, rewards
 
 register_reward("shaped", "infraray.scenarios.kubernetes_policy.rewards.shaped:shaped")
-register_reward("paper", "infraray.scenarios.kubernetes_policy.rewards.paper:paper")
+register_reward("paper", "infraray.repair.paper:paper")
 
 __all__ = ["Reward", "register_reward", "rewards"]

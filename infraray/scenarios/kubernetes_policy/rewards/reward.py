@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from infraray.registry import Registry
-from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed
+from infraray.repair.conduct import Deed
+from infraray.scenarios.kubernetes_policy.conduct import Conduct
 
 
 class Reward(Protocol):
@@ -18,7 +19,7 @@ class Reward(Protocol):
             deed: its effect.
             conduct: the episode so far, including this command.
             repaired_before: the share that was repaired before it.
-            nearer: whether the cluster is closer to the intact one than ever before, see `conduct.Progress`.
+            nearer: whether the cluster is closer to the intact one than ever before, see `repair.conduct.Progress`.
         """
 
 

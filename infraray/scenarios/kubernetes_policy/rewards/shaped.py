@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed
+from infraray.repair.conduct import Deed
+from infraray.scenarios.kubernetes_policy.conduct import Conduct
 
 COMMAND_COST = 0.02
 UNSAFE_COST = 0.5

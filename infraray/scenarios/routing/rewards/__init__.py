@@ -3,6 +3,6 @@
 from infraray.scenarios.routing.rewards.reward import Reward, register_reward, rewards
 
 register_reward("shaped", "infraray.scenarios.routing.rewards.shaped:shaped")
-register_reward("paper", "infraray.scenarios.routing.rewards.paper:paper")
+register_reward("paper", "infraray.repair.paper:paper")
 
 __all__ = ["Reward", "register_reward", "rewards"]

@@ -18,7 +18,7 @@ class Reward(Protocol):
             deed: its effect.
             conduct: the episode so far, including this command.
             broken_before: pairs that were disconnected before it.
-            nearer: whether the network is closer to the intact one than ever before, see `conduct.Progress`.
+            nearer: whether the network is closer to the intact one than ever before, see `repair.conduct.Progress`.
         """
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from infraray.scenarios.kubernetes_policy.conduct import Conduct, Deed
+from infraray.repair.conduct import Conduct, Deed
 
 PAID_LOOKS = 5
 """Number of looks that it pays for: together worth less than a fix, or else they would be farmed."""
 
 
-def paper(deed: Deed, conduct: Conduct, repaired_before: float, nearer: bool) -> float:
-    """Pays by the kind of command; for a fix only if the cluster was never closer to the intact one."""
+def paper(deed: Deed, conduct: Conduct, before: float, nearer: bool) -> float:
+    """Pays by the kind of command; for a fix only if the system was never closer to the intact one."""
     if deed.kind == "fix":
         return 100.0 if nearer else 0.0
     if deed.kind == "look":
