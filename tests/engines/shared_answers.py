@@ -27,6 +27,10 @@ class Relay:
         self._server = host, int(port)
         self._waiting: dict[str, tuple[asyncio.StreamWriter, asyncio.Event]] = {}
         self.port = 0
+        self.asked: dict[tuple[str, bool], float] = {}
+        """When each prompt was asked, by aiohttp and by others, on the loop's clock in s."""
+        self.answered: dict[str, tuple[float, float]] = {}
+        """When the first and the last event of its answer were passed on."""
 
     @property
     def url(self) -> str:
@@ -72,21 +76,26 @@ class Relay:
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         body = await reader.readexactly(length)
         prompt = json.loads(body)["prompt"]
+        self.asked[prompt, b"aiohttp" in head] = self._loop.time()
         if prompt in self._waiting:
             other, answered = self._waiting.pop(prompt)
-            await self._answer(body, (other, writer))
+            self.answered[prompt] = await self._answer(body, (other, writer))
             answered.set()
         else:
             self._waiting[prompt] = writer, (answered := asyncio.Event())
             await answered.wait()
 
-    async def _answer(self, body: bytes, writers: tuple[asyncio.StreamWriter, ...]) -> None:
+    async def _answer(self, body: bytes, writers: tuple[asyncio.StreamWriter, ...]) -> tuple[float, float]:
         reader, server = await asyncio.open_connection(*self._server)
         server.write(
             b"POST /v1/completions HTTP/1.1\r\nHost: server\r\nConnection: close\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         )
+        times = []
         while data := await reader.read(_HEAD_BYTES):
+            if b"data:" in data:  # before the first event comes the head
+                times.append(self._loop.time())
             for writer in writers:
                 writer.write(data)
         server.close()
+        return times[0], times[-1]
