@@ -145,6 +145,7 @@ def test_a_watch_is_printed_as_a_table(server: Server, namespace: str) -> None:
     timer.start()
     assert watching.stdout.readline().split()[:3] == ["NAME", "READY", "STATUS"]
     assert watching.stdout.readline().split()[:3] == ["new", "0/1", "Pending"]
+    timer.join()
     watching.kill()
     watching.wait()
     watching.stdout.close()

@@ -78,8 +78,10 @@ def test_an_informer_keeps_up(api_client: client.ApiClient, namespace: str) -> N
     core.create_namespaced_config_map(namespace, config_map("late"))
     assert seen.wait(10)
     # It notices that it is to stop with the next event.
-    threading.Timer(0.2, core.delete_namespaced_config_map, ("late", namespace)).start()
+    later = threading.Timer(0.2, core.delete_namespaced_config_map, ("late", namespace))
+    later.start()
     informer.stop()
+    later.join()  # it may not be, if another event came first
 
 
 def test_the_dynamic_client_finds_all_kinds(api_client: client.ApiClient, namespace: str) -> None:
