@@ -129,6 +129,12 @@ def test_commands_run_inside_pods(cluster: Cluster) -> None:
     assert "listening on TCP port 8080" in cluster.run("kubectl logs deploy/server").output
 
 
+def test_a_pod_forwards_nothing_and_speaks_ipv4_alone(cluster: Cluster) -> None:
+    """Whatever the host's own settings are, which a network inherits."""
+    script = "cat /proc/sys/net/ipv4/conf/eth0/forwarding; cat /proc/net/if_inet6 2>/dev/null | grep -c eth0"
+    assert cluster.run(f"kubectl exec deploy/client -- sh -c '{script}'").output.split()[:2] == ["0", "0"]
+
+
 def test_an_agent_reaches_the_api_server_and_nothing_else(cluster: Cluster) -> None:
     address = next(
         one["status"]["podIP"]

@@ -14,7 +14,8 @@ from collections.abc import Set
 
 from infraray.emulators.inside.netlink import NETFILTER, Netlink, attribute, attributes
 
-IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE = (1 << 8) | 1, (1 << 8) | 2
+IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_GET_STATS = (1 << 8) | 1, (1 << 8) | 2, (1 << 8) | 5
+CTA_STATS_GLOBAL_ENTRIES = 1
 CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_ID = 1, 2, 12
 CTA_TUPLE_IP, CTA_IP_V4_SRC, CTA_IP_V4_DST = 1, 1, 2
 NLA_F_NESTED = 0x8000
@@ -30,6 +31,9 @@ class Conntrack:
 
     def forget(self, addresses: Set[str]) -> None:
         """Forgets all connections from and to some addresses."""
+        _, statistics = self._netlink.ask(IPCTNL_MSG_CT_GET_STATS, _HEADER, len(_HEADER))
+        if statistics[CTA_STATS_GLOBAL_ENTRIES] == bytes(4):
+            return  # a dump walks through a table of the whole computer
         wanted = {socket.inet_aton(address) for address in addresses}
         for _, found in self._netlink.dump(IPCTNL_MSG_CT_GET, _HEADER):
             if wanted.isdisjoint(_ends(found)):

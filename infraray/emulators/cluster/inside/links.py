@@ -7,6 +7,7 @@ nothing is resolved and the computer's table of neighbours does not fill.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from contextlib import suppress
@@ -19,7 +20,9 @@ RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 17, 20, 
 NLM_F_CREATE, NLM_F_EXCL = 0x400, 0x200
 
 IFF_UP = 0x1
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 18, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_AF_SPEC, IFLA_NET_NS_FD = 1, 3, 18, 26, 28
+IFLA_INET_CONF, IPV4_DEVCONF_FORWARDING = 1, 1
+IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC = 1, 4, 5, 7
@@ -34,9 +37,6 @@ LOOPBACK, ETH0 = 1, 2
 """Indices of a pod's interfaces."""
 
 SYSCTLS = {
-    # Policies and services here are of IPv4.
-    "ipv6/conf/all/disable_ipv6": 1,
-    "ipv6/conf/default/disable_ipv6": 1,
     # Otherwise these would be inherited from the host and differ between hosts.
     "ipv4/conf/all/rp_filter": 0,
     "ipv4/conf/default/rp_filter": 0,
@@ -52,17 +52,24 @@ SYSCTLS = {
 }
 """Settings below /proc/sys/net of the node and of every pod."""
 
+NODE_SYSCTLS = {
+    "ipv4/ip_forward": 1,
+    # Policies and services here are of IPv4; the node's end of every cable drops all else.
+    "ipv6/conf/all/disable_ipv6": 1,
+    "ipv6/conf/default/disable_ipv6": 1,
+}
+"""Settings of the node alone. Writing one of these spins in the kernel while anybody on the computer changes a link
+(``rtnl_trylock`` with ``restart_syscall``), so pods get the same by netlink, which waits; see `Links.confine`."""
 
-def prepare(forwards: bool) -> None:
-    """Sets the calling thread's network up as far as it is independent of addresses.
 
-    Args:
-        forwards: whether it is the node.
-    """
-    for name, value in {**SYSCTLS, "ipv4/ip_forward": int(forwards)}.items():
+def prepare(is_node: bool) -> None:
+    """Sets the calling thread's network up as far as it is independent of addresses."""
+    for name, value in (SYSCTLS | NODE_SYSCTLS if is_node else SYSCTLS).items():
         with suppress(FileNotFoundError):  # a kernel may be without IPv6
             Path("/proc/sys/net", name).write_text(str(value))
-    Links().up(LOOPBACK)
+    links = Links()
+    links.up(LOOPBACK)
+    links.close()
 
 
 class Links:
@@ -78,6 +85,22 @@ class Links:
     def up(self, index: int) -> None:
         """Switches an interface on."""
         self._netlink.change(RTM_NEWLINK, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP))
+
+    def confine(self, index: int) -> None:
+        """Keeps an interface from forwarding, which it may have inherited from the host, and without IPv6 addresses."""
+        forwarding = attribute(IFLA_INET_CONF, attribute(IPV4_DEVCONF_FORWARDING, struct.pack("=I", 0)))
+        self._configure(index, socket.AF_INET, forwarding)
+        mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
+        try:
+            self._configure(index, socket.AF_INET6, mode)
+        except OSError as error:
+            if error.errno != errno.EAFNOSUPPORT:  # a kernel may be without IPv6
+                raise
+
+    def _configure(self, index: int, family: int, settings: bytes) -> None:
+        """Changes an interface's settings of one family of addresses."""
+        body = struct.pack("=BxHiII", 0, 0, index, 0, 0)
+        self._netlink.change(RTM_NEWLINK, body + attribute(IFLA_AF_SPEC, attribute(family, settings)))
 
     def make_cable(self, index: int, name: str, mac: bytes, peer_mac: bytes, peer: NetworkNamespace) -> None:
         """Makes a veth pair: this end, and ``eth0`` in another namespace.

@@ -90,9 +90,10 @@ def make_network(home: NetworkNamespace, links: Links, address: str, name: str, 
     mac = b"\x02\x01" + socket.inet_aton(address)
     with home.left():
         namespace = NetworkNamespace.new()
-        prepare(forwards=False)
+        prepare(is_node=False)
         inside = Links()
     links.make_cable(index, name, NODE_MAC, mac, namespace)
+    inside.confine(ETH0)
     inside.up(ETH0)
     links.up(index)
     inside.add_address(ETH0, address)

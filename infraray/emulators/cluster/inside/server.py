@@ -46,13 +46,24 @@ START_S = 20.0
 """Time in which the API server must be ready."""
 
 SETTLE_STEP_S = 0.02
-"""Time after which the newest versions are asked for again."""
+"""Time after which the newest versions are asked for again, at first."""
+
+SETTLE_SHARE = 0.1
+"""The same later, as a share of the time that has passed: asking must not be what keeps a busy computer busy."""
 
 WORKPLACE_ADDRESS = "10.200.0.2"
 WORKPLACE_INDEX = 100
 
 INPUT = f"""
 table ip node {{
+    chain received {{
+        type filter hook prerouting priority raw; policy accept;
+        iifname {{ "lo", "workplace" }} notrack
+    }}
+    chain sent {{
+        type filter hook output priority raw; policy accept;
+        oifname {{ "lo", "workplace" }} notrack
+    }}
     chain input {{
         type filter hook input priority filter; policy drop;
         iifname "lo" accept
@@ -66,7 +77,8 @@ table ip node {{
     }}
 }}
 """
-"""The agent's commands reach the API server and nothing else; pods reach nothing of the node."""
+"""The agent's commands reach the API server and nothing else; pods reach nothing of the node. Only what passes between
+pods is tracked, so that there is mostly nothing to forget when their rules change (see `conntrack`)."""
 
 KUBECONFIG = "/tmp/.kube/config"
 
@@ -86,7 +98,7 @@ class ClusterServer(Server):
             kubectl: the path of kubectl.
         """
         self.home = NetworkNamespace.current()
-        prepare(forwards=True)
+        prepare(is_node=True)
         links = Links()
         links.add_address(LOOPBACK, NODE_ADDRESS)
         self.rules = nftables.Nftables()
@@ -155,14 +167,15 @@ class ClusterServer(Server):
         Raises:
             InfrarayError: they do not come to rest in time.
         """
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         kinds = list(dict.fromkeys(kind for agent in self.agents for kind in agent.kinds))
         while True:
             before, versions = self._versions(kinds)
-            if all(agent.has_seen(versions, SETTLE_STEP_S) for agent in self.agents):
+            step_s = max(SETTLE_STEP_S, SETTLE_SHARE * (time.monotonic() - began))
+            if all(agent.has_seen(versions, step_s) for agent in self.agents):
                 if before == self._versions(kinds)[0]:
                     return
-            if time.monotonic() > deadline:
+            if time.monotonic() - began > seconds:
                 raise InfrarayError(f"the cluster does not come to rest in {seconds:g} s")
 
     def matrix(self, probes: list[list[Any]]) -> list[list[str]]:
