@@ -57,4 +57,6 @@ register(
     name="kubernetes_policy",
     entry_point="infraray.scenarios.kubernetes_policy.environment:KubernetesPolicy",
     baselines="infraray.scenarios.kubernetes_policy.baselines",
+    workspace="infraray.scenarios.kubernetes_policy.workspace:KubernetesPolicyDoor",
+    traits="infraray.scenarios.kubernetes_policy.traits:traits",
 )

@@ -12,9 +12,11 @@ import infraray
 from infraray import isolation
 from infraray.agents import load_agent, parse_agent
 from infraray.errors import InfrarayError, Unavailable
+from infraray.scenarios.kubernetes_policy.words import ATTEMPTS
 from infraray.workspaces.scaffolds.command import Command
 from infraray.workspaces.scaffolds.events import Event, Failure, Trouble
 from infraray.workspaces.scaffolds.scaffold import Reader, register_scaffold
+from tests.emulators.cluster.live import needs_clusters
 from tests.emulators.live import needs_networks
 from tests.openai_server import Reply
 from tests.workspaces.played import SHORT, act, commands, play
@@ -181,6 +183,34 @@ def test_a_wrong_spec_is_explained_in_one_line(agent: str, line: str) -> None:
     with pytest.raises(InfrarayError) as refused:
         load_agent(parse_agent(agent), "load_balance")
     assert line in str(refused.value) and "\n" not in str(refused.value)
+
+
+@needs_clusters
+def test_kubernetes_policy_in_a_shell_scores_as_step_by_step() -> None:
+    """Seed 1: adservice's policy names another port."""
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "frontend"}}}], "ports": [{"port": 9555}]}
+    patch = json.dumps([{"op": "add", "path": "/spec/ingress", "value": [rule]}])
+    played = play(
+        commands(
+            "run kubectl get networkpolicy allow-adservice -n boutique -o name",
+            "run; run kubectl get pods '|' cat; run kubectl get nonsense",
+            f"cat > fix <<'END'\nkubectl patch networkpolicy allow-adservice -n boutique --type=json --patch-file "
+            f'/dev/stdin <<EOF\n{patch}\nEOF\nEND\nrun "$(cat fix)"',
+        ),
+        scenario="kubernetes_policy",
+        seed=1,
+    )
+    environment = infraray.make("kubernetes_policy")
+    environment.reset(seed=1)
+    try:
+        for action in played.actions:
+            environment.step(action)
+        measures = environment.verdict()
+    finally:
+        environment.close()
+    assert measures.correct and played.trajectory.measures == measures
+    assert played.outputs[0].startswith(ATTEMPTS) and "\nnetworkpolicy.networking.k8s.io/allow" in played.outputs[0]
+    assert "a command is needed" in played.outputs[1] and "makes a script of it" in played.outputs[1]
 
 
 @needs_networks

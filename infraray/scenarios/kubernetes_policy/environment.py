@@ -34,6 +34,7 @@ from infraray.scenarios.kubernetes_policy.state import State
 from infraray.scenarios.kubernetes_policy.tasks import BrokenSite, make_task
 from infraray.scenarios.kubernetes_policy.validation import inject
 from infraray.scenarios.kubernetes_policy.words import (
+    ATTEMPTS,
     MAX_OUTPUT_CHARACTERS,
     Executed,
     describe_application,
@@ -42,7 +43,7 @@ from infraray.scenarios.kubernetes_policy.words import (
     describe_output,
 )
 
-ATTEMPTS = 3
+MAX_CLUSTERS = 3
 """Fresh clusters in which verified faults are tried before giving up."""
 
 
@@ -260,7 +261,7 @@ class KubernetesPolicy(Environment):
         count = len(self._executed)
         application = self._application
         mismatches = [*describe_mismatches(application, self._intended, self._state.attempts)]
-        lines = [describe_application(application), "", "Attempts that do not end as intended:"]
+        lines = [describe_application(application), "", ATTEMPTS]
         lines += mismatches or ["none"]
         lines.append(f"{len(mismatches)} of {len(self._intended)} attempts do not end as intended.")
         if not mismatches and not self._conduct.whole:
@@ -435,7 +436,7 @@ class KubernetesPolicy(Environment):
         """
         broken = self._broken
         expected = effect(broken.site.application, {}, broken.policies).attempts(0)
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_CLUSTERS):
             cluster = self._clusters().take()
             try:
                 cluster.apply(self._manifests(broken))
@@ -449,7 +450,7 @@ class KubernetesPolicy(Environment):
             cluster.close()
         shown = [*describe_mismatches(broken.site.application, expected, state.attempts)]
         raise InfrarayError(
-            f"kubernetes_policy: attempts end otherwise than the policies say, {ATTEMPTS} times: {shown[:3]}"
+            f"kubernetes_policy: attempts end otherwise than the policies say, {MAX_CLUSTERS} times: {shown[:3]}"
         )
 
     def _manifests(self, broken: BrokenSite) -> Sequence[dict[str, Any]]:

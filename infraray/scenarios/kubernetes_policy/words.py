@@ -17,6 +17,9 @@ from infraray.scenarios.kubernetes_policy.site import Application, Workload
 MAX_OUTPUT_CHARACTERS = 16_000
 """Characters of a command's output shown to an agent; of longer ones, the beginning and the end."""
 
+ATTEMPTS = "Attempts that do not end as intended:"
+"""The line that begins what changes from step to step."""
+
 
 @dataclass(frozen=True)
 class Executed:
