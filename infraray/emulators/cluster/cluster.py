@@ -70,6 +70,23 @@ class Outcome:
     answered: str
 
 
+@dataclass(frozen=True)
+class Change:
+    """A state that an object had, maybe for a moment.
+
+    Args:
+        kind: Namespace, Pod, Service, Deployment, EndpointSlice or NetworkPolicy.
+        namespace: its namespace; empty where there is none.
+        name: its name.
+        manifest: the object without its status; None if it was gone.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    manifest: Manifest | None
+
+
 class Cluster(Emulator):
     """A cluster that is live when the constructor returns, with the namespaces that every cluster has.
 
@@ -130,6 +147,14 @@ class Cluster(Emulator):
         asked = [[one.namespace, one.source, one.host, one.port, one.protocol] for one in probes]
         answer = self._ask({"do": "matrix", "probes": asked}, MATRIX_S)
         return [Outcome(reason == "open", reason, source, answered) for reason, source, answered in answer]
+
+    def changes(self) -> list[Change]:
+        """Every state that objects had since the last `run` began, the first after it included; in order of each kind.
+
+        Raises:
+            InfrarayError: the cluster is lost.
+        """
+        return [Change(*change) for change in self._ask({"do": "changes"})]
 
     def run(self, script: str) -> Finished:
         """Runs an agent's script, with kubectl, isolated by `infraray.isolation`; it reaches the API server alone.

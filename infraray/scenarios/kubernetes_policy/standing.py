@@ -39,8 +39,7 @@ def standing(objects: Mapping[str, Iterable[Manifest]]) -> Standing:
     found: dict[str, str] = {}
     for kind in ("Namespace", "Service", "Deployment"):
         for one in objects[kind]:
-            kept = {"labels": one["metadata"].get("labels"), "spec": one.get("spec")}
-            found[_name(kind, one)] = _text(kept)
+            found[_name(kind, one)] = appearance(kind, one)
     group_of = groups(objects)
     pods: dict[str, list[str]] = {}
     for pod in objects["Pod"]:
@@ -59,6 +58,14 @@ def standing(objects: Mapping[str, Iterable[Manifest]]) -> Standing:
         ]
         found[f"endpoints {namespace}/{service}"] = _text([sorted(behind), one.get("ports")])
     return found
+
+
+def appearance(kind: str, one: Mapping[str, Any]) -> str:
+    """What counts of an object by itself: labels and specification, a pod's labels, a slice's endpoints and ports."""
+    if kind == "EndpointSlice":
+        return _text([[endpoint["addresses"] for endpoint in one.get("endpoints") or ()], one.get("ports")])
+    labels = one["metadata"].get("labels")
+    return _text({"labels": labels} if kind == "Pod" else {"labels": labels, "spec": one.get("spec")})
 
 
 def groups(objects: Mapping[str, Iterable[Manifest]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infraray.emulators.cluster.cluster import Cluster, Probe
+from infraray.emulators.cluster.cluster import Change, Cluster, Probe
 from infraray.scenarios.kubernetes_policy.faults.fault import key_of
 from infraray.scenarios.kubernetes_policy.site import Application
 from infraray.scenarios.kubernetes_policy.site.application import Manifest
@@ -24,10 +24,12 @@ class State:
     Args:
         objects: the objects of each kind of `READ`.
         attempts: for each of the application's attempts, whether the target itself answered.
+        changes: what became of objects since the last command began.
     """
 
     objects: Mapping[str, Sequence[Manifest]]
     attempts: NDArray[np.bool_]
+    changes: Sequence[Change] = ()
 
     @classmethod
     def of(cls, cluster: Cluster, application: Application) -> State:
@@ -43,7 +45,7 @@ class State:
             outcome.connected and of_pod.get(outcome.answered) == f"pods {target.namespace}/{target.name}"
             for (_, target), outcome in zip(application.attempts, outcomes, strict=True)
         ]
-        return cls(objects, np.array(attempts, np.bool_))
+        return cls(objects, np.array(attempts, np.bool_), cluster.changes())
 
     @property
     def policies(self) -> Sequence[Manifest]:

@@ -18,6 +18,9 @@ from .api_client import Address, ApiClient, ApiError, Kind, Object, Watch, key
 AGAIN_S = 0.2
 """Pause after a failure before all is looked at again."""
 
+News = tuple[Kind, str, Object | None]
+"""A kind, the key of an object, and its new state; None if it is gone."""
+
 
 class Agent:
     """Calls `reconcile` whenever something it watches has changed.
@@ -39,8 +42,15 @@ class Agent:
         self._objects: dict[Kind, dict[str, Object]] = {kind: {} for kind in self.kinds}
         self._gone: set[str] = set()
         """Ids of objects that were deleted by us, of which the watch may not have told yet."""
-        self._news: list[tuple[Kind, str, Object | None]] = []
+        self._news: list[News] = []
+        self._recorded: list[News] | None = None
         self._arrived = threading.Condition()
+
+    def record(self) -> list[News]:
+        """Begins to record all that it hears, and returns what it has heard since it last began."""
+        with self._arrived:
+            recorded, self._recorded = self._recorded or [], []
+        return recorded
 
     def start(self) -> None:
         """Begins to watch and to act."""
@@ -100,6 +110,8 @@ class Agent:
     def _hear(self, kind: Kind, name: str, found: Object | None) -> None:
         with self._arrived:
             self._news.append((kind, name, found))
+            if self._recorded is not None:
+                self._recorded.append((kind, name, found))
             self._arrived.notify()
 
     def _act(self) -> None:

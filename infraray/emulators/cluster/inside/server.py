@@ -26,7 +26,20 @@ from infraray.isolation.memory_group import MemoryGroup
 
 from . import nftables
 from .agent import Agent
-from .api_client import KINDS, Address, ApiClient, ApiError, Kind, Object
+from .api_client import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    KINDS,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    PODS,
+    SERVICES,
+    Address,
+    ApiClient,
+    ApiError,
+    Kind,
+    Object,
+)
 from .controllers.manager import ControllerManager
 from .kubelet import Kubelet
 from .links import LOOPBACK, Links, prepare
@@ -88,7 +101,16 @@ class ClusterServer(Server):
 
     def __init__(self, stream: socket.socket) -> None:
         super().__init__(stream)
-        answers = (self.prepare, self.apply, self.delete, self.request, self.settle, self.matrix, self.run)
+        answers = (
+            self.prepare,
+            self.apply,
+            self.delete,
+            self.request,
+            self.settle,
+            self.matrix,
+            self.run,
+            self.changes,
+        )
         self.answers = {"build": self.build} | {answer.__name__: _or_end(answer) for answer in answers}
 
     def build(self, kubectl: str) -> None:
@@ -111,7 +133,12 @@ class ClusterServer(Server):
         self.node = NodeAgent(self.address, self.networks, self.listeners, self.home)
         self.proxy = ServiceProxy(self.address)
         self.policies = PolicyAgent(self.address)
-        self.agents: tuple[Agent, ...] = (ControllerManager(self.address), self.node, self.proxy, self.policies)
+        controllers = ControllerManager(self.address)
+        self.agents: tuple[Agent, ...] = (controllers, self.node, self.proxy, self.policies)
+        self.witnesses = {
+            self.policies: (NAMESPACES, PODS, NETWORK_POLICIES),
+            controllers: (DEPLOYMENTS, SERVICES, ENDPOINT_SLICES),
+        }
         self.prober = Prober(self.listeners, self.home)
         self.listeners.start()
         self.kubelet = Kubelet(self.node, self.proxy.names, self.home)
@@ -192,6 +219,7 @@ class ClusterServer(Server):
         """Runs an untrusted command where it reaches the API server alone."""
         files = self.frames.take_files()
         group = MemoryGroup(files) if files else None
+        self.changes()
         try:
             with self.workplace.namespace.entered(self.home):
                 return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
@@ -199,6 +227,17 @@ class ClusterServer(Server):
             self.kubelet.wait_for_commands()  # what was begun in a pod must not stand in a container's place later
             if group is not None:
                 group.close()
+
+    def changes(self) -> list[tuple[str, str, str, Object | None]]:
+        """What became of objects since this was last asked, without their status: see `Change`."""
+        changes = []
+        for agent, kinds in self.witnesses.items():
+            for kind, key, found in agent.record():
+                namespace, _, name = key.partition("/")
+                told = found and {part: value for part, value in found.items() if part != "status"}
+                if kind in kinds:
+                    changes.append((kind.name, namespace, name, told))
+        return changes
 
     def _versions(self, kinds: list[Kind]) -> tuple[str, dict[Kind, dict[str, str]]]:
         """The API server's version, and the version of each object by kind and key.
