@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pkgutil import resolve_name
 from typing import Any
 
 from infraray import isolation
@@ -18,7 +16,6 @@ from infraray.environment import Environment
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.observation import Observation
 from infraray.protocol.keys import key_fault
-from infraray.registration import find
 from infraray.workspaces.door import WORKSPACE, Door
 from infraray.workspaces.options import WorkspaceOptions
 from infraray.workspaces.prompts import PROMPTS
@@ -171,28 +168,3 @@ class WorkspaceAgent(Agent):
         if not spent.is_counted:
             return Turn(action, extra=extra)
         return Turn(action, inputs, outputs, extra)
-
-
-def make_agent(
-    whose: str, scaffold: Scaffold, model: str, base_url: str, options: Mapping[str, Any], scenario: str
-) -> WorkspaceAgent:
-    """Makes an agent from the options of its spec.
-
-    Args:
-        whose: the start of an error's line.
-        scaffold: the program around the model.
-        model: the model's name.
-        base_url: its server's.
-        options: by name; those of the scenario's door among them.
-        scenario: the id or name of the scenario.
-
-    Raises:
-        InfrarayError: one line for every option that is unknown or wrong.
-    """
-    if importlib.util.find_spec("aiohttp") is None:
-        raise InfrarayError(f"{whose}: needs aiohttp; pip install 'infraray[workspaces]'")
-    entry = find(scenario).workspace
-    door: type[Door] = Door if entry is None else resolve_name(entry) if isinstance(entry, str) else entry
-    own = {name: str(value) for name, value in options.items() if name in door.settings}
-    general = {name: value for name, value in options.items() if name not in own}
-    return WorkspaceAgent(scaffold, model, base_url, WorkspaceOptions.parse(whose, general), own, door)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, ClassVar
 
 from infraray.agents import Briefing
 from infraray.errors import InvalidAction
 from infraray.observation import Observation
+from infraray.registration import find
 from infraray.workspaces.technique import Technique
 
 WORKSPACE = Path("/workspace")
@@ -134,3 +136,10 @@ class Door:
     def last_action(self) -> str:
         """The answer when the agent's time is over; "" if it has nothing to say, which is an invalid action."""
         return ""
+
+
+def find_door(scenario: str) -> type[Door]:
+    """The door of a scenario, by its id or name."""
+    entry = find(scenario).workspace
+    door: type[Door] = Door if entry is None else resolve_name(entry) if isinstance(entry, str) else entry
+    return door

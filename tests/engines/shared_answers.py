@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from contextlib import suppress
+
+from tests.served_on_thread import ServedOnThread
 
 _HEAD_BYTES = 65536
 
 
-class Relay:
-    """Use as a context manager.
+class Relay(ServedOnThread):
+    """The relay; `stop` it if one client fails: the other would wait for ever.
 
     Args:
         url: base URL of the server, such as ``http://127.0.0.1:8000/v1``.
@@ -26,7 +27,6 @@ class Relay:
         host, _, port = url.removeprefix("http://").removesuffix("/v1").rpartition(":")
         self._server = host, int(port)
         self._waiting: dict[str, tuple[asyncio.StreamWriter, asyncio.Event]] = {}
-        self.port = 0
         self.asked: dict[tuple[str, bool], float] = {}
         """When each prompt was asked, by aiohttp and by others, on the loop's clock in s."""
         self.answered: dict[str, tuple[float, float]] = {}
@@ -36,31 +36,12 @@ class Relay:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def __enter__(self) -> Relay:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
-        self._thread.start()
-        assert ready.wait(10)
-        return self
+    async def begin(self) -> None:
+        self._listening = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=_HEAD_BYTES)
+        self.port = self._listening.sockets[0].getsockname()[1]
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-        self._thread.join(10)
-
-    def stop(self) -> None:
-        """Ends every connection: one client without the other would wait for ever."""
-        with suppress(RuntimeError):  # Of a loop that has ended already.
-            self._loop.call_soon_threadsafe(self._over.set)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=_HEAD_BYTES)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._over.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+    async def end(self) -> None:
+        self._listening.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -76,7 +57,7 @@ class Relay:
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         body = await reader.readexactly(length)
         prompt = json.loads(body)["prompt"]
-        self.asked[prompt, b"aiohttp" in head] = self._loop.time()
+        self.asked[prompt, b"aiohttp" in head] = self.loop.time()
         if prompt in self._waiting:
             other, answered = self._waiting.pop(prompt)
             self.answered[prompt] = await self._answer(body, (other, writer))
@@ -94,7 +75,7 @@ class Relay:
         times = []
         while data := await reader.read(_HEAD_BYTES):
             if b"data:" in data:  # before the first event comes the head
-                times.append(self._loop.time())
+                times.append(self.loop.time())
             for writer in writers:
                 writer.write(data)
         server.close()

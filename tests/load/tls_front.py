@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import subprocess
-import threading
 from contextlib import suppress
 from pathlib import Path
+
+from tests.served_on_thread import ServedOnThread
 
 
 def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -20,8 +21,8 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
     return certificate, key
 
 
-class TlsFront:
-    """Use as a context manager: what is said to its port in TLS is said to the server's without.
+class TlsFront(ServedOnThread):
+    """What is said to its port in TLS is said to the server's without.
 
     Args:
         port: the server's.
@@ -32,32 +33,15 @@ class TlsFront:
         self.behind = port
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(*certificate)
-        self.port = 0
         self.connections = 0
 
-    def __enter__(self) -> TlsFront:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
-        self._thread.start()
-        assert ready.wait(10)
-        return self
+    async def begin(self) -> None:
+        self.loop.set_exception_handler(lambda loop, context: None)  # handshakes that the client breaks off
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port, ssl=self.context)
+        self.port = self._server.sockets[0].getsockname()[1]
 
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        self._loop.set_exception_handler(lambda loop, context: None)  # handshakes that the client breaks off
-        server = await asyncio.start_server(self._relay, "127.0.0.1", 0, ssl=self.context)
-        self.port = server.sockets[0].getsockname()[1]
-        ready.set()
-        await self._over.wait()
-        server.close()
-        relays = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in relays:
-            task.cancel()
-        await asyncio.wait(relays) if relays else None
+    async def end(self) -> None:
+        self._server.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

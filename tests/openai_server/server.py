@@ -1,10 +1,9 @@
-"""The server: plain sockets on a thread with an event loop of its own."""
+"""The server, on plain sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 from tests.openai_server.limiter import Limiter
 from tests.openai_server.reply import REFUSALS, Reply, refusal, tokens
 from tests.openai_server.stream import Broken, Stream
+from tests.served_on_thread import ServedOnThread
 
 Said = Reply | str | int
 """A reply, a text, or an HTTP status other than 200."""
@@ -35,8 +35,8 @@ class Seen:
     finished_s: float = 0.0
 
 
-class Server:
-    """Use as a context manager, again and again if need be: it keeps its port.
+class Server(ServedOnThread):
+    """The server.
 
     Args:
         says: what each request is answered; one answer after the other; or a function of a request's body, which may
@@ -60,7 +60,6 @@ class Server:
         self.seen: list[Seen] = []
         """In the order in which requests came."""
         self.probes = self.connections = self.in_flight = self.most_in_flight = 0
-        self.port = 0
 
     @property
     def url(self) -> str:
@@ -71,32 +70,18 @@ class Server:
         """The bodies that were seen."""
         return [seen.body for seen in self.seen]
 
-    def __enter__(self) -> Server:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready.set)))
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
-
     def serve(self, port: int) -> None:
         """Serves at a port for good."""
         self.port = port
-        asyncio.run(self._serve(lambda: None))
+        asyncio.run(self.serving(lambda: None))
 
-    async def _serve(self, ready: Callable[[], object]) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+    async def begin(self) -> None:
         self._beside = ThreadPoolExecutor(AT_ONCE)
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=4096)
-        self.port = server.sockets[0].getsockname()[1]
-        ready()
-        await self._over.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        self._server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=4096)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def end(self) -> None:
+        self._server.close()
         self._beside.shutdown(wait=False)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,7 +141,7 @@ class Server:
         if isinstance(said, Iterator):
             said = next(said)
         elif callable(said):
-            said = await self._loop.run_in_executor(self._beside, said, body)
+            said = await self.loop.run_in_executor(self._beside, said, body)
         if isinstance(said, int):
             return refusal(said, "out of order")
         return Reply(said) if isinstance(said, str) else said

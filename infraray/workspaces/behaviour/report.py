@@ -7,17 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 from statistics import mean, median
 
 from infraray.errors import InfrarayError
-from infraray.registration import find
 from infraray.trajectories.episode_reader import read_episodes
 from infraray.trajectories.planned import PlannedEpisodes
 from infraray.trajectories.reader import Run
 from infraray.trajectories.stored_episode import StoredEpisode
 from infraray.workspaces.behaviour.behaviour import Behaviour, behaviour_of
-from infraray.workspaces.door import Door
+from infraray.workspaces.door import Door, find_door
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def behaviours(run_dir: str | Path) -> list[Behaviour]:
         if label is None:
             continue
         if row["scenario"] not in doors:
-            doors[row["scenario"]] = _door(row["scenario"])
+            doors[row["scenario"]] = find_door(row["scenario"])
         episode = StoredEpisode({**row, "scenario_label": label}, steps.read())
         one = behaviour_of(episode, doors[row["scenario"]])
         if one is not None:
@@ -119,11 +117,3 @@ def summaries(found: Iterable[Behaviour]) -> list[AgentBehaviour]:
     for one in found:
         groups.setdefault((one.scenario, one.agent), []).append(one)
     return [AgentBehaviour(scenario, agent, episodes) for (scenario, agent), episodes in groups.items()]
-
-
-def _door(scenario: str) -> type[Door]:
-    entry = find(scenario).workspace
-    if entry is None:
-        return Door
-    door: type[Door] = resolve_name(entry) if isinstance(entry, str) else entry
-    return door

@@ -1,10 +1,9 @@
-"""The server, on a thread with an event loop of its own."""
+"""The server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.served_on_thread import ServedOnThread
 from tests.workspaces.scripted_model.chat import ChatCompletions
 from tests.workspaces.scripted_model.dialect import Answer, Dialect, new_id
 from tests.workspaces.scripted_model.messages import Messages
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass
-class ScriptedModel:
+class ScriptedModel(ServedOnThread):
     """Use as a context manager.
 
     Args:
@@ -66,34 +66,21 @@ class ScriptedModel:
         """The server's address, without a path."""
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> ScriptedModel:
+    async def begin(self) -> None:
         self._left = iter(self.script)
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)))
-        self._thread.start()
-        assert ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         application = web.Application(client_max_size=2**26)
         for dialect in (ChatCompletions(), Messages(), Responses()):
             application.router.add_post(dialect.path, partial(self._asked, dialect))
         application.router.add_post("/v1/messages/count_tokens", self._count)
         application.router.add_get("/v1/models", self._models)
         # What is cut off or hangs is not an error of ours.
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        ready.set()
-        await self._over.wait()
-        await runner.cleanup()
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def end(self) -> None:
+        await self._runner.cleanup()
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
