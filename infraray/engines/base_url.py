@@ -1,12 +1,16 @@
-"""The base URL of an OpenAI-compatible server, as given by a person."""
+"""The base URL of a server, as given by a person; mostly of an OpenAI-compatible one."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, example: str = "http://host:8000/v1") -> None:
     """Checks that a server can be asked at a base URL.
+
+    Args:
+        url: it.
+        example: of one, for the error.
 
     Raises:
         ValueError: one line with what is wrong and an example.
@@ -16,12 +20,12 @@ def check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ValueError(f"url={url!r}: {error}; write it as http://host:8000/v1") from None
+        raise ValueError(f"url={url!r}: {error}; write it as {example}") from None
     if not parts.hostname:
-        raise ValueError(f"url={url!r}: names no host; write it as http://host:8000/v1")
+        raise ValueError(f"url={url!r}: names no host; write it as {example}")
     try:
         is_port = parts.port != 0
     except ValueError:
         is_port = False
     if not is_port:
-        raise ValueError(f"url={url!r}: its port must be a number from 1 to 65535; write it as http://host:8000/v1")
+        raise ValueError(f"url={url!r}: its port must be a number from 1 to 65535; write it as {example}")

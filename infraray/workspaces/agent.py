@@ -14,10 +14,12 @@ from infraray.agents.agent import Agent, Briefing, Turn
 from infraray.agents.chat.prices import read_price
 from infraray.environment import Environment
 from infraray.errors import InfrarayError, InvalidAction
+from infraray.isolation.packages import interpreter
 from infraray.observation import Observation
 from infraray.protocol.keys import key_fault
 from infraray.workspaces.door import WORKSPACE, Door
 from infraray.workspaces.options import WorkspaceOptions
+from infraray.workspaces.package_index import USER_BASE, pip_package
 from infraray.workspaces.prompts import PROMPTS
 from infraray.workspaces.scaffolds.scaffold import Scaffold
 from infraray.workspaces.upstream import Model
@@ -83,6 +85,8 @@ class WorkspaceAgent(Agent):
             return f"{name} {fault}; export the key alone under this name"
         if "api_key_env" in self.options.model_fields_set and not os.environ.get(name):
             return f"{name} is not set; export the server's key under this name, or leave api_key_env out"
+        if self.options.packages and pip_package() is None:
+            return f"packages={self.options.packages}: infraray's environment has no pip; python -m ensurepip brings it"
         return isolation.problem() or self.scaffold.problem()
 
     async def act(self, observation: Observation) -> Turn:
@@ -128,9 +132,15 @@ class WorkspaceAgent(Agent):
         budget = f"You have {math.ceil(time_s / 60)} minutes"
         if self.options.tokens is not None:
             budget += f" and {self.options.tokens} tokens, of what you read and write together"
+        network = "without internet access"
+        if self.options.packages:
+            network = (
+                "whose only way out is an index of Python packages: `pip install` puts them into "
+                f"{WORKSPACE / USER_BASE}, where {interpreter()} finds them"
+            )
         return (
             f"{self.door.mission(observation)}\n\n"
-            f"You work in the folder {WORKSPACE}, in a sandbox without internet access. {budget}. "
+            f"You work in the folder {WORKSPACE}, in a sandbox {network}. {budget}. "
             f"These programs are in your PATH:\n\n{tools}\n\n{PROMPTS[self.options.prompt]}\n"
         )
 

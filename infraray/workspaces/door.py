@@ -32,6 +32,7 @@ class Opened:
         memory_bytes: its limit on memory.
         disk_bytes: its limit on disk.
         processes: the command lines of the agent's processes, at the time of the call.
+        variables: environment variables of its programs, beside those of the door.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Opened:
     memory_bytes: int
     disk_bytes: int
     processes: Callable[[], list[str]]
+    variables: Mapping[str, str]
 
 
 class Door:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
+from infraray.engines.base_url import check_url
 from infraray.errors import did_you_mean
 from infraray.parameters import Parameters
 from infraray.workspaces.prompts import PROMPTS
@@ -28,7 +29,15 @@ class WorkspaceOptions(Parameters):
     prices: str | None = Field(None, description="YAML or JSON file: model to input_per_million, output_per_million")
     request_timeout_s: float = Field(600.0, gt=0, description="seconds without a byte from the model's server")
     patience_s: float = Field(1800.0, ge=0, description="seconds to wait for a server that takes no request")
+    packages: str = Field("", description="URL of a package index that it may install from; by default none")
     api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the server's key")
+
+    @field_validator("packages")
+    @classmethod
+    def _a_url(cls, value: str) -> str:
+        if value:
+            check_url(value, "https://pypi.org/simple")
+        return value
 
     @field_validator("prompt")
     @classmethod

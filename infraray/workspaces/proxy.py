@@ -1,4 +1,4 @@
-"""The only thing that a workspace's sandbox can reach: its model, without a key, and its tools.
+"""The only thing that a workspace's sandbox can reach: its model, without a key, its tools, and an index of packages.
 
 It is served from outside, on a socket that listens inside. It speaks the agents' protocols, puts in the run's model and
 key, takes out what the provider would run or fetch by itself (it would leave the sandbox), counts tokens, obeys their
@@ -21,6 +21,7 @@ from aiohttp import web
 from infraray.errors import Unavailable
 from infraray.protocol.server_sent_events import EventReader
 from infraray.workspaces.dialects import DIALECTS, Answer, Dialect
+from infraray.workspaces.package_index import Handler, PackageIndex
 from infraray.workspaces.record import Record, bounded
 from infraray.workspaces.upstream import Model, Upstream
 
@@ -47,6 +48,7 @@ class Proxy:
         tool: answers tools.
         tokens: the budget; None for none.
         calls_tools: whether the agent's turns offer tools, so that requests without any are side calls.
+        packages: the URL of the index that it passes on; "" for none.
     """
 
     model: Model
@@ -54,8 +56,9 @@ class Proxy:
     tool: Tool
     tokens: int | None = None
     calls_tools: bool = True
+    packages: str = ""
     in_flight: int = 0
-    """Requests that wait for the model or a tool."""
+    """Requests that wait for the model, a tool or a package."""
     last_s: float = field(default_factory=time.monotonic)
     """When one began or ended, by `time.monotonic`."""
     unavailable: Unavailable | None = None
@@ -79,7 +82,10 @@ class Proxy:
         application.router.add_get("/v1/models", self._models)
         application.router.add_get("/v1/models/{name:.*}", self._models)
         application.router.add_route("HEAD", "/", self._nothing)
-        application.router.add_post("/tools/{name}", self._use)
+        application.router.add_post("/tools/{name}", self._counted(self._use))
+        self._index = PackageIndex(self.packages, self._note_package) if self.packages else None
+        for path, handler in {} if self._index is None else self._index.handlers.items():
+            application.router.add_get(path, self._counted(handler))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
@@ -88,25 +94,37 @@ class Proxy:
         """Ends all exchanges."""
         await self._runner.cleanup()
         await self.upstream.close()
+        if self._index is not None:
+            await self._index.close()
 
     @property
     def is_spent(self) -> bool:
         """Whether the budget of tokens is used up."""
         return self.tokens is not None and self.record.spent.tokens >= self.tokens
 
-    def _asker(self, dialect: Dialect) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def ask(request: web.Request) -> web.StreamResponse:
+    def _counted(self, handler: Handler) -> Handler:
+        """Whoever waits for an answer is not silent."""
+
+        async def counted(request: web.Request) -> web.StreamResponse:
             self.in_flight += 1
             self.last_s = time.monotonic()
             try:
-                return await self._ask(dialect, request)
+                return await handler(request)
             finally:
                 self.in_flight -= 1
                 self.last_s = time.monotonic()
+
+        return counted
+
+    def _asker(self, dialect: Dialect) -> Handler:
+        async def ask(request: web.Request) -> web.StreamResponse:
+            try:
+                return await self._ask(dialect, request)
+            finally:
                 if self.is_spent or self.unavailable is not None:
                     self.changed.set()
 
-        return ask
+        return self._counted(ask)
 
     async def _ask(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
         try:
@@ -140,7 +158,7 @@ class Proxy:
     async def _nothing(self, _: web.Request) -> web.Response:
         return web.Response()
 
-    async def _use(self, request: web.Request) -> web.Response:
+    async def _use(self, request: web.Request) -> web.StreamResponse:
         """A tool's call."""
         name = request.match_info["name"]
         try:
@@ -148,18 +166,16 @@ class Proxy:
             arguments = [str(argument) for argument in given["arguments"]]
         except (ValueError, LookupError, TypeError):
             return web.json_response({"text": f"{name}: the call is not a list of arguments", "code": 2})
-        self.in_flight += 1
         began = time.monotonic()
-        try:
-            text, code = await self.tool(name, arguments)
-        finally:
-            self.in_flight -= 1
-            self.last_s = time.monotonic()
+        text, code = await self.tool(name, arguments)
         took_s = round(time.monotonic() - began, 3)
         self.record.add(
             "tool", name=name, arguments=[bounded(one) for one in arguments], output=text, exit_code=code, took_s=took_s
         )
         return web.json_response({"text": text, "code": code})
+
+    def _note_package(self, name: str, size: int) -> None:
+        self.record.add("package", name=name, bytes=size)
 
 
 class Exchange:

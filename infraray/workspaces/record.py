@@ -5,6 +5,7 @@ Kinds of events:
 - ``turn``: an exchange with the model, as the proxy saw it, with what was new in its prompt;
 - ``shell``: a command that the agent ran, with its output, as its scaffold tells;
 - ``tool``: a call of one of the workspace's tools;
+- ``package``: a file that was fetched from the package index;
 - ``start``, ``exit``: a start of the scaffold, and how it ended;
 - ``limit``: a limit that the agent's processes reached together;
 - ``trouble``: something that went wrong and need not have been the end.

@@ -18,6 +18,7 @@ from infraray.isolation.session import Exit, Printed, Session, Shown
 from infraray.scratch import make_scratch, remove_scratch
 from infraray.workspaces.door import WORKSPACE, Door, Opened
 from infraray.workspaces.options import GIB, WorkspaceOptions
+from infraray.workspaces.package_index import PIP, pip_package, pip_script, variables
 from infraray.workspaces.prompts import go_on
 from infraray.workspaces.proxy import Proxy, Tool
 from infraray.workspaces.record import Record
@@ -27,6 +28,7 @@ from infraray.workspaces.upstream import Model
 
 HOME = Path("/home/agent")
 TOOLS = Path("/tools")
+PIP_PLACE = TOOLS / "packages" / PIP
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 FRUITLESS = 3
@@ -68,7 +70,7 @@ class Workspace:
         self.options = options
         self.time_s = time_s
         self.record = Record()
-        self.proxy = Proxy(model, self.record, tool, options.tokens, scaffold.calls_tools)
+        self.proxy = Proxy(model, self.record, tool, options.tokens, scaffold.calls_tools, options.packages)
         self.ended: str | None = None
         """Why the agent works no more: ``time``, ``tokens``, ``stopped`` (it did nothing any more), a limit of its
         processes, or ``over`` (the episode is); None while it works."""
@@ -100,6 +102,8 @@ class Workspace:
             file_bytes=int(options.disk_gb * GIB),
         )
         programs = {str(place): place for place in self.scaffold.folders()}
+        if options.packages and (pip := pip_package()) is not None:
+            programs[str(PIP_PLACE)] = pip
         shown = Shown(
             {str(WORKSPACE): self.folder / "work", str(HOME): self.folder / "home"},
             {str(TOOLS): self.folder / "tools", **programs, **self.door.readable()},
@@ -108,7 +112,8 @@ class Workspace:
         self._session = Session(limits, int(options.disk_gb * GIB), shown, str(WORKSPACE), self._limit)
         await self._session.start()
         assert self._session.listener is not None
-        (self.folder / "tools" / "port").write_text(str(self._session.port))
+        self._port = self._session.port
+        (self.folder / "tools" / "port").write_text(str(self._port))
         await self.proxy.serve(self._session.listener.dup())
         port = self.door.server_port
         self._tell_door("" if port is None else f"http://127.0.0.1:{await self._session.relay(port)}/v1")
@@ -206,9 +211,13 @@ class Workspace:
         for name in ("work", "home", "tools/bin"):
             (folder / name).mkdir(parents=True)
         script = f"#!{interpreter()} -IB\n{_TOOL.read_text()}"
-        for name in (*self.door.tools, "timer"):
+        programs = dict.fromkeys((*self.door.tools, "timer"), script)
+        if self.options.packages:
+            (folder / "tools" / PIP_PLACE.relative_to(TOOLS)).mkdir(parents=True)
+            programs[PIP] = pip_script(PIP_PLACE.parent)
+        for name, text in programs.items():
             program = folder / "tools" / "bin" / name
-            program.write_text(script)
+            program.write_text(text)
             program.chmod(0o755)
         for name, content in {"MISSION.md": mission, **self.door.files()}.items():
             (folder / "work" / name).write_text(content)
@@ -218,14 +227,14 @@ class Workspace:
     def _tell_door(self, url: str) -> None:
         memory, disk = int(self.options.memory_gb * GIB), int(self.options.disk_gb * GIB)
         processes = list if self._session is None else self._session.processes
-        self.door.opened(Opened(self.work, url, memory, disk, processes))
+        self.door.opened(Opened(self.work, url, memory, disk, processes, self._of_packages()))
 
     def _limit(self, limit: str) -> None:
         self.record.add("limit", limit=limit)
 
     async def _drive(self, mission: str) -> None:
         """Starts the scaffold, and resumes it whenever it ends before its time."""
-        base_url, options = f"http://127.0.0.1:{self.session.port}", self.options
+        base_url, options = f"http://127.0.0.1:{self._port}", self.options
         at = Workplace(WORKSPACE, HOME, base_url, self.proxy.model.name, options.context_tokens)
         conversation: str | None = None
         told, launch = mission, self.scaffold.start(at)
@@ -324,7 +333,11 @@ class Workspace:
             str(TOOLS / "bin"),
             *(str(place / "bin") for place in self.scaffold.folders() if (place / "bin").is_dir()),
         ]
-        return {"HOME": str(HOME), "PATH": ":".join([*bins, PATH]), **self.door.variables(), **more}
+        path = ":".join([*bins, PATH])
+        return {"HOME": str(HOME), "PATH": path, **self.door.variables(), **self._of_packages(), **more}
+
+    def _of_packages(self) -> Mapping[str, str]:
+        return variables(self._port, WORKSPACE) if self.options.packages else {}
 
 
 def _stumbles(before: int, event: Event) -> int:

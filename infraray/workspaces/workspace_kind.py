@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from infraray.agents.kind import AgentKind
 from infraray.engines.base_url import check_url
 from infraray.errors import InfrarayError
-from infraray.workspaces.agent import WorkspaceAgent
 from infraray.workspaces.door import find_door
 from infraray.workspaces.options import WorkspaceOptions
 from infraray.workspaces.scaffolds.scaffold import Scaffold
 
 if TYPE_CHECKING:
     from infraray.agents.chat.endpoints import ServedModel
+    from infraray.workspaces.agent import WorkspaceAgent
 
 
 class WorkspaceKind(AgentKind):
@@ -57,6 +57,8 @@ class WorkspaceKind(AgentKind):
         whose = self.whose(target)
         if importlib.util.find_spec("aiohttp") is None:
             raise InfrarayError(f"{whose}: needs aiohttp; {self.install}")
+        from infraray.workspaces.agent import WorkspaceAgent
+
         given = dict(options)
         model, base_url = self.served(target, given)
         try:

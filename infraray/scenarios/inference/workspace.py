@@ -92,7 +92,7 @@ class InferenceDoor(Door):
             str(WORKSPACE),
             self.readable(),
             self.devices(),
-            {"PATH": "/usr/local/bin:/usr/bin:/bin", **self.variables()},
+            {"PATH": "/usr/local/bin:/usr/bin:/bin", **self.variables(), **workspace.variables},
             workspace.memory_bytes,
             workspace.disk_bytes,
             workspace.url,
