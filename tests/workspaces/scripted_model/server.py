@@ -66,8 +66,13 @@ class ScriptedModel(ServedOnThread):
         """The server's address, without a path."""
         return f"http://127.0.0.1:{self.port}"
 
+    def go_on(self) -> None:
+        """Lets answers go on that wait or stall, from any thread."""
+        self.loop.call_soon_threadsafe(self._going_on.set)
+
     async def begin(self) -> None:
         self._left = iter(self.script)
+        self._going_on = asyncio.Event()
         application = web.Application(client_max_size=2**26)
         for dialect in (ChatCompletions(), Messages(), Responses()):
             application.router.add_post(dialect.path, partial(self._asked, dialect))
@@ -101,6 +106,8 @@ class ScriptedModel(ServedOnThread):
             turn = next(self._left, OVER)
         if turn.trouble == "hang":
             await asyncio.sleep(3600)
+        if turn.trouble == "wait":
+            await self._going_on.wait()
         if turn.trouble == "rubbish":
             return web.Response(text="<html>\x00 no protocol has this", headers=dict(turn.headers))
         if turn.status != 200:
@@ -129,6 +136,8 @@ class ScriptedModel(ServedOnThread):
                     assert request.transport is not None
                     request.transport.abort()
                     break
+                if turn.trouble == "stall" and number == len(events) // 2:
+                    await self._going_on.wait()
                 await response.write(content)
             else:
                 await response.write_eof()

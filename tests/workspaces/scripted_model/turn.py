@@ -18,7 +18,8 @@ class Turn:
         status: of HTTP; other than 200 a refusal with the text as its reason.
         headers: beside the usual ones.
         trouble: ``hang`` (no answer ever), ``cut`` (the connection is closed in the middle of the stream), ``rubbish``
-            (an answer that is no JSON and no event).
+            (an answer that is no JSON and no event), ``wait`` (nothing is said until `ScriptedModel.go_on`), ``stall``
+            (half of the stream is sent, the other half after it).
     """
 
     text: str = ""
@@ -26,7 +27,7 @@ class Turn:
     tool: tuple[str, Mapping[str, Any]] | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    trouble: Literal["", "hang", "cut", "rubbish"] = ""
+    trouble: Literal["", "hang", "cut", "rubbish", "wait", "stall"] = ""
 
 
 def say(text: str) -> Turn:
