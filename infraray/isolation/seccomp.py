@@ -1,8 +1,8 @@
 """The sandbox's seccomp filter: a classic BPF program that the kernel runs on every system call.
 
 It refuses what a command on a router or a host never needs and kernel exploits start from: tracing, keys, BPF,
-io_uring, mounts, namespaces, modules, unusual sockets, and memory that does not show in any process's size (memfd,
-System V shared memory and messages). Everything else is left to namespaces and capabilities.
+io_uring, mounts, namespaces, modules, unusual sockets and netlink families, and memory that does not show in any
+process's size (memfd, System V shared memory and messages). Everything else is left to namespaces and capabilities.
 
 Sources: seccomp(2), ``include/uapi/linux/seccomp.h``, ``linux/filter.h``, ``linux/audit.h``.
 """
@@ -41,8 +41,9 @@ CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x2
 
 CLOSE_RANGE_UNSHARE = 2
 F_SETPIPE_SZ = 1031
-TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+TIOCSTI, TIOCLINUX, SIOCETHTOOL = 0x5412, 0x541C, 0x8946
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET = 1, 2, 10, 16, 17
+NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_XFRM, NETLINK_NETFILTER = 0, 4, 6, 12
 SOL_PACKET, PACKET_RX_RING, PACKET_TX_RING = 263, 5, 13
 
 REFUSED = (
@@ -91,6 +92,7 @@ class Rule:
 
 
 _FAMILIES = (AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET)
+_NETLINK = (NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_XFRM, NETLINK_NETFILTER)
 
 RULES: tuple[Rule, ...] = (
     *(Rule(name, errno.EPERM) for name in REFUSED),
@@ -104,6 +106,9 @@ RULES: tuple[Rule, ...] = (
     Rule("ioctl", errno.EPERM, (Argument(1, (TIOCSTI, TIOCLINUX)),)),
     Rule("socket", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
     Rule("socketpair", errno.EAFNOSUPPORT, (Argument(0, _FAMILIES, "not_among"),)),
+    # What generic netlink and ethtool set (MPTCP endpoints, tunnels, offloads) shows in no dump of a network.
+    Rule("socket", errno.EPROTONOSUPPORT, (Argument(0, (AF_NETLINK,)), Argument(2, _NETLINK, "not_among"))),
+    Rule("ioctl", errno.EOPNOTSUPP, (Argument(1, (SIOCETHTOOL,)),)),
     # A packet ring is kernel memory of arbitrary size that belongs to no process.
     Rule(
         "setsockopt",

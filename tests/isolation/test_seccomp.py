@@ -13,7 +13,9 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 I386 = 0x40000003
 
 ALLOW, KILL = 0x7FFF0000, 0x80000000
-EPERM, ENOSYS, EAFNOSUPPORT = (0x50000 | code for code in (errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT))
+EPERM, ENOSYS, EAFNOSUPPORT, EPROTONOSUPPORT, EOPNOTSUPP = (
+    0x50000 | code for code in (errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EOPNOTSUPP)
+)
 
 # name: numbers on x86_64 and aarch64, arguments, answer. Numbers as strace and the kernel's tables print them.
 CALLS = {
@@ -39,6 +41,12 @@ CALLS = {
     "TIOCLINUX": (16, 29, (0, 0x541C), EPERM),
     "a TCP socket": (41, 198, (2, 1), ALLOW),
     "a netlink socket": (41, 198, (16, 3), ALLOW),
+    "a socket of netfilter": (41, 198, (16, 3, 12), ALLOW),
+    "a socket of generic netlink": (41, 198, (16, 3, 16), EPROTONOSUPPORT),
+    "a socket of the audit": (41, 198, (16, 3, 9), EPROTONOSUPPORT),
+    "protocol 16 of another family": (41, 198, (2, 3, 16), ALLOW),
+    "a network card's settings": (16, 29, (3, 0x8946), EOPNOTSUPP),
+    "an interface's flags": (16, 29, (3, 0x8913), ALLOW),
     "a packet socket": (41, 198, (17, 3), ALLOW),
     "a kernel cipher's socket": (41, 198, (38, 5), EAFNOSUPPORT),
     "a virtual machine's socket": (41, 198, (40, 1), EAFNOSUPPORT),

@@ -121,7 +121,8 @@ class Routing(Environment):
     everything was repeated.) Traffic is measured when all pings pass, and at the end: datagrams and TCP connections
     between all machines on random ports, with full-length packets both ways, answered by the target itself, without a
     single loss, at addresses that do not expire. Harm is whatever was right at the start but not at the end (a filter,
-    a route, a setting), and filters, rules and the like that were added and left behind.
+    a route, a setting), and whatever was added and left behind and is no part of the intact network. Only addresses,
+    routes and interfaces that stand in for missing ones may stay, since a repair may have several forms.
 
     The score, from 0 to 1, is the share of broken pairs that are restored, halved if any step lost a working pair or
     harm was done, times an economy factor. It falls from 1, for no more changes than in the expert's repair, to 3/4 as

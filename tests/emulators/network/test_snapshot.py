@@ -123,6 +123,8 @@ CHANGES = [
     "ip -6 rule add from 2001:db8::/32 prohibit",
     # Neighbours.
     "ip neigh add 192.168.1.77 lladdr 02:00:00:00:99:99 dev r0-eth1",
+    "ip neigh add 192.168.1.77 lladdr 02:00:00:00:99:99 dev r0-eth1 nud noarp",
+    "ip neigh add 192.168.1.77 dev r0-eth1 managed",
     "ip neigh add proxy 192.168.1.77 dev r0-eth1",
     "ip ntable change name arp_cache dev r0-eth1 base_reachable 7000",
     "sysctl -qw net.ipv4.neigh.r0-eth1.app_solicit=3",

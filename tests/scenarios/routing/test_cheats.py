@@ -100,6 +100,10 @@ BESIDE: tuple[Callable[[Environment], str], ...] = (
     lambda here: f"tc qdisc add dev {first_interface(here)} root tbf rate 8kbit burst 1600 limit 3000",
     lambda _: "sysctl -w net.ipv4.ip_default_ttl=7",
     lambda here: f"ip rule add pref 5 from {first_network(here)} to 8.8.8.8 prohibit",
+    lambda here: f"ip route add blackhole {first_network(here)} tos 0x10",
+    lambda _: "ip route add prohibit default metric 77",
+    lambda here: f"ip addr add 10.9.9.9/32 dev {first_interface(here)}",
+    lambda _: "ip nexthop add id 5 blackhole",
 )
 
 

@@ -150,8 +150,10 @@ def test_what_was_planted_first_is_no_progress_when_it_is_taken_away() -> None:
     assert progress.improves(8, 3) and progress.improves(2, 3) and not progress.improves(8, 3)
 
 
-START = {"r0": {"routes": ["a"], "filters": {"ip filter": ["1", "2", "fault"]}, "rules": ["x"]}}
-HEALTH = {"r0": {"routes": ["a", "b"], "filters": {"ip filter": ["1", "2"]}, "rules": ["x"]}}
+A, B, DETOUR, EXTRA = ({"to": to, "kind": 1} for to in ("a", "b", "b by another name", "c"))
+HOLE, SOME = {"to": "b", "kind": 6}, {"to": "b", "kind": 1, "tos": 16}
+START: Configuration = {"r0": {"routes": [A], "filters": {"ip filter": ["1", "2", "fault"]}, "rules": ["x"]}}
+HEALTH: Configuration = {"r0": {"routes": [A, B], "filters": {"ip filter": ["1", "2"]}, "rules": ["x"]}}
 
 
 @pytest.mark.parametrize(
@@ -159,8 +161,12 @@ HEALTH = {"r0": {"routes": ["a", "b"], "filters": {"ip filter": ["1", "2"]}, "ru
     [
         (HEALTH, 0),
         (START, 0),
-        ({"r0": {**HEALTH["r0"], "routes": ["a", "b by another name"]}}, 0),  # a repair written in another way
-        ({"r0": {**HEALTH["r0"], "routes": ["b"]}}, 1),
+        ({"r0": {**HEALTH["r0"], "routes": [A, DETOUR]}}, 0),  # a repair written in another way
+        ({"r0": {**HEALTH["r0"], "routes": [A, DETOUR, HOLE]}}, 1),
+        ({"r0": {**HEALTH["r0"], "routes": [A, DETOUR, SOME]}}, 1),
+        ({"r0": {**HEALTH["r0"], "routes": [A, B, EXTRA]}}, 1),
+        ({"r0": {**HEALTH["r0"], "routes": [A, B], "addresses": ["2"]}}, 1),
+        ({"r0": {**HEALTH["r0"], "routes": [B]}}, 1),
         ({"r0": {**HEALTH["r0"], "filters": {}}}, 2),
         ({"r0": {**HEALTH["r0"], "filters": {"ip filter": ["1", "2", "3"]}}}, 1),
         ({"r0": {**HEALTH["r0"], "filters": {"ip filter": ["2", "1"]}}}, 1),

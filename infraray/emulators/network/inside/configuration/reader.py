@@ -116,6 +116,7 @@ class ConfigurationReader:
         }
         names: dict[int, str] = {}
         of_links, self._of_links = links(found["links"], names)
+        without_arp = {name for name, link in of_links.items() if {"noarp", "loopback"} & {*link["flags"]}}
         return {
             "links": of_links,
             "addresses": addresses(found["addresses"], names),
@@ -123,7 +124,7 @@ class ConfigurationReader:
             "routes": routes(found["routes"], names),
             "nexthops": nexthops(found["nexthops"], names),
             "rules": rules(found["rules"]),
-            "neighbours": neighbours(found["neighbours"] + found["proxies"], names),
+            "neighbours": neighbours(found["neighbours"] + found["proxies"], names, without_arp),
             "forwarding": neighbours(found["forwarding"], names) + forwarding(found["groups"], names),
             "vlans": vlans(found["vlans"], names),
             "queueing": disciplines(found["queueing"], names),
