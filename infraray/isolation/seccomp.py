@@ -49,21 +49,28 @@ SOL_PACKET, PACKET_RX_RING, PACKET_TX_RING = 263, 5, 13
 REFUSED = (
     "_sysctl acct add_key adjtimex bpf chroot clock_adjtime clock_settime create_module delete_module fanotify_init "
     "fanotify_mark finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter io_uring_register "
-    "io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie modify_ldt mount mount_setattr "
-    "move_mount name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open personality pidfd_getfd "
-    "pivot_root process_madvise process_mrelease process_vm_readv process_vm_writev ptrace quotactl quotactl_fd reboot "
-    "request_key setns settimeofday swapoff swapon sysfs syslog umount2 unshare uselib userfaultfd ustat vhangup"
+    "io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind migrate_pages modify_ldt "
+    "mount mount_setattr move_mount move_pages name_to_handle_at nfsservctl open_by_handle_at open_tree "
+    "perf_event_open personality pidfd_getfd pivot_root process_madvise process_mrelease process_vm_readv "
+    "process_vm_writev ptrace quotactl quotactl_fd reboot request_key set_mempolicy set_mempolicy_home_node setns "
+    "settimeofday swapoff swapon sysfs syslog umount2 unshare uselib userfaultfd ustat vhangup"
 ).split()
-"""Answered with EPERM."""
+"""Answered with EPERM. A policy (mbind) for each page of a shared file outlives its mapping."""
 
 ABSENT = (
-    "clone3 inotify_init inotify_init1 io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit memfd_create "
-    "memfd_secret mq_open msgget semget shmget splice tee vmsplice"
+    "clone3 inotify_init inotify_init1 io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit "
+    "landlock_add_rule landlock_create_ruleset landlock_restrict_self memfd_create memfd_secret mq_open msgget semget "
+    "shmget splice tee vmsplice"
 ).split()
 """Answered with ENOSYS, for which programs have a fallback: glibc calls clone instead of clone3 (whose flags are in
 memory, where a filter cannot see them), ``tail -f`` polls instead of using inotify, ``cat`` reads and writes instead
 of splicing. Data that splice and vmsplice put into a pipe stays in memory, in pages of up to 2 MiB, after its process
-and file are gone; io_setup contexts count against the whole machine (fs.aio-max-nr)."""
+and file are gone; io_setup contexts count against the whole machine (fs.aio-max-nr); one file of Landlock's can hold
+a rule for each of 65536 ports."""
+
+UNSUPPORTED = ("fsetxattr", "lsetxattr", "setxattr", "setxattrat")
+"""Answered with EOPNOTSUPP, as by a file system without attributes. A tmpfs does not count access control lists,
+which can be 64 KiB for each file."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ _NETLINK = (NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_XFRM, NETLINK_NETFILTER)
 RULES: tuple[Rule, ...] = (
     *(Rule(name, errno.EPERM) for name in REFUSED),
     *(Rule(name, errno.ENOSYS) for name in ABSENT),
+    *(Rule(name, errno.EOPNOTSUPP) for name in UNSUPPORTED),
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_NEW,), "any_bit"),)),
     # Threads share their process's open files, so one of them suffices to count its pipes.
     Rule("clone", errno.EPERM, (Argument(0, (CLONE_THREAD,), "any_bit"), Argument(0, (CLONE_FILES,), "no_bit"))),

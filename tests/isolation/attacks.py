@@ -224,6 +224,30 @@ RESOURCES = [
     Attack("message queues", calls("68, 186, 0, 0o1600", "240, 180, page, 66, 0o600, 0"), "(ENOSYS\n){2}"),
     Attack("semaphores", calls("64, 190, 0, 32000, 0o1600"), "ENOSYS"),
     Attack(
+        "rules of a filter for ports",
+        calls("444, 444, page, 16, 0", "445, 445, 3, 2, page, 0", "446, 446, 3, 0"),
+        "(ENOSYS\n){3}",
+    ),
+    Attack(
+        "policies for pages of a file",
+        calls("237, 235, page, 4096, 2, page, 8, 0", "238, 237, 2, page, 8", "450, 450, page, 4096, 0, 0"),
+        "(EPERM\n){3}",
+    ),
+    Attack(
+        "access control lists",
+        python("""
+            import os, struct
+            mine = [struct.pack("<HHI", 2, 7, os.getuid())] * 8000
+            ends = [struct.pack("<HHI", kind, 7, 2**32 - 1) for kind in (1, 4, 16, 32)]
+            content = struct.pack("<I", 2) + b"".join([ends[0], *mine, *ends[1:]])
+            for number in range(10_000):
+                os.mkdir(f"/tmp/{number}")
+                os.setxattr(f"/tmp/{number}", "system.posix_acl_access", content)
+        """),
+        "not supported",
+        (None, "memory"),
+    ),
+    Attack(
         "buffers of sockets",
         python("""
             import socket
