@@ -8,7 +8,7 @@ healthy was removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,9 @@ REPLACEABLE = ("links", "addresses", "routes", "nexthops")
 
 FIRST_ROUTE_THAT_DROPS = 6
 """RTN_BLACKHOLE; the kinds of routes before it deliver packets."""
+
+PROTOCOL_OF_THE_KERNEL = 2
+"""RTPROT_KERNEL, that of routes which come and go with an address."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +103,36 @@ def harm(start: Configuration, end: Configuration, healthy: Configuration) -> in
 
     These are entries of the intact network that existed and are gone, and additions that do not belong. A repair may
     have several forms: where an entry of the intact network is still missing, additions may stand in for it. A route
-    that drops packets, or applies only to some of those to its destination, stands in for none.
+    that drops packets, or applies only to some of those to its destination, stands in for none. An address's own routes
+    return with its interface and are not counted beside it.
     """
     were, are, belong = _compared(start, end, healthy)
     gone = (were & belong) - are
     added = are - were - belong
+    traps = _routes(end, _is_trap)
     if any(section in REPLACEABLE for _, section, *_ in belong - are):
-        traps = _entries({machine: {"routes": _traps(settings)} for machine, settings in end.items()})
-        added = {entry for entry in added if entry[1] not in REPLACEABLE} | added.intersection(traps)
+        added = {entry for entry in added if entry[1] not in REPLACEABLE or entry in traps}
+    added -= _routes(end, _is_implied) - traps
     return len(gone) + len(added) + _reordered(end, healthy)
 
 
-def _traps(settings: Mapping[str, Any]) -> list[Any]:
-    """A machine's routes by which some packets are lost or go another way than the others to the same destination."""
-    return [
-        route
-        for route in settings.get("routes", ())
-        if route.get("kind", 0) >= FIRST_ROUTE_THAT_DROPS or route.get("tos") or route.get("from_prefix")
-    ]
+def _routes(configuration: Configuration, is_one: Callable[[Mapping[str, Any]], bool]) -> set[tuple[str, ...]]:
+    """The entries of certain routes."""
+    chosen = {
+        machine: {"routes": [route for route in settings.get("routes", ()) if is_one(route)]}
+        for machine, settings in configuration.items()
+    }
+    return set(_entries(chosen))
+
+
+def _is_trap(route: Mapping[str, Any]) -> bool:
+    """Whether packets are lost by a route, or go another way than others to the same destination."""
+    return bool(route.get("kind", 0) >= FIRST_ROUTE_THAT_DROPS or route.get("tos") or route.get("from_prefix"))
+
+
+def _is_implied(route: Mapping[str, Any]) -> bool:
+    """Whether a route comes and goes with an address."""
+    return bool(route.get("protocol") == PROTOCOL_OF_THE_KERNEL and route.get("source"))
 
 
 def lasts(configuration: Configuration, machine: str) -> bool:

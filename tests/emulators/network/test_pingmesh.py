@@ -233,3 +233,14 @@ def test_a_command_of_ours_that_fails_is_shown_with_what_it_printed(network: Nam
 def test_an_unknown_machine_is_named(network: NamespaceNetwork) -> None:
     with pytest.raises(InfrarayError, match="machine='r1': there is none of that name; known are h1, h2"):
         network.apply("r1", ["true"])
+
+
+def test_a_path_mtu_that_routers_learned_during_a_fault_does_not_outlive_its_repair() -> None:
+    with NamespaceNetwork(Topology(2, 1, 2)) as network:
+        name, mtu = network.topology.segments[0][0].name, network.topology.segments[0][0].mtu
+        network.apply("r0", [f"ip link set {name} mtu 68"])
+        network.flowmesh()
+        learned = network.run("r1", "ip route show cache").output
+        network.apply("r0", [f"ip link set {name} mtu {mtu}"])
+        assert "mtu" in learned
+        assert network.flowmesh().all()

@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 from infraray.emulators.inside.fence import (
@@ -105,6 +106,7 @@ class Flowmesh:
     def _attempt(self, asked: Mapping[int, set[int]]) -> dict[int, set[int]]:
         """Those of the given targets to which each source lost nothing."""
         carried = {source: set(targets) for source, targets in asked.items()}
+        self._forget_path_mtus()
         for exchange in [self._datagrams] * ROUNDS + [self._streams]:
             kind = socket.SOCK_STREAM if exchange == self._streams else socket.SOCK_DGRAM
             with ExitStack() as opened:
@@ -115,6 +117,12 @@ class Flowmesh:
                         carried[source].discard(target)
         self.mesh.forget_neighbours()  # other networks need the room
         return carried
+
+    def _forget_path_mtus(self) -> None:
+        """Clears what machines learned while a fault was there; a router would drop long packets for ten minutes."""
+        for machine in self.machines:
+            with machine.namespace.entered(self.home):
+                Path("/proc/sys/net/ipv4/route/flush").write_text("1")
 
     def _blocks(self, asked: Mapping[int, set[int]]) -> Iterator[set[tuple[int, int]]]:
         """Pairs measured together: as many as ARP caches and receive buffers have room for."""
