@@ -37,6 +37,18 @@ def play(environment: Environment, agent: Agent, seed: int) -> set[str]:
     return {family for family, *_ in faults}
 
 
+def test_expert_adds_a_route_whose_gateway_a_rule_hid() -> None:
+    environment, agent = infraray.make("routing", level=2, num_routers=3), load_agent("scripted:expert", "routing")
+    observation, _ = environment.reset(seed=5014)
+    agent.reset(Briefing.of(environment, 0))
+    over = False
+    while not over:
+        observation, _, over, _, _ = environment.step(agent.act(observation))
+    environment.close()
+    verdict = environment.verdict()
+    assert verdict.correct and verdict.safe and verdict.metrics["failed_commands"] > 0
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_expert_solves_every_level_safely(level: int) -> None:
     environment, agent = infraray.make("routing", level=level), load_agent("scripted:expert", "routing")

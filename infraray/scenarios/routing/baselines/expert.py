@@ -16,7 +16,7 @@ from infraray.emulators.network.topology import Topology
 from infraray.errors import InfrarayError
 from infraray.observation import Observation
 from infraray.scenarios.routing.actions import DONE
-from infraray.scenarios.routing.looks import LOOKS
+from infraray.scenarios.routing.looks import LOOKS, ROUTES, RULES
 from infraray.scenarios.routing.parameters import RoutingParameters
 from infraray.scenarios.routing.words import output_shown, topology_shown
 
@@ -47,6 +47,8 @@ class Expert(ScriptedAgent):
             (router, number), self.looked = self.looked, None
             output = output_shown(observation["text_observation"])
             self.repairs = [say(router, repair) for repair in LOOKS[number].repairs(topology, router, output)]
+            if self.repairs and number == RULES:
+                self.looks.insert(0, (router, ROUTES))
         if self.repairs:
             return self.repairs.pop(0)
         if not self.looks:

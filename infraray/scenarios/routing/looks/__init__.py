@@ -16,4 +16,7 @@ LOOKS: tuple[Look, ...] = (
 )
 """The looks in order: a route needs its address, an address its interface."""
 
-__all__ = ["LOOKS", "Look"]
+ROUTES, RULES = 1, 4
+"""Positions of two of them: as long as a rule hides a route's gateway, the route cannot be added."""
+
+__all__ = ["LOOKS", "ROUTES", "RULES", "Look"]
