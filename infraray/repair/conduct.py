@@ -148,18 +148,22 @@ class Conduct(ABC):
 class Progress:
     """The closest that an episode came to the intact system, for rewards that pay for getting closer.
 
-    If every step closer paid, planting eight faults and taking them away one by one would earn eight fixes.
+    If every step closer paid, planting eight faults and taking them away one by one would earn eight fixes, and a
+    repair in eight slices too.
 
     Args:
         broken: the fewest broken pairs.
         distance: the least distance of the configuration from the intact one.
+        fixes: times that it may still come closer, as often as a repair without slices does.
     """
 
     broken: int
     distance: int
+    fixes: int
 
     def improves(self, broken: int, distance: int) -> bool:
         """Whether this is closer than ever before; if so, it becomes the new record."""
         nearer = broken < self.broken or (broken <= self.broken and distance < self.distance)
         self.broken, self.distance = min(self.broken, broken), min(self.distance, distance)
-        return nearer
+        self.fixes -= nearer
+        return nearer and self.fixes >= 0

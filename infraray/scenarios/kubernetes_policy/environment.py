@@ -106,7 +106,7 @@ class KubernetesPolicy(Environment):
 
     ``paper`` (as in NetArena's routing, section 5.1): -100 for a command that fails; 10 for one that runs and changes
     nothing, for the first five of an episode; 100 for a fix, after which fewer pairs are wrong, or the policies are
-    closer to the intact ones, than ever before in the episode; 0 for other changes.
+    closer to the intact ones, than ever before in the episode, as many times as there are faults; 0 for other changes.
 
     Others are registered under a name with `infraray.scenarios.kubernetes_policy.rewards.register_reward`.
 
@@ -240,7 +240,7 @@ class KubernetesPolicy(Environment):
         # A fault that another one hides at the start has no pairs of its own.
         made = [paper.differing(0, number) & self._wrong for number in range(2, 2 + len(faults))]
         self._by_fault = [pairs for pairs in made if pairs]
-        self._progress = Progress(len(self._wrong), paper.distance(0, 1))
+        self._progress = Progress(len(self._wrong), paper.distance(0, 1), len(faults))
         self._origin = {
             "faults": [list(fault.kind) for fault in self._broken.faults],
             "symptom": self._broken.symptom.name,

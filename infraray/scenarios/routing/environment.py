@@ -104,9 +104,9 @@ class Routing(Environment):
 
     ``paper`` (NetArena, section 5.1): -100 for a command that fails; 10 for one that runs and changes
     nothing, for the first five of an episode; 100 for a fix, which is a change after which fewer pairs fail, or the
-    configuration is closer to that of the intact network, than ever before in the episode; 0 for other changes. An
-    answer that is not a command is handled by ``invalid_action``; the paper's -100 is ``invalid_action: penalty`` with
-    ``invalid_penalty: 100``.
+    configuration is closer to that of the intact network, than ever before in the episode, as many times as the
+    expert's repair has commands; 0 for other changes. An answer that is not a command is handled by ``invalid_action``;
+    the paper's -100 is ``invalid_action: penalty`` with ``invalid_penalty: 100``.
 
     Others are registered under a name with `infraray.scenarios.routing.rewards.register_reward`.
 
@@ -294,7 +294,8 @@ class Routing(Environment):
         machine, command = self.parameters.shape.machines[action["machine"]], action["command"]
         if self._configured is None and (first := self._measured(None, lambda network: network.snapshot())) is not None:
             self._start = self._configured = first
-            self._progress = Progress(self._conduct.broken, distance(first, self._healthy))
+            fixes = sum(len(fault.repair) for fault in self._faults)
+            self._progress = Progress(self._conduct.broken, distance(first, self._healthy), fixes)
         reached, configured, broken = self._reaches, self._configured, self._conduct.broken
         last = self._conduct.commands + 1 == self.parameters.max_commands
         seen = self._measured(action, lambda network: self._look(network, last))

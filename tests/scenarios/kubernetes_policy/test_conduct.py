@@ -46,9 +46,14 @@ def test_score_and_failure(made: Conduct, score: float, failure: str | None) -> 
 
 
 def test_opening_ways_and_closing_them_earns_nothing() -> None:
-    progress = Progress(4, 10)
+    progress = Progress(4, 10, fixes=3)
     assert progress.improves(1, 10) and not progress.improves(2, 9)
     assert not progress.improves(1, 9) and progress.improves(1, 8) and progress.improves(0, 8)
+
+
+def test_a_repair_in_slices_earns_no_more_than_in_one() -> None:
+    progress = Progress(6, 12, fixes=2)
+    assert [progress.improves(wrong, 2 * wrong) for wrong in (5, 4, 3, 2, 1, 0)] == [True, True] + 4 * [False]
 
 
 def test_rewards() -> None:

@@ -144,7 +144,7 @@ def test_paper_reward_cannot_be_farmed_by_looks() -> None:
 
 
 def test_what_was_planted_first_is_no_progress_when_it_is_taken_away() -> None:
-    progress = Progress(broken=8, distance=4)
+    progress = Progress(broken=8, distance=4, fixes=2)
     steps = [(8, 4 + planted) for planted in (1, 2, 3, 4, 3, 2, 1, 0)]
     assert not any([progress.improves(*step) for step in steps])
     assert progress.improves(8, 3) and progress.improves(2, 3) and not progress.improves(8, 3)
