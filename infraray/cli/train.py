@@ -35,7 +35,7 @@ def grpo(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Train with GRPO, on verl; then compare base and trained policy on the held-out seeds.
+    """Train with GRPO, on verl; then compare base policy and best checkpoint on held-out seeds.
 
     After a crash or Ctrl-C, give the same command once more: it goes on from the latest checkpoint, and with the
     rollouts that its weights have played already. The training goes to the Ray cluster that RAY_ADDRESS names, or to
@@ -43,7 +43,10 @@ def grpo(
 
     Exit status: 0 trained and evaluated, 1 some episodes of the evaluation failed, 2 the training stopped.
     """
-    from infraray.training.grpo import evaluate, prepare, train_grpo
+    from infraray.reports import print_report, write_report
+    from infraray.reports.notation import interval, number
+    from infraray.training.evaluation import evaluate, gains
+    from infraray.training.grpo import prepare, train_grpo
     from infraray.training.grpo_file import GrpoSpec
 
     spec = GrpoSpec.load(file)
@@ -58,7 +61,13 @@ def grpo(
     console.print(f"trained; checkpoints and rollouts in {folder}", highlight=False, soft_wrap=True)
     if evaluated is not None:
         summary, run_dir = evaluated
-        if show_report(console, run_dir) or summary.owed:
+        report = write_report(run_dir)
+        print_report(report, console)
+        for label, pair in gains(report):
+            change, span = number(pair.difference.value, 3, sign=True), interval(pair.difference, 3, sign=True)
+            told = f"{label}: trained - base {change} {span} on {pair.difference.n} tasks, {pair.verdict}"
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
+        if report.failed or summary.owed:
             raise typer.Exit(FAILED_EPISODES)
 
 

@@ -229,6 +229,9 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
                     "min_global_steps": None if sequence.versions is None else sequence.versions.oldest,
                     "max_global_steps": None if sequence.versions is None else sequence.versions.newest,
                     "ending": record.ending,
+                    "states": list(record.steps.states),
+                    "step_rewards": list(record.steps.rewards),
+                    "token_steps": sequence.token_steps,
                 },
             )
             for sequence in record.sequences

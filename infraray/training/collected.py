@@ -21,14 +21,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from infraray.actors import pulse
 from infraray.actors.collector import Collector, ask
+from infraray.training.figures import STEPS_FILE
 from infraray.training.record import COLUMNS
 from infraray.trajectories.encoding import Message
 from infraray.trajectories.reader import Run
 
 NAMESPACE = "infraray-training"
 """Ray's namespace in which the workers look for the collector, whichever job they belong to."""
-
-STEPS_FILE = "steps.jsonl"
 
 
 class RolloutCollector(Collector):

@@ -23,6 +23,10 @@ class Figure(NamedTuple):
     verl: str = ""
 
 
+STEPS_FILE = "steps.jsonl"
+
+SHARED_STATES = "infraray/shared_states"
+
 FIGURES = {
     "reward": Figure("reward", ".3f", "critic/rewards/mean"),
     "normalized_score": Figure("score", ".3f"),
@@ -36,6 +40,7 @@ FIGURES = {
     "probability_difference": Figure("difference", ".5f", "training/rollout_probs_diff_mean"),
     "gradient_norm": Figure("gradient", ".3f", "actor/grad_norm"),
     "filtered_groups": Figure("filtered", ".0f", "training/filter_groups/evicted_samples"),
+    "shared_states": Figure("shared", ".0%", SHARED_STATES),
     "staleness": Figure("stale", ".1f", "training/off_policy/trajectory_staleness/mean"),
     "step_s": Figure("seconds", ".1f", "timing_s/step"),
     "generating_share": Figure("generating", ".0%"),

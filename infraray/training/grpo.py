@@ -6,9 +6,10 @@ Its folder::
     verl.yaml, loops.yaml              what verl is told
     rollouts/                          every rollout, like a run's episodes
     checkpoints/global_step_N/         weights, optimiser, place in the data set
+    best                               names the weights of the best checkpoint
     steps.jsonl                        the figures of each step
     trainer.log                        what verl says
-    evaluation/                        the run that compares base and trained policy
+    evaluation-N/                      the run that compares base and trained policy
 
 The same command goes on where a training was killed: from the latest checkpoint, with the rollouts that its weights
 have played already.
@@ -16,11 +17,11 @@ have played already.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import yaml
 from rich.console import Console
@@ -29,12 +30,11 @@ from infraray.actors.cluster import ray_cluster
 from infraray.errors import InfrarayError, Refusals
 from infraray.folders import chosen_folder
 from infraray.registration import find
-from infraray.runs.run_file import RunSpec
-from infraray.summary import Summary
 from infraray.training.dataset import write_data
-from infraray.training.figures import FIGURES, read_figures, shown
+from infraray.training.evaluation import choose, keep, trial_reward
+from infraray.training.figures import FIGURES, STEPS_FILE, read_figures, shown
 from infraray.training.grpo_file import GrpoSpec
-from infraray.training.starts import Start, checkpoints, latest_checkpoint, note_start
+from infraray.training.starts import Start, latest_checkpoint, note_start
 from infraray.training.task import AGENT_NAME
 from infraray.training.verl_config import compose, cpus_needed, settings
 from infraray.trajectories.manifest import Manifest, PlannedScenario
@@ -42,8 +42,7 @@ from infraray.trajectories.store import write_manifest
 from infraray.user_code import describe_failure
 from infraray.user_file import find_modules_here, load_file, read_source
 
-ROLLOUTS, EVALUATION, LOG = "rollouts", "evaluation", "trainer.log"
-STEPS_FILE = "steps.jsonl"
+ROLLOUTS, LOG = "rollouts", "trainer.log"
 
 LOOK_S = 1.0
 
@@ -72,11 +71,14 @@ def train_grpo(
     done = latest_checkpoint(folder)
     if done >= spec.steps:
         console.print(f"trained to step {done} before; data in {folder}", highlight=False, soft_wrap=True)
-        return folder
-    start = note_start(folder)
-    write_loops(spec, folder, start)
-    with ray_cluster(num_cpus):
-        _train(spec, folder, config, console)
+    else:
+        write_loops(spec, folder, note_start(folder))
+        with ray_cluster(num_cpus):
+            _train(spec, folder, config, console)
+    chosen = choose(folder)
+    best = keep(folder, chosen)
+    why = "" if math.isnan(chosen.reward) else f", reward {chosen.reward:.3f} in its trial"
+    console.print(f"best: step {chosen.step}{why}; {best}", highlight=False, soft_wrap=True)
     return folder
 
 
@@ -108,7 +110,7 @@ def prepare(spec: GrpoSpec, folder: Path) -> Any:
     train, held_out = folder / "train.parquet", folder / "held_out.parquet"
     config = compose(spec, settings(spec, folder, train, held_out, folder / "loops.yaml"))
     chosen_folder("run", ROLLOUTS, folder / ROLLOUTS)
-    write_data(described, folder)
+    write_data(described.model_copy(update={"held_out": spec.trial_seeds}), folder)
     write_manifest(folder / ROLLOUTS, _manifest(spec))
     from omegaconf import OmegaConf
 
@@ -171,7 +173,9 @@ def _train(spec: GrpoSpec, folder: Path, config: Any, console: Console) -> None:
         made = ray.remote(num_cpus=1, max_restarts=0, runtime_env=runtime_env(config))(TrainerActor)
         trainer = made.remote(str(folder / LOG))
         try:
-            training = trainer.train.remote(config, collector_name(spec), spec.max_probability_difference)
+            training = trainer.train.remote(
+                config, collector_name(spec), spec.max_probability_difference, spec.step_credit
+            )
             with _progress(folder / STEPS_FILE, spec, console) as look:
                 while not pulse.wait([training], LOOK_S):
                     look()
@@ -213,52 +217,9 @@ def _progress(path: Path, spec: GrpoSpec, console: Console) -> Iterator[Any]:
                 continue
             known[key] = line
             if "held_out" in line:
-                told = ", ".join(f"{name} {value:.3f}" for name, value in line["held_out"].items())
-                console.print(f"held out after step {line['step']}: {told}", markup=False, highlight=False)
+                reward = trial_reward(line["held_out"])
+                console.print(f"held out after step {line['step']}: reward {reward:.3f}", highlight=False)
             else:
                 write([f"{line['step']}/{spec.steps}", *shown(line)])
 
     yield look
-
-
-def evaluate(spec: GrpoSpec, folder: Path, quiet: bool = False) -> tuple[Summary, Path] | None:
-    """Plays base and trained policy, and what they are measured beside, on the held-out seeds.
-
-    Returns:
-        The run's summary and folder; None if the training asks for no evaluation.
-
-    Raises:
-        InfrarayError: the run cannot be played, or there is no checkpoint.
-    """
-    if spec.evaluation is None:
-        return None
-    found = checkpoints(folder)
-    if not found:
-        raise InfrarayError(f"{folder}: has no checkpoint to evaluate; save_every={spec.save_every} may be too rare")
-    from infraray.launch import run
-
-    trained = found[max(found)]
-    run_dir = folder / f"{EVALUATION}-{max(found)}"
-    return run(evaluation_run(spec, trained), run_dir, quiet), run_dir
-
-
-def evaluation_run(spec: GrpoSpec, trained: Path) -> RunSpec:
-    """The run that compares base and trained policy.
-
-    Args:
-        spec: the training.
-        trained: the folder of the trained policy.
-    """
-    assert spec.evaluation is not None
-    options = "&".join(f"{name}={quote(str(value))}" for name, value in spec.chat.items())
-    engines = {name: spec.engine_spec(name, str(model)) for name, model in (("base", spec.model), ("trained", trained))}
-    return RunSpec.parse(
-        {
-            "name": f"{spec.name}-evaluation",
-            "imports": spec.imports,
-            "scenarios": spec.training_set().run_sections(),
-            "agents": [*spec.evaluation.against, *(f"engine:{name}?{options}".rstrip("?") for name in engines)],
-            "engines": {name: engine.model_dump(exclude_unset=True) for name, engine in engines.items()},
-            "seeds": spec.held_out,
-        }
-    )

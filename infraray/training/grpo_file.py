@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from infraray.engines import EngineSpec, read_engine_spec
 from infraray.runs.run_file import read_section
 from infraray.runs.seeds import Seeds
+from infraray.seeds import SeedRange
 from infraray.strict import StrictModel
 from infraray.training.dataset import CurriculumSection, TrainingSection, TrainingSet
 from infraray.written_file import TRAINING, WrittenFile
@@ -25,6 +26,13 @@ class EnvironmentsSection(StrictModel):
     actor_options: dict[str, Any] = Field(
         default={}, description="Ray's options of the actors that play them: num_cpus, resources, ..."
     )
+
+
+class StepCreditSection(StrictModel):
+    """Credit between steps that began in the same state (GiGPO), beside that of whole episodes."""
+
+    weight: float = Field(default=1.0, gt=0, description="of a step's advantage; the episode's weighs 1")
+    discount: float = Field(default=0.95, ge=0, le=1, description="of the rewards of each further step")
 
 
 class EvaluationSection(StrictModel):
@@ -49,6 +57,8 @@ class GrpoSpec(WrittenFile):
     reward: str = "normalized"
     unsafe_penalty: float = Field(default=0.0, ge=0)
     curriculum: CurriculumSection | None = Field(default=None, description="which tasks are trained on more often")
+
+    step_credit: StepCreditSection | None = Field(default=None, description="null compares whole episodes alone")
 
     steps: int = Field(ge=1, description="updates of the policy")
     prompts_per_step: int = Field(default=16, ge=1, description="tasks, each played by a group")
@@ -85,11 +95,34 @@ class GrpoSpec(WrittenFile):
                 f"rollout_gpus={self.rollout_gpus}: has no effect with mode: {self.mode}, which generates on the "
                 "trainer's GPUs; leave it out"
             )
+        if self.test_every % self.save_every:
+            raise ValueError(
+                f"test_every={self.test_every}: must be a multiple of save_every={self.save_every}, since a trial "
+                f"judges a checkpoint; take {max(1, self.test_every // self.save_every) * self.save_every}"
+            )
+        if self._is_chosen and len(self.held_out) < 2:
+            raise ValueError(
+                "held_out: has one seed, and trials and evaluation take every second one each; give it two or more"
+            )
         if (self.gpus * self.nodes) % self.engine_gpus:
             raise ValueError(
                 f"engine_gpus={self.engine_gpus}: must divide the {self.gpus * self.nodes} GPUs; take 1 or a divisor"
             )
         return self
+
+    @property
+    def _is_chosen(self) -> bool:
+        return self.test_every > 0 and self.evaluation is not None
+
+    @property
+    def trial_seeds(self) -> SeedRange | tuple[int, ...]:
+        """The held-out seeds of the trials, by which a checkpoint is chosen."""
+        return tuple(self.held_out)[::2] if self._is_chosen else self.held_out
+
+    @property
+    def table_seeds(self) -> SeedRange | tuple[int, ...]:
+        """The held-out seeds of the evaluation, by which nothing was chosen."""
+        return tuple(self.held_out)[1::2] if self._is_chosen else self.held_out
 
     def training_set(self) -> TrainingSet:
         """What is trained on."""

@@ -19,9 +19,10 @@ import pyarrow as pa
 from infraray.episodes import Entry, EpisodeSpec, Trajectory, scenario_code
 from infraray.registration import find
 from infraray.training.played import Played
-from infraray.training.rewards import reward_of
+from infraray.training.rewards import parts_of, reward_of
 from infraray.training.rollout import Rolled
 from infraray.training.sequences import TokenSequence, Versions
+from infraray.training.step_credit import EpisodeSteps, state_of
 from infraray.training.task import TrainingTask
 
 COLUMNS = ("episode_id", "agent", "extra", "rollout")
@@ -120,7 +121,13 @@ def rollout_trajectory(
             "ending": played.ending,
             "sequences": [_stored(sequence) for sequence in rolled.sequences],
         },
-        extra={"rollout": figures},
+        extra={
+            "rollout": figures,
+            "rollout_steps": {
+                "states": [state_of(step.observation) for step in rolled.steps],
+                "rewards": parts_of(played, task.reward, task.unsafe_penalty),
+            },
+        },
     )
 
 
@@ -134,6 +141,7 @@ class RolloutRecord:
         group: the rollouts with which it is compared.
         sequences: what the trainer learns from; none if the policy generated nothing.
         figures: what is averaged and filtered by; NaN where the scenario does not define one.
+        steps: for step-wise credit; none in a record of an older version.
     """
 
     reward: float
@@ -141,6 +149,7 @@ class RolloutRecord:
     group: str
     sequences: tuple[TokenSequence, ...]
     figures: Mapping[str, float]
+    steps: EpisodeSteps
 
     @classmethod
     def read(cls, batch: pa.RecordBatch) -> RolloutRecord:
@@ -151,13 +160,14 @@ class RolloutRecord:
         """
         (row,) = batch.select(["extra", "rollout"]).to_pylist()
         rollout = row["rollout"]
-        figures = json.loads(row["extra"])["rollout"]
+        extra = json.loads(row["extra"])
         return cls(
             reward=rollout["reward"],
             ending=rollout["ending"],
             group=rollout["group"],
             sequences=tuple(_read(sequence) for sequence in rollout["sequences"]),
-            figures={name: math.nan if value is None else value for name, value in figures.items()},
+            figures={name: math.nan if value is None else value for name, value in extra["rollout"].items()},
+            steps=EpisodeSteps.read(extra.get("rollout_steps")),
         )
 
 

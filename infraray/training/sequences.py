@@ -95,6 +95,17 @@ class TokenSequence:
         """The number of generated tokens."""
         return sum(self.response_mask)
 
+    @property
+    def token_steps(self) -> list[int]:
+        """For each token of the response, the episode's step in which it was generated; -1 for what was told."""
+        steps, step, found = iter(self.answer_steps), -1, []
+        for place, is_own in enumerate(self.response_mask):
+            # The template stands between two answers.
+            if is_own and (place == 0 or not self.response_mask[place - 1]):
+                step = next(steps)
+            found.append(step if is_own else -1)
+        return found
+
 
 class _Open:
     """A sequence that the next turn may continue."""

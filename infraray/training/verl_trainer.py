@@ -3,27 +3,35 @@
 Everything that trains is verl's. What is added around it: before each update the engine's probabilities are compared
 with the trainer's, since a policy that is updated with probabilities of other tokens than were drawn is ruined without
 an error; an update is made of as many episodes, however many rows they have; a group of which no rollout is left counts
-as failed, since verl takes it for finished and then stops on it; and the figures of each step go to the collector.
+as failed, since verl takes it for finished and then stops on it; where step-wise credit is asked for, it is added to
+the advantages; and the figures of each step go to the collector.
 """
 
+# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import ray
+import torch
 import transfer_queue as tq
 import verl.trainer.ppo.v1 as v1
 from omegaconf import open_dict
+from tensordict import TensorDict
 from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 from verl.trainer.main_ppo import TaskRunnerV1
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from infraray.errors import InfrarayError
 from infraray.training.collected import find_collector
-from infraray.training.figures import step_figures
+from infraray.training.figures import SHARED_STATES, step_figures
+from infraray.training.grpo_file import StepCreditSection
+from infraray.training.step_credit import EpisodeSteps, shared_share, step_advantages
 
 DIFFERENCE = "training/rollout_probs_diff_mean"
 
@@ -32,11 +40,13 @@ class Watched:
     """A mixin for verl's trainers.
 
     Set before the training begins: ``collector``, a handle, and ``max_difference``, the mean difference between the
-    engine's and the trainer's probabilities of the generated tokens at which the training stops.
+    engine's and the trainer's probabilities of the generated tokens at which the training stops; ``step_credit``, None
+    for that of whole episodes alone.
     """
 
     collector: Any = None
     max_difference: float = math.inf
+    step_credit: StepCreditSection | None = None
 
     def _build_replay_buffer(self) -> Any:
         buffer = super()._build_replay_buffer()  # type: ignore[misc]
@@ -72,6 +82,29 @@ class Watched:
             )
         return batch
 
+    def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
+        batch = super()._compute_advantage(batch, metrics)  # type: ignore[misc]
+        if self.step_credit is None:
+            return batch
+        asked = {"keys": batch.keys, "partition_id": batch.partition_id}
+        data = tq.kv_batch_get(**asked, select_fields=["advantages", "response_mask", "extra_fields"])
+        by_deviation = bool(self.config.algorithm.norm_adv_by_std_in_grpo)  # type: ignore[attr-defined]
+        rows = [_plain(told) for told in data["extra_fields"]]
+        added, shared = added_advantages(batch.keys, batch.tags, rows, self.step_credit, by_deviation)
+        metrics[SHARED_STATES] = shared
+        advantages = [
+            advantage + torch.tensor(more, dtype=advantage.dtype, device=advantage.device) * mask
+            if more is not None
+            else advantage
+            for advantage, mask, more in zip(
+                data["advantages"].unbind(), data["response_mask"].unbind(), added, strict=True
+            )
+        ]
+        nested = torch.nested.as_nested_tensor(advantages, layout=torch.jagged)
+        return tq.kv_batch_put(
+            **asked, fields=TensorDict({"advantages": nested, "returns": nested}, batch_size=len(batch))
+        )
+
     def _compute_metrics(self, batch: Any, metrics: dict[str, Any], *arguments: Any, **named: Any) -> None:
         told = self._rollout_figures(batch)
         super()._compute_metrics(batch, metrics, *arguments, **named)  # type: ignore[misc]
@@ -91,7 +124,56 @@ class Watched:
             if key.endswith("_0") and not tag.get("is_padding", False)
         ]
         data = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        return [getattr(told, "data", told)["reward_extra_info"] for told in data["extra_fields"]]
+        return [_plain(told)["reward_extra_info"] for told in data["extra_fields"]]
+
+
+def added_advantages(
+    keys: Sequence[str],
+    tags: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    credit: StepCreditSection,
+    by_deviation: bool,
+) -> tuple[list[list[float] | None], float]:
+    """What step-wise credit adds to the advantages of a batch.
+
+    Args:
+        keys: of the rows, ``group_session_index``.
+        tags: verl's, of the rows.
+        rows: what our agent loop says beside each row's tokens.
+        credit: how it is given.
+        by_deviation: see `step_advantages`.
+
+    Returns:
+        For each row a number a token of the response, None for those that verl filled a batch with; and the share of
+        steps that began in a state where another one began.
+    """
+    groups: defaultdict[str, dict[str, EpisodeSteps]] = defaultdict(dict)
+    for key, tag, row in zip(keys, tags, rows, strict=True):
+        if not tag.get("is_padding", False):
+            group, session, _ = key.rsplit("_", 2)
+            groups[group][session] = EpisodeSteps(row["states"], row["step_rewards"])
+    found: dict[tuple[str, str], list[float]] = {}
+    shared = total = 0
+    for group, episodes in groups.items():
+        advantages = step_advantages([*episodes.values()], credit.discount, by_deviation)
+        found.update(((group, session), values) for session, values in zip(episodes, advantages, strict=True))
+        alike, steps = shared_share([*episodes.values()])
+        shared, total = shared + alike, total + steps
+    added: list[list[float] | None] = []
+    for key, tag, row in zip(keys, tags, rows, strict=True):
+        if tag.get("is_padding", False):
+            added.append(None)
+            continue
+        group, session, _ = key.rsplit("_", 2)
+        # An answer that a limit cut off belongs to a step that was never taken; no token of -1 was generated.
+        values = dict(enumerate(found[group, session]))
+        added.append([credit.weight * values.get(step, 0.0) for step in row["token_steps"]])
+    return added, shared / total if total else 0.0
+
+
+def _plain(told: Any) -> Any:
+    """What tensordict may have wrapped."""
+    return getattr(told, "data", told)
 
 
 class _GroupsWithRows(ReplayBuffer):  # type: ignore[misc]
@@ -105,19 +187,20 @@ class _GroupsWithRows(ReplayBuffer):  # type: ignore[misc]
             self.failure_keys[partition] |= empty
 
 
-def train(config: Any, collector: str, max_difference: float) -> None:
+def train(config: Any, collector: str, max_difference: float, step_credit: StepCreditSection | None) -> None:
     """Trains; the body of `TrainerActor`.
 
     Args:
         config: verl's configuration.
         collector: the name of the collector's actor.
         max_difference: see `Watched`.
+        step_credit: see `Watched`.
 
     Raises:
         InfrarayError: engine and trainer disagree.
     """
     kind = v1.get_trainer_cls(config.trainer.v1.trainer_mode)
-    own = {"max_difference": max_difference, "collector": find_collector(collector)}
+    own = {"max_difference": max_difference, "collector": find_collector(collector), "step_credit": step_credit}
     # verl asks by the mode's name, on which other parts of it depend, and registers one trainer for each.
     v1.get_trainer_cls = lambda name: type("WatchedTrainer", (Watched, kind), own)
     TaskRunnerV1.__ray_metadata__.modified_class().run(config)
@@ -134,9 +217,9 @@ class TrainerActor:
         if log is not None:
             redirect_output(log)
 
-    def train(self, config: Any, collector: str, max_difference: float) -> None:
+    def train(self, config: Any, collector: str, max_difference: float, step_credit: StepCreditSection | None) -> None:
         """See `train`."""
-        train(config, collector, max_difference)
+        train(config, collector, max_difference, step_credit)
 
 
 def runtime_env(config: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from infraray.errors import InfrarayError
 from infraray.runs.run_file import RunSpec
-from infraray.training.grpo import evaluation_run
+from infraray.training.evaluation import evaluation_run
 from infraray.training.grpo_file import GrpoSpec
 
 WRITTEN = """

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.training.verl_trainer import DIFFERENCE, Watched
+from infraray.training.grpo_file import StepCreditSection
+from infraray.training.verl_trainer import DIFFERENCE, Watched, added_advantages
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -85,3 +86,33 @@ def test_a_group_that_lost_all_its_rollouts_has_failed_and_stops_nothing(monkeyp
     with pytest.raises(RuntimeError, match="Finished groups are missing"):
         monkeypatch.setattr(replay_buffer.tq, "kv_batch_get", lambda **_: {"extra_fields": [{}]})
         plain._dapo_filtered_keys("train")
+
+
+def row(states: str, rewards: list[float], token_steps: list[int]) -> dict[str, Any]:
+    return {"states": [*states], "step_rewards": rewards, "token_steps": token_steps}
+
+
+def test_step_wise_credit_goes_to_the_tokens_of_the_step():
+    """Two groups, of which one has an episode in two rows; verl has filled the batch with a copy of the first row."""
+    keys = ["one_0_0", "one_0_1", "one_1_0", "two_0_0", "pad_0_0"]
+    rows = [
+        row("ab", [0.0, 2.0], [0, 0, -1]),
+        row("ab", [0.0, 2.0], [-1, 1, 2]),  # the answer to a third step was cut off
+        row("ac", [0.0, 0.0], [0, -1, 1]),
+        row("ab", [0.0, 9.0], [0, 1]),
+        row("ab", [0.0, 2.0], [0]),
+    ]
+    tags: list[dict[str, Any]] = [{}, {}, {}, {}, {"is_padding": True}]
+    added, shared = added_advantages(keys, tags, rows, StepCreditSection(weight=0.5, discount=1.0), by_deviation=False)
+    assert added == [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0], [-0.5, 0.0, 0.0], [0.0, 0.0], None]
+    assert shared == 2 / 6
+
+
+def test_trials_have_their_rewards_where_the_best_checkpoint_is_looked_for():
+    from verl.trainer.ppo.v1.trainer_base import PPOTrainer
+
+    from infraray.training.evaluation import trial_reward
+
+    told = {"reward": [1.0, 0.0, 0.5], "score": [7.0, 7.0, 7.0], "correct": [1.0, None, 0.0]}
+    figures = PPOTrainer._val_metrics_update(None, ["a", "a", "b-level-1"], ["1", "2", "3"], told, [2, 2, 2])
+    assert trial_reward(figures) == 0.5

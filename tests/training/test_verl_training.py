@@ -31,6 +31,7 @@ TRAINING = {
     "max_response_tokens": 2000,
     "learning_rate": 0.01,
     "save_every": 1,
+    "step_credit": {},
     "overrides": ["actor_rollout_ref.rollout.agent.num_workers=1"],
 }
 
@@ -67,9 +68,11 @@ def test_a_killed_step_plays_only_what_it_owes(tmp_path, policy_folder):
     figures = read_figures(out / "steps.jsonl")
     assert [line["step"] for line in figures] == [1, 2]
     assert all(line["rollouts"] == PROMPTS * GROUP and line["probability_difference"] < 1e-4 for line in figures)
+    assert all(0 < line["shared_states"] <= 1 for line in figures), "rollouts of a group begin in the same state"
     assert figures[0]["reward"] is not None and 0 < figures[0]["generating_share"] <= 1
     assert list(checkpoints(out)) == [1, 2]
-    assert "2/2" in went_on.stderr
+    assert "2/2" in went_on.stderr and "best: step 2; " in went_on.stderr
+    assert (out / "best").resolve() == checkpoints(out)[2]
 
     again = train(file, out, die_after=0)
     assert again.returncode == 0 and "trained to step 2 before" in again.stderr

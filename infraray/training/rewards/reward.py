@@ -28,6 +28,13 @@ class Reward(ABC):
     def of(self, played: Played) -> float:
         """The reward, a finite number."""
 
+    def parts(self, played: Played) -> list[float]:
+        """What each step earns of it, for step-wise credit; in an episode with steps they add up to it.
+
+        A verdict is on the whole, and is earned when it is over: by default by the last step.
+        """
+        return [*([0.0] * (len(played.steps) - 1)), self.of(played)] if played.steps else []
+
 
 rewards: Registry[type[Reward]] = Registry("reward")
 
@@ -53,3 +60,9 @@ def reward_of(played: Played, name: str, unsafe_penalty: float = 0.0) -> float:
         UnknownName: no such reward.
     """
     return rewards[name]().of(played) - unsafe_penalty * played.unsafe
+
+
+def parts_of(played: Played, name: str, unsafe_penalty: float = 0.0) -> list[float]:
+    """What each step earns of `reward_of`, which has the arguments."""
+    parts = rewards[name]().parts(played)
+    return [part - unsafe_penalty * (step.safe is False) for part, step in zip(parts, played.steps, strict=True)]

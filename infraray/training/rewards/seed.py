@@ -31,3 +31,8 @@ class Seed(Reward):
         """The sum over all commands."""
         earned = sum(step.reward for step in played.steps if step.valid)
         return earned + INVALID_COMMAND * (played.invalid + played.missing)
+
+    def parts(self, played: Played) -> list[float]:
+        """Each command's; the last one pays for those that were never given."""
+        parts = [step.reward if step.valid else INVALID_COMMAND for step in played.steps]
+        return [*parts[:-1], parts[-1] + INVALID_COMMAND * played.missing] if parts else []

@@ -21,7 +21,14 @@ class Shaped(Reward):
     def of(self, played: Played) -> float:
         """In units of the scenario's rewards."""
         earned = [step.reward for step in played.steps if step.valid]
+        return sum(earned) + self._worst(played) * (played.invalid + played.missing)
+
+    def parts(self, played: Played) -> list[float]:
+        """Each step's effect; the last one pays for those that were never taken."""
+        worst = self._worst(played)
+        parts = [step.reward if step.valid else worst for step in played.steps]
+        return [*parts[:-1], parts[-1] + worst * played.missing] if parts else []
+
+    def _worst(self, played: Played) -> float:
         worst = min([*(step.reward for step in played.steps), -INVALID_PENALTY])
-        if played.worst_step < worst:
-            worst = played.worst_step
-        return sum(earned) + worst * (played.invalid + played.missing)
+        return played.worst_step if played.worst_step < worst else worst
