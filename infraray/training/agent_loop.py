@@ -38,9 +38,12 @@ from infraray.actors.rollout import pack
 from infraray.episodes import EpisodeSpec, Trajectory
 from infraray.errors import InfrarayError
 from infraray.training.collected import find_collector
+from infraray.training.dataset import TRAIN
+from infraray.training.grpo_file import CollectedSection
 from infraray.training.hosts import EnvironmentLost, Hosts
 from infraray.training.prompt_tokens import PromptTokens
 from infraray.training.record import COLUMNS, RolloutRecord, Weights, rollout_spec, rollout_trajectory
+from infraray.training.recorded_run import BASE_VERSION, recorded_run
 from infraray.training.rollout import Generated, Rolled, Rollout
 from infraray.training.sequences import Lengths, TokenSequence, Versions, row_weights
 from infraray.training.task import TASK_KEY, TrainingTask
@@ -60,6 +63,7 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         resumed_version: the version of the weights with which this start began; -1 if rollouts of earlier starts are
             not to be found again, since the trainer keeps them itself.
         resumed_start: the start that made those weights.
+        collected: a run whose episodes are taken before new ones are played (`CollectedSection`), as plain data.
         sources: the content of the user's files that register scenarios, by path.
         episode_s: seconds after which a rollout is asked no more and ends with what was scored so far; attempts that
             failed included.
@@ -80,6 +84,7 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         start: int = 0,
         resumed_version: int = 0,
         resumed_start: int = 0,
+        collected: Mapping[str, Any] | None = None,
         sources: Mapping[str, str] | None = None,
         episode_s: float = 600.0,
         environment_s: float = 120.0,
@@ -93,6 +98,7 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         self.start = start
         self.resumed_version = resumed_version
         self.resumed_start = resumed_start
+        self.collected = None if collected is None else CollectedSection(**collected)
         self.imports = Imports({path: source.encode() for path, source in (sources or {}).items()})
         self.imports.load()
         self.episode_s = episode_s
@@ -141,7 +147,9 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         spec = await asyncio.to_thread(rollout_spec, task, label, weights, group, int(kwargs["session_id"]))
         stored = await collector.find.remote(spec.id, weights.agent)
         if stored is None:
-            trajectory = await self._play(task, spec, group, sampling_params)
+            is_training = kwargs["extra_info"]["split"] == TRAIN
+            trajectory = await asyncio.to_thread(self._recorded, task, spec, group, weights) if is_training else None
+            trajectory = trajectory or await self._play(task, spec, group, sampling_params)
             if trajectory is None:
                 return []
             _, message = await asyncio.to_thread(pack, self.training, [trajectory])
@@ -153,6 +161,16 @@ class InfrarayAgentLoop(AgentLoopBase):  # type: ignore[misc]
         """The weights of a version, in this start of the training."""
         made_by = self.resumed_start if version == self.resumed_version else self.start
         return Weights(self.training, version, made_by)
+
+    def _recorded(self, task: TrainingTask, spec: EpisodeSpec, group: str, weights: Weights) -> Trajectory | None:
+        """The rollout as a run has played it, if it has and the policy has not moved too far since."""
+        collected = self.collected
+        if collected is None or weights.version - BASE_VERSION > collected.max_staleness:
+            return None
+        rolled = recorded_run(collected.run, collected.agent).rolled(task, spec.repetition, self.lengths)
+        if rolled is None:
+            return None
+        return rollout_trajectory(spec, task, rolled, group, 0, datetime.now(UTC), 0.0)
 
     async def _play(
         self, task: TrainingTask, spec: EpisodeSpec, group: str, sampling_params: dict[str, Any]

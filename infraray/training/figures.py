@@ -47,7 +47,10 @@ FIGURES = {
 }
 """By their name in the file, in the order in which they are shown; `reward` is the mean over sequences."""
 
-AVERAGED = ("normalized_score", "correct", "safe", "invalid_actions", "steps", "unsafe_steps", "environment_failures")
+AVERAGED = (
+    *("normalized_score", "correct", "safe", "invalid_actions", "steps", "unsafe_steps", "environment_failures"),
+    "recorded",
+)
 
 
 def step_figures(metrics: Mapping[str, Any], rollouts: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def step_figures(metrics: Mapping[str, Any], rollouts: Sequence[Mapping[str, flo
     """
     found = {name: _number(metrics.get(figure.verl)) for name, figure in FIGURES.items() if figure.verl}
     for name in AVERAGED:
-        found[name] = _mean(rollout[name] for rollout in rollouts)
+        found[name] = _mean(rollout.get(name, math.nan) for rollout in rollouts)
     step_s, gen_s = (_number(metrics.get(f"timing_s/{part}")) for part in ("step", "gen"))
     found["generating_share"] = gen_s / step_s if step_s and gen_s is not None else None
     return {"step": int(metrics["training/global_step"]), "rollouts": len(rollouts), **found}

@@ -33,7 +33,8 @@ from infraray.registration import find
 from infraray.training.dataset import write_data
 from infraray.training.evaluation import choose, keep, trial_reward
 from infraray.training.figures import FIGURES, STEPS_FILE, read_figures, shown
-from infraray.training.grpo_file import GrpoSpec
+from infraray.training.grpo_file import CollectedSection, GrpoSpec
+from infraray.training.recorded_run import recorded_run
 from infraray.training.starts import Start, latest_checkpoint, note_start
 from infraray.training.task import AGENT_NAME
 from infraray.training.verl_config import compose, cpus_needed, settings
@@ -103,6 +104,9 @@ def prepare(spec: GrpoSpec, folder: Path) -> Any:
                 f"prompts_per_step={spec.prompts_per_step}: there are {total} tasks to train on; take at most as many, "
                 "or more seeds"
             )
+    if spec.collected is not None:
+        with refusals.collecting(), spec.explaining("collected"):
+            _check_collected(spec, spec.collected)
     if spec.evaluation is not None:
         with refusals.collecting(), spec.explaining("evaluation"):
             spec.engine_spec("base", spec.model).check()
@@ -118,6 +122,21 @@ def prepare(spec: GrpoSpec, folder: Path) -> Any:
     return config
 
 
+def _check_collected(spec: GrpoSpec, collected: CollectedSection) -> None:
+    """Finds what prevents a training from a run.
+
+    Raises:
+        InfrarayError: one line.
+    """
+    found = recorded_run(str(Path(collected.run).resolve()), collected.agent)
+    found.check(spec.chat)
+    if not any(found.count(task, spec.seeds) for _, task in spec.training_set().kinds()):
+        raise InfrarayError(
+            f"{collected.run}: no episode is of a task to train on; scenario, parameters, level, seeds, "
+            "text, invalid_action and max_episode_steps (here: max_steps) must be those of the training"
+        )
+
+
 def write_loops(spec: GrpoSpec, folder: Path, start: Start) -> None:
     """Writes the file through which verl's workers find our agent loop, for one start of the training."""
     environments = spec.environments
@@ -130,6 +149,9 @@ def write_loops(spec: GrpoSpec, folder: Path, start: Start) -> None:
         # Asynchronous trainers keep what was played in their checkpoints themselves.
         "resumed_version": start.version if spec.mode == "sync" else -1,
         "resumed_start": start.made_by,
+        "collected": None
+        if spec.collected is None
+        else {**spec.collected.model_dump(), "run": str(Path(spec.collected.run).resolve())},
         "sources": {path: read_source(path).decode() for path in spec.imports},
         **environments.model_dump(),
     }
@@ -173,9 +195,12 @@ def _train(spec: GrpoSpec, folder: Path, config: Any, console: Console) -> None:
         made = ray.remote(num_cpus=1, max_restarts=0, runtime_env=runtime_env(config))(TrainerActor)
         trainer = made.remote(str(folder / LOG))
         try:
-            training = trainer.train.remote(
-                config, collector_name(spec), spec.max_probability_difference, spec.step_credit
-            )
+            watched = {
+                "max_difference": spec.max_probability_difference,
+                "step_credit": spec.step_credit,
+                "takes_recorded": spec.collected is not None,
+            }
+            training = trainer.train.remote(config, collector_name(spec), watched)
             with _progress(folder / STEPS_FILE, spec, console) as look:
                 while not pulse.wait([training], LOOK_S):
                     look()

@@ -35,6 +35,14 @@ class StepCreditSection(StrictModel):
     discount: float = Field(default=0.95, ge=0, le=1, description="of the rewards of each further step")
 
 
+class CollectedSection(StrictModel):
+    """A run of the base policy whose episodes are trained from before new ones are played."""
+
+    run: str = Field(description="its folder; its agent was played with temperature=1 and logprobs=true")
+    agent: str | None = Field(default=None, description="whose episodes; needed if several of it ask a model")
+    max_staleness: int = Field(default=4, ge=0, description="updates of the policy after which they are not taken")
+
+
 class EvaluationSection(StrictModel):
     """What the trained policy is measured beside, on the held-out seeds."""
 
@@ -58,6 +66,7 @@ class GrpoSpec(WrittenFile):
     unsafe_penalty: float = Field(default=0.0, ge=0)
     curriculum: CurriculumSection | None = Field(default=None, description="which tasks are trained on more often")
 
+    collected: CollectedSection | None = Field(default=None, description="what is trained from first")
     step_credit: StepCreditSection | None = Field(default=None, description="null compares whole episodes alone")
 
     steps: int = Field(ge=1, description="updates of the policy")
@@ -94,6 +103,13 @@ class GrpoSpec(WrittenFile):
             raise ValueError(
                 f"rollout_gpus={self.rollout_gpus}: has no effect with mode: {self.mode}, which generates on the "
                 "trainer's GPUs; leave it out"
+            )
+        if self.collected is not None and self.mode != "sync":
+            raise ValueError(f"collected: needs mode: sync, in which it is known how old a policy is, not {self.mode}")
+        if self.collected is not None and self.reward == "shaped":
+            raise ValueError(
+                "reward='shaped': a run does not record the random agent's worst step, by which 'collected' would be "
+                "paid; take normalized"
             )
         if self.test_every % self.save_every:
             raise ValueError(

@@ -92,14 +92,15 @@ def rollout_trajectory(
         task: what was played.
         rolled: how.
         group: see `rollout_spec`.
-        attempts: times that it was begun.
+        attempts: times that it was begun; 0 if a run has played it before.
         started_at: when the last attempt began.
         wall_s: its duration in seconds.
     """
     played = rolled.played
     figures = {
         **_figures(played),
-        "environment_failures": float(attempts - 1),
+        "environment_failures": float(max(0, attempts - 1)),
+        "recorded": float(attempts == 0),
         "answers": float(rolled.answers),
         "generating_s": rolled.generating_s,
         "waiting_s": rolled.waiting_s,

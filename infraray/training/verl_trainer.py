@@ -41,12 +41,14 @@ class Watched:
 
     Set before the training begins: ``collector``, a handle, and ``max_difference``, the mean difference between the
     engine's and the trainer's probabilities of the generated tokens at which the training stops; ``step_credit``, None
-    for that of whole episodes alone.
+    for that of whole episodes alone; ``takes_recorded``, whether rollouts of a run, which the base policy played, are
+    among the others: while they are, probabilities must differ.
     """
 
     collector: Any = None
     max_difference: float = math.inf
     step_credit: StepCreditSection | None = None
+    takes_recorded: bool = False
 
     def _build_replay_buffer(self) -> Any:
         buffer = super()._build_replay_buffer()  # type: ignore[misc]
@@ -74,13 +76,18 @@ class Watched:
     def _compute_old_log_prob(self, batch: Any, metrics: dict[str, Any]) -> Any:
         batch = super()._compute_old_log_prob(batch, metrics)  # type: ignore[misc]
         difference = metrics.get(DIFFERENCE)
-        if difference is not None and not difference <= self.max_difference:
+        if difference is not None and not difference <= self.max_difference and not self._has_recorded(batch):
             raise InfrarayError(
                 f"max_probability_difference={self.max_difference:g}: engine and trainer differ by {difference:.4f} "
                 f"on average in the probability of a generated token, at step {self.global_steps}; "  # type: ignore[attr-defined]
                 "this step's update was not made; look for a difference in precision or template, or allow more"
             )
         return batch
+
+    def _has_recorded(self, batch: Any) -> bool:
+        """Whether a batch has rollouts that older weights have played on purpose."""
+        versions = [tag.get("min_global_steps") for tag in batch.tags] if self.takes_recorded else []
+        return any(version is not None and version < self.global_steps - 1 for version in versions)  # type: ignore[attr-defined]
 
     def _compute_advantage(self, batch: Any, metrics: dict[str, Any]) -> Any:
         batch = super()._compute_advantage(batch, metrics)  # type: ignore[misc]
@@ -187,20 +194,19 @@ class _GroupsWithRows(ReplayBuffer):  # type: ignore[misc]
             self.failure_keys[partition] |= empty
 
 
-def train(config: Any, collector: str, max_difference: float, step_credit: StepCreditSection | None) -> None:
+def train(config: Any, collector: str, watched: Mapping[str, Any]) -> None:
     """Trains; the body of `TrainerActor`.
 
     Args:
         config: verl's configuration.
         collector: the name of the collector's actor.
-        max_difference: see `Watched`.
-        step_credit: see `Watched`.
+        watched: what `Watched` wants to be set, by name, but for the collector.
 
     Raises:
         InfrarayError: engine and trainer disagree.
     """
     kind = v1.get_trainer_cls(config.trainer.v1.trainer_mode)
-    own = {"max_difference": max_difference, "collector": find_collector(collector), "step_credit": step_credit}
+    own = {**watched, "collector": find_collector(collector)}
     # verl asks by the mode's name, on which other parts of it depend, and registers one trainer for each.
     v1.get_trainer_cls = lambda name: type("WatchedTrainer", (Watched, kind), own)
     TaskRunnerV1.__ray_metadata__.modified_class().run(config)
@@ -217,9 +223,9 @@ class TrainerActor:
         if log is not None:
             redirect_output(log)
 
-    def train(self, config: Any, collector: str, max_difference: float, step_credit: StepCreditSection | None) -> None:
+    def train(self, config: Any, collector: str, watched: Mapping[str, Any]) -> None:
         """See `train`."""
-        train(config, collector, max_difference, step_credit)
+        train(config, collector, watched)
 
 
 def runtime_env(config: Any) -> dict[str, Any]:

@@ -38,6 +38,29 @@ def test_every_token_has_a_chunk_of_its_own(url: str) -> None:
     assert len(events(ask(url, stream=True, max_tokens=20))) == 1 + 20 + 1  # the role, the tokens, the end
 
 
+def test_tokens_are_told_with_the_one_that_ended_the_answer(url: str, served: Any) -> None:
+    """As vLLM tells them: a trainer needs the end's probability, too, and readers of the text do not see it."""
+    asked = {"return_token_ids": True, "logprobs": True, "max_tokens": 40, "temperature": 1, "ignore_eos": False}
+    ended = 0
+    for seed in range(8):
+        whole = json.loads(ask(url, **asked, seed=seed))
+        choice = whole["choices"][0]
+        ids = choice["token_ids"]
+        assert len(choice["logprobs"]["content"]) == len(ids) == whole["usage"]["completion_tokens"]
+        assert served.model.decode(ids) == choice["message"]["content"]
+        assert whole["prompt_token_ids"] == served.model.encode_chat([{"role": "user", "content": "hello"}])
+        ended += ids[-1] in served.model.eos and choice["finish_reason"] == "stop"
+        chunks = events(ask(url, **asked, seed=seed, stream=True))
+        assert [chunk["prompt_token_ids"] for chunk in chunks if "prompt_token_ids" in chunk] == [
+            whole["prompt_token_ids"]
+        ]
+        streamed = [one for chunk in chunks for one in chunk["choices"]]
+        assert [token for one in streamed for token in one.get("token_ids", ())] == ids
+        assert sum(len((one["logprobs"] or {}).get("content", ())) for one in streamed) == len(ids)
+    assert ended, "an answer that ended by itself is among them"
+    assert "token_ids" not in ask(url)
+
+
 def test_a_wrong_request_is_one_line_and_the_next_is_answered(url: str) -> None:
     for wrong in ({"temperature": -1}, {"messages": []}, {"max_tokens": 1 << 29}):
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -77,6 +100,7 @@ def test_a_wrong_request_is_one_line_and_the_next_is_answered(url: str) -> None:
         ("stream_options", {"include_usage": 1}),
         ("ignore_eos", "no"),
         ("logprobs", 1),
+        ("return_token_ids", "yes"),
         ("messages", "hello"),
         ("messages", [{"role": "user", "content": 7}]),
         ("messages", [{"role": "user", "content": ["hello"]}]),

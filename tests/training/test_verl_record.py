@@ -1,5 +1,6 @@
 """The trainer is given what was collected, and nothing is played that is collected already."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -7,9 +8,12 @@ import pytest
 import ray
 import torch
 
+from infraray.episodes import EpisodePlayer, EpisodeSpec
+from infraray.training.dataset import TrainingSet
 from infraray.training.record import RolloutRecord
 from infraray.trajectories.reader import Run
-from tests.training.verl_side import StandIn, Trainer
+from tests.training.recording import entry_of, store
+from tests.training.verl_side import SAID, SCENARIO, StandIn, Trainer
 
 pytestmark = pytest.mark.filterwarnings("default")
 FORGETTING = {"max_tokens": 24, "memory": "last:2"}
@@ -98,3 +102,38 @@ def test_a_step_goes_on_with_what_its_weights_have_played(trainer: Trainer, poli
     kept = {place: found for place, found in after.items() if place in before}
     assert same(before, kept) is not is_played
     assert Run(trainer.folder / "rollouts").episodes(["episode_id"]).num_rows == len(server.asked)
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_what_a_run_has_played_is_taken_while_the_policy_is_near_it(
+    trainer: Trainer, policy_folder, tmp_path, monkeypatch, is_stale
+):
+    """One of a group's two rollouts was recorded; it keeps its probabilities, and the version that played it."""
+    described = {"scenarios": [SCENARIO], "seeds": 1, "held_out": "50:52", "chat": {"max_tokens": 24}}
+    ((_, task),) = TrainingSet.parse(described).tasks("train")
+    entry = entry_of(task, "chat:m@http://127.0.0.1:1/v1?max_tokens=24&temperature=1&logprobs=true")
+    played = EpisodePlayer(60.0).play(EpisodeSpec(entry_of(task, "scripted:round_robin"), task.seed, 0))
+    steps, ids = [], [5, 6, 7]
+    for number, step in enumerate(played.steps):
+        told = {"prompt_ids": ids, "answer_ids": [8, 2], "logprobs": [-0.25 * number, -1.0]}
+        steps.append(step._replace(agent_extra={"tokens": [told]}))
+        ids = [*ids, 8, 2, 9]
+    recorded = replace(played, spec=EpisodeSpec(entry, task.seed, 0), steps=steps)
+    folder = store(tmp_path / "run", task, [entry], [recorded])
+    if is_stale:
+        monkeypatch.setattr("infraray.training.agent_loop.BASE_VERSION", -1)
+    server = StandIn(policy_folder, lambda episode: [SAID])
+    loop = {"collected": {"run": str(folder), "max_staleness": 0}}
+    trainer.step({"max_tokens": 24}, server, n=2, loop=loop)
+    assert len(server.asked) == 1 + is_stale
+    rows = given(trainer)
+    taken = [(row, told) for row, told in rows.values() if told["reward_extra_info"]["recorded"]]
+    assert len(taken) == (not is_stale) and len(rows) == 2
+    for row, told in taken:
+        assert row["responses"].tolist() == [8, 2, *[9, 8, 2] * 5] and told["min_global_steps"] == 0
+        assert row["rollout_log_probs"].tolist() == [0.0, -1.0, *(v for n in range(1, 6) for v in (0, -0.25 * n, -1))]
+        assert told["token_steps"] == [0, 0, *(v for n in range(1, 6) for v in (-1, n, n))]
+    played_now = [told for _, told in rows.values() if not told["reward_extra_info"]["recorded"]]
+    assert all(told["min_global_steps"] == 7 for told in played_now)
+    if not is_stale:
+        assert played_now[0]["states"][0] == taken[0][1]["states"][0], "both began in the same state"

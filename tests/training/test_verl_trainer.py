@@ -1,5 +1,6 @@
 """What is added around verl's trainer: a stop where probabilities differ, updates by episodes, empty groups."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,20 @@ def test_a_step_with_other_probabilities_is_not_learnt_from(difference, stops):
         InfrarayError, match=r"max_probability_difference=0\.02: engine and trainer differ by .* at step 4"
     ):
         trainer._compute_old_log_prob("batch", {})
+
+
+@pytest.mark.parametrize(("oldest", "stops"), [(3, True), (0, False)])
+def test_probabilities_may_differ_while_a_run_of_the_base_policy_is_trained_from(oldest, stops):
+    """Fresh rollouts of step 4 are those of version 3."""
+    trainer = WatchedFake()
+    trainer.takes_recorded = True
+    trainer.found = 0.5
+    batch = SimpleNamespace(tags=[{"min_global_steps": 3}, {"min_global_steps": oldest}])
+    if not stops:
+        assert trainer._compute_old_log_prob(batch, {}) is batch
+        return
+    with pytest.raises(InfrarayError, match="engine and trainer differ"):
+        trainer._compute_old_log_prob(batch, {})
 
 
 @pytest.mark.parametrize(("rows", "prompts"), [(10, 4), (24, 4), (25, 8), (240, 40)])

@@ -125,6 +125,7 @@ class ChatAgent(Agent):
                 "temperature": self.options.temperature,
                 "max_tokens": max_tokens,
                 "seed": self.conversation.briefing.seed % 2**31,
+                **({"logprobs": True, "return_token_ids": True} if self.options.logprobs else {}),
                 **options,
             }
         )
@@ -160,8 +161,18 @@ class ChatAgent(Agent):
                 "cached": all(completion.cached for completion in asked),
                 "left_out": sorted({*last.left_out, *dialogue.left_out}),
                 "tool_calls": dialogue.tool_calls,
+                **({"tokens": [_tokens(completion) for completion in asked]} if self.options.logprobs else {}),
             },
         )
+
+
+def _tokens(completion: Completion) -> dict[str, Any]:
+    """An exchange in tokens, as far as the server tells it."""
+    return {
+        "prompt_ids": completion.prompt_ids,
+        "answer_ids": completion.token_ids,
+        "logprobs": completion.logprobs,
+    }
 
 
 def _is_openai(base_url: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,9 @@ class Completion:
         left_out: options that the server does not accept.
         refusal: why the model would not answer, in its words, if the server gives them separately.
         cached: whether it came from the cache; the times are then those of the original.
+        prompt_ids: the prompt in tokens; None if the server was not asked for it, or does not tell.
+        token_ids: the answer in tokens, the one that ended it included; likewise.
+        logprobs: the log-probability of each of these, in nats; likewise.
     """
 
     text: str
@@ -49,6 +52,9 @@ class Completion:
     left_out: tuple[str, ...] = ()
     refusal: str | None = None
     cached: bool = False
+    prompt_ids: Sequence[int] | None = None
+    token_ids: Sequence[int] | None = None
+    logprobs: Sequence[float] | None = None
 
     @property
     def is_cut(self) -> bool:
@@ -101,9 +107,13 @@ class _Choice:
     refusal: list[str] = field(default_factory=list)
     calls: ToolCalls = field(default_factory=ToolCalls)
     finish_reason: str | None = None
+    token_ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
 
     def take(self, choice: Mapping[str, Any]) -> bool:
         """Adds what a document's choice says; returns whether it says anything."""
+        self.token_ids += choice.get("token_ids") or ()
+        self.logprobs += [float(token["logprob"]) for token in (choice.get("logprobs") or {}).get("content") or ()]
         said = message_of(choice)
         text, thoughts, refused = spoken(said.get("content"))
         reasoning, refusal = "".join(spoken(reasoning_of(said))) + thoughts, "".join(spoken(said.get("refusal")))
@@ -127,6 +137,7 @@ class _Reply:
     choices: dict[int, _Choice] = field(default_factory=dict)
     input_tokens: int | None = None
     output_tokens: int | None = None
+    prompt_ids: list[int] | None = None
     first_token_at: float | None = None
 
     def take(self, document: Any) -> None:
@@ -142,7 +153,8 @@ class _Reply:
                     self.first_token_at = time.perf_counter()
                 self._count(choice.get("usage"))  # Moonshot's place for it
             self._count(document.get("usage"))
-        except (AttributeError, KeyError, IndexError, TypeError):
+            self.prompt_ids = document.get("prompt_token_ids") or self.prompt_ids
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             raise TransientFailure("the server sent JSON that is not an answer") from None
 
     def _count(self, usage: Any) -> None:
@@ -183,4 +195,7 @@ class _Reply:
             ended - self.started,
             None if first is None else first - self.started,
             refusal=refusal or None,
+            prompt_ids=self.prompt_ids,
+            token_ids=choice.token_ids or None,
+            logprobs=choice.logprobs or None,
         )

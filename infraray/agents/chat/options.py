@@ -26,6 +26,7 @@ class ChatOptions(Parameters):
     tools: str = Field("", description="tools of strategy react, separated by commas")
     max_tool_calls: int = Field(MAX_TOOL_CALLS, ge=0, le=100, description="tool calls within one step")
     examples: int | None = Field(None, ge=1, le=100, description="examples of strategy few_shot, 3 by default")
+    logprobs: bool = Field(False, description="keep the tokens with their log-probabilities, to train from")
     prices: str | None = Field(None, description="YAML or JSON file: model to input_per_million, output_per_million")
     cache: str | None = Field(None, description="folder that keeps answers, so that a re-run makes no request")
     request_timeout_s: float = Field(300.0, gt=0, description="seconds for one request")

@@ -5,8 +5,8 @@ in a `Model` how prompts become tokens, tokens become more and these become text
 
 Served are ``/v1/models``, ``/v1/chat/completions`` and ``/v1/completions``, streamed or not, with ``max_tokens``,
 ``temperature``, ``top_p``, ``seed``, ``stop``, ``ignore_eos``, ``stream_options.include_usage`` and, for chats,
-``logprobs`` and ``top_logprobs``. Greedy unless a temperature is asked for. A completion may have a list of prompts.
-What a server does not do it refuses with a reason, rather than leave it undone.
+``logprobs``, ``top_logprobs`` and vLLM's ``return_token_ids``. Greedy unless a temperature is asked for. A completion
+may have a list of prompts. What a server does not do it refuses with a reason, rather than leave it undone.
 
 Beyond that protocol, ``/v1/likelihood`` takes ``messages`` or ``prompt``, ``text`` and ``top_logprobs``,
 and says how likely the model finds the text as its answer: an entry a token, in the form of ``logprobs``.
@@ -52,6 +52,7 @@ LONGEST_WARM_UP = 8192
 READ = {
     *("model", "messages", "prompt", "text", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed"),
     *("stop", "ignore_eos", "stream", "stream_options", "logprobs", "top_logprobs", "n"),
+    "return_token_ids",
 }
 """The parameters that a request may have."""
 
@@ -100,6 +101,8 @@ class Sampling:
     ignore_eos: bool
     top_logprobs: int | None
     """The number of alternatives reported per token; None omits even the token's own log-probability."""
+    token_ids: bool = False
+    """Whether tokens are told, too; then the one that ends the answer is among them and has its log-probability."""
 
 
 GREEDY = Sampling(DEFAULT_MAX_TOKENS, 0.0, 1.0, None, (), True, None)
@@ -176,28 +179,31 @@ class Model(ABC):
 
     def text(
         self, prompt: list[int], sampling: Sampling
-    ) -> Iterator[tuple[str, int, str | None, list[dict[str, Any]]]]:
-        """Yields (new text, tokens so far, finish reason at the end, log-probabilities if asked for)."""
+    ) -> Iterator[tuple[str, int, str | None, list[dict[str, Any]], list[int]]]:
+        """Yields (new text, tokens so far, finish reason at the end, log-probabilities if asked for, new tokens)."""
         tokens: list[int] = []
+        ending: tuple[list[dict[str, Any]], list[int]] = [], []
         sent = 0
         longest_stop = max(map(len, sampling.stop), default=0)
         reason = "length"
         for token, logits in self.generate(prompt, sampling):
             tokens.append(token)
-            if token in self.eos and not sampling.ignore_eos:
-                reason = "stop"
+            is_end = token in self.eos and not sampling.ignore_eos
+            is_told = sampling.top_logprobs is not None and (sampling.token_ids or not is_end)
+            entries = [self.entry(token, logits, sampling.top_logprobs or 0)] if is_told else []
+            if is_end:
+                reason, ending = "stop", (entries, [token])
                 break
-            entries = [] if sampling.top_logprobs is None else [self.entry(token, logits, sampling.top_logprobs)]
             text = self.decode(tokens)
             found = [at for at in (text.find(stop) for stop in sampling.stop) if at >= 0]
             if found:
-                yield text[sent : min(found)], len(tokens), "stop", entries
+                yield text[sent : min(found)], len(tokens), "stop", entries, [token]
                 return
             # Half a character, and what may be the beginning of a stop text, wait for the next token.
             safe = len(text.rstrip("\ufffd")) - max(0, longest_stop - 1)
-            yield text[sent:safe] if safe > sent else "", len(tokens), None, entries
+            yield text[sent:safe] if safe > sent else "", len(tokens), None, entries, [token]
             sent = max(sent, safe)
-        yield self.decode(tokens)[sent:], len(tokens), reason, []
+        yield self.decode(tokens)[sent:], len(tokens), reason, *ending
 
 
 def likely_token(text: str, logprob: float) -> dict[str, Any]:
@@ -237,6 +243,7 @@ def read_sampling(body: dict[str, Any], room: int) -> Sampling:
         stop=tuple(stop),
         ignore_eos=flag(body, "ignore_eos"),
         top_logprobs=alternatives if flag(body, "logprobs") else None,
+        token_ids=flag(body, "return_token_ids"),
     )
 
 
@@ -281,6 +288,8 @@ def check_asked(body: dict[str, Any], chat: bool) -> None:
     flag(options or {}, "include_usage", "stream_options.")
     if not chat and any(body.get(name) not in (None, False) for name in ("logprobs", "top_logprobs")):
         raise BadRequest("logprobs: this server tells them for chats alone; use /v1/chat/completions or /v1/likelihood")
+    if not chat and flag(body, "return_token_ids"):
+        raise BadRequest("return_token_ids: this server tells them for chats alone; use /v1/chat/completions")
 
 
 def plain_message(message: dict[str, Any]) -> dict[str, Any]:
@@ -483,25 +492,30 @@ class Handler(BaseHTTPRequestHandler):
         if not body.get("stream"):
             choices = []
             for index, (prompt, sampling) in enumerate(asked):
-                text, tokens, reason, entries = "", 0, None, []
-                for piece, tokens, reason, more in self.model.text(prompt, sampling):  # noqa: B007 (the last are used)
+                text, tokens, reason, entries, ids = "", 0, None, [], []
+                for piece, tokens, reason, more, new in self.model.text(prompt, sampling):  # noqa: B007 (the last are used)
                     text += piece
                     entries += more
+                    ids += new
                 choice = _message(text, reason) if chat else _piece(text, reason)
-                choices.append({**choice, "index": index, "logprobs": _logprobs(entries, sampling)})
+                told = {"token_ids": ids} if sampling.token_ids else {}
+                choices.append({**choice, "index": index, "logprobs": _logprobs(entries, sampling), **told})
                 usage[1] += tokens
-            return self._send(200, {**head, "object": kind, "choices": choices, "usage": _usage(*usage)})
+            read = {"prompt_token_ids": asked[0][0]} if asked[0][1].token_ids else {}
+            return self._send(200, {**head, "object": kind, **read, "choices": choices, "usage": _usage(*usage)})
         self._begin_stream()
         head["object"] = "chat.completion.chunk" if chat else kind
         if chat:
-            self._send_chunk({**head, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
+            read = {"prompt_token_ids": asked[0][0]} if asked[0][1].token_ids else {}
+            self._send_chunk({**head, **read, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
         for index, (prompt, sampling) in enumerate(asked):
             tokens = 0
-            for piece, tokens, reason, more in self.model.text(prompt, sampling):  # noqa: B007 (the last is used)
+            for piece, tokens, reason, more, new in self.model.text(prompt, sampling):  # noqa: B007 (the last is used)
                 # A token that leaves no text has its chunk too, as in other engines: it tells when it came.
                 choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
+                told = {"token_ids": new} if sampling.token_ids else {}
                 self._send_chunk(
-                    {**head, "choices": [{**choice, "index": index, "logprobs": _logprobs(more, sampling)}]}
+                    {**head, "choices": [{**choice, "index": index, "logprobs": _logprobs(more, sampling), **told}]}
                 )
             usage[1] += tokens
         if (body.get("stream_options") or {}).get("include_usage"):
