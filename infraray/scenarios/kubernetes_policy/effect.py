@@ -26,6 +26,9 @@ STRANGER = "infraray-stranger"
 """The namespace, and the label, of a pod that no rule can mean by chance."""
 
 OUTSIDE_ADDRESS = "8.8.8.8"
+POD_NETWORKS = ip_network("10.0.0.0/8")
+"""Where clusters' pods are: a network that overlaps it means workloads."""
+
 SPARE_ADDRESSES = ip_network("10.244.128.0/17")
 """Addresses of pods that do not run: of the network that clusters take for pods, but of none that runs."""
 

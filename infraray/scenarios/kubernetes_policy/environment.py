@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from infraray.answers.native import plain
 from infraray.emulators.cluster.cluster import Cluster
 from infraray.emulators.cluster.requirements import problem
 from infraray.emulators.cluster.supply import ClusterSupply
+from infraray.emulators.remote_cluster.cluster import RemoteCluster
+from infraray.emulators.remote_cluster.supply import RemoteSupply, obstacle
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.isolation import Finished
@@ -22,15 +25,16 @@ from infraray.repair.words import describe_ending, history, printable
 from infraray.scenarios.kubernetes_policy.actions import DONE, SAMPLE, CommandForm, Commands
 from infraray.scenarios.kubernetes_policy.commands import simple_command
 from infraray.scenarios.kubernetes_policy.conduct import Conduct, repaired_share
-from infraray.scenarios.kubernetes_policy.effect import Pair, effect
+from infraray.scenarios.kubernetes_policy.effect import POD_NETWORKS, Pair, effect
 from infraray.scenarios.kubernetes_policy.levels import LEVELS
 from infraray.scenarios.kubernetes_policy.parameters import KubernetesPolicyParameters
+from infraray.scenarios.kubernetes_policy.relocation import relocated
 from infraray.scenarios.kubernetes_policy.rewards import rewards
 from infraray.scenarios.kubernetes_policy.site import Application
 from infraray.scenarios.kubernetes_policy.site.online_boutique import online_boutique
-from infraray.scenarios.kubernetes_policy.standing import differing
-from infraray.scenarios.kubernetes_policy.state import State
-from infraray.scenarios.kubernetes_policy.tasks import BrokenSite, make_task
+from infraray.scenarios.kubernetes_policy.standing import READ, differing
+from infraray.scenarios.kubernetes_policy.state import State, listed
+from infraray.scenarios.kubernetes_policy.tasks import make_task
 from infraray.scenarios.kubernetes_policy.transient import disturbed, policies_between
 from infraray.scenarios.kubernetes_policy.validation import inject
 from infraray.scenarios.kubernetes_policy.words import (
@@ -58,8 +62,9 @@ class KubernetesPolicy(Environment):
     NetworkPolicies that are enforced in the kernel. One or two of the policies are wrong, so connections that are
     intended fail, or others succeed that are not. The agent runs kubectl, one command at a time, sees its output and
     how attempts to connect from inside the pods end, and has to make everything as intended again. The cluster is
-    infraray's own (an API server, controllers and a node; see docs/emulators.md) and needs neither Docker nor root; the
-    commands are actually executed, isolated from the computer that runs them.
+    infraray's own (an API server, controllers and a node; see docs/clusters.md) and needs neither Docker nor root; the
+    commands are actually executed, isolated from the computer that runs them. With ``backend: kubeconfig`` it is a
+    real one: the application is in namespaces of its own there, and kubectl may do less (see docs/clusters.md).
 
     ``application: boutique`` is Google's Online Boutique, as in NetArena: eleven services and a load generator, and a
     visitor in another namespace. ``generated`` draws a graph of services over several namespaces, with names, ports and
@@ -111,9 +116,8 @@ class KubernetesPolicy(Environment):
     Others are registered under a name with `infraray.scenarios.kubernetes_policy.rewards.register_reward`.
 
     ## Parameters
-    application, num_services, num_namespaces; policies; extra_faults, distinct; commands, max_commands; reward. Ranges
-    and
-    defaults: `KubernetesPolicyParameters`.
+    application, num_services, num_namespaces; policies; extra_faults, distinct; commands, max_commands; backend,
+    context, image; reward. Ranges and defaults: `KubernetesPolicyParameters`.
 
     ## Episode end
     When everything is as intended, after ``done``, or after ``max_commands`` commands.
@@ -157,14 +161,19 @@ class KubernetesPolicy(Environment):
     blocking: ClassVar[bool] = True
     Parameters = KubernetesPolicyParameters
     parameters: KubernetesPolicyParameters
-    _cluster: Cluster | None = None
+    _cluster: Cluster | RemoteCluster | None = None
     """The cluster, live from the first observation to the episode's end."""
     _supply: ClusterSupply | None = None
+    _remote: RemoteSupply | None = None
 
     @classmethod
     def problem(cls) -> str | None:
         """The system programs or kernel features that are missing."""
         return problem()
+
+    def missing_here(self) -> str | None:
+        """Why the kubeconfig leads to no cluster."""
+        return obstacle(self.parameters.context) if self.parameters.backend == "kubeconfig" else None
 
     def parts(self) -> tuple[Any, ...]:
         """The program that is a cluster's first process, and the reward."""
@@ -225,6 +234,8 @@ class KubernetesPolicy(Environment):
         self._end_cluster()
         self._broken = make_task(self.parameters, self.level, task.seed)
         try:
+            if self.parameters.backend == "kubeconfig":
+                self._relocate()
             self._cluster, self._start = self._break_cluster()
         except InfrarayError:
             if (missing := self.problem()) is not None:
@@ -355,6 +366,9 @@ class KubernetesPolicy(Environment):
         if self._supply is not None:
             self._supply.close()
             self._supply = None
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
 
     @property
     def _application(self) -> Application:
@@ -415,7 +429,7 @@ class KubernetesPolicy(Environment):
             self._end_cluster()
         return self._run(self._live(), action)
 
-    def _run(self, cluster: Cluster, action: dict[str, Any]) -> tuple[Finished, State]:
+    def _run(self, cluster: Cluster | RemoteCluster, action: dict[str, Any]) -> tuple[Finished, State]:
         command = action["command"]
         if self.parameters.commands == "simple":
             command = simple_command(command).script
@@ -424,7 +438,7 @@ class KubernetesPolicy(Environment):
             cluster.settle()
         return result, State.of(cluster, self._application)
 
-    def _live(self) -> Cluster:
+    def _live(self) -> Cluster | RemoteCluster:
         """The cluster. A copy of an environment makes its own and repeats what was run so far."""
         if self._cluster is None:
             self._cluster, self._state = self._break_cluster()
@@ -433,7 +447,7 @@ class KubernetesPolicy(Environment):
                 _, self._state = self._run(self._cluster, action)
         return self._cluster
 
-    def _break_cluster(self) -> tuple[Cluster, State]:
+    def _break_cluster(self) -> tuple[Cluster | RemoteCluster, State]:
         """A cluster with the task's faults, in which attempts end as the evaluator says.
 
         Raises:
@@ -442,26 +456,51 @@ class KubernetesPolicy(Environment):
         broken = self._broken
         expected = effect(broken.site.application, {}, broken.policies).attempts(0)
         for _ in range(MAX_CLUSTERS):
-            cluster = self._clusters().take()
+            cluster = self._intact()
             try:
-                cluster.apply(self._manifests(broken))
+                cluster.apply(broken.policies)
                 cluster.settle()
                 state = State.of(cluster, broken.site.application)
             except BaseException:
-                cluster.close()
+                _give_back(cluster)
                 raise
             if (state.attempts == expected).all():
                 return cluster, state
-            cluster.close()
+            _give_back(cluster)
         shown = [*describe_mismatches(broken.site.application, expected, state.attempts)]
         raise InfrarayError(
             f"kubernetes_policy: attempts end otherwise than the policies say, {MAX_CLUSTERS} times: {shown[:3]}"
         )
 
-    def _manifests(self, broken: BrokenSite) -> Sequence[dict[str, Any]]:
-        """What a fresh cluster of the supply lacks."""
-        first = () if self.parameters.application == "boutique" else broken.site.application.manifests()
-        return [*first, *broken.policies]
+    def _intact(self) -> Cluster | RemoteCluster:
+        """A cluster with the application and without policies."""
+        manifests = self._application.manifests()
+        if self.parameters.backend == "kubeconfig":
+            if self._remote is None:
+                raise InfrarayError(
+                    "kubernetes_policy: backend='kubeconfig': an episode in such a cluster cannot be copied; play it "
+                    "again from its start"
+                )
+            remote = self._remote.take(manifests)
+            for pod in listed(remote, "Pod", READ["Pod"]):
+                if ip_address(address := pod["status"]["podIP"]) not in POD_NETWORKS:
+                    raise Unavailable(
+                        f"backend='kubeconfig': pod {pod['metadata']['name']} has the address {address}; choose a "
+                        f"cluster whose pods' are in {POD_NETWORKS}, since tasks take other networks for others'"
+                    )
+            return remote
+        cluster = self._clusters().take()
+        if self.parameters.application == "generated":
+            cluster.apply(manifests)
+        return cluster
+
+    def _relocate(self) -> None:
+        """Moves the task into namespaces of its own."""
+        if self._remote is None:
+            self._remote = RemoteSupply(self.parameters.context, self.parameters.image)
+        namespaces = dict.fromkeys(workload.namespace for workload in self._application.workloads)
+        names = self._remote.names(namespaces, anew=self.parameters.application == "generated")
+        self._broken = relocated(self._broken, names)
 
     def _clusters(self) -> ClusterSupply:
         if self._supply is None:
@@ -473,7 +512,7 @@ class KubernetesPolicy(Environment):
 
     def _end_cluster(self) -> None:
         if self._cluster is not None:
-            self._cluster.close()
+            _give_back(self._cluster)
             self._cluster = None
 
     def _facts(self, deed: str) -> dict[str, Any]:
@@ -481,4 +520,10 @@ class KubernetesPolicy(Environment):
         return {"deed": deed} if self._executed else {"deed": deed, **self._origin}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cluster": None, "_supply": None}
+        return {**self.__dict__, "_cluster": None, "_supply": None, "_remote": None}
+
+
+def _give_back(cluster: Cluster | RemoteCluster) -> None:
+    """Ends a cluster of ours; a remote one is restored when its supply gives it to the next episode."""
+    if isinstance(cluster, Cluster):
+        cluster.close()

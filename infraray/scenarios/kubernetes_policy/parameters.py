@@ -14,6 +14,7 @@ from infraray.scenarios.kubernetes_policy.site import Site, draw_site
 from infraray.scenarios.kubernetes_policy.site.online_boutique import online_boutique
 
 GENERATED = Is("application", "generated")
+REMOTE = Is("backend", "kubeconfig")
 
 
 class KubernetesPolicyParameters(Parameters):
@@ -46,6 +47,21 @@ class KubernetesPolicyParameters(Parameters):
         "simple", unit="", description="what an agent may run in a step: one kubectl, or a script for the shell"
     )
     max_commands: int = parameter(20, ge=1, le=1000, unit="1", description="commands that an agent may run")
+    backend: Literal["embedded", "kubeconfig"] = parameter(
+        "embedded",
+        unit="",
+        description="where it runs: infraray's own cluster, or one that a kubeconfig names; see docs/clusters.md",
+    )
+    context: str = parameter(
+        "", unit="", description="context of the kubeconfig; empty for the current one", only_when=(REMOTE,)
+    )
+    image: str = parameter(
+        "python:3.13-alpine",
+        unit="",
+        min_length=1,
+        description="image with Python 3, which all containers run",
+        only_when=(REMOTE,),
+    )
     reward: str = parameter(
         "shaped", unit="", description="reward of a step: shaped, paper, or your own; see the manual"
     )

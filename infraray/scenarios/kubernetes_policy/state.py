@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infraray.emulators.cluster.cluster import Change, Cluster, Probe
+from infraray.emulators.remote_cluster.cluster import RemoteCluster
 from infraray.scenarios.kubernetes_policy.faults.fault import key_of
 from infraray.scenarios.kubernetes_policy.site import Application
 from infraray.scenarios.kubernetes_policy.site.application import Manifest
@@ -32,7 +33,7 @@ class State:
     changes: Sequence[Change] = ()
 
     @classmethod
-    def of(cls, cluster: Cluster, application: Application) -> State:
+    def of(cls, cluster: Cluster | RemoteCluster, application: Application) -> State:
         """Looks at a cluster.
 
         Raises:
@@ -87,7 +88,7 @@ def probes(application: Application) -> list[Probe]:
     ]
 
 
-def listed(cluster: Cluster, kind: str, path: str) -> list[Manifest]:
+def listed(cluster: Cluster | RemoteCluster, kind: str, path: str) -> list[Manifest]:
     """All objects of a kind; a list's items lack the kind that they have when read alone."""
     answer = cluster.request("GET", path)
     return [{"apiVersion": answer["apiVersion"], "kind": kind, **item} for item in answer["items"]]

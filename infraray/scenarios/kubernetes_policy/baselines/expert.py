@@ -22,15 +22,13 @@ from infraray.network_policies.reading import Field
 from infraray.observation import Observation
 from infraray.scenarios.kubernetes_policy.actions import DONE, SPECIFICATIONS
 from infraray.scenarios.kubernetes_policy.baselines.constant import say
+from infraray.scenarios.kubernetes_policy.effect import POD_NETWORKS
 from infraray.scenarios.kubernetes_policy.site import Application, Workload
 from infraray.scenarios.kubernetes_policy.site.policies import peer_of
 from infraray.scenarios.kubernetes_policy.words import application_shown, output_shown
 
 ROUNDS = 2
 """Times it inspects everything before it gives up."""
-
-POD_NETWORKS = ip_network("10.0.0.0/8")
-"""Where clusters' pods usually are: a network that overlaps it means workloads."""
 
 
 @register_agent("expert", scenario="kubernetes_policy")

@@ -1,0 +1,1 @@
+"""What runs in a workplace's namespaces, imported by its first process alone."""
