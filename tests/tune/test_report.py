@@ -4,7 +4,6 @@ import dataclasses
 import math
 import shutil
 import statistics
-from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -18,10 +17,8 @@ from rich.console import Console
 from infraray.errors import InfrarayError
 from infraray.reports.report import report as run_report
 from infraray.testing.search_problems import SWITCHES, bowl
-from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.journal import Journal, read_journal
 from infraray.trajectories.reader import Run
-from infraray.trajectories.store import RunStore
 from infraray.tune.report import print_study_report, study_report, write_study_report
 from infraray.tune.report.importance import LEAST_TRIALS, find_importance
 from infraray.tune.report.page import make_study_page
@@ -29,9 +26,8 @@ from infraray.tune.report.plots.importances import draw_importances
 from infraray.tune.report.plots.parallel_coordinates import INACTIVE, draw_parallel_coordinates
 from infraray.tune.report.plots.progress import draw_progress
 from infraray.tune.search import search
-from infraray.tune.study import Budget, Confirmation, Study
-from infraray.tune.study_file import StudySpec, make_objective
-from infraray.tune.trial_actor import Order, carry_out
+from infraray.tune.study_file import StudySpec
+from tests.tune.played_study import play_study
 
 BOWLS = str(Path(__file__).with_name("bowls.py"))
 POTTER = "scripted:potter"
@@ -55,31 +51,7 @@ def spec_of(searcher: str, trials: int, **parameters):
 
 def make_study(folder: Path, searcher: str, trials: int, **parameters) -> Path:
     """A study's folder; trial after trial, each a second long."""
-    spec = spec_of(searcher, trials, **parameters)
-    folder.mkdir()
-    objective = make_objective(spec)
-    with Journal(folder / "trials.jsonl") as journal, closing(RunStore(folder)) as store:
-        study = Study(objective, searcher, spec.seed, Budget(trials), journal, {}, spec.min_budget, spec.against)
-
-        def keep(trajectories):
-            ids = [trajectory.spec.id for trajectory in trajectories]
-            store.append(encode(to_batch("bowls", trajectories), ids))
-            return list(trajectories)
-
-        def play(subject):
-            order = Order(episodes=tuple(study.owed_episodes(subject)), to_the_end=isinstance(subject, Confirmation))
-            study.results.update(carry_out(objective, order, keep).results)
-
-        study.start_clock()
-        while (trial := study.next_trial()) is not None:
-            play(trial)
-            study.finish(trial, float(trial.number), trial.number + 1.0)
-        while due := study.due_confirmations():
-            for one in due:
-                play(one)
-    # All is measured: what is left to do is to write the manifest.
-    search(spec, folder, quiet=True)
-    return folder
+    return play_study(spec_of(searcher, trials, **parameters), folder)
 
 
 @pytest.fixture(scope="module")

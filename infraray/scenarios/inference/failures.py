@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from infraray.scenarios.inference.scoring import SubmissionStatus
+from infraray.scenarios.inference.setting import ENGINE
 
 
 class FailureClass(StrEnum):
@@ -89,13 +90,13 @@ class RunTrace:
     """The parts of a run that determine its modes.
 
     Args:
-        launches: the non-default flags of each launch, in order, with the engine's name.
+        launches: of each launch, in order, the engine and the settings that are not its defaults.
         outcome: the status of the run.
         too_inaccurate: whether the quality check was complete and failed.
         integrity_findings: the number of integrity checks with a finding.
     """
 
-    launches: Sequence[tuple[str, Mapping[str, Any]]]
+    launches: Sequence[Mapping[str, Any]]
     outcome: SubmissionStatus
     too_inaccurate: bool
     integrity_findings: int
@@ -103,7 +104,11 @@ class RunTrace:
 
 def failure_modes(run: RunTrace) -> frozenset[FailureMode]:
     """All modes of a run."""
-    tuned = [launch for number, launch in enumerate(run.launches) if launch[1] and launch not in run.launches[:number]]
+    tuned = [
+        launch
+        for number, launch in enumerate(run.launches)
+        if launch.keys() - {ENGINE} and launch not in run.launches[:number]
+    ]
     gate_failed = run.outcome in (SubmissionStatus.QUALITY_FAILED, SubmissionStatus.INTEGRITY_FLAGGED)
     rules = {
         FailureMode.FIRST_WORKING_CONFIG: run.outcome is SubmissionStatus.PASSED and len(tuned) <= 1,

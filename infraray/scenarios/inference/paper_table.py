@@ -1,11 +1,11 @@
 """A run's agents as InferenceBench compares them: `python -m infraray.scenarios.inference.paper_table RUN`.
 
-Reads what `infraray run` recorded of this scenario. For each workload the mean speedup over the seed
-pairs, and over all workloads its geometric mean, each with its standard error and, beside it, the same
-for the best that was seen (Tables 2 and 17); how runs ended (Table 3), and how they fell short
+Reads what `infraray run` or `infraray search` recorded of this scenario, by agents of any kind. For each workload the
+mean speedup over the seed pairs, and over all workloads its geometric mean, each with its standard error; beside it the
+best passing run (Table 16) and the best that was seen (Table 17); how runs ended (Table 3), and how they fell short
 (Table 14). A workload is the run's label of one of its scenarios. An episode that was given up counts as 1, like one
 that submits nothing; if somebody's slower submission passed, it counts for less in the order
-(`infraray.scenarios.inference.paper_ranking`).
+(`infraray.scenarios.inference.paper_ranking`). Of a study, the searcher and the defaults stand in the table as well.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from infraray.errors import InfrarayError
 from infraray.reports.notation import printable
 from infraray.reports.table_lines import print_table
 from infraray.scenarios.inference.failures import FailureMode, RunTrace, failure_modes
+from infraray.scenarios.inference.launched import launched
 from infraray.scenarios.inference.paper_ranking import failures, ranking_scores
-from infraray.scenarios.inference.parameters import InferenceParameters
+from infraray.scenarios.inference.paper_study import Searched, searched
 from infraray.scenarios.inference.scoring import AggregateScore, Mean, ScoredRun, SubmissionStatus, aggregate_score
-from infraray.scenarios.inference.setting import Setting, tuned_flags
 from infraray.trajectories.manifest import PlannedScenario
 from infraray.trajectories.planned import COLUMNS, PlannedEpisodes
 from infraray.trajectories.reader import Run
@@ -60,23 +60,27 @@ class AgentRow:
 
 
 def paper_table(run_dir: str | Path) -> list[AgentRow]:
-    """The agents of a run, best first; those that owe episodes come last.
+    """The agents of a run or a study, best first; those that owe episodes come last.
 
     Raises:
-        InfrarayError: the folder does not hold a run of this scenario.
+        InfrarayError: the folder does not hold a run of this scenario, or a study in which no trial has ended.
     """
     run = Run(run_dir)
     found = {label: entry for label, entry in run.manifest.scenarios.items() if entry.scenario == SCENARIO}
     if not found:
         raise InfrarayError(f"{run_dir}: does not play the scenario {SCENARIO}")
-    scored: dict[str, list[ScoredRun]] = {agent: [] for entry in found.values() for agent in entry.agents}
-    modes: dict[str, Counter[FailureMode]] = {agent: Counter() for agent in scored}
+    found = {label: entry for label, entry in found.items() if not entry.of_search}
+    entrants = _entrants(run, found.values())
+    scored: dict[str, list[ScoredRun]] = {entrant.name: [] for entrant in entrants}
+    modes: dict[str, Counter[FailureMode]] = {entrant.name: Counter() for entrant in entrants}
     for label, episode, extras in _episodes(run, found):
-        setting = InferenceParameters.parse(SCENARIO, found[label].parameters).setting()
-        one, trace = read_episode(label, setting, episode, extras)
-        scored[episode["agent"]].append(one)
-        modes[episode["agent"]].update(failure_modes(trace))
-    rows = [_row(agent, runs, modes[agent], found.values()) for agent, runs in scored.items()]
+        for entrant in (one for one in entrants if one.label == episode["agent"]):
+            one, trace = read_episode(label, found[label].parameters, episode, [*entrant.trials, *extras])
+            if math.isfinite(entrant.best_seen):
+                one = replace(one, best_seen=entrant.best_seen)
+            scored[entrant.name].append(one)
+            modes[entrant.name].update(failure_modes(trace))
+    rows = [_row(entrant, scored[entrant.name], modes[entrant.name], found.values()) for entrant in entrants]
     ranking = ranking_scores({row.agent: scored[row.agent] for row in rows if row.score is not None})
     rows = [replace(row, ranked_by=ranking.get(row.agent, math.nan)) for row in rows]
     return sorted(
@@ -85,22 +89,22 @@ def paper_table(run_dir: str | Path) -> list[AgentRow]:
 
 
 def read_episode(
-    workload: str, setting: Setting, episode: Mapping[str, Any], extras: Sequence[Mapping[str, Any]]
+    workload: str, parameters: Mapping[str, Any], episode: Mapping[str, Any], extras: Sequence[Mapping[str, Any]]
 ) -> tuple[ScoredRun, RunTrace]:
     """The score of a recorded episode, and the trace that determines its failure modes.
 
     Args:
         workload: its name.
-        setting: the workload's setting.
+        parameters: the scenario's.
         episode: its row, schema `infraray.trajectories.schema.EPISODES`.
         extras: the environment's facts of its steps, in order.
     """
     metrics = json.loads(episode["metrics"] or "{}")
     submission = next((extra["submission"] for extra in extras if "submission" in extra), None)
-    trials = [extra["trial"] for extra in extras if "trial" in extra]
+    steps = [extra for extra in extras if "trial" in extra]
     ended, speedup, too_inaccurate, findings = SubmissionStatus.SERVER_FAILED, math.nan, False, 0
     if submission is not None:
-        trials.append(submission["trial"])
+        steps.append({"trial": submission["trial"]})
         ended = SubmissionStatus(submission["outcome"])
         speedup = math.nan if submission["speedup"] is None else submission["speedup"]
         too_inaccurate = submission["quality"]["too_inaccurate"]
@@ -114,8 +118,17 @@ def read_episode(
         metrics.get("best_speedup_seen") or math.nan,
         episode["repetition"],
     )
-    launches = [tuned_flags(setting, trial["configuration"]) for trial in trials]
+    # What an open-ended agent leaves is what it launched last.
+    launches = [launch for step in steps if (launch := launched(step, parameters)) is not None]
     return scored, RunTrace(launches, ended, too_inaccurate, findings)
+
+
+def _entrants(run: Run, scenarios: Iterable[PlannedScenario]) -> list[Searched]:
+    """Who stands in the table: of a study, instead of every configuration that was confirmed, those that count."""
+    if run.manifest.study is None:
+        agents = dict.fromkeys(agent for entry in scenarios for agent in entry.agents)
+        return [Searched(agent, agent) for agent in agents]
+    return [*searched(run.path), *(Searched(agent, agent) for agent in run.manifest.study.against)]
 
 
 def _episodes(
@@ -139,9 +152,10 @@ def _episodes(
 
 
 def _row(
-    agent: str, runs: list[ScoredRun], modes: Counter[FailureMode], scenarios: Iterable[PlannedScenario]
+    entrant: Searched, runs: list[ScoredRun], modes: Counter[FailureMode], scenarios: Iterable[PlannedScenario]
 ) -> AgentRow:
-    planned = sum(entry.owed_total // len(entry.agents) for entry in scenarios if agent in entry.agents)
+    agent = entrant.name
+    planned = sum(entry.owed_total // len(entry.agents) for entry in scenarios if entrant.label in entry.agents)
     owed = planned - len(runs)
     if owed:
         return AgentRow(agent, None, f"{owed} of its episodes are owed; give the same command again", modes)
@@ -157,7 +171,8 @@ def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
     workloads = list(dict.fromkeys(name for score in scores for name in score.workloads))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("agent", no_wrap=True)
-    for name in (*map(printable, workloads), "geometric mean", "best seen"):
+    most = max((score.runs for score in scores), default=1)
+    for name in (*map(printable, workloads), "geometric mean", f"best of {most}", "best seen"):
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in rows:
         if row.score is None:
@@ -165,7 +180,11 @@ def print_paper_table(rows: Sequence[AgentRow], console: Console) -> None:
         mine = row.score.workloads
         cells = [_cell(mine[name]) if name in mine else "" for name in workloads]
         table.add_row(
-            Text(printable(row.agent)), *cells, _cell(row.score.aggregate), _cell(row.score.best_seen_aggregate)
+            Text(printable(row.agent)),
+            *cells,
+            _cell(row.score.aggregate),
+            f"{row.score.best_of:.2f}",
+            _cell(row.score.best_seen_aggregate),
         )
     console.print(
         "speedup over the reference: mean ± SEM over seed pairs; what fails counts as 1", style="dim", soft_wrap=True

@@ -93,14 +93,19 @@ class ScoredRun:
     repetition: int = 0
 
     @property
+    def passed(self) -> bool:
+        """Whether its speedup counts."""
+        return self.outcome is SubmissionStatus.PASSED
+
+    @property
     def utility(self) -> float:
         """The speedup if it counts, else `BASELINE`."""
-        return self.speedup if self.outcome is SubmissionStatus.PASSED else BASELINE
+        return self.speedup if self.passed else BASELINE
 
     @property
     def best_seen_utility(self) -> float:
         """The best speedup of the run, including its submission; `BASELINE` if there is none (Table 17)."""
-        submitted = [self.speedup] if self.outcome is SubmissionStatus.PASSED else []
+        submitted = [self.speedup] if self.passed else []
         seen = [self.best_seen] if math.isfinite(self.best_seen) else []
         return max(submitted + seen, default=BASELINE)
 
@@ -121,6 +126,8 @@ class AggregateScore:
         workloads: the mean utility of each workload, counting failures as 1.
         aggregate: the geometric mean of these means over the workloads; its error is that of the geometric means of
             the individual seed pairs.
+        runs: of each workload, at least.
+        best_of: the geometric mean over the workloads of the best run that counts, 1 where none does (Table 16).
         best_seen: the same as ``workloads`` for the best of each run.
         best_seen_aggregate: the same as ``aggregate`` for these.
         outcomes: the number of runs by status, without those that did not occur.
@@ -128,6 +135,8 @@ class AggregateScore:
 
     workloads: Mapping[str, Mean]
     aggregate: Mean
+    runs: int
+    best_of: float
     best_seen: Mapping[str, Mean]
     best_seen_aggregate: Mean
     outcomes: Mapping[SubmissionStatus, int]
@@ -154,9 +163,12 @@ def aggregate_score(runs: Sequence[ScoredRun]) -> AggregateScore:
     best, best_aggregate = _add_up(
         {cell: fmean(run.best_seen_utility for run in found.values()) for cell, found in cells.items()}
     )
+    passed = {name: [run.speedup for run in runs if run.workload == name and run.passed] for name in names}
+    best_of = geometric_mean(max(speedups, default=BASELINE) for speedups in passed.values())
+    counts = Counter(run.workload for run in runs)
     ended = Counter(run.outcome for run in runs)
     outcomes = Counter({kind: ended[kind] for kind in SubmissionStatus if ended[kind]})
-    return AggregateScore(final, final_aggregate, best, best_aggregate, outcomes)
+    return AggregateScore(final, final_aggregate, min(counts.values()), best_of, best, best_aggregate, outcomes)
 
 
 def _add_up(utilities: Mapping[tuple[str, int], float]) -> tuple[dict[str, Mean], Mean]:

@@ -22,6 +22,7 @@ from infraray.scenarios.inference.bench import MeasuredLaunch, to_plain
 from infraray.scenarios.inference.environment import Inference
 from infraray.scenarios.inference.failures import FailureMode
 from infraray.scenarios.inference.integrity import Finding, IntegrityResult
+from infraray.scenarios.inference.objective import InferenceObjective
 from infraray.scenarios.inference.paper_ranking import ranking_scores
 from infraray.scenarios.inference.paper_table import paper_table, print_paper_table
 from infraray.scenarios.inference.quality import QualityResult
@@ -30,8 +31,12 @@ from infraray.scenarios.inference.setting import Setting, tuned_flags
 from infraray.scenarios.inference.submission import Submission
 from infraray.trajectories.encoding import encode, to_batch
 from infraray.trajectories.store import RunStore, write_manifest
+from infraray.tune.measured import Measured, MeasuredObjective
+from infraray.tune.study_file import StudySpec
 from infraray.version import __version__
+from tests.load.tokenizers_on_the_spot import make_words
 from tests.scenarios.inference_gates.test_quality_gate import answers
+from tests.tune.played_study import play_study
 
 DEFAULTS, TUNED = {"max_num_seqs": 256, "block_size": 16}, {"max_num_seqs": 512, "block_size": 16}
 PASSED, INACCURATE = (
@@ -240,6 +245,86 @@ def test_repetitions_on_a_seed_pair_are_one_value(tmp_path):
     )
     (row,) = paper_table(run)
     assert row.score.aggregate.value == pytest.approx(3.0) and row.score.aggregate.sem == 0.0
+
+
+def test_of_a_study_the_searcher_and_the_defaults_stand_beside_the_agents(tmp_path, monkeypatch):
+    speedups = {None: 0.5, "float32": 2.0, "bfloat16": 1.5, "float16": math.nan}
+
+    def measure(objective, configuration, seed, budget):
+        speedup = speedups[configuration["dtype"]]
+        return Measured(speedup, extra={"trial": to_plain(MeasuredLaunch(configuration, None, None, 9.0, 9.0))})
+
+    def confirm(objective, configuration, seed):
+        submitted = submission(speedups[configuration["dtype"]] - seed / 10, configuration=configuration)
+        return Measured(submitted.score, extra={"submission": submitted.to_json()})
+
+    def play(objective, specs):
+        if "configuration" in specs[0].entry.options:
+            yield from MeasuredObjective.play(objective, specs)
+        else:
+            yield from (episode(spec, submission(3.0), [4.0]) for spec in specs)
+
+    for name, function in (("measure", measure), ("confirm", confirm), ("play", play)):
+        monkeypatch.setattr(InferenceObjective, name, function)
+    study = StudySpec.parse(
+        {
+            "name": "compared",
+            "scenario": "inference",
+            "parameters": {"model": str(make_words(tmp_path)), "engines": ["transformers"], "workload": "B-cpu"},
+            "searcher": "random",
+            "budget": {"trials": 4},
+            "seeds": [21, 248],
+            "evaluation_seeds": [1337, 428],
+            "against": ["scripted:random"],
+        }
+    )
+    agent, searcher, defaults = paper_table(play_study(study, tmp_path / "study"))
+    assert [row.agent for row in (agent, searcher, defaults)] == [
+        "scripted:random",
+        "random: transformers --dtype float32",
+        "defaults: transformers (no flags)",
+    ]
+    assert agent.score.aggregate.value == pytest.approx(3.0)
+    assert agent.score.best_seen_aggregate.value == pytest.approx(4.0)
+    # On the evaluation seeds of the tasks 0 and 1.
+    assert searcher.score.aggregate.value == pytest.approx(1.95) and searcher.score.best_of == pytest.approx(2.0)
+    assert searcher.score.best_seen_aggregate.value == pytest.approx(2.0)
+    assert defaults.score.aggregate.value == pytest.approx(0.45)
+    # The searcher has tried three settings; it was no first working one.
+    assert FailureMode.FIRST_WORKING_CONFIG not in searcher.modes and FailureMode.FIRST_WORKING_CONFIG in defaults.modes
+
+
+def test_what_an_open_ended_agent_launched_counts_by_the_flags_of_its_processes(tmp_path):
+    tried = [f"python -m server --port 8000 --dtype {dtype}" for dtype in ("a", "b", "a", "c")]
+    trial = to_plain(MeasuredLaunch({}, None, None, 0.0, 9.0, "evaluation of the server"))
+
+    def play(spec):
+        made = episode(spec, submission(9.0, integrity=CHEAT, configuration={}), configurations=())
+        launches = [{"launcher": "exec ...", "processes": [line]} for line in tried]
+        steps = [step({"trial": trial, "speedup": 1.0, "launch": launch}) for launch in launches]
+        return replace(made, steps=[*steps, *made.steps])
+
+    scenario = {"model": "/no/such/model", "engines": ["vllm-cpu", "transformers"]}
+    planned = RunSpec.parse(
+        {
+            "name": "tuning",
+            "scenarios": [{"scenario": "inference", "parameters": scenario}],
+            "agents": ["scripted:expert"],
+            "seeds": 1,
+        }
+    )
+    (row,) = paper_table(written(tmp_path / "run", make_plan(planned), play))
+    assert row.modes == {FailureMode.MULTI_VARIABLE_EDITS: 1, FailureMode.INTEGRITY_TRIGGER: 1}
+
+
+def test_the_best_of_several_runs_is_the_best_that_passed(tmp_path):
+    def play(spec):
+        passing = spec.entry.label == "A" and spec.seed < 2
+        return episode(spec, submission(2.0 + 7.0 * spec.seed, integrity=HONEST if passing else CHEAT))
+
+    (row,) = paper_table(written(tmp_path / "run", plan(["scripted:expert"]), play))
+    assert row.score.best_of == pytest.approx(3.0)  # 9 on A, and 1 on C, where none passed
+    assert "best of 3" in printed([row])
 
 
 def test_a_run_of_another_scenario_is_refused_in_one_line(tmp_path):
