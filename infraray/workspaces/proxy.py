@@ -65,6 +65,7 @@ class Proxy:
     """Why the model cannot be asked any more."""
     _told: list[dict[str, str]] = field(default_factory=list)
     """The conversation of the last turn."""
+    _runner: web.AppRunner | None = None
 
     async def serve(self, listener: socket.socket) -> None:
         """Begins to serve.
@@ -91,7 +92,9 @@ class Proxy:
         await web.SockSite(self._runner, listener).start()
 
     async def close(self) -> None:
-        """Ends all exchanges."""
+        """Ends all exchanges, if any could begin."""
+        if self._runner is None:
+            return
         await self._runner.cleanup()
         await self.upstream.close()
         if self._index is not None:

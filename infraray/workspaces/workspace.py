@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -78,6 +79,7 @@ class Workspace:
         """Starts that failed, by the class of their failure."""
         self.starts = 0
         self._session: Session | None = None
+        self._work: asyncio.Task[None] | None = None
         self._last_line = 0.0
 
     async def open(self, mission: str) -> None:
@@ -88,9 +90,21 @@ class Workspace:
 
         Raises:
             InfrarayError: this machine cannot isolate it.
+            Unavailable: its folders cannot be made, such as on a full disk.
         """
         self.deadline = time.monotonic() + self.time_s
-        self.folder = await asyncio.to_thread(self._furnish, mission)
+        try:
+            await asyncio.to_thread(self._furnish, mission)
+            await self._begin()
+        except OSError as error:
+            raise Unavailable(
+                f"no workspace can be made below {tempfile.gettempdir()} ({error.strerror or error}); free space there "
+                "and run the same command again"
+            ) from None
+        self._work = asyncio.create_task(self._drive(mission))
+
+    async def _begin(self) -> None:
+        """Makes the sandbox, and serves what it can reach."""
         options = self.options
         memory = int(options.memory_gb * GIB)
         limits = Limits(
@@ -117,7 +131,6 @@ class Workspace:
         await self.proxy.serve(self._session.listener.dup())
         port = self.door.server_port
         self._tell_door("" if port is None else f"http://127.0.0.1:{await self._session.relay(port)}/v1")
-        self._work = asyncio.create_task(self._drive(mission))
 
     @property
     def left_s(self) -> float:
@@ -144,6 +157,7 @@ class Workspace:
         Raises:
             Unavailable: the model's server is gone, or the scaffold cannot be started here at all.
         """
+        assert self._work is not None
         changed = asyncio.ensure_future(self.proxy.changed.wait())
         over = asyncio.ensure_future(self.session.over.wait())
         try:
@@ -174,10 +188,12 @@ class Workspace:
             return
         self.ended = self.ended or why
         session, self._session = self._session, None
-        self._work.cancel()
+        if self._work is not None:
+            self._work.cancel()
         await session.end()
-        with suppress(asyncio.CancelledError, Exception):
-            await self._work
+        if self._work is not None:
+            with suppress(asyncio.CancelledError, Exception):
+                await self._work
         await self.proxy.close()
         self._tell_door("")
 
@@ -206,8 +222,9 @@ class Workspace:
             "used_s": round(self.time_s - self.left_s, 3),
         }
 
-    def _furnish(self, mission: str) -> Path:
-        folder = make_scratch()
+    def _furnish(self, mission: str) -> None:
+        """Makes the folders."""
+        self.folder = folder = make_scratch()
         for name in ("work", "home", "tools/bin"):
             (folder / name).mkdir(parents=True)
         script = f"#!{interpreter()} -IB\n{_TOOL.read_text()}"
@@ -222,7 +239,6 @@ class Workspace:
         for name, content in {"MISSION.md": mission, **self.door.files()}.items():
             (folder / "work" / name).write_text(content)
             (folder / "work" / name).chmod(0o777 if name.endswith(".sh") else 0o666)
-        return folder
 
     def _tell_door(self, url: str) -> None:
         memory, disk = int(self.options.memory_gb * GIB), int(self.options.disk_gb * GIB)

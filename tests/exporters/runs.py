@@ -50,4 +50,5 @@ def play_scenarios(
     if finish:
         store.finish()
     store.close()
+    player.close()
     return Run(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import sysconfig
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 from infraray.agents import Briefing
 from infraray.engines import EngineKind
 from infraray.errors import InfrarayError, InvalidAction, did_you_mean
-from infraray.isolation.packages import interpreter
+from infraray.isolation.packages import interpreter, is_open
 from infraray.observation import Observation
 from infraray.scenarios.inference.launched import TECHNIQUES, launched
 from infraray.scenarios.inference.left_behind import (
@@ -71,6 +72,12 @@ class InferenceDoor(Door):
             if name is not None and name not in parameters.engines:
                 hint = did_you_mean(name, parameters.engines)
                 raise InfrarayError(f"{option}={name!r}: is not one of the scenario's engines; {hint}")
+        for python in sorted({self._python(name) for name in self._engines()}):
+            if not is_open(Path(python)):
+                raise InfrarayError(
+                    f"python={python!r}: leads to {os.path.realpath(python)}, which the sandbox's user, nobody, may "
+                    "not run; make the environment with a Python that is open to others, such as the system's"
+                )
         self._name = ""
         self._processes: Callable[[], list[str]] = list
 
@@ -146,7 +153,8 @@ class InferenceDoor(Door):
         for name in (*self.setting.engines, REFERENCE):
             python = self._python(name)
             if python != str(interpreter()):
-                places.append(Path(python).parents[1])
+                own = {Path(python).parents[1], Path(os.path.realpath(python)).parents[1]}
+                places += sorted(place for place in own if not place.is_relative_to("/usr"))
         return {str(place): place for place in places}
 
     def devices(self) -> Sequence[Path]:

@@ -1,5 +1,6 @@
 """A bench whose engines are a small streaming server, and the scenario's parameters for it."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,16 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InferencePara
         "ready_timeout_s": 60.0,
     }
     return InferenceParameters.parse("inference", given)
+
+
+@pytest.fixture
+def open_parameters(parameters: InferenceParameters, monkeypatch: pytest.MonkeyPatch) -> Iterator[InferenceParameters]:
+    """The same where sandboxes get in: root's are another user's, who does not get into pytest's folders."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        model = shutil.copytree(parameters.model, Path(folder) / "model")
+        yield parameters.model_copy(update={"model": str(model)})
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +27,8 @@ SERVE = f"{WRITE}{START}{WAIT}"
 
 
 @pytest.fixture
-def parameters(parameters: InferenceParameters, monkeypatch: pytest.MonkeyPatch) -> Iterator[InferenceParameters]:
-    """Root's sandboxes are another user's, who does not get into pytest's folders."""
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        model = shutil.copytree(parameters.model, Path(folder) / "model")
-        yield parameters.model_copy(update={"model": str(model)})
+def parameters(open_parameters: InferenceParameters) -> InferenceParameters:
+    return open_parameters
 
 
 def played(parameters: InferenceParameters, *texts: str, query: str = "time_s=250", **given: Any) -> Played:
@@ -107,6 +100,22 @@ def test_an_engine_that_the_scenario_lacks_is_refused(parameters: InferenceParam
     agent = load_agent("shell:m@http://127.0.0.1:1/v1?engine=vlm", "inference")
     with pytest.raises(InfrarayError, match="engine='vlm': is not one of the scenario's engines"):
         agent.reset(infraray.agents.Briefing.of(environment, 1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for others the sandbox's user is themselves")
+def test_an_interpreter_that_the_sandboxes_user_may_not_run_is_refused(
+    parameters: InferenceParameters, tmp_path: Path
+) -> None:
+    """An environment whose Python lies in root's home would be shown, but could not be started."""
+    (tmp_path / "bin").mkdir()
+    tmp_path.chmod(0o700)
+    python = tmp_path / "bin" / "python"
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    given = {**parameters.model_dump(mode="json"), "python": {"all": str(python)}}
+    agent = load_agent("shell:m@http://127.0.0.1:1/v1", "inference")
+    with pytest.raises(InfrarayError, match=r"python=.* leads to .*, which the sandbox's user, nobody, may not run"):
+        agent.reset(infraray.agents.Briefing.of(infraray.make("inference", **given), 1))
 
 
 def test_others_cannot_call_what_a_workspace_calls(parameters: InferenceParameters) -> None:

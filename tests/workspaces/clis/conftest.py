@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.inference.conftest import open_parameters, parameters
 from tests.workspaces.install_clis import commands
+
+__all__ = ["open_parameters", "parameters"]
 
 CLIS = os.environ.get("INFRARAY_TEST_CLIS")
 """Where `install_clis` has put them."""
