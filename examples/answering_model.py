@@ -178,6 +178,8 @@ def main() -> None:
     )
     train(model, tokenizer, [conversations] if arguments.questions_only else [conversations, coded], arguments.steps)
     model.save_pretrained(arguments.folder / "model")
+    # It is written for its owner alone; an agent in a workspace is another user.
+    (arguments.folder / "model" / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(arguments.folder / "model")
     print(f"wrote {arguments.folder}/model and {arguments.folder}/questions")
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from infraray.agents import Briefing
 from infraray.engines import EngineKind
-from infraray.errors import InfrarayError, InvalidAction, did_you_mean
+from infraray.errors import InfrarayError, InvalidAction, Unavailable, did_you_mean
 from infraray.isolation.packages import interpreter, is_open
 from infraray.observation import Observation
 from infraray.scenarios.inference.launched import TECHNIQUES, launched
@@ -72,9 +72,15 @@ class InferenceDoor(Door):
             if name is not None and name not in parameters.engines:
                 hint = did_you_mean(name, parameters.engines)
                 raise InfrarayError(f"{option}={name!r}: is not one of the scenario's engines; {hint}")
+        for file in sorted(Path(self.setting.model).glob("*")):
+            if not is_open(file):
+                raise Unavailable(
+                    f"model={self.setting.model!r}: {file.name} cannot be read by the sandbox's user, nobody; "
+                    f"chmod -R o+rX {self.setting.model}, and let others into the folders above it"
+                )
         for python in sorted({self._python(name) for name in self._engines()}):
-            if not is_open(Path(python)):
-                raise InfrarayError(
+            if Path(python).exists() and not is_open(Path(python)):
+                raise Unavailable(
                     f"python={python!r}: leads to {os.path.realpath(python)}, which the sandbox's user, nobody, may "
                     "not run; make the environment with a Python that is open to others, such as the system's"
                 )

@@ -118,6 +118,18 @@ def test_an_interpreter_that_the_sandboxes_user_may_not_run_is_refused(
         agent.reset(infraray.agents.Briefing.of(infraray.make("inference", **given), 1))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="for others the sandbox's user is themselves")
+def test_weights_that_the_sandboxes_user_may_not_read_are_told(parameters: InferenceParameters) -> None:
+    """As safetensors writes them: with them, every server of an agent would fail, and for no fault of its own."""
+    weights = Path(parameters.model) / "model.safetensors"
+    weights.touch(0o600)
+    agent = load_agent("shell:m@http://127.0.0.1:1/v1", "inference")
+    environment = infraray.make("inference", **parameters.model_dump(mode="json"))
+    with pytest.raises(InfrarayError, match=r"model\.safetensors cannot be read by .*; chmod -R o\+rX") as told:
+        agent.reset(infraray.agents.Briefing.of(environment, 1))
+    assert "\n" not in str(told.value)
+
+
 def test_others_cannot_call_what_a_workspace_calls(parameters: InferenceParameters) -> None:
     environment: Environment = infraray.make("inference", **parameters.model_dump(mode="json"))
     with pytest.raises(InfrarayError, match="no request"):
