@@ -6,6 +6,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Self
 
@@ -25,15 +26,23 @@ class ServedOnThread(ABC):
         """Takes no connection any more. What is still going on is cancelled afterwards."""
 
     def __enter__(self) -> Self:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self.serving(ready.set)))
+        begun: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, args=(begun,))
         self._thread.start()
-        assert ready.wait(10)
+        begun.result()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._thread.join(10)
+        self._thread.join()
+
+    def _run(self, begun: Future[None]) -> None:
+        try:
+            asyncio.run(self.serving(lambda: begun.set_result(None)))
+        except BaseException as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)  # such as a port that is taken
 
     def stop(self) -> None:
         """Ends every connection; may be called from any thread."""
