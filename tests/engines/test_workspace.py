@@ -16,7 +16,7 @@ from tests.workspaces.played import commands, play
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.alone,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(isolation.problem() is not None, reason=str(isolation.problem())),
 ]
 
@@ -40,6 +40,7 @@ def test_an_engine_of_the_mission_is_launched_inside_and_passes_both_gates(answe
         "time_s=600",
         "inference",
         0,
+        limit_s=1200.0,
         model=str(answering / "model"),
         mmlu_pro=str(answering / "questions"),
         questions=40,

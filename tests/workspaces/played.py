@@ -63,7 +63,13 @@ class Played:
 
 
 def play(
-    says: Model, query: str = "time_s=60", scenario: str = "load_balance", seed: int = 1, kind: str = "", **given: Any
+    says: Model,
+    query: str = "time_s=60",
+    scenario: str = "load_balance",
+    seed: int = 1,
+    kind: str = "",
+    limit_s: float = 300.0,
+    **given: Any,
 ) -> Played:
     """Plays one episode.
 
@@ -73,6 +79,7 @@ def play(
         scenario: its name.
         seed: of the task.
         kind: the agent without its options; by default ``shell:`` at the model's server.
+        limit_s: seconds that the episode may take.
         given: the scenario's parameters.
     """
     with Server(says) as server:
@@ -80,7 +87,7 @@ def play(
         environment = infraray.make(scenario, **given)
         made = load_agent(agent, scenario)
         entry = Entry.of(environment, find(scenario).id, agent, made, {}, scenario)
-        player = EpisodePlayer(300, with_bounds=False)
+        player = EpisodePlayer(limit_s, with_bounds=False)
         trajectory = asyncio.run(player.converse(EpisodeSpec(entry, seed, 0)))
         player.close()
         environment.close()
