@@ -78,7 +78,7 @@ class Change:
         kind: Namespace, Pod, Service, Deployment, EndpointSlice or NetworkPolicy.
         namespace: its namespace; empty where there is none.
         name: its name.
-        manifest: the object without its status; None if it was gone.
+        manifest: the object; None if it was gone.
     """
 
     kind: str

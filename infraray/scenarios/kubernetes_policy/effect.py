@@ -37,6 +37,9 @@ OTHER_PORT = 40404
 
 HIGHEST_PORT = 65535
 
+MAX_CELLS = 1 << 22
+"""Cells of a table, a few times those of the largest application: what an agent writes must not fill the memory."""
+
 Pair = tuple[str, str]
 """The names of two ends: who sends, and who receives."""
 
@@ -82,31 +85,70 @@ def effect(application: Application, addresses: Mapping[str, str], *policies: Se
     Raises:
         InfrarayError: a policy is none that an API server would have taken.
     """
-    spare = (str(address) for address in SPARE_ADDRESSES)
-    pods = [workload.pod(addresses.get(workload.name) or next(spare)) for workload in application.workloads]
-    known: dict[int, NetworkPolicy] = {}
-    for manifest in (manifest for one in policies for manifest in one):
-        if id(manifest) not in known:
-            known[id(manifest)] = NetworkPolicy.of(manifest)
-    everything = [*known.values()]
-    namespaces = {name: Namespace.named(name) for name in (*application.namespaces, *(pod.namespace for pod in pods))}
-    witnesses = _witnesses(everything, namespaces, application, spare)
-    outside = _addresses(everything)
-    ends: list[End] = [*pods, *witnesses, *outside]
-    ports = _ports(everything, application)
-    made = PermissionTables(namespaces.values(), ends, ports)
+    domain = _Domain.of(application, addresses, (manifest for one in policies for manifest in one))
+    pods, outside, ports, known = domain.pods, domain.outside, domain.ports, domain.policies
+    made = PermissionTables(domain.namespaces, domain.ends, ports)
     sets = [[known[id(manifest)] for manifest in one] for one in policies]
     tables = tuple(made.permitted(one) for one in sets)
     sides = tuple(
         tuple(made.permitted(policy.narrowed(direction) for policy in one) for direction in DIRECTIONS) for one in sets
     )
-    names = [pod.name for pod in pods] + ["/".join(pod.key) for pod in witnesses] + outside
+    names = [pod.name for pod in pods] + ["/".join(pod.key) for pod in domain.witnesses] + outside
     place = {pod.name: position for position, pod in enumerate(pods)}
     attempted = tuple(
         (place[source.name], place[target.name], ports.index((target.protocol, target.port or 0)))
         for source, target in application.attempts
     )
     return Effect(tuple(names), tables, sides, attempted)
+
+
+def is_legible(application: Application, policies: Iterable[Manifest]) -> bool:
+    """Whether policies mention no more than can be compared; those of every application do by a large margin."""
+    domain = _Domain.of(application, {}, policies)
+    return len(domain.ends) ** 2 * len(domain.ports) <= MAX_CELLS
+
+
+@dataclass(frozen=True)
+class _Domain:
+    """For what policies are compared.
+
+    Args:
+        policies: the policies, by the id of their manifests.
+        namespaces: the namespaces.
+        pods: those that run.
+        witnesses: those that could.
+        outside: addresses.
+        ports: ports.
+    """
+
+    policies: dict[int, NetworkPolicy]
+    namespaces: list[Namespace]
+    pods: list[Pod]
+    witnesses: list[Pod]
+    outside: list[str]
+    ports: list[tuple[Protocol, int]]
+
+    @classmethod
+    def of(cls, application: Application, addresses: Mapping[str, str], manifests: Iterable[Manifest]) -> _Domain:
+        """All that policies mention."""
+        spare = (str(address) for address in SPARE_ADDRESSES)
+        pods = [workload.pod(addresses.get(workload.name) or next(spare)) for workload in application.workloads]
+        known: dict[int, NetworkPolicy] = {}
+        for manifest in manifests:
+            if id(manifest) not in known:
+                known[id(manifest)] = NetworkPolicy.of(manifest)
+        everything = [*known.values()]
+        namespaces = {
+            name: Namespace.named(name) for name in (*application.namespaces, *(pod.namespace for pod in pods))
+        }
+        witnesses = _witnesses(everything, namespaces, application, spare)
+        outside, ports = _addresses(everything), _ports(everything, application)
+        return cls(known, [*namespaces.values()], pods, witnesses, outside, ports)
+
+    @property
+    def ends(self) -> list[End]:
+        """Everybody who sends or receives."""
+        return [*self.pods, *self.witnesses, *self.outside]
 
 
 def _witnesses(

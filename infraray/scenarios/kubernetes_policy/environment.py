@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,12 +26,13 @@ from infraray.repair.words import describe_ending, history, printable
 from infraray.scenarios.kubernetes_policy.actions import DONE, SAMPLE, CommandForm, Commands
 from infraray.scenarios.kubernetes_policy.commands import simple_command
 from infraray.scenarios.kubernetes_policy.conduct import Conduct, repaired_share
-from infraray.scenarios.kubernetes_policy.effect import POD_NETWORKS, Pair, effect
+from infraray.scenarios.kubernetes_policy.effect import POD_NETWORKS, Pair, effect, is_legible
 from infraray.scenarios.kubernetes_policy.levels import LEVELS
 from infraray.scenarios.kubernetes_policy.parameters import KubernetesPolicyParameters
 from infraray.scenarios.kubernetes_policy.relocation import relocated
 from infraray.scenarios.kubernetes_policy.rewards import rewards
 from infraray.scenarios.kubernetes_policy.site import Application
+from infraray.scenarios.kubernetes_policy.site.application import Manifest
 from infraray.scenarios.kubernetes_policy.site.online_boutique import online_boutique
 from infraray.scenarios.kubernetes_policy.standing import READ, differing
 from infraray.scenarios.kubernetes_policy.state import State, listed
@@ -126,7 +128,8 @@ class KubernetesPolicy(Environment):
     target's own pod may answer, or if the policies permit anything else between them than in the intact cluster. The
     latter is computed for all pods, a pod of every kind that a rule mentions, addresses in and around all networks
     that one mentions, and all ports and protocols near those that one mentions. So a repair may have any form, but may
-    neither leave a wrong port open nor take anything from others. Harm is whatever runs and is no longer what it was:
+    neither leave a wrong port open nor take anything from others; policies that mention more than can be compared
+    (thousands of networks) count as none at all. Harm is whatever runs and is no longer what it was:
     deployments, services, endpoints, pods with their labels, containers and readiness, and the labels of namespaces.
 
     The score, from 0 to 1, is the share of the faults that is repaired, each counted by the pairs that it made wrong,
@@ -378,8 +381,8 @@ class KubernetesPolicy(Environment):
         self, action: dict[str, Any], result: Finished, before: State, after: State
     ) -> tuple[Deed, set[Pair], int]:
         """The effect of a command, the pairs that are wrong after it, and the policies' distance from the intact."""
-        intact = self._broken.site.policies
-        paper = effect(self._application, after.addresses, intact, before.policies, after.policies)
+        judged = [self._judged(state.policies) for state in (before, after)]
+        paper = effect(self._application, after.addresses, self._broken.site.policies, *judged)
         were = paper.differing(0, 1) | self._mismatched(before)
         are = paper.differing(0, 2) | self._mismatched(after)
         lost = (are | self._wrong_between(before, after)) - were
@@ -402,10 +405,21 @@ class KubernetesPolicy(Environment):
         between = policies_between(before, after)
         wrong: set[Pair] = set()
         for first in range(0, len(between), SETS_AT_ONCE):
-            some = between[first : first + SETS_AT_ONCE]
-            paper = effect(self._application, after.addresses, self._broken.site.policies, *some)
-            wrong |= {pair for number in range(1, 1 + len(some)) for pair in paper.differing(0, number)}
+            wrong |= self._wrong_in_any(between[first : first + SETS_AT_ONCE], after.addresses)
         return wrong
+
+    def _wrong_in_any(self, sets: Sequence[Sequence[Manifest]], addresses: Mapping[str, str]) -> set[Pair]:
+        """The pairs that are wrong in any of some sets of policies."""
+        if len(sets) > 1 and not is_legible(self._application, chain.from_iterable(sets)):
+            half = len(sets) // 2
+            return self._wrong_in_any(sets[:half], addresses) | self._wrong_in_any(sets[half:], addresses)
+        judged = [self._judged(one) for one in sets] if len(sets) == 1 else sets
+        paper = effect(self._application, addresses, self._broken.site.policies, *judged)
+        return {pair for number in range(1, 1 + len(judged)) for pair in paper.differing(0, number)}
+
+    def _judged(self, policies: Sequence[Manifest]) -> Sequence[Manifest]:
+        """What policies are judged as: none at all if they mention more than can be compared."""
+        return policies if is_legible(self._application, policies) else []
 
     def _mismatched(self, state: State) -> set[Pair]:
         """The pairs whose attempts do not end as intended."""

@@ -24,6 +24,9 @@ READ = {
 }
 """Where the API server lists each kind that is looked at."""
 
+TIES = ("ownerReferences", "finalizers", "deletionTimestamp")
+"""What makes a policy end with something else, or not end."""
+
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 Standing = Mapping[str, str]
@@ -40,6 +43,9 @@ def standing(objects: Mapping[str, Iterable[Manifest]]) -> Standing:
     for kind in ("Namespace", "Service", "Deployment"):
         for one in objects[kind]:
             found[_name(kind, one)] = appearance(kind, one)
+    for one in objects["NetworkPolicy"]:
+        if ties := {tie: one["metadata"][tie] for tie in TIES if tie in one["metadata"]}:
+            found[f"ties of {_name('NetworkPolicy', one)}"] = _text(ties)
     group_of = groups(objects)
     pods: dict[str, list[str]] = {}
     for pod in objects["Pod"]:
@@ -61,11 +67,16 @@ def standing(objects: Mapping[str, Iterable[Manifest]]) -> Standing:
 
 
 def appearance(kind: str, one: Mapping[str, Any]) -> str:
-    """What counts of an object by itself: labels and specification, a pod's labels, a slice's endpoints and ports."""
+    """What counts of an object by itself, for a moment too.
+
+    Labels and specification; of a pod its labels and address; of a slice its endpoints and ports.
+    """
     if kind == "EndpointSlice":
         return _text([[endpoint["addresses"] for endpoint in one.get("endpoints") or ()], one.get("ports")])
     labels = one["metadata"].get("labels")
-    return _text({"labels": labels} if kind == "Pod" else {"labels": labels, "spec": one.get("spec")})
+    if kind == "Pod":
+        return _text([labels, one.get("status", {}).get("podIP")])
+    return _text({"labels": labels, "spec": one.get("spec")})
 
 
 def groups(objects: Mapping[str, Iterable[Manifest]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from infraray.emulators.cluster.cluster import Change
 from infraray.scenarios.kubernetes_policy.faults.fault import key_of
 from infraray.scenarios.kubernetes_policy.site.application import Manifest
 from infraray.scenarios.kubernetes_policy.standing import appearance
@@ -35,11 +36,18 @@ def disturbed(start: State, before: State, after: State) -> set[str]:
     known = [_appearances(state) for state in (start, before, after)]
     found = set()
     for change in after.changes:
+        if change.kind == POLICY or _is_nobody_yet(change):
+            continue
         name = f"{change.kind} {change.namespace}/{change.name}"
         seen = None if change.manifest is None else appearance(change.kind, change.manifest)
-        if change.kind != POLICY and all(seen != one.get(name) for one in known):
+        if all(seen != one.get(name) for one in known):
             found.add(name)
     return found
+
+
+def _is_nobody_yet(change: Change) -> bool:
+    """Whether it is a pod that has no address, so that nobody reaches it and it reaches nobody."""
+    return change.kind == "Pod" and change.manifest is not None and "podIP" not in change.manifest.get("status", {})
 
 
 def _appearances(state: State) -> Mapping[str, str]:

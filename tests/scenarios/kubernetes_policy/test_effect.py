@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infraray.scenarios.kubernetes_policy.effect import effect
+from infraray.scenarios.kubernetes_policy.effect import effect, is_legible
 from infraray.scenarios.kubernetes_policy.site import draw_site
 from infraray.scenarios.kubernetes_policy.site.application import Manifest
 
@@ -67,3 +67,12 @@ def test_another_form_is_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", OTHER)
 def test_what_permits_more_or_less_is_not(name: str) -> None:
     assert effect(SITE.application, {}, SITE.policies, OTHER[name]).differing(0, 1)
+
+
+def test_every_application_can_be_compared_and_a_flood_of_networks_cannot() -> None:
+    """The effect of the latter would not fit into the memory."""
+    for seed in range(5):
+        site = draw_site("generated", 20, 4, True, seed)
+        assert is_legible(site.application, site.policies)
+    flood = [{"ipBlock": {"cidr": f"10.{number // 250}.{number % 250}.0/24"}} for number in range(3000)]
+    assert not is_legible(SITE.application, to_adservice({"port": 9555}, **{"from": flood}))

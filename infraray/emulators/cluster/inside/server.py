@@ -229,14 +229,13 @@ class ClusterServer(Server):
                 group.close()
 
     def changes(self) -> list[tuple[str, str, str, Object | None]]:
-        """What became of objects since this was last asked, without their status: see `Change`."""
+        """What became of objects since this was last asked: see `Change`."""
         changes = []
         for agent, kinds in self.witnesses.items():
             for kind, key, found in agent.record():
                 namespace, _, name = key.partition("/")
-                told = found and {part: value for part, value in found.items() if part != "status"}
                 if kind in kinds:
-                    changes.append((kind.name, namespace, name, told))
+                    changes.append((kind.name, namespace, name, found))
         return changes
 
     def _versions(self, kinds: list[Kind]) -> tuple[str, dict[Kind, dict[str, str]]]:
