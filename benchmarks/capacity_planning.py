@@ -8,6 +8,8 @@ Prints in one run, on the full datacenter:
 - tasks generated and validated a second of one core (target: 200), and answers graded (target: 50);
 - how many truths are graded as correct and safe, and how many mutated answers as wrong for the right reason
   (target: all; `--tasks 10000` for the figures in docs/figures.md);
+- how many of the seeds 0 to N give a task that no other gave, by what is to be done, not by how it is said (target:
+  all; `--distinct 100000` likewise);
 - the largest share of a label's tasks that one constant answers (target: at most 10 %).
 """
 
@@ -90,6 +92,13 @@ def tasks_of(topology: Topology, count: int) -> Iterator[PlanningTask]:
     """Tasks of all levels in turn."""
     for number in range(count):
         yield generate_task(topology, LEVELS[number % len(LEVELS)], number)
+
+
+def distinct(topology: Topology, count: int) -> Row:
+    """Tasks that repeat no other's steps."""
+    found = {task.steps for task in tasks_of(topology, count)}
+    what = f"capacity_planning: distinct tasks of seeds 0 to {count - 1}"
+    return Row(what, f"{len(found)}", "tasks", f"{count}", len(found) / count, "1")
 
 
 def is_graded_right(grader: Grader, task: PlanningTask) -> bool:
@@ -177,19 +186,21 @@ def constants(tasks: list[PlanningTask]) -> Row:
     return Row(what, f"{100 * shares[worst]:.1f} %", "target", "10 %", shares[worst] / 0.1, "<= 1")
 
 
-def main(count: int = 1000) -> list[Row]:
-    """The rows of one run."""
+def main(count: int = 1000, seeds: int = 10000) -> list[Row]:
+    """The rows of one run: with so many tasks graded, and so many compared with each other."""
     grader = grader_of(CapacityPlanningParameters())
     with grader.topology() as topology:
         rows = checks(topology)
         began = time.process_time()
         tasks = list(tasks_of(topology, count))
         generated_s = time.process_time() - began
-        guessed = constants(list(tasks_of(topology, max(count, LABELLED))))
-    return [*rows, *rates(grader, tasks, generated_s), *verdicts(grader, tasks), guessed]
+        drawn = [distinct(topology, seeds), constants(list(tasks_of(topology, max(count, LABELLED))))]
+    return [*rows, *rates(grader, tasks, generated_s), *verdicts(grader, tasks), *drawn]
 
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--tasks", type=int, default=1000, help="tasks of all levels together")
-    print_table(main(options.parse_args().tasks))
+    options.add_argument("--distinct", type=int, default=10000, help="seeds whose tasks are compared with each other")
+    given = options.parse_args()
+    print_table(main(given.tasks, given.distinct))

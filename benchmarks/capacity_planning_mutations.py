@@ -17,11 +17,13 @@ VALUES: dict[str, dict[str, tuple[str, str]]] = {
     "list": {
         "string for list": ("answer = ', '.join(answer)", "a str; a list is wanted"),
         "tuple for list": ("answer = tuple(answer)", "a tuple; a list is wanted"),
+        "int for str": ("answer[0] = 1", "a int; a str is wanted"),
         "one more": ("answer = [*answer, 'dc1']", "the answer"),
     },
     "table": {
         "string for list": ("answer = str(answer)", "a str; a list is wanted"),
         "str for int": ("answer[0] = (answer[0][0], str(answer[0][1]))", "a str; a int is wanted"),
+        "int for str": ("answer[0] = (1, answer[0][1])", "a int; a str is wanted"),
         "changed capacity": ("answer[0] = (answer[0][0], answer[0][1] + 1)", "which is wrong"),
         "NaN": ("answer[0] = (answer[0][0], float('nan'))", "a float; a int is wanted"),
     },
