@@ -60,14 +60,14 @@ class _Model:
         self.entities[made] = Entity(made, attributes)
 
     def attributes_of(self, owner: EntityId, block: Field) -> dict[str, Any]:
-        found = {}
-        for field in self.fields_of(block):
-            value = _plain(field.value)
+        fields = self.fields_of(block)
+        found: dict[str, Any] = _plain(fields)
+        for field in fields:
             if field.name in ("name", "type"):
                 raise self.refusal(field, f"{owner.name}: an attribute cannot be called {field.name}")
+            value = found[field.name]
             if self.attributes.setdefault((owner.name, field.name), value) != value:
                 raise self.refusal(field, f"{owner.name}: {field.name} has another value already")
-            found[field.name] = value
         return found
 
     def add_relationship(self, block: Field) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infraray.errors import InfrarayError
 from infraray.scenarios.capacity_planning.constraints import violations
-from infraray.scenarios.capacity_planning.generator import SMALL, generate, inventory
+from infraray.scenarios.capacity_planning.entities import EntityId
+from infraray.scenarios.capacity_planning.generator import SMALL, Shape, generate, inventory
 from infraray.scenarios.capacity_planning.hierarchy import RK_CONTAINS, RK_CONTROLS
 from infraray.scenarios.capacity_planning.malt_file import load_malt
 
@@ -74,25 +79,105 @@ def test_model_is_merged_by_name(tmp_path):
     assert violations(topology) == ()
 
 
-def as_text(value) -> str:
-    if isinstance(value, dict):
-        return "{ " + " ".join(f"{name}: {as_text(inner)}" for name, inner in value.items()) + " }"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def as_fields(fields, indent: str = "") -> str:
+    """Fields as the public example writes them: one on a line, blocks without a colon."""
+    lines = []
+    for name, value in fields:
+        if isinstance(value, list):
+            lines.append(f"{indent}{name} {{\n{as_fields(value, indent + '  ')}{indent}}}\n")
+        else:
+            lines.append(f"{indent}{name}: {value}\n")
+    return "".join(lines)
 
 
-def test_generated_fabric_comes_back_from_a_file(tmp_path):
-    made = inventory(SMALL, seed=5)
-    lines = [
-        f'entity {{ id {{ kind: {entity.id.kind} name: "{entity.id.name}" }} attr {as_text(dict(entity.attributes))} }}'
-        for entity in made.entities
-    ]
-    lines += [
-        f'relationship {{ kind: {kind} a {{ kind: {start.kind} name: "{start.name}" }} '
-        f'z {{ kind: {end.kind} name: "{end.name}" }} }}'
-        for kind, start, end in made.relationships
-    ]
-    (tmp_path / "model.textproto").write_text("\n".join(lines))
-    assert load_malt(str(tmp_path / "model.textproto")).to_data() == generate(SMALL, seed=5).to_data()
+def as_attributes(attributes):
+    """Attributes as fields, of which strings are names of enumerations' values."""
+    return [(name, as_attributes(value) if isinstance(value, dict) else value) for name, value in attributes.items()]
+
+
+def as_end(name: str, entity: EntityId):
+    return (name, [("kind", entity.kind), ("name", f'"{entity.name}"')])
+
+
+@pytest.mark.parametrize("shape", [SMALL, Shape()], ids=["small", "of the public example's size"])
+def test_generated_fabric_comes_back_from_a_file_in_the_public_examples_layout(tmp_path, shape):
+    made = inventory(shape, seed=5)
+    fields = []
+    for entity in made.entities:
+        own = [(f"{entity.id.kind[3:].lower()}_attr", as_attributes(entity.attributes))] if entity.attributes else []
+        fields.append(("entity", [as_end("id", entity.id), *own]))
+    for kind, start, end in made.relationships:
+        fields.append(("relationship", [("kind", kind), as_end("a", start), as_end("z", end)]))
+    (tmp_path / "model.textproto").write_text(as_fields(fields))
+    topology = load_malt(str(tmp_path / "model.textproto"))
+    assert topology.to_data() == generate(shape, seed=5).to_data()
+    if shape == Shape():
+        assert (len(made.entities), len(made.relationships)) == (6133, 7064)
+        assert (len(topology.nodes), len(topology.edges)) == (5493, 6424)
+
+
+VALUES = [
+    (r"'\"'", '"'),
+    (r'"\x41\102\n\t\\ \u00e9 \U0001F600"', "AB\n\t\\ \u00e9 \U0001f600"),
+    ("\"a\" # and\n 'b'", "ab"),
+    ('""', ""),
+    ("-7", -7),
+    ("017", 15),
+    ("0xFf", 255),
+    ("18446744073709551615", 2**64 - 1),
+    ("1.5e3", 1500.0),
+    ("-.5f", -0.5),
+    ("10F", 10.0),
+    ("true", True),
+    ("false", False),
+    ("JDT_COLO", "JDT_COLO"),
+]
+"""As they may be written in the text format, and what they mean."""
+
+
+@pytest.mark.parametrize(("written", "value"), VALUES)
+@pytest.mark.parametrize("end", [" ", ";", ",", " # of the unknown\n"], ids=["blank", "semicolon", "comma", "comment"])
+def test_values_of_fields_that_no_schema_knows(tmp_path, written, value, end):
+    (tmp_path / "model.textproto").write_text(MODEL.replace("fans: 2 ", f"unknown: {written}{end}"))
+    found = load_malt(str(tmp_path / "model.textproto")).nodes["hall.s1.w1"]["unknown"]
+    assert found == value and type(found) is type(value)
+
+
+def test_repeated_fields_are_a_list_and_messages_nest(tmp_path):
+    fields = "lane { gbps: 25 } lane < gbps: 50; spare: {} > tag: 'a' tag: 'b'"
+    (tmp_path / "model.textproto").write_text(MODEL.replace("fans: 2", fields))
+    found = load_malt(str(tmp_path / "model.textproto")).nodes["hall.s1.w1"]
+    assert found["lane"] == [{"gbps": 25}, {"gbps": 50, "spare": {}}] and found["tag"] == ["a", "b"]
+
+
+TOKENS = re.compile(r"#[^\n]*|\"[^\"]*\"|'[^']*'|[\w.]+|\S")
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_the_same_model_written_in_any_other_way_is_the_same(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "as_it_is.textproto").write_text(MODEL)
+    words = [word for word in TOKENS.findall(MODEL) if word not in ",;:" and not word.startswith("#")]
+    written, closing = [], []
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word in "{<":
+            written.append(data.draw(st.sampled_from(["{", "<", ": {", ":<"])))
+            closing.append(">" if "<" in written[-1] else "}")
+        elif word in "}>":
+            written.append(closing.pop() + data.draw(st.sampled_from(["", " ", ";", ","])))
+        elif re.fullmatch(r"[a-z]\w*", word) and word != "true":
+            written.append(word if following in "{<" else data.draw(st.sampled_from([f"{word}:", f"{word} :"])))
+        elif word[0] in "\"'":
+            place = data.draw(st.integers(0, len(word) - 2))
+            one, other = data.draw(st.sampled_from(["\"'", "'\"", "''", '""']))
+            written.append(f"{one}{word[1 : 1 + place]}{one} {other}{word[1 + place : -1]}{other}")
+        else:
+            written.append(word)
+        written.append(data.draw(st.sampled_from([" ", "\n", "\t", '  # } of no meaning "\n'])))
+    (folder / "otherwise.textproto").write_text("".join(written))
+    read = [load_malt(str(folder / f"{name}.textproto")) for name in ("as_it_is", "otherwise")]
+    assert read[0].to_data() == read[1].to_data()
 
 
 DAMAGES = {
