@@ -11,9 +11,10 @@ import ray
 from infraray.errors import InfrarayError
 from infraray.load.clients import clients_needed
 from infraray.load.measurement import Measurement, measure
+from infraray.load.presets import PRESETS
 from infraray.load.requests import RequestSet, make_requests
 from infraray.load.tokenizer import ModelTokenizer
-from infraray.load.workloads import PRESETS, Workload
+from infraray.load.workloads import Workload
 from tests.load.tokenizers_on_the_spot import make_words
 from tests.openai_server import Reply, Server
 

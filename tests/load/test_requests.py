@@ -14,9 +14,10 @@ from transformers import AutoTokenizer
 from infraray.errors import InfrarayError
 from infraray.load.documents import write_document
 from infraray.load.longbench import FIELDS, load_longbench
+from infraray.load.presets import PRESETS
 from infraray.load.requests import RequestSet, fit_to_length, make_requests, stored_requests
 from infraray.load.tokenizer import ModelTokenizer
-from infraray.load.workloads import PRESETS, Workload
+from infraray.load.workloads import Workload
 from tests.load.tokenizers_on_the_spot import (
     make_byte_level_bpe,
     make_metaspace_bpe,

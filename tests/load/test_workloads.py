@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.load.workloads import PRESETS, SEED_PAIRS, Workload
+from infraray.load.presets import PRESETS
+from infraray.load.workloads import SEED_PAIRS, Workload
 
 
 def load(name: str, **changes: Any) -> Workload:

@@ -17,7 +17,7 @@ from infraray.engines import find_engine
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.load.metrics import higher_is_better
-from infraray.load.workloads import PRESETS
+from infraray.load.presets import PRESETS
 from infraray.observation import ObservedField
 from infraray.scenarios.inference.bench import Bench, MeasuredLaunch, to_plain
 from infraray.scenarios.inference.bound import best_score

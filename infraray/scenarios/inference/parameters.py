@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 from infraray.conditions import IsNot
 from infraray.engines import find_launch_space, launch_spaces
 from infraray.errors import UnknownName, did_you_mean
-from infraray.load.workloads import PRESETS, SEED_PAIRS, SeedPair, Workload
+from infraray.load.presets import PRESETS
+from infraray.load.workloads import SEED_PAIRS, SeedPair, Workload
 from infraray.parameters import Parameters, parameter
 from infraray.policy.trained import NAME, model_folder
 from infraray.scenarios.inference.setting import REFERENCE, Setting

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from infraray.errors import InfrarayError
-from infraray.load.workloads import PRESETS, Workload
+from infraray.load.presets import PRESETS
+from infraray.load.workloads import Workload
 from infraray.scenarios.inference.parameters import InferenceParameters
 from infraray.scenarios.inference.setting import Setting
 
