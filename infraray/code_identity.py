@@ -8,7 +8,8 @@ for one that would be played now. So scenario, agent and strategy carry a hash o
 - for a name that comes through an index (an ``__init__`` that only re-exports it), the module that defines it: one
   strategy does not depend on the others just because all are in one list;
 - none of `APPARATUS`, which moves episodes around and decides none of them;
-- no comments, docstrings, ``if TYPE_CHECKING`` blocks or layout.
+- no comments, docstrings, ``if TYPE_CHECKING`` blocks or layout; the imports in such a block count where the module
+  has a ``__getattr__``, which makes them at a name's first use.
 
 Why not less, such as one file: an agent's base class, the simulator behind an environment and the reader of answers
 decide as much. Why not more, such as the whole package or its version: every typo fixed in a report would force
@@ -195,7 +196,8 @@ def _parse(module: str, path: Path, changed_ns: int, size: int) -> _Source:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imports: list[tuple[str, str | None]] = []
     passed_on: dict[str, tuple[str, str | None]] = {}
-    for node in _statements(tree):
+    is_lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
+    for node in ast.walk(tree) if is_lazy else _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 imports.append((alias.name, None))

@@ -6,9 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, ValidationError
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 
 class InfrarayError(Exception):
@@ -175,6 +176,8 @@ def _plain(value: Any) -> Any:
 
 def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
     """The model of the part of ``model`` that a place leads to."""
+    from pydantic import BaseModel  # only where a model is validated: errors are imported wherever infraray is
+
     for part in place:
         if part in model.model_fields:
             waiting: list[Any] = [model.model_fields[part].annotation]

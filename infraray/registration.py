@@ -8,23 +8,22 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 from gymnasium.vector import AutoresetMode
 
-from infraray.environment import Environment
 from infraray.errors import InfrarayError, UnknownName
 from infraray.ownership import Origin, check_owner, describe, file_being_imported
-from infraray.parameters import Parameters
-from infraray.plugins import load_plugins
-from infraray.registry import unknown_name
-from infraray.space.values import Value
+
+if TYPE_CHECKING:
+    from infraray.environment import Environment
+    from infraray.parameters import Parameters
+    from infraray.space.values import Value
 
 _ID = re.compile(r"(?P<namespace>[\w-]+)/(?P<class>[\w-]+)-v(?P<version>\d+)")
 
-
-Traits = Callable[[Any, int, int], Mapping[str, Value]]
+Traits = Callable[[Any, int, int], Mapping[str, "Value"]]
 """Tells a task's traits by name, from its parameters, its level and its seed."""
 
 
@@ -144,6 +143,9 @@ def _check_free(id: str, name: str, entry_point: str | type[Environment]) -> Non
 
 def registrations() -> list[Registration]:
     """All scenarios, including those of installed plugins, by name and version."""
+    # Here and below: this module is imported wherever infraray is, and what they need takes its time.
+    from infraray.plugins import load_plugins
+
     load_plugins()
     return registered()
 
@@ -159,6 +161,8 @@ def find(name: str) -> Registration:
     Raises:
         UnknownName: nothing is registered under that name; the text lists the nearest names.
     """
+    from infraray.registry import unknown_name
+
     if not isinstance(name, str):
         raise UnknownName(f"scenario={name!r}: must be a name such as 'load_balance'")
     if name in _registrations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,7 +12,10 @@ from infraray.cli.completion import complete_arrivals, complete_endpoint, comple
 from infraray.cli.exit_status import FAILED_REQUESTS
 from infraray.cli.paths import path_of
 from infraray.errors import InfrarayError, did_you_mean
-from infraray.load.workloads import PRESETS, Workload
+from infraray.load.presets import PRESETS
+
+if TYPE_CHECKING:
+    from infraray.load.workloads import Workload
 
 _FLAGS = {
     "num_requests": "--requests",
@@ -161,6 +164,7 @@ def _workload(preset: str | None, given: dict[str, Any], slo: str | None) -> Wor
     """
     from infraray.load.benchmark import BENCH
     from infraray.load.benchmark.service_level import read_service_level
+    from infraray.load.workloads import Workload
 
     if preset is not None and preset not in PRESETS:
         raise InfrarayError(f"--preset {preset}: no such workload; {did_you_mean(preset, PRESETS)}")

@@ -15,7 +15,6 @@ from typing import get_args
 
 import typer
 
-from infraray.agents import agent_kinds, find_agent_kind
 from infraray.registration import Registration, registrations
 
 INSTRUCTION = "_INFRARAY_COMPLETE"
@@ -29,6 +28,8 @@ def complete_scenario(incomplete: str) -> list[str]:
 
 def complete_agent(context: typer.Context, incomplete: str) -> list[str]:
     """The known specs for the scenarios given so far, or for all if none is, and the other kinds."""
+    from infraray.agents import agent_kinds, find_agent_kind
+
     specs: list[str] = []
     for name in agent_kinds():
         kind = find_agent_kind(name)
@@ -66,7 +67,7 @@ def complete_exporter(incomplete: str) -> list[str]:
 
 def complete_workload(incomplete: str) -> list[str]:
     """The presets of workloads."""
-    from infraray.load.workloads import PRESETS
+    from infraray.load.presets import PRESETS
 
     return _beginning(incomplete, PRESETS)
 

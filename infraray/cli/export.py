@@ -11,7 +11,6 @@ from typer.core import TyperCommand
 from infraray.cli.completion import complete_exporter
 from infraray.cli.paths import path_of
 from infraray.errors import InfrarayError
-from infraray.user_file import load_file
 
 
 class ExportCommand(TyperCommand):
@@ -98,6 +97,7 @@ def export(
     """Write a run's trajectories in another program's form, or send them to it."""
     from infraray.trajectories.episode_selection import Selection
     from infraray.trajectories.exporters.export import export as export_run
+    from infraray.user_file import load_file
 
     for path in imports or ():
         load_file(path)

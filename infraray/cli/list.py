@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infraray.agents import registered_agents
 from infraray.cli.completion import complete_scenario
 from infraray.registration import find, registrations
 
@@ -24,6 +23,7 @@ def list_scenarios(
     ] = None,
 ) -> None:
     """Show the scenarios and their agents; with a name, its manual."""
+    from infraray.agents import registered_agents
     from infraray.reports.table_lines import print_table
 
     console = Console()
@@ -48,6 +48,7 @@ def _show_manual(console: Console, name: str) -> None:
     from rich.markdown import Markdown
     from rich.text import Text
 
+    from infraray.agents import registered_agents
     from infraray.parameters import meaning
     from infraray.reports.table_lines import print_table
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from infraray.agents import find_agent_kind, parse_agent
 from infraray.cli.completion import complete_agent, complete_preset, complete_scenario
 from infraray.cli.exit_status import FAILED_EPISODES
-from infraray.environment import Environment
-from infraray.episodes import EpisodePlayer, EpisodeSpec, Step, Trajectory
 from infraray.errors import InfrarayError
-from infraray.runs.run_file import RunSpec
-from infraray.user_code import printable
-from infraray.written_file import command_line
 
 if TYPE_CHECKING:
+    from infraray.environment import Environment
+    from infraray.episodes import EpisodeSpec, Step, Trajectory
     from infraray.runs.plan import Plan
 
 
@@ -43,7 +38,9 @@ def play(
 
     Exit status: 0 the episode finished, 1 it failed, 2 it could not be played.
     """
-    from infraray.launch import prepare  # it imports Arrow, which the other commands need not wait for
+    from infraray.launch import prepare
+    from infraray.runs.run_file import RunSpec
+    from infraray.written_file import command_line
 
     if _needs_engine(agent):
         raise InfrarayError(
@@ -62,6 +59,8 @@ def play(
 
 def _needs_engine(agent: str) -> bool:
     """Whether a run would serve the agent's model; asked before the plan, which wants the engine installed."""
+    from infraray.agents import find_agent_kind, parse_agent
+
     try:
         return find_agent_kind(parse_agent(agent).kind).needs_engine
     except InfrarayError:  # the plan says what is wrong with it
@@ -70,6 +69,10 @@ def _needs_engine(agent: str) -> bool:
 
 def _play(plan: Plan, shown: _Shown) -> Trajectory:
     """Plays the plan's only episode."""
+    import asyncio
+
+    from infraray.episodes import EpisodePlayer
+
     episodes = list(plan.episodes())
     if len(episodes) > 1:
         raise InfrarayError("--agent: stands for several agents here; 'infraray play' takes one, 'infraray run' all")
@@ -129,5 +132,7 @@ class _Shown:
             self._say(f"failed: {trajectory.failure}", style="red")
 
     def _say(self, text: str, style: str | None = None) -> None:
+        from infraray.user_code import printable
+
         for line in text.splitlines() or [""]:
             self.console.print(printable(line), style=style, markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,8 +12,9 @@ from infraray.cli.completion import complete_agent, complete_exporter, complete_
 from infraray.cli.exit_status import FAILED_EPISODES
 from infraray.cli.paths import path_of
 from infraray.cli.report import show_report
-from infraray.runs.run_file import RunSpec
-from infraray.user_file import load_file
+
+if TYPE_CHECKING:
+    from infraray.runs.run_file import RunSpec
 
 
 def run(
@@ -91,6 +92,7 @@ def run(
     spec = _spec(file, name, scenario, agent, seeds, repetitions, workers, imports)
     if to is not None:
         from infraray.trajectories.exporters.export import check_exporter
+        from infraray.user_file import load_file
 
         for path in spec.imports:
             load_file(path)
@@ -134,6 +136,8 @@ def _spec(
     imports: list[str] | None,
 ) -> RunSpec:
     """The run described by a file, by flags, or by a file with flags in place of some of its fields."""
+    from infraray.runs.run_file import RunSpec
+
     given: dict[str, Any] = {
         "name": name,
         "scenarios": scenarios,

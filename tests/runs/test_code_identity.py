@@ -164,6 +164,17 @@ def test_no_agent_depends_on_another_and_no_strategy_on_one_that_it_does_not_use
     assert not [module for module in code_modules(strategies["zero_shot"]) if re.search(r"react|few_shot", module)]
 
 
+def test_code_that_imports_the_front_door_depends_on_what_stands_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "through_the_whole.py").write_text("import infraray\n")
+    (tmp_path / "through_a_name.py").write_text("from infraray import SimpleScenario\n")
+    assert "infraray.simple_scenario" in code_modules("through_the_whole")
+    assert "infraray.simple_scenario" in code_modules("through_a_name")
+    assert "infraray.agents.random" not in code_modules("through_a_name")
+
+
 def test_the_command_line_starts_without_hashing() -> None:
     code = (
         "import sys; from infraray import cli, code_identity; sys.argv = ['infraray', '--help']\n"
