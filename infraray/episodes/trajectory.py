@@ -12,6 +12,7 @@ from infraray.environment import Measures
 from infraray.episodes.identity import EpisodeSpec
 from infraray.observation import Observation
 from infraray.registration import find
+from infraray.statistics.normalized import normalized
 
 
 class Step(NamedTuple):
@@ -56,11 +57,10 @@ class Trajectory:
 
     @property
     def normalized_score(self) -> float:
-        """0 at the floor, 1 at the bound; NaN if both are equal or a score is missing."""
-        span = self.bound - self.floor
-        if self.measures is None or not math.isfinite(span) or span == 0:
+        """0 at the floor, 1 at the bound (`infraray.statistics.normalized`); NaN if it broke off."""
+        if self.measures is None:
             return math.nan
-        return (self.measures.score - self.floor) / span
+        return normalized(self.measures.score, self.floor, self.bound, self.higher_is_better)
 
 
 def failed_trajectory(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from infraray.environment import Measures
+from infraray.statistics.normalized import normalized
 
 Ending = Literal["task", "steps", "tokens", "time"]
 """What ended an episode: the task itself, or the limit on steps, on tokens or on seconds."""
@@ -55,14 +56,8 @@ class Played:
 
     @property
     def normalized_score(self) -> float:
-        """0 at the floor, 1 at the bound; NaN if a score is missing, or the floor is not below the bound.
-
-        Both are those of the part that was played, in which luck may put the random agent above the bound; a score
-        between them would then count backwards.
-        """
-        span = self.bound - self.floor
-        gain = span if self.higher_is_better else -span
-        return (self.measures.score - self.floor) / span if math.isfinite(span) and gain > 0 else math.nan
+        """0 at the floor, 1 at the bound (`infraray.statistics.normalized`)."""
+        return normalized(self.measures.score, self.floor, self.bound, self.higher_is_better)
 
     @property
     def share(self) -> float:

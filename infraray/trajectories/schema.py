@@ -66,7 +66,7 @@ EPISODE_COLUMNS = (
     Column("score", pa.float64(), "scenario", "the scenario's score; null where the episode failed"),
     Column("floor", pa.float64(), "scenario", "the random agent's score on the same task"),
     Column("bound", pa.float64(), "scenario", "the best score known or provable for the same task"),
-    Column("normalized_score", pa.float64(), "1", "0 at the floor, 1 at the bound; null where both are equal"),
+    Column("normalized_score", pa.float64(), "1", "0 at the floor, 1 at the bound; null where that is not better"),
     Column("higher_is_better", pa.bool_(), "", "whether a higher score is better"),
     Column("correct", pa.bool_(), "", "whether the task was solved; null where not defined"),
     Column("safe", pa.bool_(), "", "whether every step was safe; null where not defined"),
