@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from infraray.agents import Agent, Briefing, Turn, load_agent, parse_agent
 from infraray.deadline import limited
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from infraray.agents.chat import ServedModel
 
 FLOOR_AGENT = "scripted:random"
+
+Key = TypeVar("Key")
+Found = TypeVar("Found")
 
 InThread = Callable[..., Awaitable[Any]]
 """Runs a blocking function beside the event loop."""
@@ -59,6 +62,7 @@ class EpisodePlayer:
         self._agents: defaultdict[tuple[str, str], list[Agent]] = defaultdict(list)
         self._one_at_a_time = asyncio.Lock()
         self._floors: OrderedDict[tuple[str, int, int], tuple[float, float]] = OrderedDict()
+        self._worst_rewards: OrderedDict[tuple[str, int], float] = OrderedDict()
 
     def play(self, spec: EpisodeSpec, attempt: int = 1) -> Trajectory:
         """Plays an episode whose agent answers at once; one that fails is returned with its failure.
@@ -159,15 +163,24 @@ class EpisodePlayer:
         if not self.with_bounds:
             return math.nan, math.nan
         progress = environment.progress()
-        key = spec.entry.task_key, spec.seed, progress
-        if key not in self._floors:
+
+        def find() -> tuple[float, float]:
             floor, bound = environment.floor(), environment.bound()
-            if floor is None:
-                floor = self._random_score(spec, progress)
-            self._floors[key] = floor, bound
-            if len(self._floors) > 1024:
-                self._floors.popitem(last=False)
-        return self._floors[key]
+            return self._random_score(spec, progress) if floor is None else floor, bound
+
+        return _remembered(self._floors, (spec.entry.task_key, spec.seed, progress), find)
+
+    def worst_random_reward(self, spec: EpisodeSpec) -> float:
+        """The lowest reward of the random agent's steps on the whole task, remembered likewise."""
+        entry = spec.entry.played_by(FLOOR_AGENT, options={"text": False})
+
+        def find() -> float:
+            environment = self._borrow_environment(entry)
+            worst = self._play_randomly(environment, entry, spec.seed, math.inf)
+            self._environments[entry.task_key].append(environment)
+            return worst
+
+        return _remembered(self._worst_rewards, (spec.entry.task_key, spec.seed), find)
 
     def _floor_and_bound_of_all(self, spec: EpisodeSpec) -> tuple[float, float]:
         """Those of the whole task, for an episode that failed; NaN where only the live system could tell."""
@@ -197,16 +210,26 @@ class EpisodePlayer:
         self._environments[entry.task_key].append(environment)
         return score
 
-    def _play_randomly(self, environment: Environment, entry: Entry, seed: int, progress: float) -> None:
-        """Plays the random agent to the task's end, or as far as ``progress``."""
+    def _play_randomly(self, environment: Environment, entry: Entry, seed: int, progress: float) -> float:
+        """Plays the random agent to the task's end, or as far as ``progress``; returns its lowest reward."""
         agent = self._borrow_agent(entry)
         observation, _ = environment.reset(seed=seed)
         agent.reset(Briefing.of(environment, seed))
-        over = False
+        worst, over = math.inf, False
         while environment.progress() < progress and not over:
-            observation, _, terminated, truncated, _ = environment.step(agent.act(observation))
-            over = terminated or truncated
+            observation, reward, terminated, truncated, _ = environment.step(agent.act(observation))
+            worst, over = min(worst, float(reward)), terminated or truncated
         self._agents[entry.scenario, entry.agent].append(agent)
+        return worst
+
+
+def _remembered(memory: OrderedDict[Key, Found], key: Key, find: Callable[[], Found]) -> Found:
+    """What ``find`` finds for a key, remembered for the latest 1024 keys."""
+    if key not in memory:
+        memory[key] = find()
+        if len(memory) > 1024:
+            memory.popitem(last=False)
+    return memory[key]
 
 
 async def play_steps(

@@ -12,12 +12,11 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from infraray.actors.imports import NO_IMPORTS, Imports
-from infraray.agents import Briefing, load_agent
+from infraray.agents import Briefing
 from infraray.agents.chat.examples import examples
 from infraray.agents.chat.messages import Message
 from infraray.environment import Environment
 from infraray.episodes import Entry, EpisodePlayer, EpisodeSpec, Step
-from infraray.episodes.player import FLOOR_AGENT
 from infraray.observation import Observation
 from infraray.registration import find
 from infraray.training.played import Ending, Played, PlayedStep
@@ -113,7 +112,8 @@ class EnvironmentHost:
         assert ended_by is not None, "an episode that goes on is ended by a limit"
         measures = environment.verdict()
         self._held.close()
-        floor, bound = self._floor_and_bound(environment)
+        spec = self._spec(environment)
+        floor, bound = self._player.floor_and_bound(spec, environment)  # both as far as the task was played
         played = Played(
             steps=[PlayedStep(step.reward, bool(step.info["valid"]), step.info.get("safe")) for step in self.steps],
             max_steps=self.task.max_steps,
@@ -123,31 +123,24 @@ class EnvironmentHost:
             floor=floor,
             bound=bound,
             higher_is_better=environment.score.higher_is_better,
-            worst_step=self._worst_step(environment) if rewards[self.task.reward].needs_worst_step else math.nan,
+            worst_step=self._worst_step(spec, environment),
         )
         if self._ended_by is None:
             # A live system stays up in the middle of its episode.
             self._drop()
         return Ended(played, self.steps)
 
-    def _floor_and_bound(self, environment: Environment) -> tuple[float, float]:
-        """Both as far as the task was played."""
+    def _spec(self, environment: Environment) -> EpisodeSpec:
+        """The episode, for which the player remembers what the random agent does."""
         entry = Entry.vacant(environment, find(self.task.scenario).id, environment.scenario).played_by("training")
-        return self._player.floor_and_bound(EpisodeSpec(entry, self.task.seed, 0), environment)
+        return EpisodeSpec(entry, self.task.seed, 0)
 
-    def _worst_step(self, environment: Environment) -> float:
-        """The lowest reward of the random agent's steps; NaN for a live system, which would take as long again."""
-        if environment.blocking:
+    def _worst_step(self, spec: EpisodeSpec, environment: Environment) -> float:
+        """The lowest reward of the random agent's steps; NaN where no reward asks for it, and on a live system."""
+        # A live system would take as long again.
+        if environment.blocking or not rewards[self.task.reward].needs_worst_step:
             return math.nan
-        random, agent = self.task.make_environment(), load_agent(FLOOR_AGENT, environment.scenario)
-        observation, _ = random.reset(seed=self.task.seed)
-        agent.reset(Briefing.of(random, self.task.seed))
-        worst, over = math.inf, False
-        while not over:
-            observation, reward, terminated, truncated, _ = random.step(agent.act(observation))
-            worst, over = min(worst, float(reward)), terminated or truncated
-        random.close()
-        return worst
+        return self._player.worst_random_reward(spec)
 
     def _drop(self) -> None:
         environment, self._environment = self._environment, None
