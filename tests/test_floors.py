@@ -36,7 +36,7 @@ FLOORS = (
     "plugins",
     "ownership parameters seeds space user_code yaml_file",
     "characters code_identity conditions deadline errors observation protocol scratch",
-    "policy statistics step_info steps_taken stopping strict version",
+    "policy solution_score statistics step_info steps_taken stopping strict version",
 )
 """The rooms (packages and modules right below ``infraray``), from the top floor down; ``infraray`` itself is the front
 door, from which own scenarios and agents import."""

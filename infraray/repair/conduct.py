@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-UNSAFE_FACTOR = 0.5
-LEAST_ECONOMY = 0.75
-"""Share of the score."""
+from infraray.solution_score import solution_score
 
 LOOK_COST = 0.25
 """Cost of a command that changes nothing, relative to 1 for one that changes something."""
@@ -107,14 +105,12 @@ class Conduct(ABC):
 
     @property
     def score(self) -> float:
-        """The repaired share, times safety, times economy; from 0 to 1.
+        """The repaired share, less for what was unsafe and for commands beyond the expert's; from 0 to 1.
 
-        Safety is a half after any unsafe step. Economy falls linearly from 1, for no more than the expert's repair, to
-        3/4, when extra commands and needless changes use up the allowance. So a safe solution scores at least 3/4, an
-        unsafe one at most 1/2, and leaving everything as it is 0.
+        Extra commands and needless changes use up the allowance.
         """
         used = min(1.0, max(0.0, self.spent - self.repair_cost + self.needless) / self.max_commands)
-        return self.restored * (UNSAFE_FACTOR if self.unsafe else 1.0) * (1.0 - (1.0 - LEAST_ECONOMY) * used)
+        return solution_score(self.restored, self.unsafe > 0, used)
 
     @property
     def failure(self) -> str | None:

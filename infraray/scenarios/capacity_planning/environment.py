@@ -26,12 +26,7 @@ from infraray.scenarios.capacity_planning.programs import Programs, program
 from infraray.scenarios.capacity_planning.tasks import PlanningTask, generate_task
 from infraray.scenarios.capacity_planning.templates import LEVELS
 from infraray.scenarios.capacity_planning.words import rules
-
-UNSAFE_FACTOR = 0.5
-"""On the score, where any answer left an unsafe graph."""
-
-LEAST_ECONOMY = 0.75
-"""On the score of a right answer in the last turn."""
+from infraray.solution_score import solution_score
 
 REPAIRED = -0.1
 UNSAFE = -0.5
@@ -233,7 +228,7 @@ class CapacityPlanning(Environment):
         unsafe = sum(verdict.safe is False for verdict in self._verdicts)
         correct = self._verdicts[-1].correct
         used = (turns - 1) / max(1, self.parameters.max_turns - 1)
-        score = float(correct) * (UNSAFE_FACTOR if unsafe else 1.0) * (1.0 - (1.0 - LEAST_ECONOMY) * used)
+        score = solution_score(float(correct), unsafe > 0, used)
         metrics = {"turns": float(turns), "unsafe_turns": float(unsafe), "held_out": float(self._question.held_out)}
         return Measures(score, correct, not unsafe, metrics, self._failure(unsafe, correct))
 
