@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from infraray.reports.columns import measured
 from infraray.reports.columns.cells import name, place, rate, versus
 from infraray.reports.columns.column import NOTHING, PAGE_ONLY, ROOMY, Cell, Column, View
 from infraray.reports.columns.leaderboard_line import Line
+from infraray.reports.columns.measured import mean_columns
 from infraray.reports.leaderboard import Row
-from infraray.reports.notation import duration, interval, number, percent, plain
-from infraray.statistics.intervals import BOOTSTRAP_FROM, RESAMPLES, Estimate
+from infraray.reports.notation import duration, number, percent
+from infraray.statistics.intervals import Estimate
 from infraray.statistics.power import POWER, about
 from infraray.statistics.rates import FEW, SMALL_N
 from infraray.trajectories.answer_counts import ANSWER_FAULTS
@@ -37,14 +38,6 @@ def _rate_fields(which: str) -> dict[str, Callable[[Line], float | None]]:
 
 def _share(fault: str, line: Line) -> float | None:
     return getattr(line.row.answers, fault, None)
-
-
-def _mean(metric: str, line: Line) -> float:
-    return line.row.metrics.get(metric, math.nan)
-
-
-def _metric(metric: str, line: Line) -> Cell:
-    return Cell(plain(_mean(metric, line)), _mean(metric, line))
 
 
 def _rank(line: Line) -> Cell:
@@ -112,39 +105,16 @@ COLUMNS: tuple[Column[Line], ...] = (
         "this one, and never better than the row above. = before it: several share it. Being tied is not transitive.",
     ),
     AGENT,
-    Column(
-        "score",
-        lambda line: Cell(number(line.row.score.value, line.table.decimals), line.row.score.value),
-        {
-            "score": lambda line: line.row.score.value,
+    *mean_columns(
+        lambda line: line.row.score,
+        lambda line: line.table.decimals,
+        hint="mean over tasks; a failed one counts as the worst score on it",
+        meaning="Mean over tasks; repetitions of one task are averaged first.",
+        fields={
             "score_name": lambda line: line.table.scenario.score.name,
             "unit": lambda line: line.table.scenario.score.unit,
             "higher_is_better": lambda line: line.table.scenario.score.higher_is_better,
         },
-        hint="mean over tasks; a failed one counts as the worst score on it",
-        meaning="Mean over tasks; repetitions of one task are averaged first.",
-    ),
-    Column(
-        "SEM",
-        lambda line: Cell(number(line.row.score.sem, line.table.decimals), line.row.score.sem),
-        {"sem": lambda line: line.row.score.sem},
-        hint="standard error of the mean",
-        meaning="Standard error of the mean: standard deviation of the task means (n - 1) over the root of their "
-        "number.",
-        views=ROOMY,
-    ),
-    Column(
-        "95 % interval",
-        lambda line: Cell(interval(line.row.score, line.table.decimals), line.row.score.low),
-        {
-            "low": lambda line: line.row.score.low,
-            "high": lambda line: line.row.score.high,
-            "tasks": lambda line: line.row.score.n,
-        },
-        hint="of the mean; sorts by its lower end",
-        meaning=f"Bootstrap over tasks ({RESAMPLES:,} resamples, fixed seed, percentiles expanded for few tasks), "
-        f"which cannot leave the range of the scores; for fewer than {BOOTSTRAP_FROM} tasks Student's t interval, cut "
-        "at the ends of the score's range.",
     ),
     Column(
         "against the best",
@@ -300,5 +270,4 @@ COLUMNS: tuple[Column[Line], ...] = (
 
 def metric_columns(lines: Sequence[Line]) -> list[Column[Line]]:
     """The scenario's own metrics, which have a table of their own on the page: means over finished episodes."""
-    names = sorted({metric for line in lines for metric in line.row.metrics})
-    return [Column(metric, partial(_metric, metric), {f"metric_{metric}": partial(_mean, metric)}) for metric in names]
+    return measured.metric_columns(lines, lambda line: line.row.metrics)

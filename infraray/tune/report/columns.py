@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
+from infraray.reports.columns import measured
 from infraray.reports.columns.cells import name, versus
 from infraray.reports.columns.column import NOTHING, PAGE_ONLY, Cell, Column
-from infraray.reports.notation import decimals_for, duration, interval, number, plain, printable
+from infraray.reports.columns.measured import mean_columns
+from infraray.reports.notation import decimals_for, duration, plain, printable
 from infraray.tune.report.study_report import Standing, StudyReport, TrialRow
 
 
@@ -52,21 +52,11 @@ def _against_defaults(line: Line) -> Cell:
 STANDINGS: tuple[Column[Line], ...] = (
     Column("role", _role, kind="word"),
     Column("what", lambda line: name(line.standing.label), kind="name"),
-    Column(
-        "score",
-        lambda line: Cell(number(line.standing.score.value, line.decimals), line.standing.score.value),
+    *mean_columns(
+        lambda line: line.standing.score,
+        lambda line: line.decimals,
         hint="mean over the evaluation seeds",
-    ),
-    Column(
-        "SEM",
-        lambda line: Cell(number(line.standing.score.sem, line.decimals), line.standing.score.sem),
-        hint="standard error of the mean",
-        views=PAGE_ONLY,
-    ),
-    Column(
-        "95 % interval",
-        lambda line: Cell(interval(line.standing.score, line.decimals), line.standing.score.low),
-        hint="of the mean; sorts by its lower end",
+        sem_views=PAGE_ONLY,
     ),
     Column("vs defaults", _against_defaults, hint="paired by seed; sorts by the difference"),
     Column("seeds", lambda line: Cell(str(line.standing.score.n), line.standing.score.n), views=PAGE_ONLY),
@@ -75,13 +65,7 @@ STANDINGS: tuple[Column[Line], ...] = (
 
 def metric_columns(lines: Sequence[Line]) -> list[Column[Line]]:
     """What was measured beside the score."""
-    names = sorted({metric for line in lines for metric in line.standing.evaluation.metrics})
-    return [Column(metric, partial(_metric, metric), views=PAGE_ONLY) for metric in names]
-
-
-def _metric(metric: str, line: Line) -> Cell:
-    value = line.standing.evaluation.metrics.get(metric, math.nan)
-    return Cell(plain(value), value)
+    return measured.metric_columns(lines, lambda line: line.standing.evaluation.metrics, PAGE_ONLY)
 
 
 def _failure(row: TrialRow) -> Cell:
