@@ -67,12 +67,7 @@ def api_resources(group: str) -> Object:
             "kind": kind.name,
             "verbs": list(kind.verbs),
         }
-        if isinstance(kind, Kind):
-            if kind.short_names:
-                resource["shortNames"] = list(kind.short_names)
-            if kind.categories:
-                resource["categories"] = list(kind.categories)
-        resources.append(resource)
+        resources.append(resource | _other_names(kind))
         for name in getattr(kind, "subresources", ()):
             other, taken, verbs = _SUBRESOURCES[name]
             resource = {
@@ -137,18 +132,20 @@ def _aggregated_resource(kind: Kind | Review) -> Object:
         "singularResource": kind.singular,
         "verbs": list(kind.verbs),
     }
-    if isinstance(kind, Kind):
-        if kind.short_names:
-            resource["shortNames"] = list(kind.short_names)
-        if kind.categories:
-            resource["categories"] = list(kind.categories)
-        if kind.subresources:
-            resource["subresources"] = []
-            for name in kind.subresources:
-                other, taken, verbs = _SUBRESOURCES[name]
-                response = _response_kind(other, taken) if taken else _response_kind(kind.group, kind.name)
-                resource["subresources"].append({"subresource": name, "responseKind": response, "verbs": list(verbs)})
+    resource |= _other_names(kind)
+    if isinstance(kind, Kind) and kind.subresources:
+        resource["subresources"] = []
+        for name in kind.subresources:
+            other, taken, verbs = _SUBRESOURCES[name]
+            response = _response_kind(other, taken) if taken else _response_kind(kind.group, kind.name)
+            resource["subresources"].append({"subresource": name, "responseKind": response, "verbs": list(verbs)})
     return resource
+
+
+def _other_names(kind: Kind | Review) -> Object:
+    """What a kind is also called, and with what it is listed, where there is such a thing."""
+    names = {"shortNames": kind.short_names, "categories": kind.categories} if isinstance(kind, Kind) else {}
+    return {field: list(given) for field, given in names.items() if given}
 
 
 def version_info() -> Object:
