@@ -11,13 +11,11 @@ Prints in one run, for an application of 13 pods under 14 policies:
 """
 
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from benchmarks.elapsed import median_of_interpreters, seconds
 from benchmarks.emulator import below
 from benchmarks.memory import proportional_kib
 from benchmarks.table import Row, print_table
@@ -100,21 +98,6 @@ def connected(cluster: Cluster) -> list[bool]:
     return [outcome.connected for outcome in cluster.matrix(PROBES)]
 
 
-def seconds(what: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    what()
-    return time.perf_counter() - began
-
-
-def cold_s() -> float:
-    """Median over fresh interpreters."""
-    found = []
-    for _ in range(REPEATS):
-        result = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True)
-        found.append(float(result.stdout))
-    return statistics.median(found)
-
-
 def prepared_s() -> float:
     """Median wait of an environment after the agent has thought for a second: policies come with the task."""
     supply = ClusterSupply(workloads())
@@ -176,7 +159,7 @@ def memory_mib() -> tuple[float, float]:
 
 
 def main() -> list[Row]:
-    cold, prepared = cold_s(), prepared_s()
+    cold, prepared = median_of_interpreters(COLD, REPEATS), prepared_s()
     with Cluster(Limits(wall_s=120, cpu_s=240, memory_bytes=2**33, processes=4096)) as cluster:
         guarded(cluster)
         permitted = statistics.median(seconds(lambda: connected(cluster)) for _ in range(REPEATS))

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.elapsed import median_of_interpreters, seconds
 from benchmarks.memory import proportional_kib
 from benchmarks.table import Row, print_table
 from infraray.emulators.network.namespace_network import NamespaceNetwork, fork_server
@@ -62,21 +63,6 @@ def expected(reaches: Callable[[bool, bool, bool], bool]) -> np.ndarray:
     for (source, one), (target, other) in permutations(enumerate(subnets), 2):
         found[source, target] = reaches(one == other, 0 in (one, other), (one == 1) != (other == 1))
     return found
-
-
-def seconds(what: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    what()
-    return time.perf_counter() - began
-
-
-def cold_s() -> float:
-    """Median over fresh interpreters."""
-    found = []
-    for _ in range(REPEATS):
-        result = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True)
-        found.append(float(result.stdout))
-    return statistics.median(found)
 
 
 def prepared_s() -> float:
@@ -144,7 +130,7 @@ def main() -> list[Row]:
     )
     theirs = json.loads(stock.stdout.splitlines()[-1])
     first = theirs["start_s"] + theirs["whole_s"]
-    cold, prepared = cold_s(), prepared_s()
+    cold, prepared = median_of_interpreters(COLD, REPEATS), prepared_s()
     with NamespaceNetwork(TOPOLOGY) as network:
         whole = statistics.median(seconds(network.pingmesh) for _ in range(REPEATS))
         for machine in TOPOLOGY.machines:

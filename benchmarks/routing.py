@@ -13,12 +13,12 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import infraray
+from benchmarks.elapsed import in_fresh_process
 from benchmarks.table import Row, print_table
 from infraray.agents import Briefing, load_agent
 from infraray.emulators.network import features
@@ -156,12 +156,6 @@ def prepared_s() -> float:
         found.append(time.perf_counter() - began)
     environment.close()
     return statistics.median(found)
-
-
-def in_fresh_process(what: Callable[..., float], *arguments: Any) -> float:
-    """A process without any memory of tasks."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(what, *arguments).result()
 
 
 def main() -> list[Row]:

@@ -1,7 +1,9 @@
 """What the tests of live networks share: when they can run, and what a machine has of networks."""
 
 import os
+import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +28,8 @@ def subnet(topology: Topology, machine: str) -> int:
     """A host's subnet 1, 2, ...; 0 for a router."""
     return 0 if machine in topology.routers else 1 + topology.hosts.index(machine) // topology.hosts_per_subnet
 
+
+ROOT = Path(__file__).parents[2]
 
 NOBODY = 65534
 
@@ -140,3 +144,24 @@ def start_time(pid: int) -> str:
     except OSError:
         return ""
     return "" if fields[0] in "ZX" else fields[19]
+
+
+def kill_at_random_moments(user: "subprocess.Popen[str]", chance: random.Random, longest_s: float) -> None:
+    """Kills one after the other below a process that uses emulators, then the process; nothing may be left."""
+    traces = Traces()
+    below: list[int] = []
+    killed = 0
+    # However busy the machine is: several kills, and several systems that were there.
+    while killed < 6 or len(traces.namespaces) <= 10:
+        until = time.monotonic() + chance.uniform(0.05, longest_s)
+        while time.monotonic() < until:
+            below = traces.note(user.pid)
+            time.sleep(0.01)
+        if below:
+            kill(chance.choice(below))
+            killed += 1
+        assert user.poll() is None, user.communicate()[0]
+    traces.note(user.pid)
+    kill(user.pid)
+    user.wait()
+    assert wait_until(lambda: not traces.left()), traces.left()

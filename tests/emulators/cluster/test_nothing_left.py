@@ -4,8 +4,6 @@ import os
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,54 +11,19 @@ import pytest
 from infraray.emulators.cluster.cluster import Cluster
 from infraray.errors import InfrarayError
 from tests.emulators.cluster.live import needs_clusters
-from tests.emulators.live import NOBODY, Traces, as_nobody, descendants, kill, wait_until
+from tests.emulators.live import NOBODY, ROOT, Traces, as_nobody, descendants, kill, kill_at_random_moments, wait_until
 
 pytestmark = needs_clusters
 
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process that uses clusters, an ordinary user's."""
-    tmp_path.chmod(0o777)
-    process = subprocess.Popen(
-        [*as_nobody(), sys.executable, "-m", "tests.emulators.cluster.user"],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.kill()
-    process.communicate()
+USER = "tests.emulators.cluster.user"
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_killed_at_a_random_moment_nothing_is_left(
     user: "subprocess.Popen[str]", seed: int, tmp_path: Path
 ) -> None:
-    chance = random.Random(seed)
-    traces = Traces()
-    below: list[int] = []
-    killed = 0
-    # However busy the machine is: several kills, and several clusters that were there.
-    while killed < 6 or len(traces.namespaces) <= 10:
-        until = time.monotonic() + chance.uniform(0.1, 1.0)
-        while time.monotonic() < until:
-            below = traces.note(user.pid)
-            time.sleep(0.01)
-        if below:
-            kill(chance.choice(below))  # the fork server, a cluster, its API server, a command, its sandbox
-            killed += 1
-        assert user.poll() is None, user.communicate()[0]
-    traces.note(user.pid)
-    kill(user.pid)
-    user.wait()
-    assert wait_until(lambda: not traces.left()), traces.left()
+    # The fork server, a cluster, its API server, a command, its sandbox.
+    kill_at_random_moments(user, random.Random(seed), longest_s=1.0)
     assert list(tmp_path.iterdir()) == []
 
 

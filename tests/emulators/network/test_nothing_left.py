@@ -5,60 +5,33 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.emulators.live import NOBODY, Traces, as_nobody, first_processes, kill, needs_networks, wait_until
+from tests.emulators.live import (
+    NOBODY,
+    ROOT,
+    Traces,
+    as_nobody,
+    first_processes,
+    kill,
+    kill_at_random_moments,
+    needs_networks,
+    wait_until,
+)
 
 pytestmark = needs_networks
 
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """A process that uses networks, an ordinary user's."""
-    tmp_path.chmod(0o777)
-    process = subprocess.Popen(
-        [*as_nobody(), sys.executable, "-m", "tests.emulators.network.user"],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    yield process
-    process.kill()
-    process.communicate()
+USER = "tests.emulators.network.user"
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_is_killed_at_a_random_moment_nothing_is_left(
     user: "subprocess.Popen[str]", seed: int, tmp_path: Path
 ) -> None:
-    chance = random.Random(seed)
-    traces = Traces()
-    below: list[int] = []
-    killed = 0
-    # However busy the machine is: several kills, and several networks that were there.
-    while killed < 6 or len(traces.namespaces) <= 10:
-        until = time.monotonic() + chance.uniform(0.05, 0.7)
-        while time.monotonic() < until:
-            below = traces.note(user.pid)
-            time.sleep(0.01)
-        if below:
-            kill(chance.choice(below))  # the fork server, a network, what stands between them, a command, its sandbox
-            killed += 1
-        assert user.poll() is None, user.communicate()[0]
-    traces.note(user.pid)
-    kill(user.pid)
-    user.wait()
-    assert wait_until(lambda: not traces.left()), traces.left()
+    # The fork server, a network, what stands between them, a command, its sandbox.
+    kill_at_random_moments(user, random.Random(seed), longest_s=0.7)
     assert list(tmp_path.iterdir()) == []
 
 
