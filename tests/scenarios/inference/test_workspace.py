@@ -14,8 +14,10 @@ from infraray import isolation
 from infraray.agents import load_agent
 from infraray.environment import Environment
 from infraray.errors import InfrarayError
+from infraray.isolation.packages import interpreter
 from infraray.scenarios.inference.parameters import InferenceParameters
 from tests.scenarios.inference.answering import PROGRAM
+from tests.workspaces.local_index import LocalIndex
 from tests.workspaces.played import Played, commands, play
 
 pytestmark = pytest.mark.skipif(isolation.problem() is not None, reason=str(isolation.problem()))
@@ -68,6 +70,15 @@ def test_what_only_ran_in_the_agents_sandbox_does_not_count(parameters: Inferenc
     assert "evaluation 1 of the server: speedup" in run.outputs[0]
     assert run.trajectory.failure is not None and "does not answer" in submission(run)["reason"]
     assert run.trajectory.measures is not None and run.trajectory.measures.score == 1.0
+
+
+def test_installed_packages_are_there_when_the_server_is_launched_again(parameters: InferenceParameters) -> None:
+    serve = SERVE.replace("import json", "import lever, json").replace("/usr/bin/python3", str(interpreter()))
+    with LocalIndex() as index:
+        query = f"time_s=250&packages={index.url}"
+        run = played(parameters, f"pip install lever > installed 2>&1; {serve}evaluate --quick", query=query)
+    assert "quick evaluation 1 of the server: speedup" in run.outputs[0]
+    assert submission(run)["speedup"] > 0
 
 
 def test_nothing_left_is_worth_the_reference(parameters: InferenceParameters) -> None:
