@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from infraray.emulators.cluster.requirements import kubectl, problem
+from infraray.emulators.cluster.requirements import etcd, kubectl, problem
 from infraray.emulators.emulator import BUILD_S, Emulator
 from infraray.emulators.fork_server import ForkServer
+from infraray.errors import InfrarayError
 from infraray.isolation import Finished, Limits
 
 Manifest = Mapping[str, Any]
@@ -93,16 +95,21 @@ class Cluster(Emulator):
     Args:
         limits: the limits of each command.
         pods: pod networks to make ahead, which makes the first pods start faster.
+        api_server: the path of a kube-apiserver, with etcd beside it or on the system's PATH; empty for infraray's own.
 
     Raises:
         InfrarayError: this machine cannot emulate clusters (see `infraray.emulators.cluster.requirements.problem`), or
             it took too long.
     """
 
-    def __init__(self, limits: Limits | None = None, pods: int = 0) -> None:
-        super().__init__(fork_server, "cluster", problem, limits)
+    def __init__(self, limits: Limits | None = None, pods: int = 0, api_server: str = "") -> None:
+        lacking = partial(problem, api_server)
+        super().__init__(fork_server, "cluster", lacking, limits)
         with self._building():
-            self._ask({"do": "build", "kubectl": kubectl() or ""}, BUILD_S)
+            if api_server and (why := lacking()) is not None:
+                raise InfrarayError(why)
+            asked = {"do": "build", "kubectl": kubectl() or "", "api_server": api_server}
+            self._ask({**asked, "etcd": etcd(api_server) or ""} if api_server else asked, BUILD_S)
             self._ask({"do": "prepare", "pods": pods}, BUILD_S)
 
     def apply(self, manifests: Sequence[Manifest]) -> None:

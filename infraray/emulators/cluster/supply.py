@@ -17,10 +17,13 @@ class ClusterSupply(Supply[Cluster]):
         manifests: what each cluster has from the start, in order.
         limits: the limits of each command.
         pods: pod networks to make ahead for what will be applied.
+        api_server: see `Cluster`.
     """
 
-    def __init__(self, manifests: Sequence[Manifest] = (), limits: Limits | None = None, pods: int = 0) -> None:
-        self._make = partial(_build, tuple(manifests), limits, pods)
+    def __init__(
+        self, manifests: Sequence[Manifest] = (), limits: Limits | None = None, pods: int = 0, api_server: str = ""
+    ) -> None:
+        self._make = partial(_build, tuple(manifests), limits, pods, api_server)
         super().__init__("clusters", self._make)
 
     def take(self) -> Cluster:
@@ -36,8 +39,8 @@ class ClusterSupply(Supply[Cluster]):
         return cluster
 
 
-def _build(manifests: Sequence[Manifest], limits: Limits | None, pods: int) -> Cluster:
-    cluster = Cluster(limits, pods)
+def _build(manifests: Sequence[Manifest], limits: Limits | None, pods: int, api_server: str) -> Cluster:
+    cluster = Cluster(limits, pods, api_server)
     try:
         cluster.apply(manifests)
         cluster.settle()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from infraray.answers.native import plain
 from infraray.emulators.cluster.cluster import Cluster
-from infraray.emulators.cluster.requirements import problem
+from infraray.emulators.cluster.requirements import api_server_problem, problem
 from infraray.emulators.cluster.supply import ClusterSupply
 from infraray.emulators.remote_cluster.cluster import RemoteCluster
 from infraray.emulators.remote_cluster.supply import RemoteSupply, obstacle
@@ -119,7 +119,7 @@ class KubernetesPolicy(Environment):
 
     ## Parameters
     application, num_services, num_namespaces; policies; extra_faults, distinct; commands, max_commands; backend,
-    context, image; reward. Ranges and defaults: `KubernetesPolicyParameters`.
+    api_server, context, image; reward. Ranges and defaults: `KubernetesPolicyParameters`.
 
     ## Episode end
     When everything is as intended, after ``done``, or after ``max_commands`` commands.
@@ -175,8 +175,10 @@ class KubernetesPolicy(Environment):
         return problem()
 
     def missing_here(self) -> str | None:
-        """Why the kubeconfig leads to no cluster."""
-        return obstacle(self.parameters.context) if self.parameters.backend == "kubeconfig" else None
+        """Why the kubeconfig leads to no cluster, or the API server's own program cannot be run."""
+        if self.parameters.backend == "kubeconfig":
+            return obstacle(self.parameters.context)
+        return api_server_problem(self.parameters.api_server) if self.parameters.api_server else None
 
     def parts(self) -> tuple[Any, ...]:
         """The program that is a cluster's first process, and the reward."""
@@ -241,7 +243,7 @@ class KubernetesPolicy(Environment):
                 self._relocate()
             self._cluster, self._start = self._break_cluster()
         except InfrarayError:
-            if (missing := self.problem()) is not None:
+            if (missing := self.problem() or self.missing_here()) is not None:
                 raise Unavailable(missing) from None
             raise
         application = self._application
@@ -520,7 +522,9 @@ class KubernetesPolicy(Environment):
         if self._supply is None:
             boutique = self.parameters.application == "boutique"
             self._supply = ClusterSupply(
-                online_boutique().manifests() if boutique else (), pods=self.parameters.num_workloads
+                online_boutique().manifests() if boutique else (),
+                pods=self.parameters.num_workloads,
+                api_server=self.parameters.api_server,
             )
         return self._supply
 

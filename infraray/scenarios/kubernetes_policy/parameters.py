@@ -14,6 +14,7 @@ from infraray.scenarios.kubernetes_policy.site import Site, draw_site
 from infraray.scenarios.kubernetes_policy.site.online_boutique import online_boutique
 
 GENERATED = Is("application", "generated")
+EMBEDDED = Is("backend", "embedded")
 REMOTE = Is("backend", "kubeconfig")
 
 
@@ -51,6 +52,12 @@ class KubernetesPolicyParameters(Parameters):
         "embedded",
         unit="",
         description="where it runs: infraray's own cluster, or one that a kubeconfig names; see docs/clusters.md",
+    )
+    api_server: str = parameter(
+        "",
+        unit="",
+        description="path of Kubernetes' own kube-apiserver, with etcd, to run in place of infraray's API server",
+        only_when=(EMBEDDED,),
     )
     context: str = parameter(
         "", unit="", description="context of the kubeconfig; empty for the current one", only_when=(REMOTE,)

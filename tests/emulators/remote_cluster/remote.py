@@ -8,9 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from infraray.emulators.cluster.cluster import Cluster
 from infraray.emulators.cluster.inside.pod_networks import NODE_ADDRESS
 from infraray.emulators.cluster.inside.server import API_PORT
+from infraray.isolation.sandbox import PYTHON
+
+needs_python = pytest.mark.skipif(
+    not any(Path(path).exists() for path in PYTHON), reason="commands in emulated pods find no Python below /usr"
+)
 
 TOKEN = "the-users-own"
 RELAY = Path(__file__).with_name("relay.py")

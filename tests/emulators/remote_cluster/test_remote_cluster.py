@@ -17,10 +17,10 @@ from infraray.emulators.remote_cluster.supply import RemoteSupply
 from infraray.errors import InfrarayError, Unavailable
 from tests.emulators.cluster.live import needs_clusters, policy
 from tests.emulators.live import kill, wait_until
-from tests.emulators.remote_cluster.remote import TOKEN
+from tests.emulators.remote_cluster.remote import TOKEN, needs_python
 from tests.emulators.remote_cluster.user import IMAGE, manifests, take
 
-pytestmark = needs_clusters
+pytestmark = [needs_clusters, needs_python]
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,8 +16,9 @@ from infraray.scenarios.kubernetes_policy import environment as module
 from tests.emulators.cluster.live import needs_clusters
 from tests.emulators.live import wait_until
 from tests.emulators.remote_cluster.conftest import there  # noqa: F401  (a fixture)
+from tests.emulators.remote_cluster.remote import needs_python
 
-pytestmark = needs_clusters
+pytestmark = [needs_clusters, needs_python]
 
 SMALL = {"backend": "kubeconfig", "application": "generated", "num_services": 4, "num_namespaces": 1}
 

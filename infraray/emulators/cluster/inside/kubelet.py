@@ -11,12 +11,14 @@ import hashlib
 import json
 import shlex
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -52,9 +54,17 @@ class Kubelet:
         node: the node agent.
         services: tells the addresses of services, by ``namespace/name``.
         home: the node's network.
+        certificate: the files of a certificate and its key, with which Kubernetes' API server must be answered; None
+            for infraray's, which asks without TLS.
     """
 
-    def __init__(self, node: NodeAgent, services: Callable[[], dict[str, str]], home: NetworkNamespace) -> None:
+    def __init__(
+        self,
+        node: NodeAgent,
+        services: Callable[[], dict[str, str]],
+        home: NetworkNamespace,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         self.node = node
         self.services = services
         self.home = home
@@ -62,6 +72,13 @@ class Kubelet:
         self._ended = threading.Condition()
         handler = type("Handler", (_Handler,), {"kubelet": self})
         self._server = ThreadingHTTPServer((NODE_ADDRESS, KUBELET_PORT), handler)
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*certificate)
+            # Greeted in the thread of each connection, so that nobody who says nothing keeps others waiting.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def start(self) -> None:
         """Begins to answer."""

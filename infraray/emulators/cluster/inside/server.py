@@ -5,6 +5,8 @@ The API server is a process of its own, and everything else knows it by its addr
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import select
 import signal
@@ -40,7 +42,10 @@ from .api_client import (
     Kind,
     Object,
 )
+from .controllers.garbage_collection import GarbageCollector
 from .controllers.manager import ControllerManager
+from .controllers.namespaces import NamespaceController
+from .kube_api_server import KubeApiServer
 from .kubelet import Kubelet
 from .links import LOOPBACK, Links, prepare
 from .listeners import Listeners
@@ -113,11 +118,13 @@ class ClusterServer(Server):
         )
         self.answers = {"build": self.build} | {answer.__name__: _or_end(answer) for answer in answers}
 
-    def build(self, kubectl: str) -> None:
+    def build(self, kubectl: str, api_server: str = "", etcd: str = "") -> None:
         """Starts everything.
 
         Args:
             kubectl: the path of kubectl.
+            api_server: the path of kube-apiserver; empty for infraray's own API server.
+            etcd: the path of etcd, for the former.
         """
         self.home = NetworkNamespace.current()
         prepare(is_node=True)
@@ -126,7 +133,14 @@ class ClusterServer(Server):
         self.rules = nftables.Nftables()
         self.rules.commit(INPUT)
         self.workplace = make_network(self.home, links, WORKPLACE_ADDRESS, "workplace", WORKPLACE_INDEX)
-        self.address = start_api_server()
+        certificate = None
+        more: tuple[Agent, ...] = ()
+        if api_server:
+            kubernetes = KubeApiServer(api_server, etcd, NODE_ADDRESS, API_PORT)
+            self.address, certificate = kubernetes.address, (kubernetes.certificate, kubernetes.key)
+            more = GarbageCollector(self.address), NamespaceController(self.address)
+        else:
+            self.address = start_api_server()
         self.client = ApiClient(self.address, "infraray")
         self.networks = PodNetworks(self.home)
         self.listeners = Listeners()
@@ -134,14 +148,14 @@ class ClusterServer(Server):
         self.proxy = ServiceProxy(self.address)
         self.policies = PolicyAgent(self.address)
         controllers = ControllerManager(self.address)
-        self.agents: tuple[Agent, ...] = (controllers, self.node, self.proxy, self.policies)
+        self.agents: tuple[Agent, ...] = (controllers, self.node, self.proxy, self.policies, *more)
         self.witnesses = {
             self.policies: (NAMESPACES, PODS, NETWORK_POLICIES),
             controllers: (DEPLOYMENTS, SERVICES, ENDPOINT_SLICES),
         }
         self.prober = Prober(self.listeners, self.home)
         self.listeners.start()
-        self.kubelet = Kubelet(self.node, self.proxy.names, self.home)
+        self.kubelet = Kubelet(self.node, self.proxy.names, self.home, certificate)
         self.kubelet.start()
         for agent in self.agents:
             agent.start()
@@ -341,15 +355,18 @@ def _or_end(answer: Callable[..., Any]) -> Callable[..., Any]:
 
 def kubeconfig(address: Address) -> bytes:
     """The file by which kubectl finds the API server."""
-    lines = [
-        "apiVersion: v1",
-        "kind: Config",
-        f"clusters: [{{name: cluster, cluster: {{server: '{address.url}'}}}}]",
-        "users: [{name: user, user: {}}]",
-        "contexts: [{name: cluster, context: {cluster: cluster, user: user, namespace: default}}]",
-        "current-context: cluster",
-    ]
-    return ("\n".join(lines) + "\n").encode()
+    cluster = {"server": address.url}
+    if address.authority:
+        cluster["certificate-authority-data"] = base64.b64encode(address.authority.encode()).decode()
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": "user", "user": {"token": address.token} if address.token else {}}],
+        "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "user", "namespace": "default"}}],
+        "current-context": "cluster",
+    }
+    return json.dumps(config).encode()
 
 
 def _named(manifest: Object) -> tuple[Kind, str, str]:
