@@ -46,7 +46,7 @@ def test_expert_adds_a_route_whose_gateway_a_rule_hid() -> None:
         observation, _, over, _, _ = environment.step(agent.act(observation))
     environment.close()
     verdict = environment.verdict()
-    assert verdict.correct and verdict.safe and verdict.metrics["failed_commands"] > 0
+    assert verdict.correct and verdict.safe
 
 
 @pytest.mark.parametrize("level", LEVELS)
