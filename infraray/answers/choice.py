@@ -17,6 +17,11 @@ from infraray.errors import InvalidAction
 
 _NUMBER = re.compile(r"(?:#\s?|no\.\s?|number\s)?([+-]?[0-9]++)(?:\.0++)?", re.IGNORECASE)
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SHOWN_ALIKE = {
+    **{0xFF10 + digit: str(digit) for digit in range(10)},
+    **dict.fromkeys(map(ord, "\ufeff\u200b\u2060"), ""),
+}
+"""Full-width digits, and characters that are not visible."""
 _NOT = re.compile(r"(?:do not|don['\u2019]?t|not|never|no)\s+", re.IGNORECASE)
 
 
@@ -83,7 +88,7 @@ class Choice(AnswerForm):
 
     def from_value(self, text: str) -> Any:
         """A number or a word, perhaps with the name before it."""
-        for bare in layers(text):
+        for bare in layers(text.translate(_SHOWN_ALIKE)):
             number = self._from_bare(bare)
             if number is not UNREAD:
                 return number
@@ -106,6 +111,7 @@ class Choice(AnswerForm):
 
     def from_prose(self, text: str) -> int:
         """The only number or word that is named and not rejected."""
+        text = text.translate(_SHOWN_ALIKE)
         names = (*self._nouns, *GENERAL_NAMES)
         by_number: set[int] = set()
         by_word: set[int] = set()
@@ -170,6 +176,8 @@ class Choice(AnswerForm):
         """The number meant by a value under one of the names."""
         if name not in self.values:
             return self._number(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         number = self._flag(name, str(value) if isinstance(value, str | bool | int) else "")
         if number is UNREAD:
             raise InvalidAction(f"{name} {shown(value)} is neither true nor false; {self.wanted}")

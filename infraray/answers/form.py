@@ -23,6 +23,11 @@ WRAPPERS = (
     "tool_input",
     "response",
     "output",
+    "result",
+    "final",
+    "function",
+    "tool_call",
+    "tool_calls",
 )
 """Keys whose value may be the object that holds the action, if the outer object has no key for the action itself."""
 
@@ -101,7 +106,9 @@ def wrapped(content: Mapping[str, Any]) -> JsonObject | None:
 
 
 def _as_object(value: Any) -> JsonObject | None:
-    """An object, perhaps inside a string, as the arguments of calls are in OpenAI's protocol."""
+    """An object, perhaps inside a string or a list of one, as calls and their arguments are in OpenAI's protocol."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if isinstance(value, str) and value.lstrip().startswith("{") and value.rstrip().endswith("}"):
         found = find_objects(value)
         return found[0].content if len(found) == 1 else None

@@ -9,12 +9,17 @@ from functools import lru_cache
 LONGEST_CALL = 4000
 """The most characters between a call's brackets."""
 
+_ELSEWHERE = (
+    "antwort|réponse|respuesta|resposta|risposta|antwoord|svar|odpowiedź|cevap|ответ|答案|回答|答え|정답|답|الجواب|उत्तर"
+)
+"""What "answer" is called in other languages."""
+
 # Everything is possessive (*+) or bounded, so that no long answer makes the search quadratic.
 _LINE = re.compile(
     r"(?:^|(?<=[.!?;] ))[ \t>#*_`~•+-]*+(?:\d{1,3}[.)][ \t]++)?"
-    r"(?>(?:(?:so|thus|hence|therefore|my|the|your|this)[ ,\t]++)*)(?:(?:final|chosen|best|last)[ \t]++)?"
-    r"(?P<kind>answer|action|choice|decision)(?:[ \t]*+(?:\#|no\.)?[ \t]*+\d{1,4}(?!\w))?"
-    r"[ \t]*+[*_`\"]*+[ \t]*+(?:[:\uff1a]|=(?!=)|->|=>|→)[ \t]*+(?:[*_`]*+[ \t]++)?",
+    r"(?>(?:(?:so|thus|hence|therefore|my|the|your|this)[ ,\t]++)*)(?:(?:final|chosen|best|last)[ \t]++|最终|最后)?"
+    rf"(?P<kind>answer|action|choice|decision|{_ELSEWHERE})(?:[ _]input)?(?:[ \t]*+(?:\#|no\.)?[ \t]*+\d{{1,4}}(?!\w))?"
+    r"[ \t]*+[*_`\"]*+[ \t]*+(?:[:\uff1a]|=(?!=)|->|=>|→|(?<=案)[是为])[ \t]*+(?:[*_`]*+[ \t]++)?",
     re.IGNORECASE | re.MULTILINE,
 )
 _CALL = re.compile(r"^[ \t>#*_`~•+-]*+(?P<kind>answer|finish|final_answer)(?=[ \t]?\[)", re.IGNORECASE | re.MULTILINE)
@@ -31,7 +36,7 @@ _TAG = re.compile(r"<(?P<kind>answer|final_answer|final|action)>(?P<inside>[^<]{
 _BOX = re.compile(r"\\(?P<kind>boxed)\s{0,4}\{(?P<inside>[^{}\n]{0,200}+(?>(?:\{[^{}\n]{0,200}+\}[^{}\n]{0,200}+)?))\}")
 _NAME = re.compile(r"[*_`\"]{0,4}([A-Za-z]\w{0,60})[ \t]?\[")
 
-_ANSWERS = {"finish": "answer", "final_answer": "answer", "final": "answer", "boxed": "answer"}
+_ANSWERS = dict.fromkeys(("finish", "final_answer", "final", "boxed", *_ELSEWHERE.split("|")), "answer")
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,12 @@ _PRAISE = (
     r"(?:take|handle|serve)s? (?:it|this|the)|(?:has|with) (?:no|zero|0) (?:jobs?|queue|work|load|backlog|"
     r"wait\w*|requests?)|choice|pick|winner|answer|chosen|selected|it is"
 )
+_DESCRIPTION = r"no|not|busy|full|slow|down|bad|reject\w*|overload\w*|fail\w*|unavailable|unhealthy"
+"""What makes ``server 2: busy`` a remark about it."""
+
+_FOREIGN_NEGATION = (
+    r"nicht|keine?[nmrs]?|weder|ohne|pas|jamais|sans|nunca|tampoco|ninguno|ni|não|nao|niet|geen|ikke|inte|не|нет|ни"
+)
 _DOUBT = (
     r"(?:at (?:most|least)|below|above|under|up to|than|around|about|near|nearly|beyond|within|between|from|"
     r"considered) (?=\w+ ?\d)|or (?:lower|less|higher|more|above|below|another|so)|only|later|nothing|none|little|"
@@ -181,13 +187,19 @@ def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str,
     link = r"(?:[:=]|is|to|no\.?|number|index|id|->|=>)"
     # An atomic group, not a possessive one: that of Python 3.11.2 keeps what the last, failed round of it has read.
     number = r"[+-]?\d++(?>(?:[.,]\d++)*)"
-    between = r"(?:,?\s{0,2}\b(?:to|through|and|or|vs|versus)\b\.?|,|/|&|\||\+|-|\u2013|\u2014|\.\.+)"
+    between = (
+        r"(?:,?\s{0,2}\(?(?:\b(?:to|through|and|or|vs|versus|then|else|otherwise|und|oder|bis|et|ou|o|y|e|и|или)\b\.?|"
+        r"[和或与])|[,/&|+~、\uff0c\uff1b\uff5e→⇒\u2013\u2014-]|[-=]>|;(?=\d)|\.\.+)"
+    )
     more = rf"(?:(?:\s{{1,3}}|\s{{0,3}}{between}\s{{0,3}})(?:(?:{name}){gap})?{number}){{0,4}}"
     word = "|".join(map(re.escape, words)) or r"(?!)"
-    goes_on = rf"(?P<noun>(?=['\u2019]s\b|\+|\s{{1,3}}(?!{_GOES_ON}\b)[^\W\d_]))?"
+    goes_on = (
+        rf"(?P<noun>(?=['\u2019]s\b|\+|\s{{1,3}}(?!{_GOES_ON}\b)[^\W\d_]|"
+        rf"\s?:\s{{0,3}}(?:\d|(?:{_DESCRIPTION})\b)))?"
+    )
     return re.compile(
         rf"\b(?:(?:{name})(?P<several>s(?!\s{{0,8}}\d))?s?(?:-(?=\d)|(?:{gap}{link}){{0,2}}{gap})|"
-        rf"(?:choose|pick|select|go with){gap})(?P<number>{number}{more})(?!\w){goes_on}"
+        rf"(?:choose|pick|select|go with){gap})(?P<number>{number}{more})(?!\w|[%^]){goes_on}"
         # A line that begins with a number, and goes on with a reason or not at all.
         rf"|^(?:[\s\"'*`_(#]|[>-]\s){{0,6}}(?P<lead>{number}{more})[*`\"'_)]{{0,4}}"
         r"(?=[,;:.]?\s{0,4}$|[,;:.]?\s{1,4}(?:[(\u2013\u2014-]|because|since|as|for)|[,;:.]\s)"
@@ -203,7 +215,8 @@ def _tokens(names: tuple[str, ...], words: tuple[str, ...], unwanted: tuple[str,
         r"|(?P<negation>\b(?:not|no|never|nor|neither|cannot|without|avoid|refuse|decline|against|"
         r"dont|wont|cant|shouldnt|wouldnt|doesnt|isnt|rather than|instead of|except|exclude|excluding|skip|other than|"
         r"apart from|(?:anything|everything|any|all) but|worst|wrong|bad|too|away from|out of|"
-        r"(?:rul|reject|discard|eliminat|ignor)(?:e|es|ed|ing|s)?)\b|n['\u2019]t\b)"
+        rf"(?:rul|reject|discard|eliminat|ignor)(?:e|es|ed|ing|s)?|forget|stop|{_FOREIGN_NEGATION})\b|n['\u2019]t\b|"
+        r"[不别勿]|[\u2717\u2718\u274c\u2716\U0001f6ab\u26d4]|~~)"
         rf"|\b(?P<doubt>{_DOUBT})\b|\b(?P<praise>{_PRAISE})\b"
         r"|(?P<turn>\b(?:but|because|since|so|as|hence|thus|therefore|then|while|whereas|although|though|which)\b)"
         r"|(?P<stop>[.!?](?=[\s\"'*)`]|\Z)|;|\n\s{0,80}\n)",

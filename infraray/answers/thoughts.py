@@ -1,9 +1,9 @@
 """Separates what a model said from what it thought first, however its family marks thoughts.
 
 Marks are tags (``<think>``, ``<seed:think>``, ``[THINK]``, Kimi's triangles), the special tokens of
-Command A, and gpt-oss's channels (harmony), even if a server has left only the words of those tokens.
-An opening mark that is never closed makes the rest a thought; a closing one that was never opened,
-because the template opens it, makes everything before it a thought.
+Command A, MedGemma and Gemma 4, and gpt-oss's channels (harmony), even if a server has left only the
+words of those tokens. An opening mark that is never closed makes the rest a thought; a closing one
+that was never opened, because the template opens it, makes everything before it a thought.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from __future__ import annotations
 import re
 
 _WORD = (
-    r"(?:[a-z]{1,12}:)?(?:think|thinking|thought|thoughts|reasoning|reason|reflection|analysis|scratchpad|"
-    r"inner_monologue|chain_of_thought|cot)"
+    r"(?:[a-z]{1,12}[:_])?(?:ant)?(?:think|thinking|thought|thoughts|reasoning|reason|reflect|reflection|analysis|"
+    r"scratch_?pad|(?:inner|internal)[_-](?:monologue|thoughts?)|monologue|chain[_-]of[_-]thought|cot)"
 )
 _MARK = re.compile(
     rf"(?P<open><{_WORD}(?:\s[^<>]{{0,80}})?>|\[(?:THINK|THINKING|THOUGHT|REASONING)\]|◁think▷|"
-    r"<\|(?:START_THINKING|begin_of_thought|think|thinking)\|>)|"
-    rf"(?P<close></{_WORD}\s{{0,8}}>|\[/(?:THINK|THINKING|THOUGHT|REASONING)\]|◁/think▷|"
-    r"<\|(?:END_THINKING|end_of_thought|/think|/thinking)\|>)",
+    r"<\|(?:START_THINKING|begin_of_thought|think|thinking)\|>|<unused94>(?:thought\b)?|<\|channel>thought\b)|"
+    rf"(?P<close><\s?\\?/\s?{_WORD}\s{{0,8}}>|\[/(?:THINK|THINKING|THOUGHT|REASONING)\]|◁/think▷|"
+    r"<\|(?:END_THINKING|end_of_thought|/think|/thinking)\|>|<unused95>|<channel\|>)",
     re.IGNORECASE,
 )
 _CHANNEL = re.compile(r"<\|channel\|>\s{0,8}(\w{1,20})[^<]{0,80}(?:<\|constrain\|>[^<]{0,40})?<\|message\|>")
-_BARE_CHANNELS = re.compile(r"\A\s{0,8}(?:analysis|commentary)(.*)assistant\s{0,8}final(.*)\Z", re.DOTALL)
+_BARE_CHANNELS = re.compile(
+    r"\A\s{0,8}(?:assistant\s{0,8})?(?:analysis|commentary)(.*)assistant\s{0,8}final(.*)\Z", re.DOTALL
+)
 _END_OF_MESSAGE = re.compile(r"<\|(?:end|return|call|start)\|>")
 _SPECIAL_TOKEN = re.compile(
     r"<\|start_header_id\|>\w{0,20}<\|end_header_id\|>|<start_of_turn>(?:model\b)?|<\|im_start\|>(?:assistant\b)?|"

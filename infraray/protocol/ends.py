@@ -24,7 +24,7 @@ _REFUSED = re.compile(
 )
 _BROKEN = re.compile(
     r"error|abort|cancel|time_?d?_?out|resource|overload|unavail|interrupt|network|fail|disconnect|crash|preempt"
-    r"|rate_?limit|malformed|shutdown|evict"
+    r"|rate_?limit|malformed|shutdown|evict|memory|busy|capacity|cache|kill|oom"
 )
 _CUT = re.compile(r"length|token|context|max|limit|truncat")
 
@@ -33,11 +33,11 @@ def end_of(reason: str | None) -> End:
     """How an answer with this finish reason ended; one without any was ended by its stream.
 
     Servers spell one reason in many ways: ``stop``, ``STOP``; ``length``, ``max_tokens``, ``MAX_TOKENS``,
-    ``maxTokens``, ``max_output_tokens``, ``model_length``.
+    ``maxTokens``, ``max_output_tokens``, ``model_length``, ``FINISH_REASON_STOP``.
     """
     if reason is None:
         return "whole"
-    word = reason.lower()
+    word = reason.lower().removeprefix("finish_reason_")
     if re.sub(r"[^a-z]", "", word) in WHOLE:
         return "whole"
     for end, pattern in (("refused", _REFUSED), ("broken", _BROKEN), ("cut", _CUT)):

@@ -11,6 +11,9 @@ from infraray.errors import InvalidAction
 
 NAMES = ("server", "server_index")
 FORM = Choice("server", 5)
+ADMIT = Choice("admit", 2, values={"admit": 1, "bypass": 0})
+JOINS = (" then ", " else ", " und ", " oder ", " bis ", " ou ", " y ", " или ", "或", "和", " (or ")
+"""Words and signs between two numbers."""
 sizes = st.integers(1, 1000)
 
 
@@ -206,3 +209,73 @@ def test_what_says_nothing_or_two_things_is_invalid(text):
 def test_mark_that_cannot_be_read_says_so():
     with pytest.raises(InvalidAction, match="marked as the answer cannot be read"):
         read_answer("Server 2 is free.\nAnswer: hard to say", FORM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "Antwort: 2",
+            "**Réponse** : 2",
+            "Respuesta: **2**",
+            "Ответ: 2",
+            "答案\uff1a2",
+            "最终答案\uff1a\uff12",
+            "答案是 2",
+            "정답: 2",
+        ),
+        *(
+            "\uff12",
+            "\uff082\uff09",
+            "「2」",
+            "【2】",
+            "《2》",
+            "\u20392\u203a",
+            "⟨2⟩",
+            "==2==",
+            "|2|",
+            "||2||",
+            "\ufeff2",
+            "2\u200b",
+        ),
+        '{"function": {"name": "assign", "arguments": "{\\"server\\": 2}"}}',
+        '{"tool_calls": [{"function": {"name": "assign", "arguments": "{\\"server\\": 2}"}}]}',
+        '{"type": "function", "function": {"name": "assign", "parameters": {"server": 2}}}',
+        '{"steps": [{"server": 1}, {"server": 3}], "final": {"server": 2}}',
+        '{"result": {"server": 2}}',
+        'Thought: the least loaded\nAction: assign\nAction Input: {"server": 2}',
+        "Action: assign\nAction Input: 2",
+    ],
+)
+def test_choice_is_read_in_other_languages_brackets_and_shapes_of_calls(text: str) -> None:
+    assert read_answer(text, FORM) == 2
+
+
+@pytest.mark.parametrize("link", ["、", "\uff0c", "\uff5e", "~", " → ", " -> ", " => ", ";", *JOINS])
+def test_two_joined_in_any_way_are_no_choice(link: str) -> None:
+    for text in (f"server 1{link}2", f"Answer: server 1{link}2", f"Answer: 1{link}2"):
+        with pytest.raises(InvalidAction):
+            read_answer(text, FORM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("nicht Server 2", "kein server 2", "pas le server 2", "nunca server 2", "не server 2", "不要 server 2"),
+        *("别选 server 2", "ni server 2", "forget server 2", "stop using server 2", "❌ server 2", "server 2 ✗"),
+        *("server 2: busy", "server 2: no", "server 2: rejected", "server 2: 5 jobs", "server 2 (or 3)", "server 2%"),
+        *("~~2~~", "~~server 2~~", "Answer: ~~2~~", "server 2^1", "Action: server 3\nAction Input: 2"),
+    ],
+)
+def test_what_is_rejected_described_or_struck_out_is_no_choice(text: str) -> None:
+    with pytest.raises(InvalidAction):
+        read_answer(text, FORM)
+
+
+@pytest.mark.parametrize("no", ["nicht", "ne pas", "不", "别", "не"])
+def test_a_word_denied_in_another_language_is_its_opposite(no: str) -> None:
+    assert read_answer(f"{no} admit", ADMIT) == 0
+
+
+def test_a_flag_may_be_a_whole_float() -> None:
+    assert [read_answer(f'{{"admit": {flag}}}', ADMIT) for flag in ("0.0", "1.0")] == [0, 1]
