@@ -19,6 +19,9 @@ ANSWER_S = 30.0
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 
+CONNECTIONS = 64
+"""Connections that are kept; more would be closed with a warning."""
+
 OUTPUT, ERROR = 1, 3
 """Channels of a command in a pod: what it prints, and how it ended."""
 
@@ -71,6 +74,7 @@ class Api:
             config.load_kube_config(files, self.context, client_configuration=self._configuration)
         except Exception as error:  # what the file names, such as a program that prints a token, may fail in any way
             raise Unavailable(f"context={self.context!r}: cannot be used: {_one_line(error)}") from None
+        self._configuration.connection_pool_maxsize = CONNECTIONS
         self._client = client.ApiClient(self._configuration)
         self._pool = self._client.rest_client.pool_manager
         self.url: str = self._configuration.host.rstrip("/")
@@ -136,7 +140,8 @@ class Api:
                 body=body,
                 headers=sent,
                 preload_content=False,
-                retries=False,
+                # A server may close a connection at the moment at which it is used again.
+                retries=1 if method == "GET" else False,
                 redirect=False,
                 timeout=wait_s,
             )

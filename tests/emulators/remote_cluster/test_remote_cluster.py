@@ -1,10 +1,12 @@
 """Applications in a cluster that is reached over the network alone: kept apart, probed, restored and removed."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from infraray.emulators.cluster.inside import nftables
 from infraray.emulators.remote_cluster import cluster as remote_cluster
 from infraray.emulators.remote_cluster import holding
 from infraray.emulators.remote_cluster.cluster import RemoteCluster
+from infraray.emulators.remote_cluster.look import Look
 from infraray.emulators.remote_cluster.supply import RemoteSupply
+from infraray.emulators.remote_cluster.view import View
 from infraray.errors import InfrarayError, Unavailable
 from tests.emulators.cluster.live import needs_clusters, policy
 from tests.emulators.live import kill, wait_until
@@ -51,6 +55,10 @@ def probes(application: RemoteCluster) -> list[Probe]:
 
 def reasons(outcomes: list[Outcome]) -> list[str]:
     return [outcome.reason for outcome in outcomes]
+
+
+def all_namespaces(there: Cluster) -> set[str]:
+    return {one["metadata"]["name"] for one in there.request("GET", "/api/v1/namespaces")["items"]}
 
 
 def namespaces(there: Cluster) -> set[str]:
@@ -163,16 +171,32 @@ def test_what_another_machine_holds_stays_until_its_time_is_over(there: Cluster,
     assert wait_until(lambda: namespaces(there) == {"live", *application.namespaces})
 
 
-def test_an_application_that_does_not_come_up_says_why_and_leaves_nothing(
-    there: Cluster, supply: RemoteSupply, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote_cluster, "DEPLOY_S", 1.0)
+def clashing() -> list[dict[str, Any]]:
+    """An application with a pod of which two containers want the same port."""
     made = manifests("clash", "clash-outside")
     pod = made[2]["spec"]["template"]["spec"]
-    pod["containers"].append({**pod["containers"][0], "name": "twin"})  # two that listen on the same port
-    with pytest.raises(InfrarayError, match=r"clash/shop has 0 of 1 pods ready \(pod .*CrashLoopBackOff"):
-        RemoteCluster(supply._held.api, "none", made, IMAGE)
-    assert wait_until(lambda: not {"clash", "clash-outside"} & namespaces(there))
+    pod["containers"].append({**pod["containers"][0], "name": "twin"})
+    return made
+
+
+def test_what_keeps_an_application_from_coming_up_is_told(there: Cluster, supply: RemoteSupply) -> None:
+    made = clashing()
+    there.apply(made)
+    there.settle()
+    view = View(supply._held.api, ("clash", "clash-outside"), "none")
+    assert re.match(r"deployment clash/shop has 0 of 1 pods ready \(pod .*CrashLoopBackOff: ", Look.at(view).unrest())
+    there.delete(made[:2])
+
+
+def test_an_application_that_does_not_come_up_leaves_nothing(
+    there: Cluster, supply: RemoteSupply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = RemoteCluster._wait
+    monkeypatch.setattr(RemoteCluster, "_wait", lambda self, lacking, _: wait(self, lacking, 0.5))
+    assert wait_until(lambda: not {"clash", "clash-outside"} & all_namespaces(there))
+    with pytest.raises(InfrarayError, match=r"^the application does not come to rest in 0\.5 s: .*clash/"):
+        RemoteCluster(supply._held.api, "none", clashing(), IMAGE)
+    assert wait_until(lambda: not {"clash", "clash-outside"} & all_namespaces(there))
 
 
 def test_a_network_that_enforces_policies_is_told_from_one_that_does_not(
@@ -180,8 +204,8 @@ def test_a_network_that_enforces_policies_is_told_from_one_that_does_not(
 ) -> None:
     RemoteCluster(supply._held.api, "none", manifests("real", "real-outside"), IMAGE).close()
     let_everything_through(there)  # so this is the last test
-    monkeypatch.setattr(remote_cluster, "ENFORCED_S", 0.5)
-    monkeypatch.setattr(remote_cluster, "IN_FORCE_S", 0.5)
+    monkeypatch.setattr(remote_cluster, "ENFORCED_S", 0.1)
+    monkeypatch.setattr(remote_cluster, "IN_FORCE_S", 3.0)
     with pytest.raises(Unavailable, match=r"^context='remote': its cluster does not enforce NetworkPolicies"):
         RemoteCluster(supply._held.api, "none", manifests("open", "open-outside"), IMAGE)
     assert wait_until(lambda: not {"open", "open-outside"} & namespaces(there))
