@@ -67,6 +67,12 @@ def probe(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all that is drawn.", show_default="0")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="The folder of a run of these agents, which guides the search.", show_default=False, metavar="FOLDER"
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Rollout workers.", show_default="one a CPU")] = None,
     imports: Annotated[
         list[str] | None,
@@ -94,6 +100,7 @@ def probe(
         "episodes": episodes,
         "sampler": sampler,
         "seed": seed,
+        "start": start,
         "workers": workers,
         "imports": imports,
     }

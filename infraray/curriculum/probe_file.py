@@ -50,6 +50,7 @@ class ProbeSpec(WrittenFile):
     episodes: int = Field(default=400, ge=FEWEST_EPISODES, le=1_000_000, description="of each agent, at most")
     sampler: str = BANDIT
     seed: int = Field(default=0, ge=0, lt=2**31, description="of all that is drawn")
+    start: str | None = Field(default=None, description="the folder of a run of these agents, which guides the search")
     text: bool = True
     invalid_action: InvalidActionPolicy = "retry"
     invalid_penalty: float = INVALID_PENALTY

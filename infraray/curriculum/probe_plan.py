@@ -9,6 +9,7 @@ from functools import cached_property
 from random import Random
 
 from infraray.agents import Agent, find_agent_kind, load_agent, parse_agent
+from infraray.curriculum.earlier import earlier
 from infraray.curriculum.probe_file import ProbeSpec
 from infraray.curriculum.probing import Effort, Probing, Round
 from infraray.curriculum.regions import said
@@ -74,12 +75,17 @@ class ProbeMaker:
             self.sampler = make_sampler(spec.sampler)
             if (problem := self.sampler.problem(self.tasks.space)) is not None:
                 raise InfrarayError(f"{spec.sampler}: {problem}")
+        with spec.explaining("start"):
+            self._before = (
+                {} if spec.start is None else earlier(spec.start, self.tasks, lineup.environment.options(), self.agents)
+            )
         self._imported = {path: file_sha256(path) for path in spec.imports}
         self._entries: dict[tuple[str, str], tuple[Environment, Entry]] = {}
 
     def probing(self, agent: str) -> Probing:
         """The rounds of an agent."""
-        return Probing(self.tasks.space, self.sampler, Effort.of(self.spec.episodes), self.spec.seed, agent)
+        effort, before = Effort.of(self.spec.episodes), self._before.get(agent, ())
+        return Probing(self.tasks.space, self.sampler, effort, self.spec.seed, agent, before)
 
     def plan(self, rounds: Mapping[str, Sequence[Round]], is_start: bool) -> ProbePlan:
         """The plan of the rounds of each agent.

@@ -111,14 +111,18 @@ class Probing:
         effort: the number of tasks.
         seed: the probe's.
         agent: sets the agent's draws apart from those of others; the survey is the same for all.
+        before: what it has played elsewhere, which guides the search and is part of no interval.
     """
 
-    def __init__(self, tasks: TaskSpace, sampler: Sampler, effort: Effort, seed: int, agent: str) -> None:
+    def __init__(
+        self, tasks: TaskSpace, sampler: Sampler, effort: Effort, seed: int, agent: str, before: Sequence[Played] = ()
+    ) -> None:
         self.tasks = tasks
         self.sampler = sampler
         self.effort = effort
         self.seed = seed
         self.agent = agent
+        self.before = before
 
     def next_rounds(self, rounds: Sequence[Round], outcomes: Outcomes) -> list[Round]:
         """The rounds that follow; none if the probe is complete.
@@ -135,7 +139,7 @@ class Probing:
             return [Round("survey", tuple(self._drawn(random, self.effort.survey)))]
         if rounds[-1].phase == "confirmation":
             return []
-        played, overall = played_in(rounds, outcomes), _overall(rounds, outcomes)
+        played, overall = [*self.before, *played_in(rounds, outcomes)], _overall(rounds, outcomes)
         if len(rounds) <= SEARCH_ROUNDS and self.effort.round:
             random = Random(f"probe/{self.seed}/search/{len(rounds)}/{self.agent}")
             proposed = self.sampler.propose(self.tasks, played, overall.value, random, self.effort.round)

@@ -16,6 +16,7 @@ from infraray.curriculum.emphasis import Emphasis
 from infraray.curriculum.probe import probe
 from infraray.curriculum.probe_file import ProbeSpec
 from infraray.curriculum.probe_plan import ProbeMaker
+from infraray.curriculum.probing import judge
 from infraray.curriculum.report import probe_report, write_probe_report
 from infraray.errors import InfrarayError
 from infraray.launch import run
@@ -159,6 +160,44 @@ def test_mistake_in_the_file_is_one_line_with_its_line(change, line, tmp_path):
         ProbeMaker(ProbeSpec.load(tmp_path / "p.yaml"), here=True)
     assert len(str(caught.value).splitlines()) == 1
     assert str(caught.value).startswith(f"{tmp_path}/p.yaml:{line}")
+
+
+def test_an_old_runs_failures_guide_the_search_and_are_part_of_no_interval(undisturbed):
+    """A survey without a failure, beside a run that failed for long wires."""
+
+    def search(**changes):
+        maker = ProbeMaker(ProbeSpec.parse(asked(seed=1, **changes)), here=True)
+        probing = maker.probing("scripted:clumsy")
+        survey = probing.next_rounds([], [])
+        outcomes = [[0.0] * len(survey[0].tasks)]
+        (found,) = probing.next_rounds(survey, outcomes)
+        failed = sum(task.features["kind"] == "wire" and task.features["length"] >= 60 for task in found.tasks)
+        return probing, survey, outcomes, failed / len(found.tasks)
+
+    probing, survey, outcomes, share = search(start=str(undisturbed))
+    played = [row for row in Run(undisturbed).episodes().to_pylist() if row["agent"] == "scripted:clumsy"]
+    assert len(probing.before) == len(played)
+    assert sum(one.loss for one in probing.before) == sum(1 - row["normalized_score"] for row in played) > 0
+    assert all(one.features.keys() == {"kind", "length", "colour", "level"} for one in probing.before)
+    _, alone, _, by_chance = search()
+    assert alone == survey and share > 2 * by_chance
+    assert judge(survey, outcomes).overall.value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"start": "nowhere"}, "holds no run"),
+        ({"parameters": {"wait_s": 0.5}}, "has no episode of scripted:clumsy that this probe could have played"),
+        ({"knobs": {"length": "200:300"}}, "length"),
+        ({"knobs": {"colour": ["blue", "white"]}}, "has no episode"),
+        ({"agents": ["scripted:random"]}, "has no episode of scripted:random"),
+    ],
+)
+def test_a_start_that_says_nothing_is_refused_in_one_line(undisturbed, changes, line):
+    with pytest.raises(InfrarayError, match=line) as caught:
+        ProbeMaker(ProbeSpec.parse(asked(**{"start": str(undisturbed), **changes})), here=True)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_knobs_without_effect_are_not_part_of_a_task():

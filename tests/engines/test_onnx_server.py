@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,34 @@ def test_an_agent_plays_on_it(tmp_path: Path) -> None:
     summary = run(asked, tmp_path / "run", quiet=True)
     assert (summary.finished, summary.failed) == (1, 0), summary.failures
     assert Run(tmp_path / "run").steps()["output_tokens"].to_pylist() == [8, 8]
+
+
+def test_a_prompt_that_begins_as_the_last_one_is_read_from_there_on_and_answered_the_same(program: Any) -> None:
+    """Conversations that go on, go back, end early and are others altogether."""
+
+    def answers(keeps: bool) -> tuple[list[Any], int]:
+        model = program.Model(SMALL_MODEL, 1)
+        model._keeps = keeps
+        made = []
+        generator = model._generator
+        model._generator = lambda most: made.append(most) or generator(most)
+        found = []
+        for prompt, most in asked:
+            taken = islice(model.generate(prompt, replace(program.openai_api.GREEDY, max_tokens=8)), most)
+            found += [(token, logits.tolist()) for token, logits in taken]
+        return found, len(made)
+
+    long = [*range(60, 130)]
+    asked = [
+        (long, 8),
+        ([*long, 70, 71], 8),
+        (long[:40], 3),
+        ([*long[:40], 99, *long], 8),
+        ([61, 62], 8),
+        ([61, 62], 8),
+    ]
+    (alone, each), (kept, few) = answers(False), answers(True)
+    assert [token for token, _ in kept] == [token for token, _ in alone]
+    for (_, one), (_, other) in zip(kept, alone, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert each == len(asked) and few < each

@@ -9,6 +9,8 @@ alone.
 The library runs the model, reads the template and turns text into tokens and back. A token is chosen here, from the
 logits: the library tells no log-probabilities, and would apply what ``genai_config.json`` says of sampling, such as a
 repetition penalty, which no request has asked for.
+
+The last sequence is kept: a prompt that begins as it did, such as the next of a conversation, is read from there on.
 """
 
 # mypy: disable-error-code="import-not-found,import-untyped"
@@ -71,6 +73,14 @@ class Model(openai_api.Model):
         self.hidden = {token for token in range(self.num_tokens) if self.tokenizer.decode([letter, token]) == alone}
         """Tokens that are left out of texts."""
         self.without_text = self.eos | self.hidden
+        self._keeps = False
+        self._kept: tuple[Any, list[int], int] | None = None
+        """The last sequence, its tokens, and how many it may have."""
+
+    def warm_up(self) -> None:
+        """Reads every prompt from its beginning, since it measures how long that takes."""
+        super().warm_up()
+        self._keeps = True
 
     def encode_chat(self, messages: list[dict[str, Any]]) -> list[int]:
         """By the template in the model's folder, as far as the library's reader of templates goes."""
@@ -110,10 +120,12 @@ class Model(openai_api.Model):
     def generate(self, prompt: list[int], sampling: Sampling) -> Iterator[tuple[int, Any]]:
         """A step for each token, with the cache of those before it."""
         random = np.random.default_rng(None if sampling.seed is None else sampling.seed % 2**64)
-        generator = self._generator(len(prompt) + sampling.max_tokens)
-        tokens = prompt
+        generator, held, room = self._begun(prompt, sampling.max_tokens)
+        tokens = prompt[len(held) :]
         for _ in range(sampling.max_tokens):
             generator.append_tokens(tokens)
+            held += tokens
+            self._kept = (generator, held, room) if self._keeps else None
             logits = generator.get_logits()[0, -1]
             token = choose(logits, sampling, random)
             yield token, logits
@@ -136,6 +148,27 @@ class Model(openai_api.Model):
             entries.append(self.entry(token, logits, top_logprobs))
             tokens = [token]
         return entries
+
+    def _begun(self, prompt: list[int], max_tokens: int) -> tuple[Any, list[int], int]:
+        """A sequence with the longest beginning of a prompt that the last one has, that beginning, and its room."""
+        kept, self._kept = self._kept, None
+        wanted = len(prompt) + max_tokens
+        if kept is not None and wanted <= kept[2]:
+            generator, held, room = kept
+            # The last token is read in any case: its logits are what is asked for.
+            both = zip(held, prompt[:-1], strict=False)
+            shared = next((place for place, (one, other) in enumerate(both) if one != other), None)
+            shared = min(len(held), len(prompt) - 1) if shared is None else shared
+            try:
+                if 0 < shared < len(held):
+                    generator.rewind_to(shared)
+            except RuntimeError:
+                shared = 0  # not every model's cache can be cut
+            if shared:
+                return generator, held[:shared], room
+        # Room for the turns to come.
+        room = min(self.context, 1 << (wanted - 1).bit_length()) if self._keeps else wanted
+        return self._generator(room), [], room
 
     def _generator(self, max_tokens: int) -> Any:
         """A new sequence; its cache is made for so many tokens."""
