@@ -3,6 +3,8 @@
 Prints in one run:
 - the expert's results on TASKS tasks of the boutique, by level and families, with the number of distinct symptoms
   (target: all solved, all safely), and the score of the best agent that never looks on the same tasks;
+- for each way to draw tasks, both agents on a tenth as many tasks, with intervals by tasks (target: the difference's is
+  above 0);
 - the distinct symptoms among a thousand tasks of level 1, on paper, by family, beside those among the 2,634 queries of
   NetArena's public generator (2026-02-28); a symptom is which attempts end otherwise than intended;
 - the time from `reset` to the first observation: in a fresh process, and with a cluster prepared meanwhile.
@@ -12,9 +14,11 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
+
+import numpy as np
 
 import infraray
 from benchmarks.elapsed import in_fresh_process
@@ -25,10 +29,22 @@ from infraray.scenarios.kubernetes_policy.faults import FAMILIES
 from infraray.scenarios.kubernetes_policy.levels import LEVELS
 from infraray.scenarios.kubernetes_policy.parameters import KubernetesPolicyParameters
 from infraray.scenarios.kubernetes_policy.tasks import make_task
+from infraray.statistics.intervals import Estimate, TaskBootstrap
 
 TASKS = 500
 BLOCK = 10
 """Tasks that one environment plays."""
+
+WAYS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "preset `netarena`": {"preset": "netarena"},
+    "`policies: plain`": {"policies": "plain"},
+    "`application: generated`": {"application": "generated"},
+}
+"""The parameters that say which tasks are drawn, and what an agent may write."""
+
+SHARE = 10
+"""Of the tasks, one in so many is played in each of these ways."""
 
 DRAWN = 1000
 """Tasks whose symptoms are counted."""
@@ -63,10 +79,11 @@ class Block(NamedTuple):
 
     level: int
     seeds: range
+    given: Mapping[str, Any]
 
     def play(self, agent: str) -> list[Played]:
         """Plays them one after the other."""
-        environment = infraray.make("kubernetes_policy", level=self.level)
+        environment = infraray.make("kubernetes_policy", level=self.level, **self.given)
         player = load_agent(f"scripted:{agent}", "kubernetes_policy")
         played = []
         for seed in self.seeds:
@@ -83,12 +100,12 @@ class Block(NamedTuple):
         return played
 
 
-def blocks(tasks: int) -> list[Block]:
-    """This many tasks, spread evenly over the levels."""
+def blocks(tasks: int, **given: Any) -> list[Block]:
+    """This many tasks with the given parameters, spread evenly over the levels."""
     found = []
     for number, level in enumerate(LEVELS):
         begin, end = (tasks * position // len(LEVELS) for position in (number, number + 1))
-        found += [Block(level, range(first, min(first + BLOCK, end))) for first in range(begin, end, BLOCK)]
+        found += [Block(level, range(first, min(first + BLOCK, end)), given) for first in range(begin, end, BLOCK)]
     return found
 
 
@@ -131,6 +148,24 @@ def print_group(level: str, families: str, pairs: list[tuple[Played, Played]]) -
         f"| {level} | {families} | {len(pairs)} | {symptoms} | {solved:.1%} | {safe:.1%} | {commands:.2f} "
         f"| {score:.3f} | {blindly:.1%}, {without:.3f} |"
     )
+
+
+def print_ways(tasks: int) -> None:
+    """The table of the ways to draw tasks, with the expert beside the best agent that never looks."""
+    print("| tasks | number | expert solves, safely | expert's score | without a look | difference |")
+    print("|---|---|---|---|---|---|")
+    for way, given in WAYS.items():
+        todo = blocks(tasks, **given)
+        expert, blind = ([played.verdict for played in play_all(todo, agent)] for agent in ("expert", "constant"))
+        scores = np.array([[verdict.score for verdict in one] for one in (expert, blind)])
+        solved = sum(bool(verdict.correct and verdict.safe) for verdict in expert) / len(expert)
+        difference, score = TaskBootstrap(len(expert)).means(np.array([scores[0] - scores[1], scores[1]]))
+        print(f"| {way} | {len(expert)} | {solved:.1%} | {scores[0].mean():.3f} | {said(score)} | {said(difference)} |")
+
+
+def said(estimate: Estimate) -> str:
+    """A mean with its interval."""
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
 def symptoms(parameters: KubernetesPolicyParameters) -> dict[str, tuple[int, int]]:
@@ -189,4 +224,5 @@ if __name__ == "__main__":
     asked = int(sys.argv[1]) if len(sys.argv) > 1 else TASKS
     print_table(main())
     print_symptoms()
+    print_ways(max(len(LEVELS), asked // SHARE))
     print_expert(play_all(blocks(asked), "expert"), play_all(blocks(asked), "constant"))

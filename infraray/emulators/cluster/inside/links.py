@@ -10,17 +10,19 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from infraray.emulators.inside.namespaces import NetworkNamespace
-from infraray.emulators.inside.netlink import ROUTE, Netlink, attribute
+from infraray.emulators.inside.netlink import ROUTE, RTM_GETLINK, Netlink, attribute
 
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 17, 20, 24, 28
 NLM_F_CREATE, NLM_F_EXCL = 0x400, 0x200
 
 IFF_UP = 0x1
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_AF_SPEC, IFLA_NET_NS_FD = 1, 3, 18, 26, 28
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_AF_SPEC, IFLA_NET_NS_FD = 1, 3, 16, 18, 26, 28
+IF_OPER_UP = 6
 IFLA_INET_CONF, IPV4_DEVCONF_FORWARDING = 1, 1
 IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE = 8, 1
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
@@ -35,6 +37,11 @@ GATEWAY = "169.254.1.1"
 
 LOOPBACK, ETH0 = 1, 2
 """Indices of a pod's interfaces."""
+
+UP_S = 10.0
+"""Time in which an interface must come up on a very busy computer."""
+
+LOOK_S = 0.001
 
 SYSCTLS = {
     # Otherwise these would be inherited from the host and differ between hosts.
@@ -85,6 +92,21 @@ class Links:
     def up(self, index: int) -> None:
         """Switches an interface on."""
         self._netlink.change(RTM_NEWLINK, struct.pack("=BxHiII", 0, 0, index, IFF_UP, IFF_UP))
+
+    def wait_until_up(self, index: int) -> None:
+        """Waits until an interface whose other end was switched on later sends.
+
+        Until then it drops everything: a worker of the kernel sees to it, for which a busy computer takes its time.
+
+        Raises:
+            OSError: it does not come up.
+        """
+        deadline = time.monotonic() + UP_S
+        request = struct.pack("=BxHiII", 0, 0, index, 0, 0)
+        while self._netlink.ask(RTM_GETLINK, request, len(request))[1][IFLA_OPERSTATE][0] != IF_OPER_UP:
+            if time.monotonic() > deadline:
+                raise OSError(f"an interface does not come up in {UP_S:g} s")
+            time.sleep(LOOK_S)
 
     def confine(self, index: int) -> None:
         """Keeps an interface from forwarding, which it may have inherited from the host, and without IPv6 addresses."""

@@ -96,6 +96,7 @@ def make_network(home: NetworkNamespace, links: Links, address: str, name: str, 
     inside.confine(ETH0)
     inside.up(ETH0)
     links.up(index)
+    inside.wait_until_up(ETH0)
     inside.add_address(ETH0, address)
     inside.add_neighbour(ETH0, GATEWAY, NODE_MAC)
     inside.add_default_route(ETH0)
