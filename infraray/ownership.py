@@ -43,6 +43,11 @@ class Origin:
         file = getattr(sys.modules.get(module), "__file__", None)
         return cls(module, str(Path(_file_of(found) or file).resolve()) if file else "", name)
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is of this package."""
+        return self.module.partition(".")[0] == __name__.partition(".")[0]
+
     def is_same_code(self, other: Origin) -> bool:
         """Whether both are the same class, perhaps in two versions."""
         if self.module == other.module == "__main__" and not self.file:
@@ -80,6 +85,8 @@ def check_owner(what: str, holder: Any, newcomer: Any) -> None:
         InfrarayError: one line with both places.
     """
     if not Origin.of(holder).is_same_code(Origin.of(newcomer)):
+        if Origin.of(newcomer).is_built_in and not Origin.of(holder).is_built_in:
+            holder, newcomer = newcomer, holder  # built-in ones are imported late, and are not the user's to rename
         raise InfrarayError(
             f"{what} is registered already, by {describe(holder)}; give {describe(newcomer)} another name"
         )

@@ -12,7 +12,9 @@ from infraray.agents import registered_agents
 from infraray.agents.chat import register_strategy, register_tool
 from infraray.agents.chat.strategies import strategies
 from infraray.agents.chat.tools import tools
+from infraray.agents.random import Random
 from infraray.errors import InfrarayError
+from infraray.ownership import check_owner
 from infraray.registration import registrations
 from infraray.tune.searchers import find_searcher, register_searcher, registered_searchers
 from infraray.user_file import load_file
@@ -56,6 +58,12 @@ def test_no_built_in_scenario_is_replaced(scenario):
         with pytest.raises(InfrarayError, match=r"is registered already, by .*; give .*Other.* another name"):
             infraray.register(id, name=name, entry_point=Other)
     assert registrations() == before
+
+
+@pytest.mark.parametrize("pair", [(Other, Random), (Random, Other)])
+def test_the_user_s_class_is_to_be_renamed_even_if_the_built_in_one_is_imported_later(pair):
+    with pytest.raises(InfrarayError, match=r"already, by .*\(Random\); give .*\(Other\) another name"):
+        check_owner("agent scripted:random", *pair)
 
 
 def test_what_others_registered_with_gymnasium_stays():
