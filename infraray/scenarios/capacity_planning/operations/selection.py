@@ -78,8 +78,8 @@ class Selection:
         return selection
 
     def within_bounds(self, topology: Topology, random: Random) -> Selection:
-        """The same with bounds on the capacity that some of the nodes keep, any number of them as often as another."""
-        capacities = sorted(topology.bandwidth(name) for name in self.nodes(topology))
+        """The same with bounds that some of the nodes' capacities keep, any number of them as often as another."""
+        capacities = sorted({topology.bandwidth(name) for name in self.nodes(topology)})
         size = random.randint(1, len(capacities))
         start = random.randint(0, len(capacities) - size)
         below = capacities[start - 1] if start else max(0, capacities[0] - 10 * GBPS)
