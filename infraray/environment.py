@@ -440,7 +440,8 @@ class Environment(gymnasium.Env[Any, Any]):
                 info["safe"] = outcome.safe
             if outcome.extra is not None:
                 info["extra"] = outcome.extra
-            info.timing = outcome.timing
+            if outcome.timing is not None:
+                info.timing = outcome.timing
         if reason is not None:
             info["reason"] = reason
             if self.invalid_action == "penalty":

@@ -18,9 +18,11 @@ class StepInfo(dict[str, Any]):
     timing: Mapping[str, float] | None
     """Seconds that parts of the step took, by name; not among the entries, as they differ from play to play."""
 
-    def __init__(self, **entries: Any) -> None:
-        super().__init__(**entries)
-        self.timing = None
+    def __getattr__(self, name: str) -> Any:
+        # Instead of an `__init__`, which would take a tenth of a simulator's step.
+        if name == "timing":
+            return None
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __missing__(self, name: str) -> Any:
         if name == "action":
