@@ -6,18 +6,20 @@ reaches them over a socket in some 0.1 ms, and they end with it.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from infraray.emulators.emulator import Emulator
 from infraray.errors import InfrarayError
 
 AnEmulator = TypeVar("AnEmulator", bound=Emulator)
+ASupply = TypeVar("ASupply", bound="Supply[Any]")
 
 
 class Supply(Generic[AnEmulator]):
@@ -65,6 +67,64 @@ class Supply(Generic[AnEmulator]):
             self._next.emulator = future
         # Not an executor's thread, which the interpreter would wait for at exit.
         threading.Thread(target=_fulfil, args=(self._build, future), daemon=True).start()
+
+
+class _Shared:
+    """The supplies that this process shares, by what they supply."""
+
+    def __init__(self, parents: _Shared | None = None) -> None:
+        self.parents = parents
+        self.lock = threading.Lock()
+        self.supplies: weakref.WeakValueDictionary[Hashable, Supply[Any]] = weakref.WeakValueDictionary()
+        self.kept: dict[Hashable, Supply[Any]] = {}
+        self.keeping = 0
+
+
+_shared = _Shared()
+
+
+def _share_anew() -> None:
+    """In a fork of this process: what is prepared belongs to the parent, and would end if it were let go here."""
+    global _shared
+    _shared = _Shared(_shared)
+
+
+os.register_at_fork(after_in_child=_share_anew)
+
+
+def share(what: Hashable, make: Callable[[], ASupply]) -> ASupply:
+    """One supply for all who ask for the same, so that what one of them leaves prepared is the next one's.
+
+    It closes itself when the last of them lets go of it.
+
+    Args:
+        what: the kind of supply and what it depends on.
+        make: makes it.
+    """
+    with _shared.lock:
+        supply = cast(ASupply | None, _shared.supplies.get(what))
+        if supply is None:
+            supply = _shared.supplies[what] = make()
+        if _shared.keeping:
+            _shared.kept[what] = supply
+        return supply
+
+
+@contextmanager
+def kept_supplies() -> Iterator[None]:
+    """Within the block, a shared supply stays open between one who uses it and the next."""
+    shared = _shared
+    with shared.lock:
+        shared.keeping += 1
+    try:
+        yield
+    finally:
+        with shared.lock:
+            shared.keeping -= 1
+            let_go = {} if shared.keeping else shared.kept
+            if not shared.keeping:
+                shared.kept = {}
+        let_go.clear()
 
 
 @dataclass

@@ -76,9 +76,9 @@ class ActionConformance(ScenarioCase):
     def test_text_does_what_the_native_action_does(self) -> None:
         """A whole episode in text equals the one in native actions."""
         for seed in self.seeds[:2]:
-            native, spoken = self.make(), self.make()
-            draw, repeat = Draws(native, seed), Draws(spoken, seed)
-            assert play(native, draw, seed) == play(spoken, lambda _: spoken.say_action(repeat()), seed)  # noqa: B023
+            spoken = self.make()
+            repeat = Draws(spoken, seed)
+            assert self.drawn(seed, seed) == play(spoken, lambda _: spoken.say_action(repeat()), seed)  # noqa: B023
 
     def test_every_native_action_can_be_said(self) -> None:
         """`parse_action` reads back what `say_action` writes, even with blanks around it."""

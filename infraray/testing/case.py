@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
 import pytest
 
 import infraray
+from infraray.emulators.supply import kept_supplies
 from infraray.environment import Environment
 from infraray.registration import Registration, find
+from infraray.testing.playing import Draws, Steps, play
 
 SHORT = {"warmup_": 5, "scored_": 25, "max_commands": 4}
 """Short values for the parameters with these prefixes, which set the length of an episode."""
@@ -35,6 +37,13 @@ class ScenarioCase:
 
     seeds: ClassVar[range] = range(5)
     """Seeds of the tasks that are played."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _supplied(cls) -> Iterator[None]:
+        """What one test's live system left prepared is the next one's."""
+        with kept_supplies():
+            yield
 
     @pytest.fixture(autouse=True)
     def _playable(self) -> None:
@@ -65,6 +74,13 @@ class ScenarioCase:
     def make(cls, **options: Any) -> Environment:
         """Makes the environment; ``options`` are those of `Environment`."""
         return infraray.make(cls.scenario, **cls.small_arguments(), **options)
+
+    @classmethod
+    @cache
+    def drawn(cls, seed: int, actions_seed: int) -> Steps:
+        """An episode of drawn actions, played once for all tests that look at it or compare another one with it."""
+        environment = cls.make()
+        return play(environment, Draws(environment, actions_seed), seed)
 
 
 @cache

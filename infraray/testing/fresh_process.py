@@ -13,6 +13,7 @@ from typing import Any
 
 import infraray
 from infraray.agents import Agent
+from infraray.emulators.supply import kept_supplies
 from infraray.registration import Registration, register, registrations
 from infraray.testing.playing import plain, play_agent
 from infraray.user_file import load_file
@@ -66,4 +67,5 @@ def answer() -> None:
     registration, agents, arguments, seed = pickle.loads(work)
     if registration.id not in {found.id for found in registrations()}:
         register(registration.id, name=registration.name, entry_point=registration.entry_point)
-    print(json.dumps(episode_digests(registration.id, agents, arguments, seed)))
+    with kept_supplies():
+        print(json.dumps(episode_digests(registration.id, agents, arguments, seed)))

@@ -37,7 +37,7 @@ class InformationConformance(ScenarioCase):
         environment = self.make()
         texts, states = set(), set()
         for seed in self.seeds:
-            for observation, *_ in play(environment, Draws(environment, seed), seed):
+            for observation, *_ in self.drawn(seed, seed):
                 texts.add(observation["text_observation"])
                 states.add(str(observation.get("numeric_observation")))
         assert len(texts) > 1, "text_observation is the same at every step of every task"
@@ -64,8 +64,9 @@ class InformationConformance(ScenarioCase):
         future.
         """
         early = []
-        for seed, constant in itertools.product(self.seeds, (None, 0, -1)):
-            whole = self._play(seed, constant)
+        discrete = isinstance(self.make().action_space, spaces.Discrete)
+        for seed, constant in itertools.product(self.seeds, (None, 0, -1) if discrete else (None,)):
+            whole = self.drawn(seed, seed) if constant is None else self._play(seed, constant)
             if len(whole) <= FEWEST_STEPS:
                 continue
             for cut in CUTS:
@@ -87,9 +88,10 @@ class InformationConformance(ScenarioCase):
     def _play(self, seed: int, constant: int | None) -> Steps:
         """Plays drawn actions, or always the first or the last one: rewards react to chance at the extremes first."""
         environment = self.make()
-        space = environment.action_space
-        if constant is None or not isinstance(space, spaces.Discrete):
+        if constant is None:
             return play(environment, Draws(environment, seed), seed)
+        space = environment.action_space
+        assert isinstance(space, spaces.Discrete)
         return play(environment, lambda observation: constant % int(space.n), seed)
 
 

@@ -126,8 +126,7 @@ class ScoreConformance(ScenarioCase):
 
     def test_step_limit_truncates_and_score_and_bound_cover_the_prefix(self) -> None:
         """Every agent against the bound of the part that was played, at half an episode."""
-        unlimited = self.make()
-        whole = play(unlimited, Draws(unlimited, 0), self.seeds[0])
+        whole = self.drawn(self.seeds[0], 0)
         if len(whole) == 2:
             return  # a task that ends with its first step cannot be cut off
         limit = len(whole) // 2

@@ -17,6 +17,7 @@ from infraray.emulators.cluster.requirements import api_server_problem, problem
 from infraray.emulators.cluster.supply import ClusterSupply
 from infraray.emulators.remote_cluster.cluster import RemoteCluster
 from infraray.emulators.remote_cluster.supply import RemoteSupply, obstacle
+from infraray.emulators.supply import share
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.isolation import Finished
@@ -368,9 +369,7 @@ class KubernetesPolicy(Environment):
     def close(self) -> None:
         """Ends all clusters."""
         self._end_cluster()
-        if self._supply is not None:
-            self._supply.close()
-            self._supply = None
+        self._supply = None
         if self._remote is not None:
             self._remote.close()
             self._remote = None
@@ -521,10 +520,11 @@ class KubernetesPolicy(Environment):
     def _clusters(self) -> ClusterSupply:
         if self._supply is None:
             boutique = self.parameters.application == "boutique"
-            self._supply = ClusterSupply(
-                online_boutique().manifests() if boutique else (),
-                pods=self.parameters.num_workloads,
-                api_server=self.parameters.api_server,
+            pods, api_server = self.parameters.num_workloads, self.parameters.api_server
+            manifests = online_boutique().manifests() if boutique else ()
+            self._supply = share(
+                ("clusters", boutique, pods, api_server),
+                lambda: ClusterSupply(manifests, pods=pods, api_server=api_server),
             )
         return self._supply
 

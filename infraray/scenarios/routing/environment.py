@@ -16,6 +16,7 @@ from infraray.emulators import network
 from infraray.emulators.network.interface import CommandResult, Network
 from infraray.emulators.network.supply import NetworkSupply
 from infraray.emulators.requirements import PATH
+from infraray.emulators.supply import share
 from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import ObservedField
@@ -390,9 +391,7 @@ class Routing(Environment):
         """Ends all networks."""
         self._end_network()
         self._end_ahead()
-        if self._supply is not None:
-            self._supply.close()
-            self._supply = None
+        self._supply = None
 
     def _end_network(self) -> None:
         if self._network is not None:
@@ -406,7 +405,8 @@ class Routing(Environment):
 
     def _networks(self) -> NetworkSupply:
         if self._supply is None:
-            self._supply = NetworkSupply(self.parameters.shape)
+            shape = self.parameters.shape
+            self._supply = share(("networks", shape), lambda: NetworkSupply(shape))
         return self._supply
 
     def _take_task(self, seed: int) -> BrokenNetwork:
