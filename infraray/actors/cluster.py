@@ -49,6 +49,8 @@ def ray_cluster(num_cpus: int | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # For the actors, which handle a few episodes at a time: Arrow's own allocator keeps some 15 MiB in each of them.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     import ray
 
     if ray.is_initialized():
