@@ -1,5 +1,6 @@
 """The conformance suite passes over a sound scenario and agent, and each fault fails the test that is about it."""
 
+import inspect
 import itertools
 import json
 import re
@@ -261,9 +262,12 @@ def test_fault_of_a_scenario_fails_its_test(faulty, test, monkeypatch):
     infraray.register("tests/Lamp-v0", name="lamp", entry_point=faulty)
     monkeypatch.setenv("PYTHONHASHSEED", "random")
     suite = type("Faulty", (ScenarioConformance,), {"scenario": "lamp"})()
+    claim = getattr(suite, test)
+    fixtures = {name: monkeypatch for name in inspect.signature(claim).parameters}
+    assert fixtures.keys() <= {"monkeypatch"}
     # An assertion, an exception that did not come, or what the fault itself raises.
     with pytest.raises((Exception, pytest.fail.Exception)):
-        getattr(suite, test)()
+        claim(**fixtures)
 
 
 class Remembering(ScriptedAgent):
