@@ -214,7 +214,7 @@ class ClusterServer(Server):
             before, versions = self._versions(kinds)
             step_s = max(SETTLE_STEP_S, SETTLE_SHARE * (time.monotonic() - began))
             if all(agent.has_seen(versions, step_s) for agent in self.agents):
-                if before == self._versions(kinds)[0]:
+                if before == self._versions(kinds[:1])[0]:
                     return
             if time.monotonic() - began > seconds:
                 raise InfrarayError(f"the cluster does not come to rest in {seconds:g} s")
