@@ -214,7 +214,12 @@ def fit(written: Mapping[str, Any], folder: str) -> float:
         sequence for row in rows for sequence in labelled(tokenizer, _messages(row), _tools(row), spec.max_tokens)
     ]
     if not examples:
-        raise InfrarayError(f"{place.name}: no conversation is left to learn from; allow more than the best episodes")
+        left = (
+            f"none of {len(rows)} conversations has an answer within max_tokens={spec.max_tokens}; allow more"
+            if rows
+            else "no conversation is left to learn from; allow more than the best episodes"
+        )
+        raise InfrarayError(f"{place.name}: {left}")
     checkpoints = place / "checkpoints"
     settings = SFTConfig(
         output_dir=str(checkpoints),
