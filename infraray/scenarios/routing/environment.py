@@ -21,6 +21,7 @@ from infraray.environment import Environment, Measures, Outcome, Score, Task
 from infraray.errors import InfrarayError, InvalidAction, Unavailable
 from infraray.observation import ObservedField
 from infraray.repair.conduct import Progress
+from infraray.repair.rerun import run_again
 from infraray.repair.words import describe_ending, history, printable
 from infraray.scenarios.routing.actions import DONE, CommandForm, Commands
 from infraray.scenarios.routing.ahead import TaskAhead
@@ -39,7 +40,6 @@ from infraray.scenarios.routing.conduct import (
 )
 from infraray.scenarios.routing.levels import LEVELS
 from infraray.scenarios.routing.parameters import RoutingParameters
-from infraray.scenarios.routing.rerun import run_again
 from infraray.scenarios.routing.rewards import rewards
 from infraray.scenarios.routing.tasks import make_task
 from infraray.scenarios.routing.words import (

@@ -114,6 +114,11 @@ def conflict(group: str, plural: str, name: str, detail: str) -> ApiError:
 CHANGED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
+def out_of_space() -> ApiError:
+    """500: the store is full."""
+    return ApiError(500, "", "etcdserver: mvcc: database space exceeded")
+
+
 def forbidden(group: str, plural: str, name: str, detail: str, causes: list[Object] | None = None) -> ApiError:
     """403: a rule of the server is against it."""
     message = f"{qualified(group, plural)} {json.dumps(name)} is forbidden: {detail}"

@@ -12,13 +12,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .errors import Object
+from .errors import Object, out_of_space
 
 Key = tuple[str, str]
 """Namespace (empty for kinds without one) and name."""
 
 MOST_CHANGES = 4096
 """Changes of a kind that are remembered."""
+
+MOST_BYTES = 1 << 25
+"""JSON of all objects and of what changes remember; like etcd's quota, so that nobody fills the computer's memory."""
 
 
 def encode(content: Any) -> bytes:
@@ -73,10 +76,16 @@ class Change:
 
 
 class Versions:
-    """The counter that all kinds share: each write anywhere gets the next number."""
+    """What all kinds share: a counter, of which each write anywhere gets the next number, and the space.
+
+    Attributes:
+        current: The latest number.
+        bytes: JSON of the objects in all their remembered versions.
+    """
 
     def __init__(self) -> None:
         self.current = 1
+        self.bytes = 0
 
     def next(self) -> int:
         """A new version."""
@@ -113,10 +122,17 @@ class Collection:
         return (self._objects[key] for key in self.in_order())
 
     def put(self, key: Key, stored: Object) -> Stored:
-        """Stores an object in a new version, which is written into it."""
+        """Stores an object in a new version, which is written into it.
+
+        Raises:
+            ApiError: no space is left (500, as from Kubernetes).
+        """
         version = self._versions.next()
         stored["metadata"]["resourceVersion"] = str(version)
         after = Stored(stored, version)
+        if self._versions.bytes + len(after.json) > MOST_BYTES:
+            raise out_of_space()
+        self._versions.bytes += len(after.json)
         before = self._objects.get(key)
         if before is None:
             self._sorted = None
@@ -161,7 +177,10 @@ class Collection:
 
     def _tell(self, change: Change) -> None:
         if len(self._history) == MOST_CHANGES:
-            self._forgotten = self._history[0].version
+            oldest = self._history[0]
+            self._forgotten = oldest.version
+            if oldest.before is not None:
+                self._versions.bytes -= len(oldest.before.json)
         self._history.append(change)
         for listener in list(self.listeners.values()):
             listener(change)
