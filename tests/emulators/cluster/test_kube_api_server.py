@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,15 +29,16 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program() -> Iterator[Path]:
     """The stand-in's path, where every user finds it, with etcd's beside it."""
-    folder = tmp_path_factory.mktemp("kubernetes")
-    shutil.copytree(Path(api_server.__file__).parent, folder / "api_server")
-    for name, source in (("kube-apiserver", "kube_apiserver.py"), ("etcd", "etcd.py")):
-        shutil.copy(HERE / source, folder / name)
-    for path in (folder, *folder.rglob("*"), *list(folder.parents)[:2]):
-        path.chmod(path.stat().st_mode | stat.S_IROTH | (stat.S_IXOTH if path.is_dir() or not path.suffix else 0))
-    return folder / "kube-apiserver"
+    with TemporaryDirectory() as name:  # not below pytest's folders, which are their user's alone
+        folder = Path(name)
+        shutil.copytree(Path(api_server.__file__).parent, folder / "api_server")
+        for program, source in (("kube-apiserver", "kube_apiserver.py"), ("etcd", "etcd.py")):
+            shutil.copy(HERE / source, folder / program)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(path.stat().st_mode | stat.S_IROTH | (stat.S_IXOTH if path.is_dir() or not path.suffix else 0))
+        yield folder / "kube-apiserver"
 
 
 @pytest.fixture(scope="module")
