@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,11 +37,16 @@ class Command:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_heed_signals,
         )
 
     def wait(self) -> tuple[int, list[str]]:
         """The status, and the lines on standard error that are no progress."""
-        _, errors = self.process.communicate(timeout=90)
+        try:
+            _, errors = self.process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()  # else it would keep the machine busy beside all other tests
+            raise
         lines = [line for line in errors.splitlines() if " episodes, " not in line and not line.startswith("trial ")]
         return self.process.returncode, lines
 
@@ -71,6 +77,12 @@ class Command:
 def collected(run_dir: Path) -> int:
     """How many episodes a run's folder holds, also while the run is under way."""
     return Run(run_dir).episodes().num_rows if (run_dir / "run.json").exists() else 0
+
+
+def _heed_signals() -> None:
+    """Undoes what nohup, or a shell that starts the tests in the background, passes on to all below."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _program(pid: int) -> str:
