@@ -7,9 +7,9 @@ nothing that a page did not name. What the sandbox asks for holds no more than a
 from __future__ import annotations
 
 import html
-import importlib.util
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
@@ -124,7 +124,8 @@ class PackageIndex:
 
 def pip_package() -> Path | None:
     """The folder of this environment's pip, which is shown to the agent; None if there is none."""
-    found = importlib.util.find_spec(PIP)
+    # Asked by `importlib.util.find_spec`, setuptools' finder would take distutils out of this process.
+    found = PathFinder.find_spec(PIP)
     return None if found is None or found.origin is None else Path(found.origin).parent
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from infraray import isolation
@@ -72,3 +75,13 @@ def test_an_index_that_is_no_url_is_refused_in_one_line() -> None:
 
 def _allowing(index: LocalIndex) -> str:
     return f"time_s=100&packages={index.url}"
+
+
+def test_to_look_for_pip_leaves_this_process_as_it_is() -> None:
+    """Setuptools' finder takes distutils out of a process that asks where pip is, and warns."""
+    code = (
+        "import sys, types; sys.modules['distutils'] = types.ModuleType('distutils'); "
+        "from infraray.workspaces.package_index import pip_package; assert pip_package(); "
+        "assert 'distutils' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
