@@ -2,7 +2,14 @@
 
 import pytest
 
-from infraray.scenarios.inference.failures import FailureClass, FailureMode, RunTrace, classify, failure_modes
+from infraray.scenarios.inference.failures import (
+    ENGINE,
+    FailureClass,
+    FailureMode,
+    RunTrace,
+    classify,
+    failure_modes,
+)
 from infraray.scenarios.inference.scoring import SubmissionStatus
 
 WHO = "engine vllm (vllm /models/m): did not start: "
@@ -51,7 +58,7 @@ def test_an_engines_own_reason_decides_the_class(failure, kind):
 
 
 def launches(*flags):
-    return [("vllm", one) for one in flags]
+    return [{ENGINE: "vllm", **one} for one in flags]
 
 
 @pytest.mark.parametrize(

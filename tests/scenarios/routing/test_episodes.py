@@ -25,6 +25,7 @@ FORWARDING_OFF = 15
 
 REPAIR = "sysctl -w net.ipv4.ip_forward=1"
 OTHER_FAULT = "ip link set r0-eth1 down"
+STRAY = "10.9.9.0/24 dev lo"
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +127,10 @@ def test_paper_reward() -> None:
     environment.reset(seed=FORWARDING_OFF)
     rewards = [
         environment.step(said)[1]
-        for said in ("hm", say("frob"), say("ip route"), say("ip route add 10.9.9.0/24 dev lo"))
+        for said in ("hm", say("frob"), say("ip route"), say(f"ip route add {STRAY}"), say(f"ip route del {STRAY}"))
     ]
     # An answer that is none: the default action's 10 for a look, less the penalty.
-    assert rewards == [-90.0, -100.0, 10.0, 0.0]
+    assert rewards == [-90.0, -100.0, 10.0, 0.0, 0.0]
     assert environment.step(say(REPAIR))[1] == 100.0
     environment.close()
 
