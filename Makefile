@@ -66,7 +66,7 @@ test-learners: learners-environment  ## set up learning libraries and run the te
 training-environment: $(INSTALLED_VERL)
 
 test-training: training-environment  ## set up verl and run the tests that need it
-	$(VENV_VERL)/bin/python -m pytest tests/training $(PYTEST_ARGS)
+	$(VENV_VERL)/bin/python -m pytest tests/training/test_verl_*.py $(PYTEST_ARGS)
 
 clis-environment: $(INSTALLED_CLIS)
 
@@ -115,7 +115,7 @@ $(INSTALLED_LEARNERS): pyproject.toml
 
 $(INSTALLED_VERL): pyproject.toml
 	$(PYTHON) -m venv $(VENV_VERL)
-	$(VENV_VERL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[chat,sft,verl]' pytest pytest-timeout hypothesis
+	$(VENV_VERL)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -e '.[capacity,chat,kubernetes,sft,verl]' pytest pytest-timeout hypothesis
 	touch $@
 
 $(INSTALLED_CLIS): tests/workspaces/install_clis.py

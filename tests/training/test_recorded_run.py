@@ -1,5 +1,7 @@
 """What `infraray run` has played becomes rollouts: with the tokens and probabilities that a real server told."""
 
+import itertools
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,17 +79,21 @@ def test_its_tokens_have_the_probabilities_with_which_they_were_drawn(recorded, 
                         told, abs=1e-3
                     )
                     seen += 1
-    assert seen >= 30
+    assert seen >= 18
 
 
-def test_it_is_the_episode_that_was_played(recorded, served):
+def test_it_is_the_episode_that_was_played(recorded):
     found = rolled(recorded, 3, 0)
     assert len(found.steps) == found.answers == 3
-    (sequence,) = found.sequences
-    assert sequence.answer_steps == (0, 1, 2) and sequence.versions == Versions(0, 0)
-    assert sequence.generated <= 18 and sequence.response_mask[-1] == 1
-    own = [token for token, is_own in zip(sequence.response_ids, sequence.response_mask, strict=True) if is_own]
-    assert served.model.decode(own).startswith(found.steps[0].action[:1])
+    # One, unless the model drew halves of a character: what it is shown of them is not what it said.
+    assert [step for sequence in found.sequences for step in sequence.answer_steps] == [0, 1, 2]
+    assert all(one.versions == Versions(0, 0) and one.response_mask[-1] == 1 for one in found.sequences)
+    assert sum(sequence.generated for sequence in found.sequences) <= 18
+    first = found.sequences[0]
+    own = list(itertools.takewhile(lambda one: one[1], zip(first.response_ids, first.response_mask, strict=True)))
+    row = next(row for (_, *where), row in recorded._episodes.items() if where == [3, 0])
+    stored = json.loads(recorded._steps[row["episode_id"]][0]["extra"])["agent"]["tokens"]
+    assert [token for token, _ in own] == stored[0]["answer_ids"]
     environment = TASK.make_environment()
     observation, _ = environment.reset(seed=3)
     assert state_of(found.steps[0].observation) == state_of(observation)
