@@ -25,7 +25,7 @@ class Behaviour:
         seed: of the task.
         repetition: of the agent on the task.
         score: what is left in the end.
-        best_seen: the best of what was measured on the way; the score where nothing is.
+        best_seen: the best of what was measured, on the way or at the end; the score where nothing is.
         attempts: what was tried, see `Attempt`.
         configurations: how many of them differ.
         unchanged: how many repeat the one before: a relaunch of the same.
