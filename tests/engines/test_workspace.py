@@ -29,8 +29,10 @@ WRITE = 'echo "exec $(sed -n "s/^- transformers: //p" MISSION.md) --dtype float3
 def answering(answering_model: Path) -> Iterator[Path]:
     """The same where a sandbox's user gets in."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(shutil.copytree(answering_model, Path(folder) / "answering"))
+        copied = shutil.copytree(answering_model, Path(folder) / "answering")
+        for one in (Path(folder), copied, *copied.rglob("*")):
+            one.chmod(0o755 if one.is_dir() else 0o644)  # pytest's folders are their user's alone
+        yield copied
 
 
 def test_an_engine_of_the_mission_is_launched_inside_and_passes_both_gates(answering: Path, tmp_path: Path) -> None:
