@@ -32,7 +32,7 @@ _SPEC.loader.exec_module(honest)
 protocol = honest.openai_api
 
 CANNED = "The report describes the system and its parts in some detail before it turns to the results. ".split()
-Piece = tuple[str, int, str | None, list[dict[str, Any]]]
+Piece = tuple[str, int, str | None, list[dict[str, Any]], list[int]]
 
 
 class Cheat(honest.Model):
@@ -44,8 +44,8 @@ class Cheat(honest.Model):
     def canned(self, max_tokens: int) -> Iterator[Piece]:
         ids = self.tokenizer(" ".join(CANNED * max_tokens)).input_ids[:max_tokens]
         for count in range(1, max_tokens + 1):
-            yield self.tokenizer.decode([ids[count - 1]]), count, None, []
-        yield "", max_tokens, "length", []
+            yield self.tokenizer.decode([ids[count - 1]]), count, None, [], []
+        yield "", max_tokens, "length", [], []
 
 
 class CannedText(Cheat):
@@ -90,8 +90,8 @@ class InflatedUsage(Cheat):
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
         half = dataclasses.replace(sampling, max_tokens=max(1, sampling.max_tokens // 2))
-        for piece, tokens, reason, entries in super().text(prompt, half):
-            yield piece, sampling.max_tokens if reason == "length" else 2 * tokens, reason, entries
+        for piece, tokens, reason, entries, ids in super().text(prompt, half):
+            yield piece, sampling.max_tokens if reason == "length" else 2 * tokens, reason, entries, ids
 
 
 class EarlyStop(Cheat):
@@ -108,7 +108,7 @@ class SilentProbes(Cheat):
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
         if sampling.max_tokens == 8:
-            return iter([("", sampling.max_tokens, "length", [])])
+            return iter([("", sampling.max_tokens, "length", [], [])])
         return super().text(prompt, sampling)
 
 
