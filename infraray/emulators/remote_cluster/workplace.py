@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 
+from infraray.emulators.cluster.api_server.kubeconfig import kubeconfig
 from infraray.emulators.cluster.requirements import kubectl, problem
 from infraray.emulators.emulator import BUILD_S, Emulator
 from infraray.emulators.fork_server import ForkServer
@@ -34,7 +35,8 @@ class Workplace(Emulator):
         ours, theirs = socket.socketpair()
         with ours, self._building():
             with theirs:
-                asked = {"do": "build", "kubectl": kubectl() or "", "kubeconfig": _kubeconfig(namespace)}
+                config = kubeconfig(f"http://127.0.0.1:{API_PORT}", namespace=namespace, name="cluster")
+                asked = {"do": "build", "kubectl": kubectl() or "", "kubeconfig": json.dumps(config)}
                 self._ask(asked, BUILD_S, [theirs.fileno()])
             ours.settimeout(BUILD_S)
             _, (descriptor, *_), _, _ = socket.recv_fds(ours, 1, 1)
@@ -49,15 +51,3 @@ class Workplace(Emulator):
             InfrarayError: it cannot be isolated here and was not run, or the workplace is lost.
         """
         return Finished(**self._run({"do": "run", "script": script}))
-
-
-def _kubeconfig(namespace: str) -> str:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "cluster", "cluster": {"server": f"http://127.0.0.1:{API_PORT}"}}],
-        "users": [{"name": "user", "user": {}}],
-        "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "user", "namespace": namespace}}],
-        "current-context": "cluster",
-    }
-    return json.dumps(config)

@@ -14,7 +14,7 @@ from pathlib import Path
 from .api import Api
 from .bootstrap import create_first_objects
 from .http_server import Connection
-from .kubeconfig import write_kubeconfig
+from .kubeconfig import kubeconfig, write_kubeconfig
 
 SERVICE_NETWORK = "10.96.0.0/16"
 
@@ -67,7 +67,7 @@ async def _serve(listener: socket.socket, given: argparse.Namespace, token: str 
         loop.add_signal_handler(number, over.set)
     url = f"{'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     if given.kubeconfig is not None:
-        write_kubeconfig(given.kubeconfig, url, token, certificate)
+        write_kubeconfig(given.kubeconfig, kubeconfig(url, token, certificate))
     gc.freeze()
     sys.stdout.write(f"{url}\n")  # tells whoever started it that it is ready, and where
     sys.stdout.flush()

@@ -5,7 +5,6 @@ The API server is a process of its own, and everything else knows it by its addr
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import select
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from infraray.emulators.cluster.api_server import command as api_server
+from infraray.emulators.cluster.api_server.kubeconfig import kubeconfig
 from infraray.emulators.inside.init import Server
 from infraray.emulators.inside.namespaces import PR_SET_PDEATHSIG, NetworkNamespace, prctl
 from infraray.errors import InfrarayError, InvalidAction
@@ -159,7 +159,8 @@ class ClusterServer(Server):
         self.kubelet.start()
         for agent in self.agents:
             agent.start()
-        self.equipment = Equipment((Path(kubectl),) if kubectl else (), {KUBECONFIG: kubeconfig(self.address)})
+        config = kubeconfig(self.address.url, self.address.token, self.address.authority, name="cluster")
+        self.equipment = Equipment((Path(kubectl),) if kubectl else (), {KUBECONFIG: json.dumps(config).encode()})
 
     def prepare(self, pods: int) -> None:
         """Makes networks for so many pods ahead."""
@@ -351,22 +352,6 @@ def _or_end(answer: Callable[..., Any]) -> Callable[..., Any]:
             os._exit(1)
 
     return answer_or_end
-
-
-def kubeconfig(address: Address) -> bytes:
-    """The file by which kubectl finds the API server."""
-    cluster = {"server": address.url}
-    if address.authority:
-        cluster["certificate-authority-data"] = base64.b64encode(address.authority.encode()).decode()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "cluster", "cluster": cluster}],
-        "users": [{"name": "user", "user": {"token": address.token} if address.token else {}}],
-        "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "user", "namespace": "default"}}],
-        "current-context": "cluster",
-    }
-    return json.dumps(config).encode()
 
 
 def _named(manifest: Object) -> tuple[Kind, str, str]:
