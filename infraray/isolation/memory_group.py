@@ -17,7 +17,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "infraray-"
@@ -105,6 +105,17 @@ class MemoryGroup:
         if self.folder is not None:
             with suppress(OSError):
                 self.folder.rmdir()
+
+
+@contextmanager
+def received(files: Sequence[int]) -> Iterator[MemoryGroup | None]:
+    """The group that another process has made, by the files that it sent; None if it sent none."""
+    group = MemoryGroup(files) if files else None
+    try:
+        yield group
+    finally:
+        if group is not None:
+            group.close()
 
 
 def make(limit_bytes: int) -> MemoryGroup | None:

@@ -24,7 +24,7 @@ from infraray.emulators.inside.init import Server
 from infraray.emulators.inside.namespaces import PR_SET_PDEATHSIG, NetworkNamespace, prctl
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.isolation import Equipment, Limits, Sandbox
-from infraray.isolation.memory_group import MemoryGroup
+from infraray.isolation.memory_group import received
 
 from . import nftables
 from .agent import Agent
@@ -232,16 +232,13 @@ class ClusterServer(Server):
 
     def run(self, script: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Runs an untrusted command where it reaches the API server alone."""
-        files = self.frames.take_files()
-        group = MemoryGroup(files) if files else None
         self.changes()
-        try:
-            with self.workplace.namespace.entered(self.home):
-                return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
-        finally:
-            self.kubelet.wait_for_commands()  # what was begun in a pod must not stand in a container's place later
-            if group is not None:
-                group.close()
+        with received(self.frames.take_files()) as group:
+            try:
+                with self.workplace.namespace.entered(self.home):
+                    return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
+            finally:
+                self.kubelet.wait_for_commands()  # what was begun in a pod must not stand in a container's place later
 
     def changes(self) -> list[tuple[str, str, str, Object | None]]:
         """What became of objects since this was last asked: see `Change`."""

@@ -18,7 +18,7 @@ from infraray.emulators.inside.frames import Frames
 from infraray.emulators.inside.namespaces import CLONE_NEWUSER, NetworkNamespace, map_to_root, unshare
 from infraray.errors import InfrarayError, InvalidAction
 from infraray.isolation import Limits, Sandbox
-from infraray.isolation.memory_group import MemoryGroup
+from infraray.isolation.memory_group import MemoryGroup, received
 
 
 class MachineOwner:
@@ -96,11 +96,9 @@ class _Owner:
         except OSError as error:
             self._frames.send({"error": str(error)})
         while True:
-            request, files = self._frames.receive(), self._frames.take_files()
-            group = MemoryGroup(files) if files else None
-            self._frames.send(self._run(group=group, **request))
-            if group is not None:
-                group.close()
+            request = self._frames.receive()
+            with received(self._frames.take_files()) as group:
+                self._frames.send(self._run(group=group, **request))
 
     def _run(self, machine: str, command: str, limits: dict[str, Any], group: MemoryGroup | None) -> dict[str, Any]:
         self._namespaces[machine].enter()

@@ -10,7 +10,7 @@ from typing import Any
 from infraray.emulators.cluster.inside.links import LOOPBACK, Links
 from infraray.emulators.inside.init import Server
 from infraray.isolation import Equipment, Limits, Sandbox
-from infraray.isolation.memory_group import MemoryGroup
+from infraray.isolation.memory_group import received
 
 API_PORT = 6443
 KUBECONFIG = "/tmp/.kube/config"
@@ -40,13 +40,8 @@ class WorkplaceServer(Server):
 
     def run(self, script: str, limits: dict[str, Any]) -> dict[str, Any]:
         """Runs an untrusted command."""
-        files = self.frames.take_files()
-        group = MemoryGroup(files) if files else None
-        try:
+        with received(self.frames.take_files()) as group:
             return asdict(Sandbox(Limits(**limits), "reach", group, self.equipment).run(script))
-        finally:
-            if group is not None:
-                group.close()
 
 
 SERVER = WorkplaceServer
