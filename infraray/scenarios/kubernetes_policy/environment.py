@@ -461,26 +461,22 @@ class KubernetesPolicy(Environment):
             InfrarayError: the failure is this computer's or that of somebody's cluster, not the agent's.
         """
         try:
-            cluster = self._live()
-            return self._run(cluster, action), State.of(cluster, self._application)
+            return self._run(self._live(), action), self._look(self._live())
         except InvalidAction:
             raise
         except InfrarayError as error:
             self._error = str(error)
         self._end_cluster()
         if self.parameters.backend == "kubeconfig":  # which no command that its gateway lets through can end
-            cluster = self._live()
-            return self._run(cluster, action), State.of(cluster, self._application)
+            return self._run(self._live(), action), self._look(self._live())
         repeated: list[tuple[State, State, Finished]] = []
 
         def repeat(cluster: Cluster | RemoteCluster) -> None:
-            start = before = State.of(cluster, self._application)
-            for past in self._actions:
-                self._run(cluster, past)
-                before = State.of(cluster, self._application)
+            start = self._look(cluster)
+            before = self._repeat(cluster, start)
             repeated.append((start, before, self._run(cluster, action)))
 
-        again = run_again(self._fresh, repeat, lambda cluster: State.of(cluster, self._application), self._try_out)
+        again = run_again(self._fresh, repeat, self._look, self._try_out)
         if again is None:
             return None
         self._cluster, after = again
@@ -492,7 +488,18 @@ class KubernetesPolicy(Environment):
 
     def _try_out(self, cluster: Cluster | RemoteCluster) -> None:
         self._run(cluster, self.default_action())
-        State.of(cluster, self._application)
+        self._look(cluster)
+
+    def _look(self, cluster: Cluster | RemoteCluster) -> State:
+        return State.of(cluster, self._application)
+
+    def _repeat(self, cluster: Cluster | RemoteCluster, start: State) -> State:
+        """Runs what was run so far in a cluster that has the task's faults; returns the state after it."""
+        state = start
+        for action in self._actions:
+            self._run(cluster, action)
+            state = self._look(cluster)
+        return state
 
     def _run(self, cluster: Cluster | RemoteCluster, action: dict[str, Any]) -> Finished:
         command = action["command"]
@@ -506,11 +513,8 @@ class KubernetesPolicy(Environment):
     def _live(self) -> Cluster | RemoteCluster:
         """The cluster. A copy of an environment makes its own and repeats what was run so far."""
         if self._cluster is None:
-            self._cluster, self._state = self._break_cluster()
-            self._start = self._state
-            for action in self._actions:
-                self._run(self._cluster, action)
-                self._state = State.of(self._cluster, self._application)
+            self._cluster, self._start = self._break_cluster()
+            self._state = self._repeat(self._cluster, self._start)
         return self._cluster
 
     def _break_cluster(self) -> tuple[Cluster | RemoteCluster, State]:
@@ -526,7 +530,7 @@ class KubernetesPolicy(Environment):
             try:
                 cluster.apply(broken.policies)
                 cluster.settle()
-                state = State.of(cluster, broken.site.application)
+                state = self._look(cluster)
             except BaseException:
                 _give_back(cluster)
                 raise

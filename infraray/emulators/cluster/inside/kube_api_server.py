@@ -15,7 +15,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from infraray.emulators.inside import namespaces
@@ -52,6 +51,8 @@ class KubeApiServer:
     """
 
     def __init__(self, program: str, etcd: str, host: str, port: int) -> None:
+        self._ended = ""
+        self._ready = False
         FOLDER.mkdir()
         safe = namespaces.MS_NOSUID | namespaces.MS_NODEV | namespaces.MS_NOEXEC
         namespaces.mount("tmpfs", str(FOLDER), "tmpfs", safe, f"size={FILES_BYTES}")
@@ -103,22 +104,18 @@ class KubeApiServer:
         if self._ready:
             os._exit(1)
 
-    _ended = ""
-    _ready = False
-
     def _wait(self) -> None:
         """Waits until the server has what every cluster has."""
         client = ApiClient(self.address, "infraray")
         deadline = time.monotonic() + START_S
         why: object = ""
         while time.monotonic() < deadline and not self._ended:
-            with suppress(ValueError):
-                try:
-                    if client.get(NAMESPACES, "", "default") is not None:
-                        self._ready = True
-                        return
-                except (ApiError, OSError) as error:
-                    why = error
+            try:
+                if client.get(NAMESPACES, "", "default") is not None:
+                    self._ready = True
+                    return
+            except (ApiError, OSError, ValueError) as error:
+                why = error
             time.sleep(LOOK_S)
         raise OSError(self._ended or f"kube-apiserver is not ready in {START_S:g} s: {why}")
 
