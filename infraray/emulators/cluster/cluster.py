@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from infraray.emulators.cluster.inside.api_client import JSON
 from infraray.emulators.cluster.requirements import etcd, kubectl, problem
 from infraray.emulators.emulator import BUILD_S, Emulator
 from infraray.emulators.fork_server import ForkServer
@@ -25,8 +26,6 @@ SETTLE_S = 20.0
 
 MATRIX_S = 60.0
 """Additional time for the largest matrix on a very busy computer."""
-
-JSON = "application/json"
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 Reason = Literal["open", "blocked", "refused", "unreachable", "silent", "unknown host", "unsupported", "no source"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infraray.emulators.cluster.inside.api_client import JSON
 from infraray.errors import InfrarayError, Unavailable, did_you_mean
 
 Object = dict[str, Any]
@@ -16,7 +17,6 @@ Object = dict[str, Any]
 ANSWER_S = 30.0
 """Time that an answer may take, and a command in a pod may be silent."""
 
-JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 
 CONNECTIONS = 64

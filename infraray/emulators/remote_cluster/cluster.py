@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from infraray.emulators.cluster.cluster import JSON, Change, Manifest, Outcome, Probe
-from infraray.emulators.cluster.inside.api_client import KINDS, Kind
+from infraray.emulators.cluster.cluster import Change, Manifest, Outcome, Probe
+from infraray.emulators.cluster.inside.api_client import JSON, KINDS, NAMESPACES, Kind
 from infraray.emulators.remote_cluster import holding
 from infraray.emulators.remote_cluster.api import APPLY, Api
 from infraray.emulators.remote_cluster.attempts import attempt, plan
@@ -207,7 +207,7 @@ class RemoteCluster:
         """Waits until what was left in the namespaces is gone with them."""
 
         def left() -> str:
-            found = self._api.request("GET", holding.NAMESPACES)["items"]
+            found = self._api.request("GET", NAMESPACES.url())["items"]
             names = {one["metadata"]["name"] for one in found} & {*self.namespaces}
             return f"namespace {sorted(names)[0]} is still being removed" if names else ""
 

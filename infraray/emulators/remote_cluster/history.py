@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from infraray.emulators.cluster.cluster import Change
-from infraray.emulators.cluster.inside.api_client import KINDS
-from infraray.emulators.remote_cluster.api import JSON, Object, failures
+from infraray.emulators.cluster.inside.api_client import JSON, KINDS
+from infraray.emulators.remote_cluster.api import Object, failures
 from infraray.emulators.remote_cluster.view import View
 from infraray.errors import InfrarayError
 

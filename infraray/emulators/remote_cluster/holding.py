@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
+from infraray.emulators.cluster.inside.api_client import MERGE_PATCH, NAMESPACES
 from infraray.emulators.remote_cluster.api import Api, Object
 from infraray.errors import InfrarayError
 from infraray.scratch import has_ended, owner
@@ -27,9 +28,6 @@ HOLD_S = 900.0
 
 RENEW_S = 60.0
 
-NAMESPACES = "/api/v1/namespaces"
-MERGE = "application/merge-patch+json"
-
 
 def labels(application: str) -> dict[str, str]:
     """The labels of a namespace of this process's."""
@@ -45,7 +43,7 @@ def renew(api: Api, namespaces: Iterable[str]) -> None:
     """Holds namespaces for longer, as far as the cluster answers."""
     for name in namespaces:
         with suppress(InfrarayError):
-            api.request("PATCH", f"{NAMESPACES}/{name}", {"metadata": {"annotations": hold()}}, MERGE)
+            api.request("PATCH", NAMESPACES.url(name=name), {"metadata": {"annotations": hold()}}, MERGE_PATCH)
 
 
 def remove(api: Api, namespaces: Iterable[str]) -> None:
@@ -55,7 +53,7 @@ def remove(api: Api, namespaces: Iterable[str]) -> None:
         InfrarayError: it is refused, or nobody answers.
     """
     for name in namespaces:
-        api.request("DELETE", f"{NAMESPACES}/{name}", tolerated=(404, 409))  # 409: it is being removed
+        api.request("DELETE", NAMESPACES.url(name=name), tolerated=(404, 409))  # 409: it is being removed
 
 
 def remove_abandoned(api: Api) -> list[str]:
@@ -64,7 +62,7 @@ def remove_abandoned(api: Api) -> list[str]:
     Raises:
         InfrarayError: it is refused, or nobody answers.
     """
-    found = api.request("GET", f"{NAMESPACES}?labelSelector={OWNER}")["items"]
+    found = api.request("GET", f"{NAMESPACES.url()}?labelSelector={OWNER}")["items"]
     names = [one["metadata"]["name"] for one in found if _is_abandoned(one)]
     remove(api, names)
     return names

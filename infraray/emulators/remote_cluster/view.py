@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from infraray.emulators.remote_cluster.api import JSON, Api, Object
+from infraray.emulators.cluster.inside.api_client import JSON
+from infraray.emulators.remote_cluster.api import Api, Object
 from infraray.emulators.remote_cluster.paths import read_path
 
 PIECES = ("limit", "continue")
