@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -11,15 +9,14 @@ from infraray.errors import InvalidAction
 from infraray.observation import Observation
 from infraray.scenarios.kubernetes_policy.actions import DONE
 from infraray.scenarios.kubernetes_policy.words import ATTEMPTS
-from infraray.workspaces.door import Door
+from infraray.workspaces.repair_door import RepairDoor, joined
 
 
-class KubernetesPolicyDoor(Door):
-    """``run COMMAND`` is an action of the step-by-step agents, with the same rules and the same score.
+class KubernetesPolicyDoor(RepairDoor):
+    """``run COMMAND`` is an action."""
 
-    The cluster is not the sandbox's own: whatever runs in the sandbox reaches it by this tool alone.
-    """
-
+    done = DONE
+    changing = ATTEMPTS
     tools: ClassVar[Mapping[str, str]] = {
         "run": "`run COMMAND...` runs a command on the cluster, as in `run kubectl get pods -A`, and prints its output "
         "and the attempts that do not end as intended after it; this is the only way to the cluster. A command with a "
@@ -38,21 +35,8 @@ class KubernetesPolicyDoor(Door):
             f"\n\nThis is the state now:\n\n{observation['text_observation']}"
         )
 
-    def action(self, tool: str, arguments: Sequence[str]) -> str:
-        """A command, as JSON."""
-        if tool == "finish":
-            return json.dumps({"command": DONE})
+    def command(self, arguments: Sequence[str]) -> dict[str, str]:
+        """A command."""
         if not arguments:
             raise InvalidAction("a command is needed")
-        return json.dumps({"command": arguments[0] if len(arguments) == 1 else shlex.join(arguments)})
-
-    def reply(self, observation: Observation) -> str:
-        """The state without the application, which the mission has."""
-        text = str(observation["text_observation"])
-        before, found, after = text.partition(ATTEMPTS)
-        complaint = before.partition("\n\n")[0] + "\n\n" if before.startswith("Your last answer") else ""
-        return f"{complaint}{found}{after}" if found else text
-
-    def last_action(self) -> str:
-        """Whatever was not repaired by now stays broken."""
-        return json.dumps({"command": DONE})
+        return {"command": joined(arguments)}
