@@ -8,8 +8,9 @@ from infraray.load.exchange import Exchange
 from infraray.load.generator import Load, generate_load
 from infraray.load.responses import Response
 from infraray.load.target import find_target
+from tests.certificates import make_certificate
 from tests.load.test_generator import TOLERANCE_S, read, request
-from tests.load.tls_front import TlsFront, make_certificate
+from tests.load.tls_front import TlsFront
 from tests.openai_server import WORD, Reply, Server
 
 

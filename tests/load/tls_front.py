@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from tests.served_on_thread import ServedOnThread
-
-
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate for a host, signed by itself, and its key."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    named = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *named]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command, *files], check=True, capture_output=True, timeout=30)
-    return certificate, key
 
 
 class TlsFront(ServedOnThread):

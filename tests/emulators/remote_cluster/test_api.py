@@ -3,13 +3,13 @@
 import json
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from infraray.emulators.remote_cluster.api import Api
 from infraray.errors import Unavailable
+from tests.certificates import make_certificate
 from tests.emulators.cluster.api_server.server import running_server
 from tests.emulators.remote_cluster.remote import write_kubeconfig
 
@@ -61,16 +61,8 @@ def test_a_cluster_that_lets_nobody_in_says_so(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_kubeconfig_leads_in_over_tls_with_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key, certificate, token = (tmp_path / name for name in ("key", "certificate", "token"))
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "9"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = make_certificate(tmp_path, "127.0.0.1")
+    token = tmp_path / "token"
     token.write_text("secret")
     options = ["--certificate", str(certificate), "--key", str(key), "--token-file", str(token)]
     with running_server(tmp_path, options) as server:

@@ -16,7 +16,8 @@ from infraray.errors import InfrarayError
 from infraray.load.benchmark import Benchmark, bench
 from infraray.load.presets import PRESETS
 from infraray.load.workloads import Workload
-from tests.load.tls_front import TlsFront, make_certificate
+from tests.certificates import make_certificate
+from tests.load.tls_front import TlsFront
 from tests.load.tokenizers_on_the_spot import make_words
 from tests.openai_server import Reply, Server, refusal
 

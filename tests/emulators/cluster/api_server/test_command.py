@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import infraray.emulators.cluster.api_server as package
+from tests.certificates import make_certificate
 from tests.emulators.cluster.api_server.server import running_server
 
 FOLDER = str(Path(package.__file__).parent)
@@ -28,16 +29,8 @@ def test_a_token_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_kubectl_sends_its_token_over_tls(tmp_path: Path) -> None:
-    key, certificate, token = (tmp_path / name for name in ("key", "certificate", "token"))
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-            *("-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "9"),
-            *("-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = make_certificate(tmp_path, "127.0.0.1")
+    token = tmp_path / "token"
     token.write_text("secret")
     options = ["--certificate", str(certificate), "--key", str(key), "--token-file", str(token)]
     with running_server(tmp_path, options) as server:
