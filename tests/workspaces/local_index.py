@@ -8,7 +8,7 @@ import zipfile
 
 from aiohttp import web
 
-from tests.served_on_thread import ServedOnThread
+from tests.served_application import ServedApplication
 
 
 def wheel(name: str, needs: str = "") -> bytes:
@@ -27,7 +27,7 @@ def wheel(name: str, needs: str = "") -> bytes:
     return content.getvalue()
 
 
-class LocalIndex(ServedOnThread):
+class LocalIndex(ServedApplication):
     """Pages below ``/simple``, files elsewhere, as on PyPI."""
 
     def __init__(self) -> None:
@@ -40,16 +40,10 @@ class LocalIndex(ServedOnThread):
         """The index's."""
         return f"http://127.0.0.1:{self.port}/simple"
 
-    async def begin(self) -> None:
+    def application(self) -> web.Application:
         application = web.Application()
         application.router.add_get("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-
-    async def end(self) -> None:
-        await self._runner.cleanup()
+        return application
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.raw_path)

@@ -9,6 +9,7 @@ from typing import Any
 
 import infraray
 from infraray.agents import load_agent
+from infraray.environment import Measures
 from infraray.episodes.identity import Entry, EpisodeSpec
 from infraray.episodes.player import EpisodePlayer
 from infraray.episodes.trajectory import Trajectory
@@ -92,6 +93,18 @@ def play(
         player.close()
         environment.close()
         return Played(trajectory, server.requests)
+
+
+def step_by_step(played: Played, scenario: str, seed: int, **given: Any) -> Measures:
+    """The verdict on the same actions without a workspace."""
+    environment = infraray.make(scenario, **given)
+    environment.reset(seed=seed)
+    try:
+        for action in played.actions:
+            environment.step(action)
+        return environment.verdict()
+    finally:
+        environment.close()
 
 
 def act(*servers: int) -> Sequence[str]:

@@ -19,7 +19,7 @@ from infraray.workspaces.scaffolds.scaffold import Reader, register_scaffold
 from tests.emulators.cluster.live import needs_clusters
 from tests.emulators.live import needs_networks
 from tests.openai_server import Reply
-from tests.workspaces.played import SHORT, act, commands, play
+from tests.workspaces.played import SHORT, act, commands, play, step_by_step
 
 pytestmark = pytest.mark.skipif(isolation.problem() is not None, reason=str(isolation.problem()))
 
@@ -200,14 +200,7 @@ def test_kubernetes_policy_in_a_shell_scores_as_step_by_step() -> None:
         scenario="kubernetes_policy",
         seed=1,
     )
-    environment = infraray.make("kubernetes_policy")
-    environment.reset(seed=1)
-    try:
-        for action in played.actions:
-            environment.step(action)
-        measures = environment.verdict()
-    finally:
-        environment.close()
+    measures = step_by_step(played, "kubernetes_policy", 1)
     assert measures.correct and played.trajectory.measures == measures
     assert played.outputs[0].startswith(ATTEMPTS) and "\nnetworkpolicy.networking.k8s.io/allow" in played.outputs[0]
     assert "a command is needed" in played.outputs[1] and "makes a script of it" in played.outputs[1]
@@ -227,14 +220,7 @@ def test_routing_in_a_shell_scores_as_step_by_step() -> None:
         seed=seed,
         **plain,
     )
-    environment = infraray.make("routing", **plain)
-    environment.reset(seed=seed)
-    try:
-        for action in played.actions:
-            environment.step(action)
-        measures = environment.verdict()
-    finally:
-        environment.close()
+    measures = step_by_step(played, "routing", seed, **plain)
     assert measures.correct and played.trajectory.measures == measures
     assert "net.ipv4.ip_forward = 0" in played.outputs[0] and "ens" not in played.outputs[0].split("\n")[0]
     assert "a machine and a command are needed" in played.outputs[1]

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.served_on_thread import ServedOnThread
+from tests.served_application import ServedApplication
 from tests.workspaces.scripted_model.chat import ChatCompletions
 from tests.workspaces.scripted_model.dialect import Answer, Dialect, new_id
 from tests.workspaces.scripted_model.messages import Messages
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass
-class ScriptedModel(ServedOnThread):
+class ScriptedModel(ServedApplication):
     """Use as a context manager.
 
     Args:
@@ -70,7 +70,7 @@ class ScriptedModel(ServedOnThread):
         """Lets answers go on that wait or stall, from any thread."""
         self.loop.call_soon_threadsafe(self._going_on.set)
 
-    async def begin(self) -> None:
+    def application(self) -> web.Application:
         self._left = iter(self.script)
         self._going_on = asyncio.Event()
         application = web.Application(client_max_size=2**26)
@@ -78,14 +78,7 @@ class ScriptedModel(ServedOnThread):
             application.router.add_post(dialect.path, partial(self._asked, dialect))
         application.router.add_post("/v1/messages/count_tokens", self._count)
         application.router.add_get("/v1/models", self._models)
-        # What is cut off or hangs is not an error of ours.
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-
-    async def end(self) -> None:
-        await self._runner.cleanup()
+        return application
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
