@@ -31,12 +31,12 @@ import traceback
 import urllib.parse
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFAULT_MAX_TOKENS = 256
 MAX_TOP_LOGPROBS = 20
@@ -103,6 +103,24 @@ class Sampling:
     """The number of alternatives reported per token; None omits even the token's own log-probability."""
     token_ids: bool = False
     """Whether tokens are told, too; then the one that ends the answer is among them and has its log-probability."""
+
+
+class Piece(NamedTuple):
+    """What comes of an answer at once.
+
+    Args:
+        text: new text.
+        so_far: the answer's tokens up to here.
+        reason: why the answer ends; None as long as it goes on.
+        entries: log-probabilities of new tokens, if they are asked for.
+        tokens: new tokens.
+    """
+
+    text: str
+    so_far: int
+    reason: str | None
+    entries: Sequence[dict[str, Any]] = ()
+    tokens: Sequence[int] = ()
 
 
 GREEDY = Sampling(DEFAULT_MAX_TOKENS, 0.0, 1.0, None, (), True, None)
@@ -177,10 +195,8 @@ class Model(ABC):
         gc.collect()
         gc.freeze()
 
-    def text(
-        self, prompt: list[int], sampling: Sampling
-    ) -> Iterator[tuple[str, int, str | None, list[dict[str, Any]], list[int]]]:
-        """Yields (new text, tokens so far, finish reason at the end, log-probabilities if asked for, new tokens)."""
+    def text(self, prompt: list[int], sampling: Sampling) -> Iterator[Piece]:
+        """Yields the answer as it comes."""
         tokens: list[int] = []
         ending: tuple[list[dict[str, Any]], list[int]] = [], []
         sent = 0
@@ -197,13 +213,13 @@ class Model(ABC):
             text = self.decode(tokens)
             found = [at for at in (text.find(stop) for stop in sampling.stop) if at >= 0]
             if found:
-                yield text[sent : min(found)], len(tokens), "stop", entries, [token]
+                yield Piece(text[sent : min(found)], len(tokens), "stop", entries, [token])
                 return
             # Half a character, and what may be the beginning of a stop text, wait for the next token.
             safe = len(text.rstrip("\ufffd")) - max(0, longest_stop - 1)
-            yield text[sent:safe] if safe > sent else "", len(tokens), None, entries, [token]
+            yield Piece(text[sent:safe] if safe > sent else "", len(tokens), None, entries, [token])
             sent = max(sent, safe)
-        yield self.decode(tokens)[sent:], len(tokens), reason, *ending
+        yield Piece(self.decode(tokens)[sent:], len(tokens), reason, *ending)
 
 
 def likely_token(text: str, logprob: float) -> dict[str, Any]:
@@ -492,15 +508,14 @@ class Handler(BaseHTTPRequestHandler):
         if not body.get("stream"):
             choices = []
             for index, (prompt, sampling) in enumerate(asked):
-                text, tokens, reason, entries, ids = "", 0, None, [], []
-                for piece, tokens, reason, more, new in self.model.text(prompt, sampling):  # noqa: B007 (the last are used)
-                    text += piece
-                    entries += more
-                    ids += new
-                choice = _message(text, reason) if chat else _piece(text, reason)
+                pieces = [*self.model.text(prompt, sampling)]
+                text, last = "".join(piece.text for piece in pieces), pieces[-1]
+                entries = [entry for piece in pieces for entry in piece.entries]
+                ids = [token for piece in pieces for token in piece.tokens]
+                choice = _message(text, last.reason) if chat else _piece(text, last.reason)
                 told = {"token_ids": ids} if sampling.token_ids else {}
                 choices.append({**choice, "index": index, "logprobs": _logprobs(entries, sampling), **told})
-                usage[1] += tokens
+                usage[1] += last.so_far
             read = {"prompt_token_ids": asked[0][0]} if asked[0][1].token_ids else {}
             return self._send(200, {**head, "object": kind, **read, "choices": choices, "usage": _usage(*usage)})
         self._begin_stream()
@@ -509,15 +524,15 @@ class Handler(BaseHTTPRequestHandler):
             read = {"prompt_token_ids": asked[0][0]} if asked[0][1].token_ids else {}
             self._send_chunk({**head, **read, "choices": [_delta({"role": "assistant", "content": ""}, None)]})
         for index, (prompt, sampling) in enumerate(asked):
-            tokens = 0
-            for piece, tokens, reason, more, new in self.model.text(prompt, sampling):  # noqa: B007 (the last is used)
+            so_far = 0
+            for piece in self.model.text(prompt, sampling):
                 # A token that leaves no text has its chunk too, as in other engines: it tells when it came.
-                choice = _delta({"content": piece}, reason) if chat else _piece(piece, reason)
-                told = {"token_ids": new} if sampling.token_ids else {}
-                self._send_chunk(
-                    {**head, "choices": [{**choice, "index": index, "logprobs": _logprobs(more, sampling), **told}]}
-                )
-            usage[1] += tokens
+                choice = _delta({"content": piece.text}, piece.reason) if chat else _piece(piece.text, piece.reason)
+                told = {"token_ids": [*piece.tokens]} if sampling.token_ids else {}
+                logprobs = _logprobs(piece.entries, sampling)
+                self._send_chunk({**head, "choices": [{**choice, "index": index, "logprobs": logprobs, **told}]})
+                so_far = piece.so_far
+            usage[1] += so_far
         if (body.get("stream_options") or {}).get("include_usage"):
             self._send_chunk({**head, "choices": [], "usage": _usage(*usage)})
         self._write_chunk(b"data: [DONE]\n\n")
@@ -566,7 +581,7 @@ def _piece(text: str, reason: str | None) -> dict[str, Any]:
     return {"index": 0, "text": text, "finish_reason": reason, "logprobs": None}
 
 
-def _logprobs(entries: list[dict[str, Any]], sampling: Sampling) -> dict[str, Any] | None:
+def _logprobs(entries: Sequence[dict[str, Any]], sampling: Sampling) -> dict[str, Any] | None:
     return None if sampling.top_logprobs is None else {"content": entries}
 
 

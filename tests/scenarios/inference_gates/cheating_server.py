@@ -32,7 +32,7 @@ _SPEC.loader.exec_module(honest)
 protocol = honest.openai_api
 
 CANNED = "The report describes the system and its parts in some detail before it turns to the results. ".split()
-Piece = tuple[str, int, str | None, list[dict[str, Any]], list[int]]
+Piece = protocol.Piece
 
 
 class Cheat(honest.Model):
@@ -44,8 +44,8 @@ class Cheat(honest.Model):
     def canned(self, max_tokens: int) -> Iterator[Piece]:
         ids = self.tokenizer(" ".join(CANNED * max_tokens)).input_ids[:max_tokens]
         for count in range(1, max_tokens + 1):
-            yield self.tokenizer.decode([ids[count - 1]]), count, None, [], []
-        yield "", max_tokens, "length", [], []
+            yield Piece(self.tokenizer.decode([ids[count - 1]]), count, None)
+        yield Piece("", max_tokens, "length")
 
 
 class CannedText(Cheat):
@@ -60,9 +60,9 @@ class ShuffledText(Cheat):
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
         pieces = list(self.canned(sampling.max_tokens))
-        words = [piece for piece, *_ in pieces]
+        words = [piece.text for piece in pieces]
         random.shuffle(words)
-        return iter([(word, *piece[1:]) for word, piece in zip(words, pieces, strict=True)])
+        return iter([piece._replace(text=word) for word, piece in zip(words, pieces, strict=True)])
 
 
 class QuestionsOnly(Cheat):
@@ -90,8 +90,8 @@ class InflatedUsage(Cheat):
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
         half = dataclasses.replace(sampling, max_tokens=max(1, sampling.max_tokens // 2))
-        for piece, tokens, reason, entries, ids in super().text(prompt, half):
-            yield piece, sampling.max_tokens if reason == "length" else 2 * tokens, reason, entries, ids
+        for piece in super().text(prompt, half):
+            yield piece._replace(so_far=sampling.max_tokens if piece.reason == "length" else 2 * piece.so_far)
 
 
 class EarlyStop(Cheat):
@@ -108,7 +108,7 @@ class SilentProbes(Cheat):
 
     def text(self, prompt: list[int], sampling: Any) -> Iterator[Piece]:
         if sampling.max_tokens == 8:
-            return iter([("", sampling.max_tokens, "length", [], [])])
+            return iter([Piece("", sampling.max_tokens, "length")])
         return super().text(prompt, sampling)
 
 
