@@ -444,12 +444,13 @@ class KubernetesPolicy(Environment):
         self._state = replace(before, attempts=np.zeros_like(before.attempts))
         repaired_before, were = self._conduct.repaired, self._wrong
         self._wrong = {(source.name, target.name) for source, target in attempts}
-        deed = Deed(True, True, 0, len(self._wrong - were), len(self._start.standing))
+        lost = len(self._wrong - were)
+        deed = Deed(failed=True, changed=True, gained=0, lost=lost, harmed=len(self._start.standing))
         facts = {**self._facts(deed.kind), "ruined": self._error}
         self._conduct.add(deed, len(self._wrong), 0.0, deed.harmed)
-        lost = int((before.attempts & self._intended).sum())
+        missed = int((before.attempts & self._intended).sum())
         ending = "the cluster gives no answer any more"
-        self._executed.append(Executed(action["command"], ending, "", int(self._intended.sum()), lost))
+        self._executed.append(Executed(action["command"], ending, "", int(self._intended.sum()), missed))
         self._ended = True
         earned = rewards[self.parameters.reward](deed, self._conduct, repaired_before, False)
         return Outcome(earned, terminated=True, safe=False, extra=facts)

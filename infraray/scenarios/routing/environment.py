@@ -44,6 +44,7 @@ from infraray.scenarios.routing.rewards import rewards
 from infraray.scenarios.routing.tasks import make_task
 from infraray.scenarios.routing.words import (
     MAX_OUTPUT_CHARACTERS,
+    REACHING,
     Executed,
     describe_command,
     describe_output,
@@ -274,7 +275,7 @@ class Routing(Environment):
             "The network when it is whole:",
             describe_topology(self._site.topology),
             "",
-            "Who reaches whom:",
+            REACHING,
             describe_pingmesh(self._site.topology.machines, self._reaches),
             f"{count_broken(self._reaches)} of {self._reaches.size - len(self._reaches)} pairs fail."
             if not self._reaches.all()

@@ -17,6 +17,9 @@ from infraray.scenarios.routing.healthy import routes
 MAX_OUTPUT_CHARACTERS = 6000
 """Characters of a command's output shown to an agent; of longer ones, the beginning and the end."""
 
+REACHING = "Who reaches whom:"
+"""The line that begins what changes from step to step."""
+
 
 @dataclass(frozen=True)
 class Executed:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from infraray.errors import InvalidAction
 from infraray.observation import Observation
 from infraray.scenarios.routing.actions import DONE
+from infraray.scenarios.routing.words import REACHING
 from infraray.workspaces.repair_door import RepairDoor, joined
 
 
@@ -15,7 +16,7 @@ class RoutingDoor(RepairDoor):
     """``on MACHINE COMMAND`` is an action."""
 
     done = DONE
-    changing = "Who reaches whom:"
+    changing = REACHING
     tools: ClassVar[Mapping[str, str]] = {
         "on": "`on MACHINE COMMAND...` runs a command on a machine of the network, as in `on r0 ip route`, and prints "
         "its output and who reaches whom after it; this is the only way to the network",
