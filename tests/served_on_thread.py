@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 
 class ServedOnThread(ABC):
@@ -24,6 +24,29 @@ class ServedOnThread(ABC):
     @abstractmethod
     async def end(self) -> None:
         """Takes no connection any more. What is still going on is cancelled afterwards."""
+
+    async def listen(
+        self,
+        connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]],
+        **options: Any,
+    ) -> asyncio.Server:
+        """Listens at the port, and plays `connection` for each that comes.
+
+        Args:
+            connection: gets what a client sends and what it is sent.
+            options: further ones of `asyncio.start_server`.
+        """
+        held: set[asyncio.Task[None]] = set()
+
+        # A loop refers to a task through what it waits for. When a client has said all, its connection is not watched
+        # any more: a task that waits for something else can be collected as garbage in the midst of its answer.
+        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            held.add(task := asyncio.ensure_future(connection(reader, writer)))
+            task.add_done_callback(held.discard)
+
+        server = await asyncio.start_server(begin, "127.0.0.1", self.port, **options)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
 
     def __enter__(self) -> Self:
         begun: Future[None] = Future()

@@ -37,8 +37,7 @@ class Relay(ServedOnThread):
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def begin(self) -> None:
-        self._listening = await asyncio.start_server(self._connection, "127.0.0.1", self.port, limit=_HEAD_BYTES)
-        self.port = self._listening.sockets[0].getsockname()[1]
+        self._listening = await self.listen(self._connection, limit=_HEAD_BYTES)
 
     async def end(self) -> None:
         self._listening.close()

@@ -26,8 +26,7 @@ class TlsFront(ServedOnThread):
 
     async def begin(self) -> None:
         self.loop.set_exception_handler(lambda loop, context: None)  # handshakes that the client breaks off
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port, ssl=self.context)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await self.listen(self._relay, ssl=self.context)
 
     async def end(self) -> None:
         self._server.close()

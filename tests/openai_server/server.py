@@ -77,8 +77,7 @@ class Server(ServedOnThread):
 
     async def begin(self) -> None:
         self._beside = ThreadPoolExecutor(AT_ONCE)
-        self._server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=4096)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await self.listen(self._connection, backlog=4096)
 
     async def end(self) -> None:
         self._server.close()

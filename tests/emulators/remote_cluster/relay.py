@@ -18,6 +18,13 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def main(listening: socket.socket, host: str, port: int) -> None:
+    held: set[asyncio.Task[None]] = set()
+
+    # The loop forgets a connection whose client has said all, and with it a task that waits for the answer.
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.add(task := asyncio.ensure_future(pass_on(reader, writer)))
+        task.add_done_callback(held.discard)
+
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, here = await asyncio.open_connection(host, port)
@@ -26,7 +33,7 @@ async def main(listening: socket.socket, host: str, port: int) -> None:
             return
         await asyncio.gather(pump(reader, here), pump(there, writer))
 
-    async with await asyncio.start_server(pass_on, sock=listening) as server:
+    async with await asyncio.start_server(begin, sock=listening) as server:
         await server.serve_forever()
 
 
