@@ -128,7 +128,7 @@ def _check_collected(spec: GrpoSpec, collected: CollectedSection) -> None:
     Raises:
         InfrarayError: one line.
     """
-    found = recorded_run(str(Path(collected.run).resolve()), collected.agent)
+    found = recorded_run(collected.folder, collected.agent)
     found.check(spec.chat)
     if not any(found.count(task, spec.seeds) for _, task in spec.training_set().kinds()):
         raise InfrarayError(
@@ -149,9 +149,7 @@ def write_loops(spec: GrpoSpec, folder: Path, start: Start) -> None:
         # Asynchronous trainers keep what was played in their checkpoints themselves.
         "resumed_version": start.version if spec.mode == "sync" else -1,
         "resumed_start": start.made_by,
-        "collected": None
-        if spec.collected is None
-        else {**spec.collected.model_dump(), "run": str(Path(spec.collected.run).resolve())},
+        "collected": None if spec.collected is None else {**spec.collected.model_dump(), "run": spec.collected.folder},
         "sources": {path: read_source(path).decode() for path in spec.imports},
         **environments.model_dump(),
     }

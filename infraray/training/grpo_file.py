@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -41,6 +42,11 @@ class CollectedSection(StrictModel):
     run: str = Field(description="its folder; its agent was played with temperature=1 and logprobs=true")
     agent: str | None = Field(default=None, description="whose episodes; needed if several of it ask a model")
     max_staleness: int = Field(default=4, ge=0, description="updates of the policy after which they are not taken")
+
+    @property
+    def folder(self) -> str:
+        """The run's folder for processes that work in another one."""
+        return str(Path(self.run).resolve())
 
 
 class EvaluationSection(StrictModel):

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infraray.emulators.cluster.cluster import Outcome, Probe
+from infraray.emulators.cluster.inside.source import Source
 from infraray.emulators.remote_cluster.api import Api
 from infraray.emulators.remote_cluster.look import Look
-from infraray.errors import InfrarayError, InvalidAction
+from infraray.errors import InfrarayError
 
 PROGRAM = Path(__file__).with_name("programs").joinpath("probe.py").read_text(encoding="utf-8")
 
@@ -56,12 +57,9 @@ def plan(look: Look, probe: Probe) -> Attempt:
     Raises:
         InvalidAction: its source is written in another way.
     """
-    kind, _, name = probe.source.partition("/")
-    if kind not in ("pod", "deployment"):
-        raise InvalidAction(f"source={probe.source!r}: give pod/NAME or deployment/NAME")
-    place = f"{probe.namespace}/{name}"
-    running = [place] if kind == "pod" and place in look.running else look.pods_of.get(place, ())
-    source = running[0] if running else ""
+    asked = Source.read(probe.namespace, probe.source)
+    pods = look.pods_of.get(asked.place, ()) if asked.of_deployment else [asked.place]
+    source = next((pod for pod in pods if pod in look.running), "")
     host, _, namespace = probe.host.partition(".")
     service = f"{namespace or probe.namespace}/{host}"
     expected = _expected(look, source, look.behind(service, probe.port, probe.protocol), probe.protocol)

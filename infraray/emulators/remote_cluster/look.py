@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from infraray.emulators.cluster.inside.api_client import KINDS, key
+from infraray.emulators.cluster.inside.owners import deployments_of
 from infraray.emulators.remote_cluster.api import Object
 from infraray.emulators.remote_cluster.view import View
 from infraray.network_policies import PolicyEvaluator
@@ -51,17 +52,15 @@ class Look:
     @cached_property
     def pods_of(self) -> Mapping[str, Sequence[str]]:
         """The running pods of each deployment, both by ``namespace/name``, in order."""
-        owners = {
-            one["metadata"]["uid"]: f"{one['metadata']['namespace']}/{reference['name']}"
-            for one in self.objects["ReplicaSet"].values()
-            for reference in one["metadata"].get("ownerReferences") or ()
-        }
         found: dict[str, list[str]] = {}
-        for name, pod in sorted(self.running.items()):
-            for reference in pod["metadata"].get("ownerReferences") or ():
-                if reference["uid"] in owners:
-                    found.setdefault(owners[reference["uid"]], []).append(name)
+        for pod, deployment in self._deployments.items():
+            if pod in self.running:
+                found.setdefault(deployment, []).append(pod)
         return found
+
+    @cached_property
+    def _deployments(self) -> Mapping[str, str]:
+        return deployments_of(self.objects["Pod"].values(), self.objects["ReplicaSet"].values())
 
     @cached_property
     def evaluator(self) -> PolicyEvaluator:
@@ -138,15 +137,8 @@ class Look:
 
     def _trouble(self, deployment: str) -> str:
         """Why a pod of a deployment does not start, if its node or the API server says so."""
-        owned = {
-            one["metadata"]["uid"]
-            for one in self.objects["ReplicaSet"].values()
-            if any(
-                owner["name"] == deployment.partition("/")[2] for owner in one["metadata"].get("ownerReferences") or ()
-            )
-        }
         for name, pod in self.objects["Pod"].items():
-            if not owned & {one["uid"] for one in pod["metadata"].get("ownerReferences") or ()}:
+            if self._deployments.get(name) != deployment:
                 continue
             for one in pod.get("status", {}).get("containerStatuses") or ():
                 waiting = one.get("state", {}).get("waiting") or {}

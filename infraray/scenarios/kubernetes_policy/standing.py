@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infraray.emulators.cluster.inside.api_client import key
+from infraray.emulators.cluster.inside.owners import deployments_of
 from infraray.scenarios.kubernetes_policy.site.application import Manifest
 
 READ = {
@@ -51,14 +53,14 @@ def standing(objects: Mapping[str, Iterable[Manifest]]) -> Standing:
     for pod in objects["Pod"]:
         # A pod that is on its way out neither counts nor does harm: its successor stands for it.
         if "deletionTimestamp" not in pod["metadata"]:
-            pods.setdefault(group_of[_place(pod)], []).append(_text(_of_pod(pod)))
+            pods.setdefault(group_of[key(pod)], []).append(_text(_of_pod(pod)))
     found |= {name: _text(sorted(those)) for name, those in pods.items()}
     at = {(pod["metadata"]["namespace"], pod.get("status", {}).get("podIP")): pod for pod in objects["Pod"]}
     for one in objects["EndpointSlice"]:
         namespace = one["metadata"]["namespace"]
         service = one["metadata"].get("labels", {}).get("kubernetes.io/service-name", one["metadata"]["name"])
         behind = [
-            group_of[_place(behind_it)] if (behind_it := at.get((namespace, address))) is not None else address
+            group_of[key(behind_it)] if (behind_it := at.get((namespace, address))) is not None else address
             for endpoint in one.get("endpoints") or ()
             for address in endpoint["addresses"]
         ]
@@ -81,8 +83,11 @@ def appearance(kind: str, one: Mapping[str, Any]) -> str:
 
 def groups(objects: Mapping[str, Iterable[Manifest]]) -> dict[str, str]:
     """The deployment that each pod belongs to, ``pods NAMESPACE/NAME``, or the pod itself, by ``NAMESPACE/NAME``."""
-    owners = {one["metadata"]["uid"]: _owner(one) for one in objects["ReplicaSet"]}
-    return {_place(pod): _group(pod, owners) for pod in objects["Pod"]}
+    deployments = deployments_of(objects["Pod"], objects["ReplicaSet"])
+    return {
+        key(pod): f"pods {deployments[key(pod)]}" if key(pod) in deployments else _name("Pod", pod)
+        for pod in objects["Pod"]
+    }
 
 
 def uids(objects: Mapping[str, Iterable[Manifest]]) -> dict[str, str]:
@@ -122,22 +127,6 @@ def _of_pod(pod: Manifest) -> dict[str, Any]:
         "phase": pod.get("status", {}).get("phase"),
         "ready": conditions.get("Ready"),
     }
-
-
-def _group(pod: Manifest, owners: Mapping[str, str]) -> str:
-    for one in pod["metadata"].get("ownerReferences") or ():
-        if one["uid"] in owners:
-            return f"pods {pod['metadata']['namespace']}/{owners[one['uid']]}"
-    return _name("Pod", pod)
-
-
-def _owner(replica_set: Manifest) -> str:
-    references = replica_set["metadata"].get("ownerReferences") or ()
-    return str(next((one["name"] for one in references), replica_set["metadata"]["name"]))
-
-
-def _place(one: Manifest) -> str:
-    return f"{one['metadata']['namespace']}/{one['metadata']['name']}"
 
 
 def _name(kind: str, one: Manifest) -> str:

@@ -22,7 +22,7 @@ from infraray.emulators.cluster.api_server import command as api_server
 from infraray.emulators.cluster.api_server.kubeconfig import kubeconfig
 from infraray.emulators.inside.init import Server
 from infraray.emulators.inside.namespaces import PR_SET_PDEATHSIG, NetworkNamespace, prctl
-from infraray.errors import InfrarayError, InvalidAction
+from infraray.errors import InfrarayError
 from infraray.isolation import Equipment, Limits, Sandbox
 from infraray.isolation.memory_group import received
 
@@ -41,6 +41,7 @@ from .api_client import (
     ApiError,
     Kind,
     Object,
+    key,
 )
 from .controllers.garbage_collection import GarbageCollector
 from .controllers.manager import ControllerManager
@@ -50,10 +51,12 @@ from .kubelet import Kubelet
 from .links import LOOPBACK, Links, prepare
 from .listeners import Listeners
 from .node_agent import NodeAgent
+from .owners import deployments_of
 from .pod_networks import NODE_ADDRESS, PodNetworks, make_network
 from .policy_agent import PolicyAgent
 from .prober import Attempt, Prober
 from .service_proxy import ServiceProxy
+from .source import Source
 
 # These import what will be needed when an interpreter in root's home is no longer readable.
 time.strptime("0", "%S")
@@ -244,8 +247,8 @@ class ClusterServer(Server):
         """What became of objects since this was last asked: see `Change`."""
         changes = []
         for agent, kinds in self.witnesses.items():
-            for kind, key, found in agent.record():
-                namespace, _, name = key.partition("/")
+            for kind, place, found in agent.record():
+                namespace, _, name = place.partition("/")
                 if kind in kinds:
                     changes.append((kind.name, namespace, name, found))
         return changes
@@ -260,7 +263,7 @@ class ClusterServer(Server):
         for kind in kinds:
             answer = self.client.list(kind)
             first = first or answer["metadata"]["resourceVersion"]
-            versions[kind] = {_key(item): item["metadata"]["resourceVersion"] for item in answer["items"]}
+            versions[kind] = {key(item): item["metadata"]["resourceVersion"] for item in answer["items"]}
         return first, versions
 
 
@@ -279,31 +282,21 @@ class _Sources:
             source: ``pod/NAME``, or ``deployment/NAME`` for one of its pods.
             running: the running pods by ``namespace/name``.
         """
-        kind, _, name = source.partition("/")
-        if kind == "pod":
-            found = f"{namespace}/{name}"
-        elif kind == "deployment":
+        asked = Source.read(namespace, source)
+        found = asked.place
+        if asked.of_deployment:
             if namespace not in self._deployments:
                 self._deployments[namespace] = self._of_deployments(namespace, running)
-            found = self._deployments[namespace].get(name, "")
-        else:
-            raise InvalidAction(f"source={source!r}: give pod/NAME or deployment/NAME")
+            found = self._deployments[namespace].get(asked.place, "")
         return found if found in running else ""
 
     def _of_deployments(self, namespace: str, running: Mapping[str, Any]) -> dict[str, str]:
-        """The first running pod of each deployment."""
-        owners = {
-            item["metadata"]["uid"]: reference["name"]
-            for item in self._client.list(KINDS["ReplicaSet"], namespace)["items"]
-            for reference in item["metadata"].get("ownerReferences") or ()
-            if reference["kind"] == "Deployment"
-        }
+        """The first running pod of each deployment, both by ``namespace/name``."""
+        pods, replica_sets = (self._client.list(KINDS[name], namespace)["items"] for name in ("Pod", "ReplicaSet"))
         found: dict[str, str] = {}
-        for item in self._client.list(KINDS["Pod"], namespace)["items"]:
-            for reference in item["metadata"].get("ownerReferences") or ():
-                name = owners.get(reference["uid"])
-                if name and _key(item) in running:
-                    found[name] = min(found.get(name, _key(item)), _key(item))
+        for pod, deployment in deployments_of(pods, replica_sets).items():
+            if pod in running:
+                found.setdefault(deployment, pod)
         return found
 
 
@@ -362,10 +355,6 @@ def _named(manifest: Object) -> tuple[Kind, str, str]:
     if kind is None or "name" not in metadata:
         raise InfrarayError(f"kind={manifest.get('kind')!r}: give a manifest with a name, of {', '.join(KINDS)}")
     return kind, metadata.get("namespace", "default") if kind.namespaced else "", metadata["name"]
-
-
-def _key(item: Object) -> str:
-    return f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
 
 
 SERVER = ClusterServer
