@@ -92,12 +92,13 @@ def first_processes(pid: int) -> list[int]:
     return found
 
 
-def namespaces(pid: int) -> set[str]:
-    """The namespaces of a process; none when it has ended."""
-    found = set()
+def namespaces(pid: int) -> dict[str, Path]:
+    """The namespaces of a process, and where each can be opened; none when it has ended."""
+    found = {}
     for kind in ("net", "user", "mnt", "pid", "ipc", "uts"):
+        path = Path(f"/proc/{pid}/ns/{kind}")
         try:
-            found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+            found[os.readlink(path)] = path
         except OSError:
             pass
     return found
@@ -111,7 +112,9 @@ class Traces:
         self.named = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
         self.mounts = Path("/proc/self/mountinfo").read_text()
         self.processes: set[tuple[int, str]] = set()
-        self.namespaces: set[str] = set()
+        self.namespaces: dict[str, int] = {}
+        """Those that were seen, kept open: the kernel would give the number of one that is gone to the next one that is
+        made, such as by a test beside this one."""
 
     def note(self, pid: int) -> list[int]:
         """Looks at a process; returns those below it."""
@@ -120,15 +123,34 @@ class Traces:
             started = start_time(member)
             if started:
                 self.processes.add((member, started))
-                self.namespaces |= namespaces(member) - namespaces(os.getpid())
+                self._keep(member)
         return below
+
+    def _keep(self, pid: int) -> None:
+        own = namespaces(os.getpid())
+        for name, path in namespaces(pid).items():
+            if name in self.namespaces or name in own:
+                continue
+            try:
+                opened = os.open(path, os.O_RDONLY)
+            except OSError:
+                continue  # the process has ended meanwhile
+            if os.readlink(f"/proc/self/fd/{opened}") == name:
+                self.namespaces[name] = opened
+            else:
+                os.close(opened)
 
     def left(self) -> list[str]:
         """What of it is still there."""
         found = [f"process {pid}" for pid, started in self.processes if start_time(pid) == started]
+        inhabited = set()
         for path in Path("/proc").iterdir():
             if path.name.isdigit():
-                found += [f"{name} in {path}" for name in namespaces(int(path.name)) & self.namespaces]
+                inside = namespaces(int(path.name)).keys() & self.namespaces.keys()
+                inhabited |= inside
+                found += [f"{name} in {path}" for name in inside]
+        for name in self.namespaces.keys() - inhabited:
+            os.close(self.namespaces.pop(name))  # it ends, and its interfaces with it
         found += [f"interface {name}" for name in set(os.listdir("/sys/class/net")) - self.interfaces]
         if os.path.isdir("/run/netns"):
             found += [f"/run/netns/{name}" for name in set(os.listdir("/run/netns")) - self.named]
