@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -118,21 +118,18 @@ class Traces:
 
     def note(self, pid: int) -> list[int]:
         """Looks at a process; returns those below it."""
-        below = descendants(pid)
+        below, own = descendants(pid), namespaces(os.getpid())
         for member in (pid, *below):
             started = start_time(member)
             if started:
                 self.processes.add((member, started))
-                self._keep(member)
+                self._keep({name: path for name, path in namespaces(member).items() if name not in own})
         return below
 
-    def _keep(self, pid: int) -> None:
-        own = namespaces(os.getpid())
-        for name, path in namespaces(pid).items():
-            if name in self.namespaces or name in own:
-                continue
+    def _keep(self, found: Mapping[str, Path]) -> None:
+        for name in found.keys() - self.namespaces.keys():
             try:
-                opened = os.open(path, os.O_RDONLY)
+                opened = os.open(found[name], os.O_RDONLY)
             except OSError:
                 continue  # the process has ended meanwhile
             if os.readlink(f"/proc/self/fd/{opened}") == name:
